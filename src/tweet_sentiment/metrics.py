@@ -1,0 +1,38 @@
+"""Scores from labels and probabilities; no torch."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Turn logits of shape (posts, classes) into probabilities of the same shape, in double precision."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], names: list[str]) -> dict[str, Any]:
+    """Score predictions as the paper reports them, and by class.
+
+    ``labels`` has shape (posts,), ``probabilities`` (posts, classes) in the order of ``names``. Precision, recall
+    and ``f1`` are weighted by class frequency, ``macro_f1`` is not; ``eval_loss`` is the mean cross-entropy in nats.
+    """
+    predicted = probabilities.argmax(axis=1)
+    classes = list(range(len(names)))
+    by_class = precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0)
+    weighted = precision_recall_fscore_support(labels, predicted, labels=classes, average="weighted", zero_division=0)
+    return {
+        "eval_loss": float(log_loss(labels, probabilities.astype(np.float64), labels=classes)),
+        "accuracy": float(accuracy_score(labels, predicted)),
+        "f1": float(weighted[2]),
+        "precision": float(weighted[0]),
+        "recall": float(weighted[1]),
+        "macro_f1": float(np.mean(by_class[2])),
+        "per_class": {
+            name: {"precision": float(p), "recall": float(r), "f1": float(f), "posts": int(n)}
+            for name, p, r, f, n in zip(names, *by_class, strict=True)
+        },
+    }

@@ -1,0 +1,61 @@
+"""Where a model runs and in which precision: what was asked for, or an error, never something else."""
+
+from dataclasses import dataclass
+
+import torch
+
+from tweet_sentiment.errors import StudyError
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that is there ("cpu", "cuda:0") and the effective precision ("fp32", "fp16", "bf16")."""
+
+    name: str
+    precision: str
+
+    def autocast(self) -> torch.autocast:
+        """Return the context in which a forward pass has this precision."""
+        dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[self.precision]
+        return torch.autocast(self.name.split(":")[0], dtype=dtype, enabled=self.precision != "fp32")
+
+
+def choose_device(device: str, fp16: bool, precision: str) -> Device:
+    """Turn the parameters ``device``, ``fp16`` and ``precision`` into a device that is there.
+
+    ``auto`` takes the first CUDA device if there is one; ``precision`` ``auto`` takes bf16 where the processor has it.
+
+    Raises:
+        StudyError: the device or the precision is not available on this machine.
+    """
+    name = _device_name(device)
+    if fp16:
+        if name == "cpu":
+            raise StudyError("fp16 needs a CUDA device, and this run is on the CPU: set fp16=false.")
+        return Device(name, "fp16")
+    has_bf16 = _has_bf16(name)
+    if precision == "bf16" and not has_bf16:
+        raise StudyError(f"precision is bf16, but {name} of this machine has no bf16: set precision=fp32 or auto.")
+    return Device(name, "bf16" if has_bf16 and precision != "fp32" else "fp32")
+
+
+def _device_name(device: str) -> str:
+    count = torch.cuda.device_count()
+    if device == "auto":
+        return "cuda:0" if count else "cpu"
+    if device == "cpu":
+        return device
+    index = int(device.partition(":")[2] or 0)
+    if index >= count:
+        raise StudyError(
+            f"device is {device}, but this machine has {f'{count} CUDA devices' if count else 'no CUDA device'}: "
+            f"set device=cpu or device=auto."
+        )
+    return f"cuda:{index}"
+
+
+def _has_bf16(name: str) -> bool:
+    if name != "cpu":
+        return torch.cuda.is_bf16_supported()
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

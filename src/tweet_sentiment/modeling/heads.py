@@ -1,0 +1,202 @@
+"""Heads trained on features: what the Trainer does with a frozen encoder, without running the encoder again."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+from transformers import DistilBertForSequenceClassification, get_scheduler
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.metrics import score, softmax
+from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
+from tweet_sentiment.progress import progress_bar
+
+LOGS_A_RUN = 10
+
+
+@dataclass(frozen=True)
+class Features:
+    """Vectors of shape (posts, dim) and labels of shape (posts,)."""
+
+    vectors: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+
+class Head(nn.Module):
+    """The head of ``DistilBertForSequenceClassification``: features of shape (posts, dim) to logits."""
+
+    def __init__(self, classifier: DistilBertForSequenceClassification) -> None:
+        super().__init__()
+        dim = classifier.pre_classifier.in_features
+        self.pre_classifier = nn.Linear(dim, dim)
+        self.classifier = nn.Linear(dim, classifier.classifier.out_features)
+        self.dropout = nn.Dropout(classifier.config.seq_classif_dropout)
+        self.load_state_dict({name: t for name, t in classifier.state_dict().items() if not name.startswith("dis")})
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.dropout(functional.relu(self.pre_classifier(features))))
+
+
+@dataclass(frozen=True)
+class HeadOutcome:
+    """The trained head's weights by name, its curves (one row a log or evaluation), and the epoch they are from."""
+
+    weights: dict[str, torch.Tensor]
+    curves: pd.DataFrame
+    epoch: int
+    steps: int
+
+
+def train_head(
+    head: Head,
+    training: Features,
+    validation: Features,
+    hyperparameters: Hyperparameters,
+    settings: TrainingParameters,
+    *,
+    names: list[str],
+    load_best_model_at_end: bool,
+    class_weights: list[float] | None,
+    seed: int,
+    device: str,
+    on_epoch: Callable[[int, dict[str, Any]], None] = lambda epoch, metrics: None,
+    description: str = "",
+) -> HeadOutcome:
+    """Train those weights of ``head`` that learn, as the Trainer would: AdamW, schedule, clipping, dropout.
+
+    ``on_epoch`` gets each epoch's number (from 1) and validation metrics, and may raise to stop.
+
+    Raises:
+        StudyError: the loss is no longer finite; the message names the step.
+    """
+    weight = None if class_weights is None else torch.tensor(class_weights, device=device)
+    steps = math.ceil(len(training.labels) / hyperparameters.per_device_train_batch_size)
+    steps *= hyperparameters.num_train_epochs
+    with _seeded(seed, device), _one_thread(device), progress_bar(description, steps, "steps") as bar:
+        fit = _Fit(head.to(device), training, hyperparameters, settings, weight, steps, device)
+        best: tuple[float, int, dict[str, torch.Tensor]] | None = None
+        for epoch in range(1, hyperparameters.num_train_epochs + 1):
+            fit.train_epoch(bar.update)
+            metrics = evaluate_head(head, validation, names, device)
+            _stop_if_not_finite(metrics["eval_loss"], fit.step)
+            fit.rows.append({"step": fit.step, "epoch": float(epoch)} | _without_classes(metrics))
+            value = _value(metrics, settings.metric_for_best_model)
+            if best is None or not load_best_model_at_end or value > best[0]:
+                best = (value, epoch, {name: t.detach().cpu().clone() for name, t in head.state_dict().items()})
+            on_epoch(epoch, metrics)
+    assert best is not None
+    return HeadOutcome(best[2], pd.DataFrame(fit.rows), best[1], fit.step)
+
+
+class _Fit:
+    """The state of one training: where it stands, and what it has logged."""
+
+    def __init__(
+        self,
+        head: Head,
+        training: Features,
+        hyperparameters: Hyperparameters,
+        settings: TrainingParameters,
+        weight: torch.Tensor | None,
+        steps: int,
+        device: str,
+    ) -> None:
+        self.head, self.weight, self.steps = head, weight, steps
+        self.vectors = torch.as_tensor(training.vectors, device=device)
+        self.labels = torch.as_tensor(training.labels, device=device)
+        self.batch_size, self.max_grad_norm = hyperparameters.per_device_train_batch_size, settings.max_grad_norm
+        self.optimizer = _optimizer(head, hyperparameters)
+        self.schedule = get_scheduler(
+            settings.lr_scheduler_type, self.optimizer, hyperparameters.warmup_steps, num_training_steps=steps
+        )
+        self.learning = [p for p in head.parameters() if p.requires_grad]
+        self.every = max(1, min(settings.logging_steps, steps // LOGS_A_RUN))
+        self.step, self.logged, self.losses = 0, 0, torch.zeros((), device=device)
+        self.rows: list[dict[str, Any]] = []
+
+    def train_epoch(self, done: Callable[[int], object]) -> None:
+        """Take one pass over the posts in a new order."""
+        self.head.train()
+        order = torch.randperm(len(self.labels)).to(self.labels.device)
+        for batch in order.split(self.batch_size):
+            loss = functional.cross_entropy(self.head(self.vectors[batch]), self.labels[batch], weight=self.weight)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.learning, self.max_grad_norm, foreach=True)
+            self.optimizer.step()
+            self.schedule.step()
+            self.optimizer.zero_grad()
+            self.losses += loss.detach()
+            self.step += 1
+            if self.step % self.every == 0 or self.step == self.steps:
+                done(self._log())
+
+    def _log(self) -> int:
+        taken = self.step - self.logged
+        loss = float(self.losses) / taken
+        _stop_if_not_finite(loss, self.step)
+        epoch = self.step / math.ceil(len(self.labels) / self.batch_size)
+        self.rows.append(
+            {"step": self.step, "epoch": epoch, "loss": loss, "learning_rate": self.schedule.get_last_lr()[0]}
+        )
+        self.losses.zero_()
+        self.logged = self.step
+        return taken
+
+
+@contextmanager
+def _seeded(seed: int, device: str) -> Iterator[None]:
+    with torch.random.fork_rng(devices=[] if device == "cpu" else [device]):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _one_thread(device: str) -> Iterator[None]:
+    """A batch of 16 posts is too small to share out: with two threads each step waits for the slower one."""
+    threads = torch.get_num_threads()
+    if device == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _optimizer(head: Head, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
+    learning = [(name, p) for name, p in head.named_parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for n, p in learning if "bias" not in n], "weight_decay": hyperparameters.weight_decay},
+        {"params": [p for n, p in learning if "bias" in n], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=hyperparameters.learning_rate, fused=True)
+
+
+def _without_classes(metrics: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in metrics.items() if key != "per_class"}
+
+
+def _stop_if_not_finite(loss: float, step: int) -> None:
+    if not math.isfinite(loss):
+        raise StudyError(f"The training diverged: the loss is {loss} at step {step}. Lower the learning rate.")
+
+
+def _value(metrics: dict[str, Any], name: str) -> float:
+    return -metrics[name] if name == "eval_loss" else metrics[name]
+
+
+def evaluate_head(head: Head, features: Features, names: list[str], device: str) -> dict[str, Any]:
+    """Score the head on features, without dropout; see :func:`tweet_sentiment.metrics.score`."""
+    head.eval()
+    with torch.inference_mode():
+        logits = head(torch.as_tensor(features.vectors, device=device)).cpu().numpy()
+    if not np.isfinite(logits).all():
+        return {**dict.fromkeys(("accuracy", "f1", "precision", "recall", "macro_f1"), 0.0), "eval_loss": math.nan}
+    return score(features.labels, softmax(logits), names)

@@ -1,0 +1,40 @@
+"""One place where word pieces become logits."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.metrics import softmax
+from tweet_sentiment.modeling.batching import batches_by_length, pad, to_device
+from tweet_sentiment.modeling.devices import Device
+from tweet_sentiment.progress import progress_bar
+
+
+def predict(
+    model: nn.Module,
+    input_ids: list[list[int]],
+    device: Device,
+    padding_id: int = 0,
+    pad_to: int | None = None,
+    description: str = "",
+) -> NDArray[np.float64]:
+    """Return the probability of each class, shape (posts, classes), rows in the order given.
+
+    Raises:
+        StudyError: a logit is not finite; a label from it would look right and be wrong.
+    """
+    model = model.to(device.name).eval()
+    logits: list[NDArray[np.float32]] = []
+    order: list[int] = []
+    with torch.inference_mode(), device.autocast(), progress_bar(description, len(input_ids)) as bar:
+        for rows in batches_by_length([len(ids) for ids in input_ids]):
+            batch = to_device(pad([input_ids[i] for i in rows], padding_id, pad_to), device.name)
+            logits.append(model(**batch).logits.float().cpu().numpy())
+            order += rows
+            bar.update(len(rows))
+    unsorted = np.concatenate(logits)[np.argsort(order)]
+    if not np.isfinite(unsorted).all():
+        raise StudyError("The model gave logits that are not finite: its weights are damaged, or it diverged.")
+    return softmax(unsorted)
