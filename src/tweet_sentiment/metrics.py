@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support
 
+PROBABILITY = "probability_"  # followed by the class: columns of a table of predictions
+
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Turn logits of shape (posts, classes) into probabilities of the same shape, in double precision."""

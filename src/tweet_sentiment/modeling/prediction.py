@@ -1,14 +1,18 @@
 """One place where word pieces become logits."""
 
 import numpy as np
+import pandas as pd
 import torch
+from datasets import Dataset
 from numpy.typing import NDArray
 from torch import nn
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import softmax
+from tweet_sentiment.metrics import PROBABILITY, softmax
 from tweet_sentiment.modeling.batching import batches_by_length, pad, to_device
 from tweet_sentiment.modeling.devices import Device
+from tweet_sentiment.modeling.folders import TrainedModel
+from tweet_sentiment.parameters import ModelParameters
 from tweet_sentiment.progress import progress_bar
 
 
@@ -38,3 +42,19 @@ def predict(
     if not np.isfinite(unsorted).all():
         raise StudyError("The model gave logits that are not finite: its weights are damaged, or it diverged.")
     return softmax(unsorted)
+
+
+def predictions_table(trained: TrainedModel, tokens: Dataset, device: Device, model: ModelParameters) -> pd.DataFrame:
+    """Return one row a post: row, id, label, predicted, and one probability a class."""
+    pad_to = model.max_length if model.padding == "max_length" else None
+    probabilities = predict(trained.model, tokens["input_ids"], device, pad_to=pad_to, description="Predicting")
+    labels = trained.manifest["labels"]
+    return pd.DataFrame(
+        {
+            "row": tokens["row"],
+            "id": tokens["id"],
+            "label": [labels[i] for i in tokens["label"]],
+            "predicted": [labels[i] for i in probabilities.argmax(axis=1)],
+            **{f"{PROBABILITY}{label}": probabilities[:, i] for i, label in enumerate(labels)},
+        }
+    )

@@ -1,0 +1,39 @@
+"""``kedro run`` as Kedro has it, except that a mistake of the user's is one message, not a traceback."""
+
+import sys
+from typing import Any
+
+import click
+from kedro.framework.cli.project import run as kedro_run
+
+from tweet_sentiment.errors import StudyError
+
+
+@click.group(name="tweet-sentiment")
+def cli() -> None:
+    """The project's own commands."""
+
+
+@cli.command(name="run", params=list(kedro_run.params), help=kedro_run.help)
+def run(**options: Any) -> None:
+    """Run pipelines; see ``kedro run --help``."""
+    try:
+        kedro_run.callback(**options)  # type: ignore[misc]
+    except KeyboardInterrupt:
+        _stop("Stopped. The same command goes on from the last checkpoint.", 130)
+    except Exception as error:
+        if mistake := _mistake(error):
+            _stop(str(mistake), 1)
+        raise
+
+
+def _mistake(error: BaseException | None) -> StudyError | None:
+    """Find the message meant for the user; datasets wrap it in errors of Kedro's."""
+    while error is not None and not isinstance(error, StudyError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _stop(message: str, status: int) -> None:
+    click.secho(f"\n{message}", fg="red" if sys.stderr.isatty() else None, err=True)
+    raise SystemExit(status)

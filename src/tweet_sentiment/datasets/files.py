@@ -1,0 +1,91 @@
+"""Datasets that no library has: raw bytes, arrays, tokens, model folders and working folders."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from kedro.io import AbstractDataset
+from numpy.typing import NDArray
+
+from tweet_sentiment.text.reading import RawFile
+from tweet_sentiment.whole import restore, written_whole
+
+
+class _OnDisk(AbstractDataset[Any, Any]):
+    """What the datasets below share: one path in the catalog."""
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+    def _exists(self) -> bool:
+        return self._filepath.exists()
+
+    def save(self, data: Any) -> None:
+        raise NotImplementedError(f"{type(self).__name__} is not written by the catalog")
+
+
+class RawBytes(_OnDisk):
+    """A file as it came. A missing one is handed on as such: whoever reads it knows where it is found."""
+
+    def load(self) -> RawFile:
+        content = self._filepath.read_bytes() if self._filepath.is_file() else None
+        return RawFile(str(self._filepath), content)
+
+    def _exists(self) -> bool:
+        return True
+
+
+class Array(_OnDisk):
+    """A NumPy array, memory-mapped on loading; never a pickle."""
+
+    def load(self) -> NDArray[Any]:
+        return np.load(self._filepath, mmap_mode="r", allow_pickle=False)
+
+    def save(self, data: NDArray[Any]) -> None:
+        with written_whole(self._filepath) as new, new.open("wb") as file:
+            np.save(file, data, allow_pickle=False)
+
+
+class Tokens(_OnDisk):
+    """A Hugging Face ``datasets.Dataset`` in Arrow. The folder is replaced, never written into while it is open."""
+
+    def load(self) -> Any:
+        from datasets import load_from_disk
+
+        restore(self._filepath)
+        return load_from_disk(str(self._filepath))
+
+    def save(self, data: Any) -> None:
+        with written_whole(self._filepath) as new:
+            data.save_to_disk(str(new))
+
+
+class ModelFolder(_OnDisk):
+    """A model in Hugging Face's layout with ``manifest.json``; checked on loading."""
+
+    def load(self) -> Any:
+        from tweet_sentiment.modeling.folders import load_model
+
+        restore(self._filepath)
+        return load_model(self._filepath)
+
+    def save(self, data: Any) -> None:
+        from tweet_sentiment.modeling.folders import save_model
+
+        with written_whole(self._filepath) as new:
+            save_model(data, new)
+
+
+class WorkingFolder(_OnDisk):
+    """Where work that must survive a kill is kept: the search's database, checkpoints."""
+
+    def load(self) -> Path:
+        self._filepath.mkdir(parents=True, exist_ok=True)
+        return self._filepath
+
+    def _exists(self) -> bool:
+        return True

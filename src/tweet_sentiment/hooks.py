@@ -1,0 +1,94 @@
+"""What happens around a run: parameters are checked first, and the comparison is shown last."""
+
+import logging
+import warnings
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import MemoryDataset
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import StudyParameters, validate_parameters
+
+logger = logging.getLogger(__name__)
+
+
+class CheckParameters:
+    """Checks every parameter before anything runs, and hands nodes the typed object instead of a dictionary."""
+
+    @hook_impl
+    def after_catalog_created(self, catalog: Any, parameters: dict[str, Any]) -> None:
+        typed = validate_parameters(parameters["parameters"])
+        _check_files(catalog, typed)
+        catalog["parameters"] = MemoryDataset(typed, copy_mode="assign")
+
+    @hook_impl
+    def before_pipeline_run(self, catalog: Any) -> None:
+        warnings.filterwarnings("ignore", message=".*pin_memory.*")
+        parameters: StudyParameters = catalog.load("parameters")
+        if parameters.device != "auto" or parameters.fp16 or parameters.precision == "bf16":
+            from tweet_sentiment.modeling.devices import choose_device
+
+            choose_device(parameters.device, parameters.fp16, parameters.precision)
+
+
+def _check_files(catalog: Any, parameters: StudyParameters) -> None:
+    """The catalog reads what globals.yml or --params name; a file named in parameters.yml alone would not be read."""
+    data = parameters.data
+    for key, wanted in (("training_file", data.training_file), ("validation_file", data.validation_file)):
+        read = str(catalog[key]._filepath)
+        if wanted is not None and not read.endswith(Path(wanted).as_posix().removeprefix("./")):
+            raise StudyError(
+                f"data.{key} is {wanted}, but the catalog reads {read}.\n"
+                f"  Name the file in globals.yml ({key}: …) or by --params=data.{key}=…"
+            )
+
+
+class ShowProgress:
+    """One line a node, with its time."""
+
+    def __init__(self) -> None:
+        self._started: dict[str, float] = {}
+
+    @hook_impl
+    def before_node_run(self, node: Any) -> None:
+        self._started[node.name] = perf_counter()
+        logger.info("%s …", _short(node.name))
+
+    @hook_impl
+    def after_node_run(self, node: Any) -> None:
+        logger.info("%s: done in %.1f s", _short(node.name), perf_counter() - self._started[node.name])
+
+
+def _short(name: str) -> str:
+    return name.split("__")[0]
+
+
+class ShowComparison:
+    """Prints the comparison when a run has made one, and says where the report lies."""
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        if "comparison" not in pipeline.all_outputs():
+            return
+        from rich.console import Console
+        from rich.table import Table
+
+        from tweet_sentiment.report import SHOWN, shown_table
+
+        table = Table(title="Comparison", caption="The paper's accuracy is of the published, leaking protocol.")
+        for name in SHOWN:
+            table.add_column(name.replace("_", " "), justify="left" if name in SHOWN[:2] else "right")
+        for row in shown_table(catalog.load("comparison")):
+            table.add_row(*row)
+        console = Console()
+        console.width = max(console.width, 150)
+        console.print(table)
+        console.print(f"Report: {_relative(catalog['comparison_report']._filepath)}", highlight=False)
+
+
+def _relative(path: Any) -> str:
+    path = Path(path)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

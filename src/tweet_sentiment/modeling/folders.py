@@ -1,0 +1,87 @@
+"""Model folders: Hugging Face's layout plus ``manifest.json``; written by the catalog, checked on loading."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import DistilBertForSequenceClassification, DistilBertTokenizerFast, PreTrainedTokenizerFast
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.provenance import sha256
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A classifier (soft-prompted or not), its tokenizer, and where it comes from."""
+
+    model: Any
+    tokenizer: PreTrainedTokenizerFast
+    manifest: dict[str, Any]
+
+
+def save_model(trained: TrainedModel, folder: Path) -> None:
+    """Write weights (safetensors), configuration, tokenizer, and last the manifest with each file's sha256."""
+    folder.mkdir(parents=True)
+    if is_prompted(trained.model):
+        from tweet_sentiment.modeling.prompts import save_prompted
+
+        save_prompted(trained.model, trained.tokenizer, folder)
+    else:
+        trained.model.save_pretrained(folder)
+        trained.tokenizer.save_pretrained(folder)
+    manifest = {**trained.manifest, "files": _hashes(folder)}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def is_prompted(model: Any) -> bool:
+    """Tell whether the model carries a soft prompt."""
+    return hasattr(model, "peft_config")
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {path.relative_to(folder).as_posix(): sha256(path.read_bytes()) for path in files}
+
+
+def load_model(folder: Path) -> TrainedModel:
+    """Load a folder that :func:`save_model` wrote, in evaluation mode on the CPU.
+
+    Raises:
+        StudyError: the folder is absent, a file is missing or changed, a file is a pickle, weights are not finite,
+            or the classes are not those of the manifest.
+    """
+    manifest = _checked_manifest(folder)
+    tokenizer = DistilBertTokenizerFast.from_pretrained(folder, local_files_only=True)
+    model: Any
+    if (folder / "adapter_config.json").is_file():
+        from tweet_sentiment.modeling.prompts import load_prompted
+
+        model = load_prompted(folder)
+    else:
+        model = DistilBertForSequenceClassification.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+    for name, tensor in model.named_parameters():
+        if not torch.isfinite(tensor).all():
+            raise StudyError(f"{folder}: the weights '{name}' are not finite; train the model again.")
+    if (found := list(model.config.id2label.values())) != manifest["labels"]:
+        raise StudyError(f"{folder}: config.json has the classes {found}, the manifest {manifest['labels']}.")
+    return TrainedModel(model.eval(), tokenizer, manifest)
+
+
+def _checked_manifest(folder: Path) -> dict[str, Any]:
+    if not (folder / MANIFEST).is_file():
+        raise StudyError(f"{folder}: no {MANIFEST} here. A model folder is made by a technique, e.g. kedro run.")
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    found = _hashes(folder)
+    for name, expected in manifest["files"].items():
+        if found.get(name) != expected:
+            what = "is missing" if name not in found else "has changed since it was saved"
+            raise StudyError(f"{folder}: {name} {what}; train the model again, or bring the folder back whole.")
+    if extra := sorted(
+        name for name in found if name not in manifest["files"] and name.endswith((".bin", ".pt", ".pkl"))
+    ):
+        raise StudyError(f"{folder}: {extra[0]} is a pickle and is not read; take it away.")
+    return manifest

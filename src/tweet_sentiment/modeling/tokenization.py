@@ -1,0 +1,34 @@
+"""Posts to word pieces, truncated; padding happens per batch."""
+
+import logging
+from typing import Any
+
+import pandas as pd
+from datasets import Dataset, disable_progress_bars
+from transformers import PreTrainedTokenizerFast
+
+logger = logging.getLogger(__name__)
+
+
+def tokenize(
+    posts: pd.DataFrame, tokenizer: PreTrainedTokenizerFast, labels: list[str], max_length: int, hard_prompt: str = ""
+) -> tuple[Dataset, int]:
+    """Tokenize ``post``, with the hard prompt before it (paper, sections "Data collection" and "Prompt tuning").
+
+    Returns a dataset of ``row``, ``id``, ``label`` (position in ``labels``), ``input_ids`` and ``attention_mask``, of
+    at most ``max_length`` word pieces each, and the number of posts that lost some by it.
+    """
+    disable_progress_bars()
+    prefix = f"{hard_prompt} " if hard_prompt else ""
+
+    def pieces(batch: dict[str, list[str]]) -> dict[str, Any]:
+        encoded = tokenizer([prefix + post for post in batch["post"]], truncation=True, max_length=max_length)
+        cut = [bool(encoding.overflowing) for encoding in encoded.encodings]
+        return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"], "cut": cut}
+
+    plain = posts[["row", "id", "post"]].assign(label=posts["label"].map(labels.index).astype("int64"))
+    dataset = Dataset.from_pandas(plain, preserve_index=False).map(
+        pieces, batched=True, load_from_cache_file=False, remove_columns=["post"]
+    )
+    truncated = int(sum(dataset["cut"]))
+    return dataset.remove_columns("cut"), truncated

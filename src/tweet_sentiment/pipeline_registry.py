@@ -1,0 +1,35 @@
+"""The pipelines by name. Each takes along the data steps that it needs; ``__default__`` is the whole study."""
+
+from kedro.pipeline import Pipeline
+
+from tweet_sentiment.pipelines.baseline import pipeline as baseline
+from tweet_sentiment.pipelines.data_processing import pipeline as data_processing
+from tweet_sentiment.pipelines.evaluation import pipeline as evaluation
+from tweet_sentiment.pipelines.feature_extraction import pipeline as feature_extraction
+from tweet_sentiment.pipelines.hyperparameter_search import pipeline as hyperparameter_search
+from tweet_sentiment.pipelines.layer_unfreezing import pipeline as layer_unfreezing
+from tweet_sentiment.pipelines.prompt_tuning import pipeline as prompt_tuning
+from tweet_sentiment.pipelines.reporting import pipeline as reporting
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Return every pipeline that ``kedro run --pipeline=<name>`` knows."""
+    data = data_processing.create_pipeline()
+    features = data + feature_extraction.create_pipeline()
+    frozen = baseline.create_pipeline() + evaluation.create_pipeline("baseline", learns=False)
+    unfrozen = layer_unfreezing.create_pipeline() + evaluation.create_pipeline("layer_unfreezing")
+    searched = hyperparameter_search.create_pipeline() + evaluation.create_pipeline("hyperparameter_search")
+    prompt_evaluation = evaluation.create_pipeline("prompt_tuning", predicts=False)
+    prompted = prompt_tuning.create_pipeline(after_search=False) + prompt_evaluation
+    prompted_after_search = prompt_tuning.create_pipeline(after_search=True) + prompt_evaluation
+    report = reporting.create_pipeline()
+    return {
+        "__default__": features + frozen + unfrozen + searched + prompted_after_search + report,
+        "data_processing": data,
+        "feature_extraction": features,
+        "baseline": data + frozen,
+        "layer_unfreezing": features + unfrozen,
+        "hyperparameter_search": features + searched,
+        "prompt_tuning": data + prompted,
+        "reporting": report,
+    }

@@ -1,0 +1,1 @@
+"""The pipelines: they wire nodes; they do not import each other."""

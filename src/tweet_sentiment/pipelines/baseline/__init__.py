@@ -1,0 +1,1 @@
+"""The baseline: everything frozen, an untrained head, evaluated only."""

@@ -1,0 +1,20 @@
+"""The baseline: everything frozen, an untrained head, evaluated only (paper, section "Model choice")."""
+
+from typing import Any
+
+from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.provenance import manifest
+
+
+def load_frozen(row_account: dict[str, Any], parameters: StudyParameters) -> tuple[Any, dict[str, Any]]:
+    """Put an untrained head on the encoder and freeze all of it."""
+    from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
+    from tweet_sentiment.modeling.folders import TrainedModel
+    from tweet_sentiment.modeling.freezing import count_trainable, freeze
+
+    classifier = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
+    freeze(classifier)
+    training = {"trainable_parameters": count_trainable(classifier), "n_train": 0, "seconds": 0.0}
+    tokenizer = load_tokenizer(parameters.model.checkpoint)
+    model = TrainedModel(classifier, tokenizer, manifest("baseline", parameters, row_account, training))
+    return model, training

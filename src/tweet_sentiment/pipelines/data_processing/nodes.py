@@ -1,0 +1,116 @@
+"""Raw CSV to tokens; pandas in, pandas out."""
+
+import logging
+from typing import Any
+
+import pandas as pd
+
+from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.provenance import sha256
+from tweet_sentiment.text import cleaning, filtering, leakage, reading, splitting
+from tweet_sentiment.text.reading import RawFile
+
+logger = logging.getLogger(__name__)
+
+
+def read_posts(
+    training_file: RawFile, validation_file: RawFile, parameters: StudyParameters
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Read both files strictly: every row as it stands; without a validation file the second table is empty."""
+    data, labels = parameters.data, parameters.labels
+    training = reading.read_posts(training_file, data, labels)
+    account = {"training": _describe(training_file, training)}
+    if data.validation_file is None:
+        return training, training.head(0), account
+    validation = reading.read_posts(validation_file, data, labels)
+    return training, validation, account | {"validation": _describe(validation_file, validation)}
+
+
+def _describe(file: RawFile, posts: pd.DataFrame) -> dict[str, Any]:
+    name = file.name.replace("\\", "/").rpartition("/")[2]
+    return {"file": name, "sha256": sha256(file.content or b""), "rows": len(posts)}
+
+
+def filter_posts(
+    read_training_posts: pd.DataFrame, read_validation_posts: pd.DataFrame, parameters: StudyParameters
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Drop the labels that are not learnt and the posts without text; shuffle with the seed."""
+    data, labels, seed = parameters.data, parameters.labels, parameters.seed
+    training, account = filtering.filter_posts(read_training_posts, data, labels, seed, data.training_file)
+    if data.validation_file is None:
+        return training, read_validation_posts, {"training": account}
+    validation, other = filtering.filter_posts(read_validation_posts, data, labels, seed, data.validation_file)
+    return training, validation, {"training": account, "validation": other}
+
+
+def split_posts(
+    filtered_training_posts: pd.DataFrame, filtered_validation_posts: pd.DataFrame, parameters: StudyParameters
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Part the posts by the protocol; say how many of the validation posts are known from training."""
+    data, protocol = parameters.data, parameters.protocol
+    given = None if data.validation_file is None else filtered_validation_posts
+    training, validation, account = splitting.split_posts(
+        filtered_training_posts, given, protocol, data, parameters.seed
+    )
+    overlap = leakage.overlap(training, validation, ids_known=data.columns.id is not None)
+    conflicts = leakage.conflicting_labels(training)
+    known = max(share for name, share in overlap.items() if name.endswith("_share"))
+    if known:
+        logger.warning(
+            "LEAK: %.1f %% of the validation posts are known from training (protocol %s). What is measured on them is "
+            "memory; the leak-free figure: --params=protocol=leak_free",
+            100 * known,
+            protocol,
+        )
+    if conflicts:
+        logger.warning("%d texts of the training posts stand under two labels or more.", conflicts)
+    return training, validation, account | {"overlap": overlap, "conflicting_labels": conflicts}
+
+
+def clean_posts(
+    split_training_posts: pd.DataFrame, split_validation_posts: pd.DataFrame, parameters: StudyParameters
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Clean the posts, the paper's way or as it meant; posts that lose all their text stay, and are counted."""
+    data, tables, account = parameters.data, [], {}
+    for name, posts in (("training", split_training_posts), ("validation", split_validation_posts)):
+        cleaned = cleaning.clean_posts(posts["post"], data.cleaning, data.remove_stop_words, data.lemmatize)
+        account[name] = {"empty_after_cleaning": int((cleaned.str.strip() == "").sum())}
+        tables.append(posts.assign(post=cleaned))
+    return tables[0], tables[1], account
+
+
+def tokenize_posts(
+    training_posts: pd.DataFrame, validation_posts: pd.DataFrame, parameters: StudyParameters
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Turn posts into word pieces, as two ``datasets.Dataset``; see ``modeling.tokenization``."""
+    from tweet_sentiment.modeling.encoders import load_tokenizer
+    from tweet_sentiment.modeling.tokenization import tokenize
+
+    tokenizer = load_tokenizer(parameters.model.checkpoint)
+    training, cut = tokenize(training_posts, tokenizer, parameters.labels, parameters.model.max_length)
+    validation, cut_too = tokenize(validation_posts, tokenizer, parameters.labels, parameters.model.max_length)
+    return training, validation, {"training": {"truncated": cut}, "validation": {"truncated": cut_too}}
+
+
+def account_rows(
+    read_account: dict[str, Any],
+    filter_account: dict[str, Any],
+    split_account: dict[str, Any],
+    cleaning_account: dict[str, Any],
+    tokenization_account: dict[str, Any],
+    parameters: StudyParameters,
+) -> dict[str, Any]:
+    """Bring together where every row went: rows in = rows kept + rows dropped, by reason."""
+    account = {
+        "protocol": parameters.protocol,
+        "cleaning": parameters.data.cleaning,
+        "files": read_account,
+        "filtered": filter_account,
+        "split": split_account,
+        "cleaned": cleaning_account,
+        "tokenized": tokenization_account,
+        "training_posts": split_account["kept"],
+        "validation_posts": split_account["validation"],
+    }
+    logger.info("%d posts to learn from, %d to measure on.", account["training_posts"], account["validation_posts"])
+    return account

@@ -1,0 +1,51 @@
+"""Wiring of data_processing."""
+
+from kedro.pipeline import Pipeline, node
+
+from .nodes import account_rows, clean_posts, filter_posts, read_posts, split_posts, tokenize_posts
+
+
+def create_pipeline() -> Pipeline:
+    """Chain raw CSV to tokens."""
+    return Pipeline(
+        [
+            node(
+                read_posts,
+                ["training_file", "validation_file", "parameters"],
+                ["read_training_posts", "read_validation_posts", "read_account"],
+            ),
+            node(
+                filter_posts,
+                ["read_training_posts", "read_validation_posts", "parameters"],
+                ["filtered_training_posts", "filtered_validation_posts", "filter_account"],
+            ),
+            node(
+                split_posts,
+                ["filtered_training_posts", "filtered_validation_posts", "parameters"],
+                ["split_training_posts", "split_validation_posts", "split_account"],
+            ),
+            node(
+                clean_posts,
+                ["split_training_posts", "split_validation_posts", "parameters"],
+                ["training_posts", "validation_posts", "cleaning_account"],
+            ),
+            node(
+                tokenize_posts,
+                ["training_posts", "validation_posts", "parameters"],
+                ["training_tokens", "validation_tokens", "tokenization_account"],
+            ),
+            node(
+                account_rows,
+                [
+                    "read_account",
+                    "filter_account",
+                    "split_account",
+                    "cleaning_account",
+                    "tokenization_account",
+                    "parameters",
+                ],
+                "row_account",
+            ),
+        ],
+        tags="data_processing",
+    )

@@ -1,0 +1,1 @@
+"""The frozen encoder, run once over every post."""

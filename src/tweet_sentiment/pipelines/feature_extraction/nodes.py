@@ -1,0 +1,41 @@
+"""The frozen encoder, run once over every post."""
+
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tweet_sentiment.parameters import StudyParameters
+
+
+def encode_posts(
+    training_tokens: Any, validation_tokens: Any, parameters: StudyParameters
+) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]:
+    """Return the features of both sets, shape (posts, dim), in the order of the tokens, and what they cost.
+
+    With ``model.encoder_dropout`` nothing reads them, so none are computed.
+    """
+    from tweet_sentiment.modeling.devices import choose_device
+    from tweet_sentiment.modeling.encoders import checkpoint_hash, load_encoder
+    from tweet_sentiment.modeling.features import encode
+
+    encoder = load_encoder(parameters.model.checkpoint)
+    device = choose_device(parameters.device, parameters.fp16, parameters.precision)
+    if parameters.model.encoder_dropout:
+        nothing = np.empty((0, encoder.config.dim), dtype=np.float32)
+        return nothing, nothing, {"posts": 0, "seconds": 0.0}
+    start = perf_counter()
+    training = encode(encoder, training_tokens["input_ids"], device, description="Encoding training posts")
+    validation = encode(encoder, validation_tokens["input_ids"], device, description="Encoding validation posts")
+    return (
+        training,
+        validation,
+        {
+            "posts": len(training) + len(validation),
+            "seconds": perf_counter() - start,
+            "device": device.name,
+            "precision": device.precision,
+            "encoder_sha256": checkpoint_hash(parameters.model.checkpoint),
+        },
+    )

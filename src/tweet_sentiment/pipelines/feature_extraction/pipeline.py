@@ -1,0 +1,19 @@
+"""Wiring of feature_extraction."""
+
+from kedro.pipeline import Pipeline, node
+
+from .nodes import encode_posts
+
+
+def create_pipeline() -> Pipeline:
+    """Encode every post once."""
+    return Pipeline(
+        [
+            node(
+                encode_posts,
+                ["training_tokens", "validation_tokens", "parameters"],
+                ["training_features", "validation_features", "encoding"],
+            )
+        ],
+        tags="feature_extraction",
+    )

@@ -1,0 +1,49 @@
+"""Optuna's own plots, drawn from the table of trials: no database is needed to look at a search."""
+
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from tweet_sentiment.parameters import HyperparameterSearchParameters, SearchSpace
+
+
+def search_figures(trials: pd.DataFrame, search: HyperparameterSearchParameters, metric: str) -> tuple[Any, Any, Any]:
+    """Return history, importance and parallel coordinates, as Plotly figures."""
+    study = optuna.create_study(direction=search.direction)
+    study.add_trials(
+        [_trial(row, search.space) for row in trials.to_dict("records") if row["state"] in ("COMPLETE", "PRUNED")]
+    )
+    plots = optuna.visualization
+    complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    name = f"validation {metric}"
+    history = plots.plot_optimization_history(study, target_name=name)
+    parallel = plots.plot_parallel_coordinate(study, target_name=name)
+    if len({trial.value for trial in complete}) > 1:
+        importance = plots.plot_param_importances(study, target_name=name)
+    else:
+        importance = type(history)().update_layout(title="Importance needs two trials with different values")
+    return history, importance, parallel
+
+
+def _trial(row: dict[str, Any], space: SearchSpace) -> Any:
+    state = optuna.trial.TrialState[row["state"]]
+    distributions = _distributions(space)
+    parameters = {
+        name: row[name] if isinstance(kind, FloatDistribution) else int(row[name])
+        for name, kind in distributions.items()
+    }
+    value = float(row["value"]) if state.name == "COMPLETE" else None
+    return optuna.create_trial(state=state, params=parameters, distributions=distributions, value=value)
+
+
+def _distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    epochs, warmup, rate, decay = space.num_train_epochs, space.warmup_steps, space.learning_rate, space.weight_decay
+    return {
+        "num_train_epochs": IntDistribution(epochs.low, epochs.high, log=epochs.log),
+        "per_device_train_batch_size": CategoricalDistribution(space.per_device_train_batch_size),
+        "learning_rate": FloatDistribution(rate.low, rate.high, log=rate.log),
+        "warmup_steps": IntDistribution(warmup.low, warmup.high, log=warmup.log),
+        "weight_decay": FloatDistribution(decay.low, decay.high, log=decay.log),
+    }

@@ -1,0 +1,160 @@
+"""The search itself: an Optuna study in SQLite that a kill does not hurt and a second run goes on with."""
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.trial import TrialState
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import Hyperparameters, HyperparameterSearchParameters, SearchSpace
+
+logger = logging.getLogger(__name__)
+
+OnEpoch = Callable[[int, dict[str, Any]], None]
+Objective = Callable[[Hyperparameters, OnEpoch], float]
+DATABASE = "study.sqlite3"
+CAUGHT = (RuntimeError, StudyError, MemoryError, ValueError)
+
+
+def suggest(trial: optuna.Trial, space: SearchSpace) -> Hyperparameters:
+    """Draw one set of hyperparameters (paper, section "Hyperparameter search")."""
+    epochs, warmup, rate, decay = space.num_train_epochs, space.warmup_steps, space.learning_rate, space.weight_decay
+    sizes = space.per_device_train_batch_size
+    return Hyperparameters(
+        num_train_epochs=trial.suggest_int("num_train_epochs", epochs.low, epochs.high, log=epochs.log),
+        per_device_train_batch_size=int(trial.suggest_categorical("per_device_train_batch_size", sizes)),
+        learning_rate=trial.suggest_float("learning_rate", rate.low, rate.high, log=rate.log),
+        warmup_steps=trial.suggest_int("warmup_steps", warmup.low, warmup.high, log=warmup.log),
+        weight_decay=trial.suggest_float("weight_decay", decay.low, decay.high, log=decay.log),
+    )
+
+
+def run_study(
+    folder: Path, name: str, search: HyperparameterSearchParameters, objective: Objective, seed: int, metric: str
+) -> optuna.Study:
+    """Run trials until ``n_trials`` have finished; those that an earlier run finished count.
+
+    ``name`` must change with data, space and settings, so that a study never goes on under other conditions. A trial
+    that a kill cut off is put back into the queue; one that raises fails, and the search goes on.
+
+    Raises:
+        StudyError: the database is damaged, or no trial gave a value.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    _warn_if_pruner_is_idle(search)
+    study = _open(folder / DATABASE, name, search)
+    _requeue_stale(study)
+    if finished := _finished(study):
+        logger.info("Search: %d of %d trials are done already.", finished, search.n_trials)
+    while (finished := _finished(study)) < search.n_trials:
+        study.sampler = _sampler(seed, finished)
+        study.optimize(
+            lambda trial: _run_trial(trial, search, objective, metric), n_trials=1, catch=CAUGHT, callbacks=[_log_trial]
+        )
+    if not study.get_trials(states=(TrialState.COMPLETE,)):
+        raise StudyError(f"No trial of the search gave a value; the last error: {_last_error(study)}")
+    return study
+
+
+def _sampler(seed: int, finished: int) -> optuna.samplers.TPESampler:
+    """Seed each trial by its place: a search that was interrupted then draws what an uninterrupted one would have."""
+    return optuna.samplers.TPESampler(seed=(seed + 1_000_003 * finished) % 2**32)
+
+
+def _run_trial(trial: optuna.Trial, search: HyperparameterSearchParameters, objective: Objective, metric: str) -> float:
+    def on_epoch(epoch: int, metrics: dict[str, Any]) -> None:
+        trial.report(metrics[metric], epoch)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    try:
+        return objective(suggest(trial, search.space), on_epoch)
+    except CAUGHT as error:
+        trial.set_user_attr("error", str(error))
+        raise
+
+
+def _open(path: Path, name: str, search: HyperparameterSearchParameters) -> optuna.Study:
+    _check_database(path)
+    pruner = search.pruner
+    return optuna.create_study(
+        study_name=name,
+        storage=f"sqlite:///{path}",
+        pruner=optuna.pruners.MedianPruner(pruner.n_startup_trials, pruner.n_warmup_steps, pruner.interval_steps),
+        direction=search.direction,
+        load_if_exists=True,
+    )
+
+
+def _check_database(path: Path) -> None:
+    if not path.exists():
+        return
+    try:
+        with sqlite3.connect(path) as database:
+            (verdict,) = database.execute("PRAGMA quick_check").fetchone()
+            tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        verdict, tables = str(error), 0
+    if verdict != "ok" or not tables:
+        why = verdict if verdict != "ok" else "it is empty"
+        raise StudyError(f"{path}: the search's database is damaged ({why}). Delete it to start the search anew.")
+
+
+def _requeue_stale(study: optuna.Study) -> None:
+    for trial in study.get_trials(states=(TrialState.RUNNING,)):
+        logger.info("Search: trial %d was cut off; it is run again.", trial.number)
+        study.tell(trial.number, state=TrialState.FAIL)
+        study.enqueue_trial(trial.params, user_attrs={"again": trial.number})
+
+
+def _finished(study: optuna.Study) -> int:
+    """Count the trials that came to an end of their own. A failed one counts, or a search that always fails never ends."""
+    again = len([t for t in study.trials if "again" in t.user_attrs])
+    ended = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
+    return len(ended) - again
+
+
+def _warn_if_pruner_is_idle(search: HyperparameterSearchParameters) -> None:
+    if not search.pruner_can_fire:
+        logger.warning(
+            "The pruner cannot stop any trial: it waits for %d trials and %d epochs; the search has %d trials of at most "
+            "%d epochs.",
+            search.pruner.n_startup_trials,
+            search.pruner.n_warmup_steps,
+            search.n_trials,
+            search.space.num_train_epochs.high,
+        )
+
+
+def _log_trial(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    value = "" if trial.value is None else f" {trial.value:.4f}"
+    finished = [t for t in study.trials if t.state == TrialState.COMPLETE]
+    best = f", best so far {study.best_value:.4f}" if finished else ""
+    logger.info("Search: trial %d %s%s%s", trial.number, trial.state.name.lower(), value, best)
+
+
+def _last_error(study: optuna.Study) -> str:
+    return next((t.user_attrs["error"] for t in reversed(study.trials) if "error" in t.user_attrs), "all were pruned")
+
+
+def trials_table(study: optuna.Study) -> pd.DataFrame:
+    """Return one row a trial: number, state, value, seconds, epochs run, and the five hyperparameters."""
+    rows = []
+    for trial in study.trials:
+        seconds = trial.duration.total_seconds() if trial.duration else None
+        rows.append(
+            {
+                "number": trial.number,
+                "state": trial.state.name,
+                "value": trial.value,
+                "seconds": seconds,
+                "epochs": max(trial.intermediate_values, default=0),
+                **trial.params,
+            }
+        )
+    return pd.DataFrame(rows)

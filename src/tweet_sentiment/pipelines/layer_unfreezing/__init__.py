@@ -1,0 +1,1 @@
+"""Layer unfreezing: the head learns, the encoder stays as it was."""

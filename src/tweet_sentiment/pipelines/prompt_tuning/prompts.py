@@ -1,0 +1,122 @@
+"""One soft prompt under one hard prompt: load, add the prompt, fit, keep what was fitted."""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pandas as pd
+from datasets import Dataset
+from transformers import PreTrainedTokenizerFast
+
+from tweet_sentiment.modeling.devices import choose_device
+from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
+from tweet_sentiment.modeling.fitting import class_weights
+from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
+from tweet_sentiment.modeling.freezing import count_trainable
+from tweet_sentiment.modeling.prompts import add_soft_prompt, describe
+from tweet_sentiment.modeling.tokenization import tokenize
+from tweet_sentiment.modeling.training import train
+from tweet_sentiment.parameters import Hyperparameters, StudyParameters
+from tweet_sentiment.provenance import fingerprint
+from tweet_sentiment.whole import written_whole
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FinishedPrompt:
+    """The folder of a trained prompt, its curves, and its figures."""
+
+    folder: Path
+    curves: pd.DataFrame
+    figures: dict[str, Any]
+
+
+def tokens_for(
+    posts: pd.DataFrame, tokenizer: PreTrainedTokenizerFast, parameters: StudyParameters, hard_prompt: str
+) -> tuple[Dataset, int]:
+    """Tokenize posts behind a hard prompt; its word pieces count among the ``max_length``."""
+    return tokenize(posts, tokenizer, parameters.labels, parameters.model.max_length, hard_prompt)
+
+
+@dataclass(frozen=True)
+class PromptRun:
+    """What all the prompts of a run share."""
+
+    training_posts: pd.DataFrame
+    validation_posts: pd.DataFrame
+    hyperparameters: Hyperparameters
+    parameters: StudyParameters
+
+    def train_prompt(self, hard_prompt: str, working_folder: Path, conditions: dict[str, Any]) -> FinishedPrompt:
+        """Train a soft prompt under ``hard_prompt``, or take the one that was trained under the same conditions."""
+        mark = fingerprint(conditions, hard_prompt)
+        folder = working_folder / f"finished-{mark}"
+        if folder.is_dir():
+            logger.info("Hard prompt '%s' is trained already.", hard_prompt)
+        else:
+            self._train(hard_prompt, folder, working_folder / "checkpoints", {"conditions": conditions, "mark": mark})
+        figures = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
+        return FinishedPrompt(folder, pd.read_csv(folder / "curves.csv"), figures)
+
+    def _train(self, hard_prompt: str, folder: Path, checkpoints: Path, mark: dict[str, Any]) -> None:
+        parameters, prompt, start = self.parameters, self.parameters.prompt_tuning, perf_counter()
+        tokenizer = load_tokenizer(parameters.model.checkpoint)
+        training, cut = tokens_for(self.training_posts, tokenizer, parameters, hard_prompt)
+        validation, _ = tokens_for(self.validation_posts, tokenizer, parameters, hard_prompt)
+        classifier = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
+        model = add_soft_prompt(classifier, tokenizer, prompt, parameters.seed)
+        device = choose_device(parameters.device, parameters.fp16, parameters.precision)
+        logger.info("Hard prompt '%s': %d of %d posts truncated. %s", hard_prompt, cut, len(training), describe(model))
+        outcome = train(
+            model,
+            tokenizer,
+            training,
+            validation,
+            self.hyperparameters,
+            parameters.training,
+            load_best_model_at_end=prompt.load_best_model_at_end,
+            padding=parameters.model.padding,
+            max_length=parameters.model.max_length,
+            class_weights=class_weights(parameters.training.class_weights, parameters.labels, training["label"]),
+            seed=parameters.seed,
+            device=device,
+            working_folder=checkpoints,
+            fingerprint=mark,
+            names=parameters.labels,
+        )
+        figures = {
+            "hard_prompt": hard_prompt,
+            **_measured(outcome.curves, outcome.best_epoch if prompt.load_best_model_at_end else None),
+            "epoch": outcome.best_epoch,
+            "steps": outcome.steps,
+            "truncated": cut,
+            "trainable_parameters": count_trainable(model),
+            "pooling": prompt.pooling,
+            "device": device.name,
+            "precision": device.precision,
+            "seconds": perf_counter() - start,
+        }
+        with written_whole(folder) as new:
+            save_model(TrainedModel(model, tokenizer, {"labels": parameters.labels, "hard_prompt": hard_prompt}), new)
+            outcome.curves.to_csv(new / "curves.csv", index=False)
+            (new / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
+
+    def load(self, finished: FinishedPrompt, manifest: dict[str, Any]) -> TrainedModel:
+        """Return the trained model with a manifest that tells all."""
+        trained = load_model(finished.folder)
+        return TrainedModel(trained.model, trained.tokenizer, {**manifest, **trained.manifest, **finished.figures})
+
+
+def _measured(curves: pd.DataFrame, best_epoch: float | None) -> dict[str, float]:
+    evaluated = curves.dropna(subset=["accuracy"])
+    row = (
+        evaluated.iloc[-1]
+        if best_epoch is None
+        else evaluated[evaluated["epoch"].round() == round(best_epoch)].iloc[-1]
+    )
+    names = ("eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1")
+    return {name: float(row[name]) for name in names}

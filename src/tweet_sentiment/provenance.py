@@ -1,0 +1,46 @@
+"""What travels with every result: seed, parameters, data hashes, versions, device."""
+
+import hashlib
+import json
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import BaseModel
+
+PACKAGES = ("torch", "transformers", "peft", "optuna", "datasets", "scikit-learn", "pandas", "numpy", "nltk", "kedro")
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of every library that has a say in the figures."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def sha256(content: bytes) -> str:
+    """Return the hash as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return 16 hexadecimal digits that change when any of the parts does; parts are models, or fit into JSON."""
+    plain = [part.model_dump() if isinstance(part, BaseModel) else part for part in parts]
+    return sha256(json.dumps(plain, sort_keys=True, default=str).encode())[:16]
+
+
+def manifest(technique: str, parameters: Any, row_account: dict[str, Any], figures: dict[str, Any]) -> dict[str, Any]:
+    """Return what stands in a model folder's ``manifest.json``: where the model comes from, and how good it was.
+
+    ``row_account`` is data_processing's, with the hash of each file; ``figures`` is what training says of itself.
+    """
+    return {
+        "technique": technique,
+        "protocol": parameters.protocol,
+        "encoder": parameters.model.checkpoint,
+        "labels": parameters.labels,
+        "seed": parameters.seed,
+        "data": row_account["files"],
+        "n_train": row_account["training_posts"],
+        **figures,
+        "parameters": parameters.model_dump(),
+        "versions": library_versions(),
+    }

@@ -1,0 +1,68 @@
+"""Which posts are learnt from: labels, empty and blank posts leave, and an account says how many."""
+
+import pandas as pd
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import DataParameters
+
+EMPTY_AS_PUBLISHED = "nan"  # what the paper's str() makes of an empty field, which pandas had read as missing
+
+
+def filter_posts(
+    posts: pd.DataFrame, data: DataParameters, labels: list[str], seed: int, name: str = "The posts"
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Drop and shuffle posts; return them with a fresh index, and an account of the rows.
+
+    Rows labelled with one of ``data.drop_labels`` go first, then empty posts, then posts of white space only. Under
+    ``published`` cleaning the last two stay, the empty ones as the post "nan", since that is what was published.
+    ``posts`` has columns ``label`` and ``post``; others are handed through. ``name`` is the file, for messages.
+    The account: rows_in, dropped_label, dropped_empty, dropped_blank, kept, and, part of the kept,
+    empty_kept_as_nan and blank_kept. rows_in is the sum of the dropped and the kept.
+
+    Raises:
+        StudyError: one of ``labels`` has no post left.
+    """
+    labelled = posts[~posts["label"].isin(data.drop_labels)]
+    empty = labelled["post"] == ""
+    blank = ~empty & (labelled["post"].map(str.strip) == "")
+    published = data.cleaning == "published"
+    kept = _as_published(labelled, empty) if published else labelled[~empty & ~blank]
+    account = {
+        "rows_in": len(posts),
+        "dropped_label": len(posts) - len(labelled),
+        "dropped_empty": 0 if published else int(empty.sum()),
+        "dropped_blank": 0 if published else int(blank.sum()),
+        "kept": len(kept),
+        "empty_kept_as_nan": int(empty.sum()) if published else 0,
+        "blank_kept": int(blank.sum()) if published else 0,
+    }
+    _check_account(account)
+    check_classes(kept, labels, f"{name}, after labels to drop and empty posts are out")
+    return kept.sample(frac=1, random_state=seed).reset_index(drop=True), account
+
+
+def _as_published(posts: pd.DataFrame, empty: "pd.Series[bool]") -> pd.DataFrame:
+    return posts.assign(post=posts["post"].mask(empty, EMPTY_AS_PUBLISHED))
+
+
+def _check_account(account: dict[str, int]) -> None:
+    """A row that is neither kept nor accounted for is a mistake of ours, not the user's."""
+    dropped = sum(count for reason, count in account.items() if reason.startswith("dropped_"))
+    assert account["rows_in"] == dropped + account["kept"], account
+
+
+def check_classes(posts: pd.DataFrame, labels: list[str], where: str) -> None:
+    """Refuse posts among which a label does not occur: nothing could be learnt or measured for it.
+
+    Raises:
+        StudyError: names the labels without a post, and the counts of the others.
+    """
+    counts = {label: int((posts["label"] == label).sum()) for label in labels}
+    lacking = [label for label, count in counts.items() if not count]
+    if lacking:
+        found = ", ".join(f"{label} {count}" for label, count in counts.items())
+        raise StudyError(
+            f"{where}: no post is labelled {' or '.join(lacking)}; "
+            f"expected at least one of each label, found {found}.\n"
+            "  Add such posts, or take the label out of labels; if data.row_limit is set, raise it."
+        )

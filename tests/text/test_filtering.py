@@ -1,0 +1,91 @@
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.text.filtering import filter_posts
+
+POSTS = pd.DataFrame(
+    [
+        ("Irrelevant", ""),
+        ("Irrelevant", "off"),
+        ("Positive", "good"),
+        ("Positive", ""),
+        ("Negative", " \n\u00a0"),
+        ("Negative", "bad"),
+        ("Neutral", "nan"),
+    ],
+    columns=["label", "post"],
+)
+
+
+def test_labels_empty_and_blank_posts_leave_and_are_counted(data, labels):
+    kept, account = filter_posts(POSTS, data, labels, seed=1)
+    assert sorted(kept["post"]) == ["bad", "good", "nan"]
+    assert account == {
+        "rows_in": 7,
+        "dropped_label": 2,
+        "dropped_empty": 1,
+        "dropped_blank": 1,
+        "kept": 3,
+        "empty_kept_as_nan": 0,
+        "blank_kept": 0,
+    }
+
+
+def test_published_cleaning_keeps_empty_posts_as_nan_and_blank_ones(data, labels):
+    kept, account = filter_posts(POSTS, data.model_copy(update={"cleaning": "published"}), labels, seed=1)
+    assert sorted(kept["post"]) == [" \n\u00a0", "bad", "good", "nan", "nan"]
+    assert (account["kept"], account["empty_kept_as_nan"], account["blank_kept"]) == (5, 1, 1)
+    assert account["dropped_empty"] == account["dropped_blank"] == 0
+
+
+def test_the_shuffle_is_the_paper_s(data, labels):
+    posts = pd.DataFrame({"label": labels * 20, "post": [f"post {n}" for n in range(60)]})
+    kept, _ = filter_posts(posts, data, labels, seed=42)
+    assert kept["post"].tolist() == posts["post"].sample(frac=1, random_state=42).tolist()
+    assert kept.index.tolist() == list(range(60))
+    assert kept["post"].tolist() != filter_posts(posts, data, labels, seed=43)[0]["post"].tolist()
+
+
+def test_a_class_without_a_post_is_named(data, labels):
+    with pytest.raises(StudyError) as caught:
+        filter_posts(POSTS[POSTS["post"] != "bad"], data, labels, seed=1, name="my.csv")
+    message = str(caught.value)
+    assert message.startswith("my.csv, ")
+    assert "no post is labelled Negative;" in message
+    assert "Positive 1, Negative 0, Neutral 1" in message
+    assert "take the label out of labels" in message
+
+
+def test_no_post_at_all_is_told(data, labels):
+    with pytest.raises(StudyError, match="no post is labelled Positive or Negative or Neutral"):
+        filter_posts(POSTS.head(2), data, labels, seed=1)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["Positive", "Irrelevant"]), st.sampled_from(["", " ", "\t\r\n", "x"]))))
+def test_every_row_is_kept_or_accounted_for(data, rows):
+    posts = pd.DataFrame([("Positive", "sure"), *rows], columns=["label", "post"])
+    kept, account = filter_posts(posts, data, ["Positive"], seed=1)
+    assert len(kept) == account["kept"] == 1 + rows.count(("Positive", "x"))
+    assert account["dropped_empty"] == rows.count(("Positive", ""))
+    assert account["dropped_blank"] == rows.count(("Positive", " ")) + rows.count(("Positive", "\t\r\n"))
+    assert account["dropped_label"] == sum(label == "Irrelevant" for label, _ in rows)
+
+
+@pytest.mark.real_data
+def test_the_real_files_leave_as_many_rows_as_the_study_says(data, labels, real_posts):
+    _, account = filter_posts(real_posts["training"], data, labels, seed=42)
+    assert account == {
+        "rows_in": 74_682,
+        "dropped_label": 12_990,
+        "dropped_empty": 571,
+        "dropped_blank": 139,
+        "kept": 60_982,
+        "empty_kept_as_nan": 0,
+        "blank_kept": 0,
+    }
+    published = data.model_copy(update={"cleaning": "published"})
+    assert filter_posts(real_posts["training"], published, labels, seed=42)[1]["kept"] == 61_692
+    assert filter_posts(real_posts["validation"], data, labels, seed=42)[1]["kept"] == 828

@@ -1,0 +1,204 @@
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.text.leakage import normalise
+from tweet_sentiment.text.splitting import split_posts
+
+
+def frame(rows):
+    return pd.DataFrame(rows, columns=["id", "label", "post"])
+
+
+def many(labels, start=0, count=20):
+    """Distinct posts, so many for each label, two to each id."""
+    numbers = range(start, start + count * len(labels))
+    return frame([(f"t{n // 2}", labels[n // 2 % len(labels)], f"{n:x}" * 15) for n in numbers])
+
+
+def rules(data, **changes):
+    return data.model_copy(update={"leak_free": data.leak_free.model_copy(update=changes)})
+
+
+def balanced(account):
+    return account["rows_in"] == sum(n for key, n in account.items() if key not in ("rows_in", "validation"))
+
+
+def test_published_takes_both_files_as_they_are(data, labels):
+    posts = many(labels)
+    training, validation, account = split_posts(posts, posts.head(30), "published", data, seed=1)
+    pd.testing.assert_frame_equal(training, posts)
+    pd.testing.assert_frame_equal(validation, posts.head(30))
+    assert account == {
+        "rows_in": 60,
+        "held_out": 0,
+        "removed_tweet_id": 0,
+        "removed_normalised_text": 0,
+        "removed_near_duplicate": 0,
+        "beyond_row_limit": 0,
+        "kept": 60,
+        "validation": 30,
+    }
+
+
+def test_leak_free_counts_each_row_under_the_first_rule_that_catches_it(data, labels):
+    posts, validation = many(labels), many(labels, start=1000, count=2)
+    text = validation["post"][0]
+    leaks = frame(
+        [
+            ("t500", "Neutral", text),
+            ("t500", "Neutral", "else"),
+            ("x", "Neutral", text.upper()),
+            ("y", "Neutral", text + "z"),
+        ]
+    )
+    training, held_out, account = split_posts(pd.concat([leaks, posts]), validation, "leak_free", data, seed=1)
+    pd.testing.assert_frame_equal(training, posts)
+    pd.testing.assert_frame_equal(held_out, validation)
+    removed = [account[f"removed_{rule}"] for rule in ("tweet_id", "normalised_text", "near_duplicate")]
+    assert removed == [2, 1, 1]
+    assert balanced(account)
+
+
+@pytest.mark.parametrize("protocol", ["published", "leak_free"])
+def test_without_a_validation_file_about_the_share_is_held_out_by_label(data, labels, protocol):
+    posts = many(labels, count=100)
+    training, validation, account = split_posts(posts, None, protocol, rules(data, near_duplicate=False), seed=1)
+    assert sorted([*training["post"], *validation["post"]]) == sorted(posts["post"])
+    assert account["held_out"] == account["validation"] == len(validation) == 60
+    assert validation["label"].value_counts().to_dict() == dict.fromkeys(labels, 20)
+    assert balanced(account)
+
+
+def test_the_published_hold_out_parts_the_copies_of_a_tweet_and_leak_free_does_not(data, labels):
+    posts = many(labels, count=100)
+    shared = {}
+    for protocol in ("published", "leak_free"):
+        training, validation, _ = split_posts(posts, None, protocol, data, seed=1)
+        shared[protocol] = set(training["id"]) & set(validation["id"])
+    assert shared["published"]
+    assert not shared["leak_free"]
+
+
+def test_the_hold_out_depends_on_the_seed_alone(data, labels):
+    posts = many(labels, count=100)
+    for protocol in ("published", "leak_free"):
+        first, again, other = (split_posts(posts, None, protocol, data, seed)[1] for seed in (1, 1, 2))
+        pd.testing.assert_frame_equal(first, again)
+        assert first["post"].tolist() != other["post"].tolist()
+
+
+def test_ids_made_up_by_the_reader_join_nothing(data, labels):
+    posts = many(labels).assign(id="row-1")
+    no_ids = data.model_copy(update={"columns": data.columns.model_copy(update={"id": None})})
+    _, validation, _ = split_posts(posts, None, "leak_free", no_ids, seed=1)
+    assert 0 < len(validation) < 60
+
+
+def test_a_disabled_rule_joins_nothing(data, labels):
+    posts = many(labels).assign(id="1", post="always the same")
+    off = rules(data, tweet_id=False, normalised_text=False, near_duplicate=False)
+    _, validation, account = split_posts(posts, None, "leak_free", off, seed=1)
+    assert len(validation) == 12
+    assert account["kept"] == 48
+
+
+def test_near_duplicates_of_held_out_posts_leave_training(data, labels):
+    rows = [(f"{n}", labels[n % 3], f"{n:03}" * 20) for n in range(60)]
+    copies = [(f"copy {n}", label, post + "x") for n, label, post in rows]
+    training, validation, account = split_posts(frame(rows + copies), None, "leak_free", data, seed=1)
+    assert account["removed_near_duplicate"] > 0
+    assert not set(training["post"].str.rstrip("x")) & set(validation["post"].str.rstrip("x"))
+    assert balanced(account)
+
+
+def test_the_row_limit_keeps_the_first_training_rows(data, labels):
+    posts = many(labels)
+    limited = data.model_copy(update={"row_limit": 13})
+    training, validation, account = split_posts(posts, posts, "published", limited, seed=1)
+    pd.testing.assert_frame_equal(training, posts.head(13))
+    assert (account["beyond_row_limit"], account["kept"], len(validation)) == (47, 13, 60)
+
+
+def test_a_row_limit_that_loses_a_class_is_refused(data, labels):
+    posts = many(labels)
+    with pytest.raises(StudyError, match=r"(?s)training posts.*no post is labelled Neutral.*row_limit"):
+        split_posts(posts, posts, "published", data.model_copy(update={"row_limit": 4}), seed=1)
+
+
+def test_a_class_that_is_lost_with_the_leaks_is_refused(data, labels):
+    posts = many(labels)
+    with pytest.raises(StudyError, match=r"training posts, after the leak_free split: no post is labelled Negative or"):
+        split_posts(posts, posts, "leak_free", data, seed=1)
+
+
+def test_a_class_that_validation_lacks_is_refused(data, labels):
+    posts = many(labels)
+    with pytest.raises(StudyError, match="validation posts, after the published split: no post is labelled Positive"):
+        split_posts(posts, posts[posts["label"] != "Positive"], "published", data, seed=1)
+
+
+@pytest.mark.parametrize("protocol", ["published", "leak_free"])
+def test_too_few_posts_to_hold_any_out_are_refused(data, protocol):
+    posts = frame([("1", "Positive", "so much alike"), ("2", "Negative", "nothing in common")])
+    with pytest.raises(StudyError, match=r"(?s)twitter_training.csv: 2 posts cannot be parted.*data.validation_share"):
+        split_posts(posts, None, protocol, data, seed=1)
+
+
+def test_one_group_that_holds_every_post_is_refused(data, labels):
+    with pytest.raises(StudyError, match="60 posts cannot be parted"):
+        split_posts(many(labels).assign(id="1"), None, "leak_free", data, seed=1)
+
+
+def apart(kind, first):
+    """Ten posts of each label that share nothing with any other post, so that no class runs dry."""
+    return [(f"{kind} {n}", ("Positive", "Negative")[n % 2], chr(ord(first) + n) * 12) for n in range(20)]
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["", *"123456789"]),
+        st.sampled_from(["Positive", "Negative"]),
+        st.sampled_from(["", "!", "a", "A!", "b", "c", "d", "e", "f"]),
+    ),
+    max_size=40,
+)
+
+
+@given(ROWS, st.one_of(st.none(), ROWS), st.integers(0, 9))
+def test_nothing_crosses_under_leak_free(data, rows, validation_rows, seed):
+    validation = None if validation_rows is None else frame(validation_rows + apart("theirs", "丰"))
+    training, held_out, account = split_posts(frame(rows + apart("mine", "一")), validation, "leak_free", data, seed)
+    assert not (set(training["id"]) & set(held_out["id"])) - {""}
+    assert not (set(training["post"].map(normalise)) & set(held_out["post"].map(normalise))) - {""}
+    assert balanced(account)
+
+
+@pytest.mark.real_data
+def test_leak_free_on_the_real_files(data, real_filtered):
+    training, validation, account = split_posts(
+        real_filtered["training"], real_filtered["validation"], "leak_free", data, seed=42
+    )
+    assert account == {
+        "rows_in": 60_982,
+        "held_out": 0,
+        "removed_tweet_id": 4_909,
+        "removed_normalised_text": 278,
+        "removed_near_duplicate": 68,
+        "beyond_row_limit": 0,
+        "kept": 55_727,
+        "validation": 828,
+    }
+    assert not set(training["id"]) & set(validation["id"])
+
+
+@pytest.mark.real_data
+def test_a_grouped_hold_out_of_the_real_training_file(data, real_filtered):
+    quick = rules(data, near_duplicate=False)
+    training, validation, account = split_posts(real_filtered["training"], None, "leak_free", quick, seed=42)
+    assert account["held_out"] / account["rows_in"] == pytest.approx(data.validation_share, abs=0.002)
+    assert not set(training["id"]) & set(validation["id"])
+    shares = [posts["label"].value_counts(normalize=True) for posts in (training, validation)]
+    assert shares[0].to_dict() == pytest.approx(shares[1].to_dict(), abs=0.005)
