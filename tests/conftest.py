@@ -1,8 +1,12 @@
-"""What every test shares: skips that name the missing real part."""
+"""What every test shares: the project's real configuration, and skips that name the missing real part."""
+
+from pathlib import Path
 
 import pytest
 
+PROJECT = Path(__file__).parents[1]
 _NLTK_HELP = "NLTK's stop words and WordNet are missing: python -m nltk.downloader stopwords wordnet"
+_DATA_HELP = "the real CSVs are not in data/01_raw (README: Data)"
 
 
 def _nltk_data_present() -> bool:
@@ -16,8 +20,41 @@ def _nltk_data_present() -> bool:
     return True
 
 
+def _real_data_present() -> bool:
+    return all((PROJECT / "data/01_raw" / f"twitter_{part}.csv").is_file() for part in ("training", "validation"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if any(item.get_closest_marker("nltk") for item in items) and not _nltk_data_present():
-        for item in items:
-            if item.get_closest_marker("nltk"):
-                item.add_marker(pytest.mark.skip(reason=_NLTK_HELP))
+    for marker, present, reason in (
+        ("nltk", _nltk_data_present, _NLTK_HELP),
+        ("real_data", _real_data_present, _DATA_HELP),
+    ):
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        if marked and not present():
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def raw_parameters(environment: str = "base", **runtime):
+    """Return the project's parameters as Kedro resolves them, unvalidated."""
+    from kedro.config import OmegaConfigLoader
+
+    from tweet_sentiment.settings import CONFIG_LOADER_ARGS
+
+    loader = OmegaConfigLoader(
+        str(PROJECT / "conf"),
+        env=environment,
+        base_env="base",
+        default_run_env="local",
+        runtime_params=runtime,
+        merge_strategy=CONFIG_LOADER_ARGS["merge_strategy"],
+    )
+    return loader["parameters"]
+
+
+@pytest.fixture
+def parameters():
+    """The parameters of the base environment, as nodes get them."""
+    from tweet_sentiment.parameters import validate_parameters
+
+    return validate_parameters(raw_parameters())

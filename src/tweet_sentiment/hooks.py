@@ -1,7 +1,6 @@
 """What happens around a run: parameters are checked first, and the comparison is shown last."""
 
 import logging
-import warnings
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,7 +25,6 @@ class CheckParameters:
 
     @hook_impl
     def before_pipeline_run(self, catalog: Any) -> None:
-        warnings.filterwarnings("ignore", message=".*pin_memory.*")
         parameters: StudyParameters = catalog.load("parameters")
         if parameters.device != "auto" or parameters.fp16 or parameters.precision == "bf16":
             from tweet_sentiment.modeling.devices import choose_device

@@ -53,7 +53,7 @@ def accuracy_figure(comparison: pd.DataFrame) -> Any:
     for protocol, rows in comparison.groupby("protocol"):
         _bars(figure, rows, "accuracy", str(protocol))
     _bars(figure, comparison.drop_duplicates("technique"), "paper_accuracy", "paper")
-    best = comparison.loc[comparison["accuracy"].idxmax()]
+    best = comparison.iloc[int(comparison["accuracy"].argmax())]
     return figure.update_layout(
         title=f"Best: {best['technique']} with {best['accuracy']:.1%} ({best['protocol']})",
         yaxis={"title": "accuracy", "range": [0, 1]},

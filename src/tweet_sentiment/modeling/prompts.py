@@ -48,8 +48,8 @@ def add_soft_prompt(
                 tokenizer_name_or_path=folder,
             ),
         )
-    peft_config = model.peft_config["default"]
-    peft_config.tokenizer_name_or_path = peft_config.base_model_name_or_path = BASE
+    adapter: Any = model.peft_config["default"]
+    adapter.tokenizer_name_or_path, adapter.base_model_name_or_path = BASE, ""  # a name would be looked up on the hub
     for name, parameter in model.named_parameters():
         parameter.requires_grad = _learns(name, prompt.trainable_head)
     _pool(model, prompt.pooling)
@@ -60,7 +60,7 @@ def _learns(name: str, trainable_head: list[Any]) -> bool:
     return name.startswith("prompt_encoder.") or any(f".{layer}.modules_to_save." in name for layer in trainable_head)
 
 
-def _pool(model: PeftModel, pooling: str) -> None:
+def _pool(model: Any, pooling: str) -> None:
     """With ``cls`` hide the virtual tokens' outputs, so that the head reads [CLS] where it reads position 0."""
     model.tweet_sentiment_pooling = pooling
     virtual = model.peft_config["default"].num_virtual_tokens
@@ -91,10 +91,11 @@ def save_prompted(model: PeftModel, tokenizer: PreTrainedTokenizerFast, folder: 
     ``PeftModel.from_pretrained(base, folder)``. They pool position 0; a model with ``pooling: cls`` needs
     :func:`load_prompted`.
     """
-    model.save_pretrained(folder, save_embedding_layers=False)
+    model.save_pretrained(str(folder), save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
-    base = DistilBertForSequenceClassification(model.get_base_model().config)
-    base.load_state_dict(_without_wrappers(model.get_base_model().state_dict()))
+    inner: Any = model.get_base_model()
+    base = DistilBertForSequenceClassification(inner.config)
+    base.load_state_dict(_without_wrappers(inner.state_dict()))
     base.save_pretrained(folder / BASE)
     tokenizer.save_pretrained(folder)
     record = {"pooling": model.tweet_sentiment_pooling, "base_sha256": _base_hash(folder)}

@@ -8,13 +8,9 @@ from .nodes import load_frozen
 def create_pipeline() -> Pipeline:
     """Make the model that learns nothing."""
     return Pipeline(
-        [
-            node(
-                load_frozen,
-                ["row_account", "parameters"],
-                ["baseline.model", "baseline.training"],
-                namespace="baseline",
-            )
-        ],
+        [node(load_frozen, ["row_account", "parameters"], ["model", "training"], name="load_frozen")],
+        namespace="baseline",
+        inputs="row_account",
+        parameters="parameters",
         tags="baseline",
     )

@@ -74,7 +74,7 @@ def plot_curves(curves: pd.DataFrame, parameters: StudyParameters) -> Any:
     for run, rows in runs:
         for name in names:
             measured = rows.dropna(subset=[name])
-            label = f"{name} · {run}" if run else name
+            label = f"{name} · {run!s}" if run else name
             figure.add_scatter(x=measured["step"], y=measured[name], name=label, mode="lines+markers")
     best = curves["accuracy"].max()
     return figure.update_layout(

@@ -10,31 +10,17 @@ def create_pipeline(technique: str, predicts: bool = True, learns: bool = True) 
 
     ``predicts`` false: the technique makes its predictions itself. ``learns`` false: it has no curves.
     """
-    nodes = [
-        node(
-            predict,
-            [f"{technique}.model", "validation_tokens", "parameters"],
-            f"{technique}.predictions",
-            namespace=technique,
-        ),
-        node(
-            evaluate,
-            [f"{technique}.predictions", f"{technique}.training", "row_account", "parameters"],
-            f"{technique}.metrics",
-            namespace=technique,
-        ),
-        node(
-            plot_confusion,
-            [f"{technique}.predictions", "parameters"],
-            f"{technique}.figure_of_confusion",
-            namespace=technique,
-        ),
-        node(
-            plot_curves,
-            [f"{technique}.curves", "parameters"],
-            f"{technique}.figure_of_curves",
-            namespace=technique,
-        ),
-    ]
-    wanted = nodes[0 if predicts else 1 : 4 if learns else 3]
-    return Pipeline(wanted, tags=technique)
+    prediction = node(predict, ["model", "validation_tokens", "parameters"], "predictions", name="predict")
+    curves = node(plot_curves, ["curves", "parameters"], "figure_of_curves", name="plot_curves")
+    return Pipeline(
+        [
+            *([prediction] if predicts else []),
+            node(evaluate, ["predictions", "training", "row_account", "parameters"], "metrics", name="evaluate"),
+            node(plot_confusion, ["predictions", "parameters"], "figure_of_confusion", name="plot_confusion"),
+            *([curves] if learns else []),
+        ],
+        namespace=technique,
+        inputs={"row_account", *(["validation_tokens"] if predicts else [])},
+        parameters="parameters",
+        tags=technique,
+    )

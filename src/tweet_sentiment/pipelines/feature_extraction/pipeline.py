@@ -13,6 +13,7 @@ def create_pipeline() -> Pipeline:
                 encode_posts,
                 ["training_tokens", "validation_tokens", "parameters"],
                 ["training_features", "validation_features", "encoding"],
+                name="encode_posts",
             )
         ],
         tags="feature_extraction",

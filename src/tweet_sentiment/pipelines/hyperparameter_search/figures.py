@@ -27,7 +27,7 @@ def search_figures(trials: pd.DataFrame, search: HyperparameterSearchParameters,
     return history, importance, parallel
 
 
-def _trial(row: dict[str, Any], space: SearchSpace) -> Any:
+def _trial(row: dict[Any, Any], space: SearchSpace) -> Any:
     state = optuna.trial.TrialState[row["state"]]
     distributions = _distributions(space)
     parameters = {

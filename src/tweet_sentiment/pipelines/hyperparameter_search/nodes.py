@@ -61,18 +61,18 @@ def search(
         )
         return float(last[metric])
 
-    began = perf_counter()
     study = run_study(
         working_folder, f"search-{conditions}", parameters.hyperparameter_search, objective, parameters.seed, metric
     )
+    trials = trials_table(study)
     best = {
         "hyperparameters": study.best_params,
         "source": "hyperparameter_search",
         metric: study.best_value,
         "trial": study.best_trial.number,
-        "seconds": perf_counter() - began,
+        "seconds": float(trials["seconds"].sum()),
     }
-    return best, trials_table(study)
+    return best, trials
 
 
 def _conditions(parameters: StudyParameters, row_account: dict[str, Any]) -> str:

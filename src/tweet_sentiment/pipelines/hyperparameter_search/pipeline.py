@@ -9,38 +9,29 @@ DATA = ["training_tokens", "validation_tokens", "training_features", "validation
 
 def create_pipeline() -> Pipeline:
     """Search, plot the search, train with the best values."""
-    name = "hyperparameter_search"
     return Pipeline(
         [
             node(
                 search,
-                [*DATA, "row_account", f"{name}.working_folder", "parameters"],
-                [f"{name}.hyperparameters", f"{name}.table_of_trials"],
-                namespace=name,
+                [*DATA, "row_account", "working_folder", "parameters"],
+                ["hyperparameters", "table_of_trials"],
+                name="search",
             ),
             node(
                 plot_search,
-                [f"{name}.table_of_trials", "parameters"],
-                [
-                    f"{name}.figure_of_history",
-                    f"{name}.figure_of_importance",
-                    f"{name}.figure_of_parallel_coordinates",
-                ],
-                namespace=name,
+                ["table_of_trials", "parameters"],
+                ["figure_of_history", "figure_of_importance", "figure_of_parallel_coordinates"],
+                name="plot_search",
             ),
             node(
                 train_best,
-                [
-                    *DATA,
-                    "encoding",
-                    "row_account",
-                    f"{name}.hyperparameters",
-                    f"{name}.working_folder",
-                    "parameters",
-                ],
-                [f"{name}.model", f"{name}.curves", f"{name}.training"],
-                namespace=name,
+                [*DATA, "encoding", "row_account", "hyperparameters", "working_folder", "parameters"],
+                ["model", "curves", "training"],
+                name="train_best",
             ),
         ],
-        tags=name,
+        namespace="hyperparameter_search",
+        inputs={*DATA, "encoding", "row_account"},
+        parameters="parameters",
+        tags="hyperparameter_search",
     )

@@ -4,38 +4,32 @@ from kedro.pipeline import Pipeline, node
 
 from .nodes import predict, take_best, take_parameters, train
 
-NAME = "prompt_tuning"
-
 
 def create_pipeline(after_search: bool) -> Pipeline:
     """Train the prompts; with the search's best hyperparameters after a search, with the parameters' otherwise."""
-    source = (
-        node(take_best, "hyperparameter_search.hyperparameters", f"{NAME}.hyperparameters", namespace=NAME)
-        if after_search
-        else node(take_parameters, "parameters", f"{NAME}.hyperparameters", namespace=NAME)
-    )
+    best = "hyperparameter_search.hyperparameters"
     return Pipeline(
         [
-            source,
+            node(take_best, best, "hyperparameters", name="take_best")
+            if after_search
+            else node(take_parameters, "parameters", "hyperparameters", name="take_parameters"),
             node(
                 train,
                 [
                     "training_posts",
                     "validation_posts",
-                    f"{NAME}.hyperparameters",
+                    "hyperparameters",
                     "row_account",
-                    f"{NAME}.working_folder",
+                    "working_folder",
                     "parameters",
                 ],
-                [f"{NAME}.model", f"{NAME}.curves", f"{NAME}.table_of_prompts", f"{NAME}.training"],
-                namespace=NAME,
+                ["model", "curves", "table_of_prompts", "training"],
+                name="train",
             ),
-            node(
-                predict,
-                [f"{NAME}.model", "validation_posts", "parameters"],
-                f"{NAME}.predictions",
-                namespace=NAME,
-            ),
+            node(predict, ["model", "validation_posts", "parameters"], "predictions", name="predict"),
         ],
-        tags=NAME,
+        namespace="prompt_tuning",
+        inputs={"training_posts", "validation_posts", "row_account", *([best] if after_search else [])},
+        parameters="parameters",
+        tags="prompt_tuning",
     )

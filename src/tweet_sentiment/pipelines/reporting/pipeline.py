@@ -9,9 +9,19 @@ def create_pipeline() -> Pipeline:
     """Gather the metrics of all techniques; those without any are named."""
     return Pipeline(
         [
-            node(collect_results, [*(f"{name}.metrics" for name in TECHNIQUES), "parameters"], "results"),
-            node(compare, ["results", "results_by_protocol", "parameters"], ["comparison", "comparison_report"]),
-            node(plot_comparison, "comparison", ["figure_of_accuracy", "figure_of_cost"]),
+            node(
+                collect_results,
+                [*(f"{name}.metrics" for name in TECHNIQUES), "parameters"],
+                "results",
+                name="collect_results",
+            ),
+            node(
+                compare,
+                ["results", "results_by_protocol", "parameters"],
+                ["comparison", "comparison_report"],
+                name="compare",
+            ),
+            node(plot_comparison, "comparison", ["figure_of_accuracy", "figure_of_cost"], name="plot_comparison"),
         ],
         tags="reporting",
     )

@@ -1,0 +1,88 @@
+from copy import deepcopy
+
+import pytest
+
+from tests.conftest import raw_parameters
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import validate_parameters
+
+
+@pytest.mark.parametrize("environment", ["base", "kaggle", "paper", "test"])
+def test_every_environment_is_valid(environment):
+    assert validate_parameters(raw_parameters(environment)).run == {"base": "sample"}.get(environment, environment)
+
+
+def test_the_paper_s_environment_has_the_paper_s_values():
+    paper = validate_parameters(raw_parameters("paper"))
+    assert (paper.protocol, paper.data.cleaning, paper.device, paper.fp16) == ("published", "published", "cuda:0", True)
+    assert (paper.model.checkpoint, paper.model.max_length) == ("distilbert-base-uncased", 128)
+    assert (paper.model.padding, paper.model.encoder_dropout) == ("max_length", True)
+    search, space = paper.hyperparameter_search, paper.hyperparameter_search.space
+    assert (search.n_trials, search.direction) == (40, "maximize")
+    assert (space.num_train_epochs.low, space.num_train_epochs.high) == (2, 15)
+    assert space.per_device_train_batch_size == [8, 16, 32]
+    assert (space.learning_rate.low, space.learning_rate.high, space.learning_rate.log) == (1e-5, 5e-4, True)
+    assert (space.warmup_steps.low, space.warmup_steps.high) == (0, 500)
+    assert (space.weight_decay.low, space.weight_decay.high, space.weight_decay.log) == (1e-6, 1e-2, True)
+    assert (search.pruner.n_startup_trials, search.pruner.n_warmup_steps, search.pruner.interval_steps) == (5, 5, 1)
+    best = paper.prompt_tuning.hyperparameters
+    assert (best.num_train_epochs, best.per_device_train_batch_size, best.warmup_steps) == (8, 16, 393)
+    assert (best.learning_rate, best.weight_decay) == (0.0006672367170464204, 6.290644294586145e-06)
+    assert paper.prompt_tuning.num_virtual_tokens == 15
+    assert paper.prompt_tuning.row_limit is None
+    assert paper.layer_unfreezing.hyperparameters.learning_rate == 5e-5
+    assert (paper.training.logging_steps, paper.training.per_device_eval_batch_size, paper.seed) == (400, 64, 42)
+
+
+def _changed(key, value):
+    raw = deepcopy(raw_parameters())
+    place = raw
+    *path, last = key.split(".")
+    for part in path:
+        place = place[part]
+    place[last] = value
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("layer_unfreezing.hyperparameters.learning_rate", "1e-5", "layer_unfreezing.hyperparameters.learning_rate"),
+        ("layer_unfreezing.hyperparameters.learning_rate", 0.0, "greater than 0"),
+        ("layer_unfreezing.hyperparameters.learning_rate", float("nan"), "finite"),
+        ("layer_unfreezing.hyperparameters.per_device_train_batch_size", 0, "greater than or equal to 1"),
+        ("layer_unfreezing.hyperparameters.num_train_epochs", 0, "greater than or equal to 1"),
+        ("seed", 2**32, "seed"),
+        ("seed", -1, "seed"),
+        ("training.metric_for_best_model", "acuracy", "accuracy"),
+        ("model.max_length", 500, "500) + prompt_tuning.num_virtual_tokens (15) = 515"),
+        ("hyperparameter_search.space.learning_rate", {"low": 1.0, "high": 0.1, "log": True}, "above high"),
+        ("hyperparameter_search.space.learning_rate", {"low": 0.0, "high": 0.1, "log": True}, "low > 0"),
+        ("layer_unfreezing.lrr", 1, "layer_unfreezing.lrr: no such parameter"),
+        ("learning_rat", 1, "learning_rat: no such parameter"),
+        ("device", "gpu", "device"),
+        ("prompt_tuning.peft_type", "PREFIX_TUNING", "PROMPT_TUNING"),
+        ("labels", ["a", "a"], "twice"),
+        ("labels", ["Negative", "Irrelevant"], "['Irrelevant'] stand in both"),
+        ("data.columns.post", "text", "positions"),
+        ("training.class_weights", {"Positive": 1.0}, "must name each"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_key(key, value, said):
+    with pytest.raises(StudyError) as refused:
+        validate_parameters(_changed(key, value))
+    assert said in str(refused.value)
+    assert "nothing was run" in str(refused.value)
+
+
+def test_fp16_on_the_cpu_is_refused():
+    raw = _changed("fp16", True)
+    raw["device"] = "cpu"
+    with pytest.raises(StudyError, match="fp16 needs a CUDA device"):
+        validate_parameters(raw)
+
+
+def test_a_pruner_that_cannot_fire_is_recognised():
+    raw = _changed("hyperparameter_search.space.num_train_epochs", {"low": 2, "high": 3})
+    assert not validate_parameters(raw).hyperparameter_search.pruner_can_fire
+    assert validate_parameters(raw_parameters("paper")).hyperparameter_search.pruner_can_fire
