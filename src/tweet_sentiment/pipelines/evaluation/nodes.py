@@ -37,7 +37,7 @@ def evaluate(
         "seconds": training["seconds"] + training.get("encoding_seconds", 0.0),
         "seed": parameters.seed,
         "device": training.get("device"),
-        "precision": training.get("precision"),
+        "arithmetic": training.get("precision"),
         "data": row_account["files"],
         "versions": library_versions(),
     }

@@ -1,0 +1,203 @@
+"""The project as a user runs it: a copy of it, the command line, the sample, a tiny encoder."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import PROJECT
+
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "KEDRO_DISABLE_TELEMETRY": "1"}
+
+
+def kedro(project: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("kedro")), *arguments],
+        cwd=project,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def run(project: Path, *arguments: str) -> str:
+    done = kedro(project, "run", "--env=test", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def copy_project(folder: Path, encoder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(PROJECT / "conf", folder / "conf")
+    shutil.copy(PROJECT / "pyproject.toml", folder)
+    shutil.copy(PROJECT / ".telemetry", folder)
+    shutil.copytree(PROJECT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    (folder / "data/01_raw").mkdir(parents=True)
+    for part in ("training", "validation"):
+        shutil.copy(PROJECT / f"data/01_raw/sample_{part}.csv", folder / "data/01_raw")
+    (folder / "data/01_raw/tiny_encoder").symlink_to(encoder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory) -> Path:
+    import torch
+    from transformers import DistilBertConfig, DistilBertModel
+
+    from tweet_sentiment.modeling.encoders import load_tokenizer
+
+    folder = tmp_path_factory.mktemp("encoder")
+    torch.manual_seed(0)
+    DistilBertModel(DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=64)).save_pretrained(folder)
+    load_tokenizer("embedded").save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, encoder) -> Path:
+    """The whole study, run once."""
+    folder = copy_project(tmp_path_factory.mktemp("study") / "project", encoder)
+    said = run(folder)
+    (folder / "said.txt").write_text(said)
+    return folder
+
+
+def test_the_whole_study_ends_with_the_comparison_and_says_where_the_report_lies(project):
+    said = (project / "said.txt").read_text()
+    for technique in ("baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning"):
+        assert technique in said
+    assert "Report: data/08_reporting/test/comparison.md" in said
+    comparison = pd.read_csv(project / "data/08_reporting/test/comparison.csv")
+    assert list(comparison["technique"]) == ["baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning"]
+    assert (comparison["protocol"] == "leak_free").all()
+    assert comparison["accuracy"].between(0, 1).all()
+    assert (comparison["trainable_parameters"] > 0).tolist() == [False, True, True, True]
+
+
+def test_the_log_reads_without_warnings_of_libraries(project):
+    said = (project / "said.txt").read_text()
+    assert "Warning" not in said
+    assert "Traceback" not in said
+
+
+def test_every_row_is_accounted_for(project):
+    account = json.loads((project / "data/08_reporting/test/leak_free/row_account.json").read_text())
+    filtered, split = account["filtered"]["training"], account["split"]
+    assert filtered["rows_in"] == filtered["kept"] + sum(n for k, n in filtered.items() if k.startswith("dropped"))
+    taken = split["held_out"] + sum(n for k, n in split.items() if k.startswith("removed")) + split["beyond_row_limit"]
+    assert split["rows_in"] == filtered["kept"] == split["kept"] + taken
+    assert account["files"]["training"]["rows"] == filtered["rows_in"]
+    assert (split["overlap"]["id_count"], split["overlap"]["normalised_text_count"]) == (0, 0)
+
+
+def test_the_search_s_best_values_train_the_prompts(project):
+    models = project / "data/06_models/test/leak_free"
+    best = json.loads((models / "hyperparameters_hyperparameter_search.json").read_text())
+    used = json.loads((models / "training_prompt_tuning.json").read_text())["hyperparameters"]
+    assert used == {"hyperparameters": best["hyperparameters"], "source": "hyperparameter_search"}
+
+
+def test_every_hard_prompt_is_trained_and_its_figures_kept(project, parameters):
+    table = pd.read_csv(project / "data/07_model_output/test/leak_free/prompt_tuning/prompts.csv")
+    assert list(table["hard_prompt"]) == parameters.prompt_tuning.hard_prompts
+    assert table["chosen"].sum() == 1
+    assert table.loc[table["chosen"], "accuracy"].item() == table["accuracy"].max()
+
+
+def test_metrics_are_those_of_the_predictions(project):
+    for technique in ("layer_unfreezing", "prompt_tuning"):
+        metrics = json.loads((project / f"data/08_reporting/test/leak_free/{technique}/metrics.json").read_text())
+        predictions = pd.read_parquet(project / f"data/07_model_output/test/leak_free/{technique}/predictions.parquet")
+        assert metrics["accuracy"] == pytest.approx((predictions["label"] == predictions["predicted"]).mean())
+        assert metrics["data"]["training"]["sha256"]
+        assert metrics["versions"]["torch"]
+
+
+def test_models_load_in_transformers_own_ways(project):
+    from peft import PeftModel
+    from transformers import AutoModelForSequenceClassification, pipeline
+
+    models = project / "data/06_models/test/leak_free"
+    for technique in ("baseline", "layer_unfreezing", "hyperparameter_search"):
+        (answer,) = pipeline("text-classification", model=str(models / technique))("i love it")
+        assert answer["label"] in ("Negative", "Neutral", "Positive")
+    base = AutoModelForSequenceClassification.from_pretrained(models / "prompt_tuning" / "base")
+    prompted = PeftModel.from_pretrained(base, models / "prompt_tuning")
+    assert prompted.config.id2label == {0: "Negative", 1: "Neutral", 2: "Positive"}
+
+
+def test_any_single_node_runs_again_and_gives_the_same(project):
+    metrics = project / "data/08_reporting/test/leak_free/prompt_tuning/metrics.json"
+    before = json.loads(metrics.read_text())
+    run(project, "--nodes=prompt_tuning.predict")
+    run(project, "--nodes=prompt_tuning.evaluate")
+    assert json.loads(metrics.read_text()) == before
+    model = project / "data/06_models/test/leak_free/layer_unfreezing/model.safetensors"
+    weights = model.read_bytes()
+    run(project, "--nodes=layer_unfreezing.train")
+    assert model.read_bytes() == weights
+
+
+def test_a_pipeline_alone_works_from_a_fresh_clone_and_reporting_names_what_is_missing(tmp_path, encoder):
+    project = copy_project(tmp_path / "fresh", encoder)
+    nothing = kedro(project, "run", "--env=test", "--pipelines=reporting")
+    assert nothing.returncode == 1
+    assert "No technique has been run" in nothing.stderr
+    run(project, "--pipeline=prompt_tuning", "--params=protocol=published,data.cleaning=published")
+    hyperparameters = project / "data/06_models/test/published/hyperparameters_prompt_tuning.json"
+    assert json.loads(hyperparameters.read_text())["source"] == "parameters"
+    said = run(project, "--pipelines=reporting", "--params=protocol=published")
+    assert "Not run yet under protocol published: baseline, layer_unfreezing, hyperparameter_search." in said
+    assert "Not run under `published`: baseline" in (project / "data/08_reporting/test/comparison.md").read_text()
+    assert not (project / "data/06_models/test/published/baseline").exists()
+
+
+def test_a_csv_of_one_s_own_with_other_columns_and_labels_and_no_validation_file(tmp_path, encoder):
+    project = copy_project(tmp_path / "mine", encoder)
+    sample = pd.read_csv(project / "data/01_raw/sample_training.csv", header=None, keep_default_na=False, dtype=str)
+    mine = pd.DataFrame({"text": sample[3], "stars": sample[2].map({"Positive": "good"}).fillna("bad")})
+    mine.to_csv(project / "data/01_raw/mine.csv", index=False, sep=";")
+    (project / "conf/local/globals.yml").write_text("training_file: data/01_raw/mine.csv\nrun: mine\n")
+    (project / "conf/local/parameters.yml").write_text(
+        "labels: [bad, good]\n"
+        "data:\n  validation_file: null\n  header: true\n  delimiter: ';'\n"
+        "  columns: {id: null, entity: null, label: stars, post: text}\n  drop_labels: []\n"
+        "training:\n  class_weights: balanced\n"
+    )
+    encoder_parameter = "--params=model.checkpoint=data/01_raw/tiny_encoder,device=cpu"
+    done = kedro(project, "run", "--pipelines=layer_unfreezing", encoder_parameter)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((project / "data/08_reporting/mine/leak_free/layer_unfreezing/metrics.json").read_text())
+    assert set(metrics["per_class"]) == {"bad", "good"}
+    account = json.loads((project / "data/08_reporting/mine/leak_free/row_account.json").read_text())
+    share = account["split"]["held_out"] / account["split"]["rows_in"]
+    assert share == pytest.approx(0.2, abs=0.03)
+    assert account["split"]["overlap"]["normalised_text_count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--params=data.training_file=data/01_raw/nothing.csv"], "kaggle.com"),
+        (["--params=layer_unfreezing.lrr=1"], "layer_unfreezing.lrr: no such parameter"),
+        (["--params=device=cuda:7"], "set device=cpu or device=auto"),
+        (["--params=model.checkpoint=./nowhere"], "there is no folder ./nowhere"),
+        (["--params=model.checkpoint=distilbert-base-uncased"], "--params=model.checkpoint=embedded"),
+    ],
+)
+def test_a_mistake_is_one_message_and_a_status_and_nothing_is_changed(project, arguments, said):
+    def state():
+        return {p: p.stat().st_mtime_ns for p in (project / "data/06_models").rglob("*") if p.is_file()}
+
+    before = state()
+    done = kedro(project, "run", "--env=test", "--pipelines=baseline", *arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert state() == before
