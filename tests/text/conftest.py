@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tweet_sentiment.parameters import Columns, DataParameters, LeakFreeRules
+from tweet_sentiment.parameters import AuditParameters, Columns, DataParameters, LeakFreeRules
 from tweet_sentiment.text.filtering import filter_posts
 from tweet_sentiment.text.reading import RawFile, read_posts
 
@@ -24,6 +24,7 @@ def data() -> DataParameters:
         leak_free=LeakFreeRules(
             tweet_id=True, normalised_text=True, near_duplicate=True, near_duplicate_threshold=90.0
         ),
+        audit=AuditParameters(overlap_limit=0.01, examples=5),
         cleaning="corrected",
         remove_stop_words=False,
         lemmatize=False,

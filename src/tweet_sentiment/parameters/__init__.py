@@ -1,0 +1,32 @@
+"""Typed, validated parameters: one model per top-level key of ``conf``, unknown keys refused.
+
+Every node receives one frozen :class:`StudyParameters`; it is checked before anything runs (see ``hooks.py``).
+"""
+
+from tweet_sentiment.parameters.data import AuditParameters, Columns, DataParameters, LeakFreeRules
+from tweet_sentiment.parameters.shared import Protocol
+from tweet_sentiment.parameters.study import StudyParameters, validate_parameters
+from tweet_sentiment.parameters.techniques import (
+    HyperparameterSearchParameters,
+    LayerUnfreezingParameters,
+    PromptTuningParameters,
+    SearchSpace,
+)
+from tweet_sentiment.parameters.training import Hyperparameters, ModelParameters, TrainingParameters
+
+__all__ = [
+    "AuditParameters",
+    "Columns",
+    "DataParameters",
+    "HyperparameterSearchParameters",
+    "Hyperparameters",
+    "LayerUnfreezingParameters",
+    "LeakFreeRules",
+    "ModelParameters",
+    "PromptTuningParameters",
+    "Protocol",
+    "SearchSpace",
+    "StudyParameters",
+    "TrainingParameters",
+    "validate_parameters",
+]

@@ -1,0 +1,53 @@
+"""Parameters of the data: the files, and how their posts are read, filtered, cleaned and split."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tweet_sentiment.parameters.shared import PositiveInt, Share, Strict
+
+
+class Columns(Strict):
+    """Where the CSV keeps what: positions from 0, or names if ``data.header`` is true; ``id``, ``entity`` or null."""
+
+    id: int | str | None
+    entity: int | str | None
+    label: int | str
+    post: int | str
+
+
+class LeakFreeRules(Strict):
+    """Which training rows the leak-free protocol removes; a near-duplicate has a similarity of at least the threshold.
+
+    Similarity is rapidfuzz's ``fuzz.ratio`` (0-100) of the normalised texts.
+    """
+
+    tweet_id: bool
+    normalised_text: bool
+    near_duplicate: bool
+    near_duplicate_threshold: Annotated[float, Field(ge=50, le=100)]
+
+
+class AuditParameters(Strict):
+    """The leakage audit: the share of known validation posts from which on it warns, and how many examples it shows."""
+
+    overlap_limit: Annotated[float, Field(ge=0, le=1)]
+    examples: PositiveInt
+
+
+class DataParameters(Strict):
+    """The files, how to read them, and how to filter, clean and split their posts."""
+
+    training_file: Annotated[str, Field(min_length=1)]
+    validation_file: str | None
+    header: bool
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)]
+    columns: Columns
+    drop_labels: list[str]
+    row_limit: PositiveInt | None
+    validation_share: Share
+    leak_free: LeakFreeRules
+    audit: AuditParameters
+    cleaning: Literal["published", "corrected", "none"]
+    remove_stop_words: bool
+    lemmatize: bool

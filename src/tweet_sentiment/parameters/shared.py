@@ -1,0 +1,20 @@
+"""What the models of all parameters share: strictness, and types with limits."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Protocol = Annotated[str, Field(pattern=r"^(published|leak_free|grouped(_[1-9]\d*_of_[1-9]\d*)?)$")]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+PositiveInt = Annotated[int, Field(ge=1)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+LearningRate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+WeightDecay = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+MAX_POSITIONS = 512  # of DistilBERT; virtual tokens and word pieces share them
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

@@ -1,0 +1,111 @@
+"""Everything ``conf`` and ``--params`` can say, in one frozen object that is checked before anything runs."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters.data import DataParameters
+from tweet_sentiment.parameters.reporting import ReportingParameters, UncertaintyParameters
+from tweet_sentiment.parameters.shared import MAX_POSITIONS, Protocol, Seed, Strict
+from tweet_sentiment.parameters.techniques import (
+    BaselineParameters,
+    HyperparameterSearchParameters,
+    LayerUnfreezingParameters,
+    PreprocessingAblationParameters,
+    PromptTuningParameters,
+    RivalsParameters,
+)
+from tweet_sentiment.parameters.training import ModelParameters, SelectionParameters, TrainingParameters
+
+
+class StudyParameters(Strict):
+    """Everything ``conf`` and ``--params`` can say.
+
+    ``device``: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. ``protocol``: ``published``, ``leak_free``, ``grouped`` (a
+    share of the training file, held out by group) or ``grouped_<k>_of_<n>`` (fold k of n). ``seed`` draws the data's
+    order, the held-out posts and the head; a technique is trained again with each further one of ``seeds``.
+    """
+
+    run: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    seed: Seed
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    labels: Annotated[list[str], Field(min_length=2)]
+    protocol: Protocol
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    fp16: bool
+    precision: Literal["auto", "fp32", "bf16"]
+    data: DataParameters
+    model: ModelParameters
+    training: TrainingParameters
+    selection: SelectionParameters
+    uncertainty: UncertaintyParameters
+    baseline: BaselineParameters
+    layer_unfreezing: LayerUnfreezingParameters
+    hyperparameter_search: HyperparameterSearchParameters
+    prompt_tuning: PromptTuningParameters
+    rivals: RivalsParameters
+    preprocessing_ablation: PreprocessingAblationParameters
+    reporting: ReportingParameters
+
+    @property
+    def selects_on_validation(self) -> bool:
+        """Whether choices are made on the very posts that are reported, as the paper does."""
+        return self.protocol == "published"
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("labels holds a label twice")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds holds a seed twice")
+        if both := set(self.labels) & set(self.data.drop_labels):
+            raise ValueError(f"{sorted(both)} stand in both labels and data.drop_labels")
+        if not self.data.header and any(isinstance(c, str) for c in self.data.columns.model_dump().values()):
+            raise ValueError("data.columns holds names, but data.header is false: give positions (0, 1, …)")
+        positions = self.model.max_length + self.prompt_tuning.num_virtual_tokens
+        if positions > MAX_POSITIONS:
+            raise ValueError(
+                f"model.max_length ({self.model.max_length}) + prompt_tuning.num_virtual_tokens "
+                f"({self.prompt_tuning.num_virtual_tokens}) = {positions}; the encoder has {MAX_POSITIONS} positions"
+            )
+        weights = self.training.class_weights
+        if isinstance(weights, dict) and set(weights) != set(self.labels):
+            raise ValueError(
+                f"training.class_weights names {sorted(weights)}; it must name each of {sorted(self.labels)}"
+            )
+        if self.fp16 and self.precision == "bf16":
+            raise ValueError("fp16 is true and precision is bf16: choose one")
+        if self.fp16 and self.device == "cpu":
+            raise ValueError("fp16 needs a CUDA device, device is cpu: set fp16=false (precision may be bf16)")
+        return self
+
+
+def validate_parameters(raw: dict[str, object]) -> StudyParameters:
+    """Check the whole set of parameters.
+
+    Raises:
+        StudyError: a key is missing, unknown or has a wrong value; the message names each such key.
+    """
+    try:
+        return StudyParameters.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"  {_key(e['loc'])}: {_reason(dict(e))}" for e in error.errors()]
+        raise StudyError(
+            "The parameters are not right; nothing was run.\n" + "\n".join(lines) + "\n"
+            "Put it right in conf/*/parameters*.yml or in --params."
+        ) from None
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "parameters"
+
+
+def _reason(error: dict[str, object]) -> str:
+    if error["type"] == "extra_forbidden":
+        return "no such parameter"
+    if error["type"] == "missing":
+        return "is missing"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    found = error["input"]
+    return message if isinstance(found, dict) else f"{message}; found {found!r}"
