@@ -58,3 +58,19 @@ def parameters():
     from tweet_sentiment.parameters import validate_parameters
 
     return validate_parameters(raw_parameters())
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory) -> Path:
+    """A folder with an encoder of DistilBERT's shape, tiny and random, and the embedded encoder's tokenizer."""
+    import torch
+    from transformers import DistilBertConfig, DistilBertModel
+
+    from tweet_sentiment.modeling.encoders import load_tokenizer
+
+    folder = tmp_path_factory.mktemp("encoder")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        DistilBertModel(DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=64)).save_pretrained(folder)
+    load_tokenizer("embedded").save_pretrained(folder)
+    return folder

@@ -46,20 +46,6 @@ def copy_project(folder: Path, encoder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory) -> Path:
-    import torch
-    from transformers import DistilBertConfig, DistilBertModel
-
-    from tweet_sentiment.modeling.encoders import load_tokenizer
-
-    folder = tmp_path_factory.mktemp("encoder")
-    torch.manual_seed(0)
-    DistilBertModel(DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=64)).save_pretrained(folder)
-    load_tokenizer("embedded").save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def project(tmp_path_factory, encoder) -> Path:
     """The whole study, run once."""
     folder = copy_project(tmp_path_factory.mktemp("study") / "project", encoder)

@@ -74,17 +74,18 @@ class ShowComparison:
         from rich.console import Console
         from rich.table import Table
 
-        from tweet_sentiment.report import SHOWN, shown_table
+        from tweet_sentiment.reports.tables import SHOWN, comparison_rows
 
         table = Table(title="Comparison", caption="The paper's accuracy is of the published, leaking protocol.")
         for name in SHOWN:
-            table.add_column(name.replace("_", " "), justify="left" if name in SHOWN[:2] else "right")
-        for row in shown_table(catalog.load("comparison")):
+            left = name in SHOWN[:2]
+            table.add_column(name.replace("_", " "), justify="left" if left else "right", no_wrap=left)
+        for row in comparison_rows(catalog.load("comparison")):
             table.add_row(*row)
         console = Console()
         console.width = max(console.width, 150)
         console.print(table)
-        console.print(f"Report: {_relative(catalog['comparison_report']._filepath)}", highlight=False)
+        console.print(f"Report: {_relative(catalog['report_page']._filepath)}", highlight=False)
 
 
 def _relative(path: Any) -> str:

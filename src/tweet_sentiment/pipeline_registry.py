@@ -8,8 +8,10 @@ from tweet_sentiment.pipelines.evaluation import pipeline as evaluation
 from tweet_sentiment.pipelines.feature_extraction import pipeline as feature_extraction
 from tweet_sentiment.pipelines.hyperparameter_search import pipeline as hyperparameter_search
 from tweet_sentiment.pipelines.layer_unfreezing import pipeline as layer_unfreezing
+from tweet_sentiment.pipelines.preprocessing_ablation import pipeline as preprocessing_ablation
 from tweet_sentiment.pipelines.prompt_tuning import pipeline as prompt_tuning
 from tweet_sentiment.pipelines.reporting import pipeline as reporting
+from tweet_sentiment.pipelines.rivals import pipeline as rivals
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -22,14 +24,20 @@ def register_pipelines() -> dict[str, Pipeline]:
     prompt_evaluation = evaluation.create_pipeline("prompt_tuning", predicts=False)
     prompted = prompt_tuning.create_pipeline(after_search=False) + prompt_evaluation
     prompted_after_search = prompt_tuning.create_pipeline(after_search=True) + prompt_evaluation
+    rivalled = sum(
+        (evaluation.create_pipeline(name, predicts=False, learns=False) for name in rivals.RIVALS),
+        rivals.create_pipeline(),
+    )
     report = reporting.create_pipeline()
     return {
-        "__default__": features + frozen + unfrozen + searched + prompted_after_search + report,
+        "__default__": features + frozen + unfrozen + searched + prompted_after_search + rivalled + report,
         "data_processing": data,
         "feature_extraction": features,
         "baseline": data + frozen,
         "layer_unfreezing": features + unfrozen,
         "hyperparameter_search": features + searched,
         "prompt_tuning": data + prompted,
+        "rivals": data + rivalled,
+        "preprocessing_ablation": data.to_nodes("split_posts") + preprocessing_ablation.create_pipeline(),
         "reporting": report,
     }

@@ -1,14 +1,45 @@
-"""One progress bar for everything that takes longer than a few seconds: rate and time left, quiet in a log file."""
+"""Progress of everything that takes longer than a few seconds: a bar in a terminal, a line now and then in a log."""
 
+import logging
 import sys
-from typing import Any
+from time import perf_counter
+from typing import Any, Self
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LINES = 30
 
 
 def progress_bar(description: str, total: int, unit: str = "posts") -> Any:
-    """Return a tqdm bar to be updated by hand; away from a terminal it writes a line every half minute."""
+    """Return a context manager to be told by ``update(n)`` how much more is done; it shows rate and time left."""
+    if not sys.stderr.isatty():
+        return _Lines(description, total, unit)
     from tqdm import tqdm
 
-    terminal = sys.stderr.isatty()
-    return tqdm(
-        desc=description, total=total, unit=f" {unit}", mininterval=0.2 if terminal else 30, delay=2, leave=terminal
-    )
+    return tqdm(desc=description, total=total, unit=f" {unit}", mininterval=0.2, delay=2)
+
+
+class _Lines:
+    """A line in the log every half minute; none for what is over sooner."""
+
+    def __init__(self, description: str, total: int, unit: str) -> None:
+        self._what, self._total, self._unit = description, total, unit
+        self._done, self._start = 0, perf_counter()
+        self._said = self._start
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def update(self, n: int) -> None:
+        self._done += n
+        now = perf_counter()
+        if now - self._said < SECONDS_BETWEEN_LINES or self._done >= self._total:
+            return
+        self._said = now
+        rate = self._done / (now - self._start)
+        left = (self._total - self._done) / rate
+        numbers = f"{self._done:,} of {self._total:,} {self._unit}, {rate:,.0f} a second"
+        logger.info("%s: %s, %.0f s left", self._what, numbers, left)

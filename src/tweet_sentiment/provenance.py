@@ -8,7 +8,19 @@ from typing import Any
 
 from pydantic import BaseModel
 
-PACKAGES = ("torch", "transformers", "peft", "optuna", "datasets", "scikit-learn", "pandas", "numpy", "nltk", "kedro")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "optuna",
+    "datasets",
+    "scikit-learn",
+    "statsmodels",
+    "pandas",
+    "numpy",
+    "nltk",
+    "kedro",
+)
 
 
 def library_versions() -> dict[str, str]:

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
 from tweet_sentiment.parameters import LeakFreeRules
-from tweet_sentiment.text import leakage
+from tweet_sentiment.text import similarity
 from tweet_sentiment.text.cleaning import clean_posts
 from tweet_sentiment.text.filtering import filter_posts
 from tweet_sentiment.text.leakage import conflicting_labels, leaking_rows, normalise, overlap
+from tweet_sentiment.text.similarity import SHORTEST_NEAR_DUPLICATE
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
 ALL = LeakFreeRules(tweet_id=True, normalised_text=True, near_duplicate=True, near_duplicate_threshold=90.0)
@@ -96,7 +97,7 @@ TEXTS = st.lists(st.text("abc D!", max_size=30), max_size=12)
 @given(TEXTS, TEXTS, st.sampled_from([60.0, 75.0, 89.9, 95.5, 100.0]))
 def test_near_duplicates_are_those_that_comparing_every_pair_finds(training, validation, threshold):
     def near(a, b):
-        enough = min(len(a), len(b)) >= leakage.SHORTEST_NEAR_DUPLICATE
+        enough = min(len(a), len(b)) >= SHORTEST_NEAR_DUPLICATE
         return bool(a) and (a == b or (enough and fuzz.ratio(a, b) >= threshold))
 
     rules = LeakFreeRules(
@@ -105,7 +106,7 @@ def test_near_duplicates_are_those_that_comparing_every_pair_finds(training, val
     expected = [any(near(normalise(t), normalise(v)) for v in validation) for t in training]
     frames = [pd.DataFrame({"id": "", "post": pd.Series(texts, dtype="str")}) for texts in (training, validation)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(leakage, "_CHUNK", 3)
+        patch.setattr(similarity, "_PAIRS", 3)
         assert leaking_rows(*frames, rules, ids_known=False)["near_duplicate"].tolist() == expected
 
 

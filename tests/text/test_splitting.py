@@ -2,10 +2,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.model_selection import GroupShuffleSplit
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.text.leakage import normalise
-from tweet_sentiment.text.splitting import split_posts
+from tweet_sentiment.text.splitting import mark_selection, split_posts
 
 
 def frame(rows):
@@ -174,6 +175,54 @@ def test_nothing_crosses_under_leak_free(data, rows, validation_rows, seed):
     assert not (set(training["id"]) & set(held_out["id"])) - {""}
     assert not (set(training["post"].map(normalise)) & set(held_out["post"].map(normalise))) - {""}
     assert balanced(account)
+
+
+@given(ROWS, st.sampled_from(["grouped", "grouped_1_of_3", "grouped_3_of_3"]), st.integers(0, 9))
+def test_nothing_crosses_under_grouped(data, rows, protocol, seed):
+    theirs = frame(apart("theirs", "丰"))
+    both_labels_an_id = [(f"mine {n // 2}", label, post) for n, (_, label, post) in enumerate(apart("", "一"))]
+    training, held_out, account = split_posts(frame(rows + both_labels_an_id), theirs, protocol, data, seed)
+    assert not (set(training["id"]) & set(held_out["id"])) - {""}
+    assert not (set(training["post"].map(normalise)) & set(held_out["post"].map(normalise))) - {""}
+    assert not set(held_out["id"]) & set(theirs["id"])
+    assert balanced(account)
+
+
+def test_the_folds_hold_every_post_out_once(data, labels):
+    posts = many(labels, count=100)
+    folds = [split_posts(posts, posts.head(3), f"grouped_{k}_of_4", data, seed=1)[1] for k in (1, 2, 3, 4)]
+    assert sorted(pd.concat(folds)["post"]) == sorted(posts["post"])
+
+
+def test_grouped_holds_a_share_of_the_ids_out_however_the_rows_lie(data, labels):
+    posts = many(labels, count=100).assign(id=[str(1000 - n // 2) for n in range(300)])
+    _, one, _ = split_posts(posts, None, "grouped", data, seed=42)
+    _, other, _ = split_posts(posts.sample(frac=1, random_state=3), None, "grouped", data, seed=42)
+    assert set(one["id"]) == set(other["id"])
+    assert len(set(one["id"])) == 30
+    expected = GroupShuffleSplit(1, test_size=0.2, random_state=42).split(posts, groups=posts["id"].astype(int))
+    assert set(one["id"]) == set(posts["id"].iloc[next(expected)[1]])
+
+
+@pytest.mark.parametrize("protocol", ["leak_free", "grouped"])
+def test_what_is_chosen_on_is_parted_from_training_by_id_and_text(data, labels, protocol):
+    posts = many(labels, count=100)
+    marked = mark_selection(posts, protocol, 0.1, data, seed=1)
+    chosen, rest = marked[marked["selection"]], marked[~marked["selection"]]
+    assert len(chosen) == 30
+    assert chosen["label"].value_counts().to_dict() == dict.fromkeys(labels, 10)
+    assert not set(chosen["id"]) & set(rest["id"])
+    assert not set(chosen["post"].map(normalise)) & set(rest["post"].map(normalise))
+
+
+def test_under_published_no_training_post_is_kept_back_to_choose_on(data, labels):
+    assert not mark_selection(many(labels), "published", 0.1, data, seed=1)["selection"].any()
+
+
+def test_too_few_posts_to_choose_on_are_refused(data):
+    posts = frame([("1", "Positive", "a"), ("2", "Negative", "b")])
+    with pytest.raises(StudyError, match=r"(?s)2 training posts cannot be parted.*selection.share"):
+        mark_selection(posts, "leak_free", 0.1, data, seed=1)
 
 
 @pytest.mark.real_data

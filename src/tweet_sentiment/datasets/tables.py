@@ -1,10 +1,13 @@
 """Kedro's own file datasets, made atomic: a failed or killed save leaves the old file as it was."""
 
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pandas as pd
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset, ParquetDataset
+from kedro_datasets.partitions import PartitionedDataset
 from kedro_datasets.plotly import JSONDataset as PlotlyDataset
 from kedro_datasets.text import TextDataset
 
@@ -26,21 +29,35 @@ class _SavedWhole:
                 self._filepath = final
 
 
-class Csv(_SavedWhole, CSVDataset):
-    """A table people open."""
+class _Optional:
+    """With ``optional: true`` in the metadata, a missing file is empty: reporting takes what there is."""
 
-
-class Parquet(_SavedWhole, ParquetDataset):
-    """A table between two nodes: texts come back as they were, "NaN" and line ends included."""
-
-
-class Json(_SavedWhole, JSONDataset):
-    """Figures, accounts, settings. With ``optional: true`` in the metadata, a missing file is an empty dictionary."""
+    _filepath: PurePosixPath
+    metadata: Any
+    EMPTY: type
 
     def load(self) -> Any:
         if (self.metadata or {}).get("optional") and not Path(self._filepath).exists():
-            return {}
-        return super().load()
+            return self.EMPTY()
+        return super().load()  # type: ignore[misc]
+
+
+class Csv(_SavedWhole, _Optional, CSVDataset):
+    """A table people open. An empty one keeps its columns."""
+
+    EMPTY = pd.DataFrame
+
+
+class Parquet(_SavedWhole, _Optional, ParquetDataset):
+    """A table between two nodes: texts come back as they were, "NaN" and line ends included."""
+
+    EMPTY = pd.DataFrame
+
+
+class Json(_SavedWhole, _Optional, JSONDataset):
+    """Figures, accounts, settings."""
+
+    EMPTY = dict
 
 
 class Plotly(_SavedWhole, PlotlyDataset):
@@ -49,3 +66,10 @@ class Plotly(_SavedWhole, PlotlyDataset):
 
 class Text(_SavedWhole, TextDataset):
     """Markdown."""
+
+
+class Partitions(PartitionedDataset):
+    """The same file of every protocol or technique, by "<protocol>/<technique>"; none is an empty dictionary."""
+
+    def load(self) -> dict[str, Callable[[], Any]]:
+        return super().load() if self._list_partitions() else {}

@@ -51,9 +51,13 @@ def _is_whole(checkpoint: Path) -> bool:
         expected = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return bool(expected) and all(
-        (checkpoint / name).is_file() and sha256((checkpoint / name).read_bytes()) == digest
-        for name, digest in expected.items()
+    return (
+        bool(expected)
+        and isinstance(expected, dict)
+        and all(
+            (checkpoint / name).is_file() and sha256((checkpoint / name).read_bytes()) == digest
+            for name, digest in expected.items()
+        )
     )
 
 

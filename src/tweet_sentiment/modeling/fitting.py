@@ -12,7 +12,9 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import DistilBertForSequenceClassification, PreTrainedTokenizerFast
 
-from tweet_sentiment.modeling.devices import Device
+from tweet_sentiment.modeling.devices import Device, choose_device
+from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
+from tweet_sentiment.modeling.folders import TrainedModel
 from tweet_sentiment.modeling.freezing import count_trainable, unfreeze
 from tweet_sentiment.modeling.heads import Features, Head, train_head
 from tweet_sentiment.modeling.training import train
@@ -29,6 +31,19 @@ class FittingData:
     validation_tokens: Dataset
     training_features: NDArray[np.float32]
     validation_features: NDArray[np.float32]
+
+    def to_choose_on(self) -> "FittingData":
+        """Return the data for a choice: the posts marked for it to measure on, the rest of training to learn from.
+
+        Where no post is marked (the published protocol), the choice is made on the validation posts.
+        """
+        marked = np.asarray(self.training_tokens["selection"], dtype=bool)
+        if not marked.any():
+            return self
+        rest, chosen = np.flatnonzero(~marked), np.flatnonzero(marked)
+        features = self.training_features
+        parts = (features[rest], features[chosen]) if len(features) else (features, features)
+        return FittingData(self.training_tokens.select(rest), self.training_tokens.select(chosen), *parts)
 
 
 @dataclass(frozen=True)
@@ -49,6 +64,45 @@ def class_weights(setting: Any, labels: list[str], targets: list[int]) -> list[f
     return [float(weight) for weight in len(targets) / (len(labels) * counts)]
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A classifier that has been fitted, its tokenizer, and what the fit says of itself."""
+
+    classifier: DistilBertForSequenceClassification
+    tokenizer: PreTrainedTokenizerFast
+    fit: Fit
+
+    def model(self, manifest: dict[str, Any]) -> TrainedModel:
+        """Return what a model folder is made of."""
+        return TrainedModel(self.classifier, self.tokenizer, manifest)
+
+
+def fit_from_start(
+    data: FittingData,
+    hyperparameters: Hyperparameters,
+    parameters: StudyParameters,
+    *,
+    working_folder: Path,
+    fingerprint: dict[str, Any],
+    description: str = "",
+) -> Fitted:
+    """Put a new head, drawn with ``parameters.seed``, on the encoder and fit what ``layer_unfreezing`` names."""
+    classifier = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
+    tokenizer = load_tokenizer(parameters.model.checkpoint)
+    fit = fit_classifier(
+        classifier,
+        tokenizer,
+        data,
+        hyperparameters,
+        parameters,
+        device=choose_device(parameters.device, parameters.fp16, parameters.precision),
+        working_folder=working_folder,
+        fingerprint=fingerprint | {"parameters": parameters.decisive()},
+        description=description,
+    )
+    return Fitted(classifier, tokenizer, fit)
+
+
 def fit_classifier(
     classifier: DistilBertForSequenceClassification,
     tokenizer: PreTrainedTokenizerFast,
@@ -66,8 +120,10 @@ def fit_classifier(
 
     If only the head learns and ``model.encoder_dropout`` is false, the encoder's features are used, and the
     assembled model gives the logits that the head gave. Otherwise the Trainer runs the encoder at every step.
+    ``load_best_model_at_end`` chooses the epoch, so it takes the data to choose on.
     """
     chosen = parameters.layer_unfreezing
+    data = data.to_choose_on() if chosen.load_best_model_at_end else data
     learning = unfreeze(classifier, chosen.unfreeze, chosen.top_blocks)
     shared: dict[str, Any] = {
         "names": parameters.labels,
@@ -81,9 +137,10 @@ def fit_classifier(
     figures = {
         "trainable_parameters": count_trainable(classifier),
         "learning": learning,
+        "n_train": len(data.training_tokens),
         "hyperparameters": hyperparameters.model_dump(),
         "device": device.name,
-        "precision": device.precision,
+        "arithmetic": device.precision,
     }
     if on_features(learning, parameters):
         outcome = _fit_head(classifier, data, hyperparameters, parameters, device, shared, description)

@@ -62,7 +62,7 @@ def load_model(folder: Path) -> TrainedModel:
 
         model = load_prompted(folder)
     else:
-        model = DistilBertForSequenceClassification.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        model = _load_classifier(folder)
     for name, tensor in model.named_parameters():
         if not torch.isfinite(tensor).all():
             raise StudyError(f"{folder}: the weights '{name}' are not finite; train the model again.")
@@ -71,10 +71,24 @@ def load_model(folder: Path) -> TrainedModel:
     return TrainedModel(model.eval(), tokenizer, manifest)
 
 
+def _load_classifier(folder: Path) -> DistilBertForSequenceClassification:
+    """Load a classifier; transformers alone would draw weights that are missing and drop those too many."""
+    try:
+        loaded: Any = DistilBertForSequenceClassification.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+    except RuntimeError as error:  # shapes
+        raise StudyError(f"{folder}: config.json and model.safetensors disagree: {error}") from error
+    model, info = loaded
+    if wrong := sorted(info["missing_keys"] | info["unexpected_keys"]):
+        raise StudyError(f"{folder}: config.json and model.safetensors disagree at {len(wrong)} weights: {wrong[:3]}.")
+    return model
+
+
 def _checked_manifest(folder: Path) -> dict[str, Any]:
     if not (folder / MANIFEST).is_file():
         raise StudyError(f"{folder}: no {MANIFEST} here. A model folder is made by a technique, e.g. kedro run.")
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    manifest = _read_manifest(folder)
     found = _hashes(folder)
     for name, expected in manifest["files"].items():
         if found.get(name) != expected:
@@ -84,4 +98,14 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
         name for name in found if name not in manifest["files"] and name.endswith((".bin", ".pt", ".pkl"))
     ):
         raise StudyError(f"{folder}: {extra[0]} is a pickle and is not read; take it away.")
+    return manifest
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except ValueError:
+        manifest = None
+    if not isinstance(manifest, dict) or not manifest.get("files") or not manifest.get("labels"):
+        raise StudyError(f"{folder}: {MANIFEST} is damaged; train the model again, or bring the folder back whole.")
     return manifest

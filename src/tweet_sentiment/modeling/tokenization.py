@@ -15,8 +15,9 @@ def tokenize(
 ) -> tuple[Dataset, int]:
     """Tokenize ``post``, with the hard prompt before it (paper, sections "Data collection" and "Prompt tuning").
 
-    Returns a dataset of ``row``, ``id``, ``label`` (position in ``labels``), ``input_ids`` and ``attention_mask``, of
-    at most ``max_length`` word pieces each, and the number of posts that lost some by it.
+    Returns a dataset of ``row``, ``id``, ``selection`` (if ``posts`` has it), ``label`` (position in ``labels``),
+    ``input_ids`` and ``attention_mask``, of at most ``max_length`` word pieces each, and the number of posts that lost
+    some by it.
     """
     disable_progress_bars()
     prefix = f"{hard_prompt} " if hard_prompt else ""
@@ -26,7 +27,8 @@ def tokenize(
         cut = [bool(encoding.overflowing) for encoding in encoded.encodings]
         return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"], "cut": cut}
 
-    plain = posts[["row", "id", "post"]].assign(label=posts["label"].map(labels.index).astype("int64"))
+    kept = [name for name in ("row", "id", "post", "selection") if name in posts]
+    plain = posts[kept].assign(label=posts["label"].map(labels.index).astype("int64"))
     dataset = Dataset.from_pandas(plain, preserve_index=False).map(
         pieces, batched=True, load_from_cache_file=False, remove_columns=["post"]
     )

@@ -3,7 +3,6 @@
 import logging
 import math
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +19,13 @@ from transformers import (
     PrinterCallback,
     ProgressCallback,
     Trainer,
-    TrainerCallback,
-    TrainerControl,
     TrainerState,
     TrainingArguments,
 )
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import score, softmax
+from tweet_sentiment.modeling.callbacks import Ended, ReportEpochs, ShowProgress, StopIfNotFinite
 from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder, newest_valid
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
@@ -95,18 +93,16 @@ def train(
         eval_dataset=validation.select_columns(INPUTS),
         data_collator=_collator(tokenizer, padding, max_length),
         compute_metrics=lambda outcome: _metrics(outcome, names),
-        callbacks=[SealCheckpoints(), StopIfNotFinite(), _Report(on_epoch)],
+        callbacks=[SealCheckpoints(), StopIfNotFinite(), ReportEpochs(on_epoch), ShowProgress()],
     )
     trainer.class_weights = class_weights
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
-    if sys.stderr.isatty():
-        trainer.add_callback(_Bar)
     if start := newest_valid(folder):
         logger.info("Going on from %s of %d steps.", start.name, steps)
     try:
         trainer.train(resume_from_checkpoint=str(start) if start else None)
-    except _Ended as end:
+    except Ended as end:
         shutil.rmtree(folder)
         raise end.reason from None
     if trainer.state.global_step < trainer.state.max_steps:
@@ -187,62 +183,6 @@ def _metrics(outcome: EvalPrediction, names: list[str]) -> dict[str, float]:
         return {"accuracy": 0.0}
     metrics = score(np.asarray(outcome.label_ids), softmax(logits), names)
     return {name: value for name, value in metrics.items() if name not in ("per_class", "eval_loss")}
-
-
-class _Ended(Exception):
-    """Carries out of the Trainer why somebody ended the training on purpose."""
-
-    def __init__(self, reason: BaseException) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
-class StopIfNotFinite(TrainerCallback):
-    """Stops at the first loss that is not finite: the Trainer would go on and report an accuracy all the same."""
-
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
-    ) -> None:
-        for name in ("loss", "grad_norm", "eval_loss"):
-            value = (logs or {}).get(name)
-            if value is not None and not math.isfinite(float(value)):
-                raise _Ended(
-                    StudyError(
-                        f"The training diverged: {name} is {value} at step {state.global_step} of {state.max_steps}. "
-                        f"Lower the learning rate (now {args.learning_rate})."
-                    )
-                )
-
-
-class _Report(TrainerCallback):
-    """Says how each epoch went, to the log and to ``on_epoch``."""
-
-    def __init__(self, on_epoch: Callable[[int, dict[str, Any]], None]) -> None:
-        self.on_epoch = on_epoch
-
-    def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any = None, **_: Any
-    ) -> None:
-        plain = {name if name == "eval_loss" else name.removeprefix("eval_"): value for name, value in metrics.items()}
-        epoch = round(state.epoch or 0)
-        logger.info(
-            "Epoch %d of %d: eval_loss %.4f, accuracy %.4f",
-            epoch,
-            args.num_train_epochs,
-            plain["eval_loss"],
-            plain["accuracy"],
-        )
-        try:
-            self.on_epoch(epoch, plain)
-        except BaseException as reason:
-            raise _Ended(reason) from reason
-
-
-class _Bar(ProgressCallback):
-    """The Trainer's progress bar, without its printed dictionaries."""
-
-    def on_log(self, *args: Any, **rest: Any) -> None:
-        return None
 
 
 def _curves(history: list[dict[str, float]]) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Everything ``conf`` and ``--params`` can say, in one frozen object that is checked before anything runs."""
 
-from typing import Annotated, Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -48,15 +49,24 @@ class StudyParameters(Strict):
     preprocessing_ablation: PreprocessingAblationParameters
     reporting: ReportingParameters
 
+    def decisive(self) -> dict[str, Any]:
+        """Return what weights depend on: a search or a training goes on only where all of it is the same."""
+        shared = {"labels", "protocol", "seed", "device", "fp16", "precision", "data", "model", "training", "selection"}
+        return self.model_dump(include=shared | {"layer_unfreezing"})
+
     @property
-    def selects_on_validation(self) -> bool:
-        """Whether choices are made on the very posts that are reported, as the paper does."""
-        return self.protocol == "published"
+    def chosen_on(self) -> str:
+        """On what hyperparameters, prompts and epochs are chosen; ``published`` does it on the reported posts."""
+        return "validation posts" if self.protocol == "published" else "held-out training posts"
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("labels holds a label twice")
+        if fold := re.fullmatch(r"grouped_(\d+)_of_(\d+)", self.protocol):
+            k, n = int(fold[1]), int(fold[2])
+            if k > n or n < 2:
+                raise ValueError(f"protocol is {self.protocol}: give a fold of 1 to n, and n of 2 or more")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds holds a seed twice")
         if both := set(self.labels) & set(self.data.drop_labels):

@@ -101,7 +101,8 @@ class PromptTuningParameters(Strict):
     """The soft prompt (peft), the hard prompts, what learns beside the soft prompt, and which position is pooled.
 
     ``pooling`` ``first`` reads position 0 as DistilBERT does, which is then the first virtual token; ``cls`` reads
-    [CLS] behind the virtual tokens. ``row_limit``: train on so many posts; null for all.
+    [CLS] behind the virtual tokens. ``row_limit``: train on so many posts; null for all. ``repeat_seeds``: train the
+    chosen prompt again with each further one of ``seeds``; each costs as much as one prompt.
     """
 
     hard_prompts: Annotated[list[str], Field(min_length=1)]
@@ -112,6 +113,7 @@ class PromptTuningParameters(Strict):
     trainable_head: list[HeadLayer]
     pooling: Literal["first", "cls"]
     row_limit: PositiveInt | None
+    repeat_seeds: bool
     load_best_model_at_end: bool
     hyperparameters: Hyperparameters
 

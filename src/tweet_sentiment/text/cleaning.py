@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pandas as pd
@@ -10,12 +10,13 @@ import pandas as pd
 from tweet_sentiment.errors import StudyError
 
 
-def clean_as_published(text: str) -> str:
+def clean_as_published(text: str, letters_eaten: bool = True) -> str:
     """Clean one post with the paper's substitutions in the paper's order, its faults included.
 
     The last pattern is a character class of ``^``, ``\\``, ``w`` and ``s``: it deletes every w and every s.
     Since ``\\W`` has become a space before, the hashtag and HTML patterns never match, and of a URL only the
-    word "http" or "https" goes. Source: the paper, section "Data collection".
+    word "http" or "https" goes. ``letters_eaten`` false leaves the last one out, to see what it
+    costs. Source: the paper, section "Data collection".
     """
     text = text.lower()
     text = re.sub(r"\W", " ", text)
@@ -25,7 +26,7 @@ def clean_as_published(text: str) -> str:
     text = re.sub(r"http\S+", "", text)
     text = re.sub(r"#\w+", "", text)
     text = re.sub(r"<.*?>", "", text)
-    return re.sub(r"[\^\\w\\s]", "", text)
+    return re.sub(r"[\^\\w\\s]", "", text) if letters_eaten else text
 
 
 def clean_as_intended(text: str) -> str:
@@ -94,6 +95,7 @@ VARIANTS: dict[str, Callable[[str], str]] = {
     "published": clean_as_published,
     "corrected": clean_as_intended,
     "none": str,
+    "published_letters_kept": partial(clean_as_published, letters_eaten=False),
 }
 
 

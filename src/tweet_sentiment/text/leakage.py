@@ -2,14 +2,10 @@
 
 import re
 
-import numpy as np
 import pandas as pd
-from rapidfuzz import fuzz, process
 
 from tweet_sentiment.parameters import LeakFreeRules
-
-SHORTEST_NEAR_DUPLICATE = 10  # normalised characters; below, one letter decides: "good" and "food"
-_CHUNK = 2048  # training texts compared at a time: 2048 x 1000 scores are 2 MB
+from tweet_sentiment.text.similarity import most_similar
 
 
 def normalise(text: str) -> str:
@@ -45,20 +41,7 @@ def _shared(values: pd.Series, others: pd.Series) -> "pd.Series[bool]":
 
 def _near(texts: pd.Series, others: pd.Series, threshold: float) -> set[str]:
     """Return those of ``texts`` whose similarity to one of ``others`` is at least the threshold."""
-    found = set(texts) & set(others) - {""}
-    mine, theirs = (
-        sorted((t for t in set(side) if len(t) >= SHORTEST_NEAR_DUPLICATE), key=len) for side in (texts, others)
-    )
-    lengths = np.array([len(t) for t in theirs])
-    reach = threshold / (200 - threshold)  # ratio >= threshold only if shorter >= reach * longer
-    for start in range(0, len(mine), _CHUNK):
-        chunk = mine[start : start + _CHUNK]
-        low, high = np.searchsorted(lengths, [len(chunk[0]) * reach - 1, len(chunk[-1]) / reach + 1])
-        scores = process.cdist(
-            chunk, theirs[low:high], scorer=fuzz.ratio, score_cutoff=threshold, dtype=np.uint8, workers=-1
-        )
-        found.update(text for text, hit in zip(chunk, np.any(scores, axis=1).tolist(), strict=True) if hit)
-    return found
+    return set(texts) & set(others) - {""} | set(most_similar(texts, others, threshold))
 
 
 def overlap(training: pd.DataFrame, validation: pd.DataFrame, ids_known: bool) -> dict[str, float]:

@@ -1,13 +1,16 @@
-"""The training posts and the held-out posts, under either protocol."""
+"""The training posts and the posts to measure on, under each protocol; and the training posts that choices use."""
+
+import re
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, StratifiedGroupKFold, train_test_split
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import DataParameters, LeakFreeRules, Protocol
+from tweet_sentiment.text.clusters import near_duplicate_groups
 from tweet_sentiment.text.filtering import check_classes
 from tweet_sentiment.text.leakage import leaking_rows, normalise
 
@@ -20,8 +23,10 @@ def split_posts(
     Both frames have columns ``id``, ``label`` and ``post`` (raw text, filtered); others are handed through.
     With a validation file, ``published`` takes both as they are; without one it draws rows at random by label, and
     so leaks by design. ``leak_free`` removes the training rows that the enabled rules catch; without a validation
-    file it holds out whole groups of rows that share an id or a text before that. ``data.row_limit`` then keeps the
-    first training rows. The account: rows_in, held_out, removed_tweet_id, removed_normalised_text and
+    file it holds out whole groups of rows that share an id or a text before that. ``grouped`` leaves a validation
+    file aside and holds out ``data.validation_share`` of the training file's tweet ids; ``grouped_<k>_of_<n>`` holds
+    out the k-th of n parts of them; both remove what the rules catch. ``data.row_limit`` then keeps the first
+    training rows. The account: rows_in, held_out, removed_tweet_id, removed_normalised_text and
     removed_near_duplicate (each beside the ones before), beyond_row_limit, kept: rows_in is the sum of the others;
     and validation, the rows to measure on.
 
@@ -32,7 +37,7 @@ def split_posts(
     ids_known = data.columns.id is not None
     labels = sorted(set(training["label"]) | set(validation["label"] if validation is not None else ()))
     rest = training
-    if validation is None:
+    if validation is None or protocol.startswith("grouped"):
         rest, validation = _held_out(training, protocol, data, seed, ids_known)
     account = {"rows_in": len(training), "held_out": len(training) - len(rest)}
     kept, removed = _without_leaks(rest, validation, protocol, data.leak_free, ids_known)
@@ -68,7 +73,12 @@ def _held_out(
                 np.arange(len(posts)), test_size=data.validation_share, stratify=posts["label"], random_state=seed
             )
         else:
-            out = _grouped_fold(posts, data, seed, ids_known)
+            groups = _groups(posts, data.leak_free, ids_known)
+            if protocol == "leak_free":
+                out = _stratified_fold(posts["label"], groups, data.validation_share, seed)
+            else:
+                ids = _ordered(posts["id"]) if ids_known else groups
+                out = _by_id(ids, protocol, data.validation_share, seed)
     except ValueError as error:
         raise StudyError(
             f"{data.training_file}: {len(posts)} posts cannot be parted so that a share of {data.validation_share} "
@@ -80,16 +90,58 @@ def _held_out(
     return posts[~chosen], posts[chosen]
 
 
-def _grouped_fold(posts: pd.DataFrame, data: DataParameters, seed: int, ids_known: bool) -> np.ndarray:
+def _stratified_fold(labels: pd.Series, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Return the positions of one of round(1 / share) folds, at most half the posts, that parts no group."""
-    folds = StratifiedGroupKFold(max(2, round(1 / data.validation_share)), shuffle=True, random_state=seed)
-    groups = _groups(posts, data.leak_free, ids_known)
-    _, out = next(folds.split(posts, posts["label"], groups))
+    folds = StratifiedGroupKFold(max(2, round(1 / share)), shuffle=True, random_state=seed)
+    _, out = next(folds.split(labels, labels, groups))
     return out
+
+
+def _by_id(ids: np.ndarray, protocol: Protocol, share: float, seed: int) -> np.ndarray:
+    """Return the positions of ``share`` of the ids, or of the k-th of n parts of them."""
+    if fold := re.fullmatch(r"grouped_(\d+)_of_(\d+)", protocol):
+        k, n = int(fold[1]), int(fold[2])
+        return list(GroupKFold(n, shuffle=True, random_state=seed).split(ids, groups=ids))[k - 1][1]
+    return next(GroupShuffleSplit(1, test_size=share, random_state=seed).split(ids, groups=ids))[1]
+
+
+def _ordered(ids: pd.Series) -> np.ndarray:
+    """Number the ids in their order, by value if all are numbers: the draw must not depend on how they are stored."""
+    values = ids.astype("int64") if ids.str.fullmatch(r"\d{1,18}").all() else ids
+    return pd.factorize(values, sort=True)[0]
+
+
+def mark_selection(
+    training: pd.DataFrame, protocol: Protocol, share: float, data: DataParameters, seed: int
+) -> pd.DataFrame:
+    """Add column ``selection``: the posts on which hyperparameters, prompts and epochs are chosen.
+
+    They are ``share`` of the training posts, parted by group and by label, so that nothing is chosen on the posts
+    that are reported. Under ``published`` there are none: the choice is then made on the validation posts.
+
+    Raises:
+        StudyError: the posts are too few, or too closely tied.
+    """
+    chosen = np.zeros(len(training), dtype=bool)
+    if protocol != "published":
+        groups = _groups(training, data.leak_free, data.columns.id is not None)
+        try:
+            chosen[_stratified_fold(training["label"], groups, share, seed)] = True
+        except ValueError as error:
+            raise StudyError(
+                f"{len(training)} training posts cannot be parted so that a share of {share} is there to choose on "
+                f"({error}).\n  Add posts, raise data.row_limit, or change selection.share."
+            ) from None
+        labels = sorted(set(training["label"]))
+        check_classes(training[chosen], labels, "The training posts to choose on")
+        check_classes(training[~chosen], labels, "The training posts, without those to choose on")
+    return training.assign(selection=chosen)
 
 
 def _groups(posts: pd.DataFrame, rules: LeakFreeRules, ids_known: bool) -> np.ndarray:
     """Number the groups: rows are together if a chain of shared ids and shared normalised texts joins them.
+
+    Where the file has no ids, near-duplicate texts stand in for them.
 
     A rule that is disabled joins nothing; nor does an empty id, an id made up by the reader, or an empty text.
     """
@@ -98,6 +150,8 @@ def _groups(posts: pd.DataFrame, rules: LeakFreeRules, ids_known: bool) -> np.nd
         keys.append(posts["id"])
     if rules.normalised_text:
         keys.append(posts["post"].map(normalise))
+    if rules.near_duplicate and not ids_known:
+        keys.append(pd.Series(near_duplicate_groups(posts["post"], rules.near_duplicate_threshold), index=posts.index))
     rows, nodes, size = [np.arange(0)], [np.arange(0)], len(posts)
     for key in keys:
         codes, values = pd.factorize(key)

@@ -43,19 +43,30 @@ def filter_posts(
     return training, validation, {"training": account, "validation": other}
 
 
+def audit_posts(
+    filtered_training_posts: pd.DataFrame, filtered_validation_posts: pd.DataFrame, parameters: StudyParameters
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Measure what the files, as they came, tell of the validation posts; without a validation file, a random split."""
+    from tweet_sentiment.text.audit import audit
+
+    return audit(filtered_training_posts, filtered_validation_posts, parameters.data, parameters.seed)
+
+
 def split_posts(
     filtered_training_posts: pd.DataFrame, filtered_validation_posts: pd.DataFrame, parameters: StudyParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Part the posts by the protocol; say how many of the validation posts are known from training."""
+    """Part the posts by the protocol, and mark the training posts to choose on; say what of validation is known."""
     data, protocol = parameters.data, parameters.protocol
     given = None if data.validation_file is None else filtered_validation_posts
     training, validation, account = splitting.split_posts(
         filtered_training_posts, given, protocol, data, parameters.seed
     )
+    training = splitting.mark_selection(training, protocol, parameters.selection.share, data, parameters.seed)
+    account["selection"] = int(training["selection"].sum())
     overlap = leakage.overlap(training, validation, ids_known=data.columns.id is not None)
     conflicts = leakage.conflicting_labels(training)
     known = max(share for name, share in overlap.items() if name.endswith("_share"))
-    if known:
+    if known > data.audit.overlap_limit:
         logger.warning(
             "LEAK: %.1f %% of the validation posts are known from training (protocol %s). What is measured on them is "
             "memory; the leak-free figure: --params=protocol=leak_free",
@@ -110,7 +121,13 @@ def account_rows(
         "cleaned": cleaning_account,
         "tokenized": tokenization_account,
         "training_posts": split_account["kept"],
+        "selection_posts": split_account["selection"],
         "validation_posts": split_account["validation"],
     }
-    logger.info("%d posts to learn from, %d to measure on.", account["training_posts"], account["validation_posts"])
+    logger.info(
+        "%d posts to learn from (%d of them to choose on), %d to measure on.",
+        account["training_posts"],
+        account["selection_posts"],
+        account["validation_posts"],
+    )
     return account

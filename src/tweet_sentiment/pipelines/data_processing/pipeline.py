@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
-from .nodes import account_rows, clean_posts, filter_posts, read_posts, split_posts, tokenize_posts
+from .nodes import account_rows, audit_posts, clean_posts, filter_posts, read_posts, split_posts, tokenize_posts
 
 
 def create_pipeline() -> Pipeline:
@@ -20,6 +20,12 @@ def create_pipeline() -> Pipeline:
                 ["read_training_posts", "read_validation_posts", "parameters"],
                 ["filtered_training_posts", "filtered_validation_posts", "filter_account"],
                 name="filter_posts",
+            ),
+            node(
+                audit_posts,
+                ["filtered_training_posts", "filtered_validation_posts", "parameters"],
+                ["audit", "table_of_leaks"],
+                name="audit_posts",
             ),
             node(
                 split_posts,

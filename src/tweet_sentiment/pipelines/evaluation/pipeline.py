@@ -2,11 +2,15 @@
 
 from kedro.pipeline import Pipeline, node
 
-from .nodes import evaluate, plot_confusion, plot_curves, predict
+from .errors import analyse_errors
+from .figures import plot_confusion, plot_curves, plot_reliability
+from .nodes import evaluate, predict
+
+SPLIT_POSTS = ["split_validation_posts", "split_training_posts"]
 
 
 def create_pipeline(technique: str, predicts: bool = True, learns: bool = True) -> Pipeline:
-    """Turn ``<technique>.model`` into predictions, metrics and figures.
+    """Turn ``<technique>.model`` into predictions, metrics, figures and tables of errors.
 
     ``predicts`` false: the technique makes its predictions itself. ``learns`` false: it has no curves.
     """
@@ -17,10 +21,17 @@ def create_pipeline(technique: str, predicts: bool = True, learns: bool = True) 
             *([prediction] if predicts else []),
             node(evaluate, ["predictions", "training", "row_account", "parameters"], "metrics", name="evaluate"),
             node(plot_confusion, ["predictions", "parameters"], "figure_of_confusion", name="plot_confusion"),
+            node(plot_reliability, ["predictions", "parameters"], "figure_of_reliability", name="plot_reliability"),
+            node(
+                analyse_errors,
+                ["predictions", *SPLIT_POSTS, "parameters"],
+                ["table_of_accuracy_by_group", "table_of_mistakes"],
+                name="analyse_errors",
+            ),
             *([curves] if learns else []),
         ],
         namespace=technique,
-        inputs={"row_account", *(["validation_tokens"] if predicts else [])},
+        inputs={"row_account", *SPLIT_POSTS, *(["validation_tokens"] if predicts else [])},
         parameters="parameters",
         tags=technique,
     )

@@ -35,7 +35,7 @@ def encode_posts(
             "posts": len(training) + len(validation),
             "seconds": perf_counter() - start,
             "device": device.name,
-            "precision": device.precision,
+            "arithmetic": device.precision,
             "encoder_sha256": checkpoint_hash(parameters.model.checkpoint),
         },
     )

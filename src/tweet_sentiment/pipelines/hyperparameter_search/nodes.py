@@ -21,9 +21,11 @@ def search(
     working_folder: Path,
     parameters: StudyParameters,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Look for the hyperparameters with the best validation metric; return them, and all trials.
+    """Look for the hyperparameters with the best metric on the posts to choose on; return them, and all trials.
 
-    Trials learn what ``layer_unfreezing`` learns. A finished search that is run again has nothing to do.
+    Those posts are parted from training, so the validation posts are not looked at; only under the published protocol
+    the choice is made on them, as in the paper. Trials learn what ``layer_unfreezing`` learns. A finished search that
+    is run again has nothing to do.
     """
     from tweet_sentiment.modeling.devices import choose_device
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
@@ -31,7 +33,7 @@ def search(
 
     from .study import OnEpoch, run_study, trials_table
 
-    data = FittingData(training_tokens, validation_tokens, training_features, validation_features)
+    data = FittingData(training_tokens, validation_tokens, training_features, validation_features).to_choose_on()
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
     tokenizer = load_tokenizer(parameters.model.checkpoint)
     untrained = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
@@ -70,6 +72,8 @@ def search(
         "source": "hyperparameter_search",
         metric: study.best_value,
         "trial": study.best_trial.number,
+        "trials": len(trials),
+        "chosen_on": parameters.chosen_on,
         "seconds": float(trials["seconds"].sum()),
     }
     return best, trials
@@ -78,8 +82,7 @@ def search(
 def _conditions(parameters: StudyParameters, row_account: dict[str, Any]) -> str:
     """Return what the study's name ends in: it changes with everything but the number of trials and the pruner."""
     search = parameters.hyperparameter_search
-    rest = parameters.model_dump(exclude={"hyperparameter_search", "prompt_tuning", "reporting", "run"})
-    return fingerprint(rest, search.space, search.direction, row_account)
+    return fingerprint(parameters.decisive(), search.space, search.direction, row_account)
 
 
 def plot_search(trials: pd.DataFrame, parameters: StudyParameters) -> tuple[Any, Any, Any]:
@@ -101,30 +104,48 @@ def train_best(
     parameters: StudyParameters,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train with the best hyperparameters, as layer unfreezing does; return model, curves and figures."""
-    from tweet_sentiment.modeling.devices import choose_device
-    from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
-    from tweet_sentiment.modeling.fitting import FittingData, fit_classifier
-    from tweet_sentiment.modeling.folders import TrainedModel
+    from tweet_sentiment.modeling.fitting import FittingData, fit_from_start
 
     start = perf_counter()
-    classifier = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
-    tokenizer = load_tokenizer(parameters.model.checkpoint)
-    fit = fit_classifier(
-        classifier,
-        tokenizer,
+    fitted = fit_from_start(
         FittingData(training_tokens, validation_tokens, training_features, validation_features),
         Hyperparameters(**best["hyperparameters"]),
         parameters,
-        device=choose_device(parameters.device, parameters.fp16, parameters.precision),
         working_folder=working_folder / "best",
-        fingerprint={"parameters": parameters.model_dump(), "account": row_account, "best": best["hyperparameters"]},
+        fingerprint={"account": row_account},
         description="Best hyperparameters",
     )
-    training = fit.figures | {
-        "n_train": len(training_tokens),
+    training = fitted.fit.figures | {
         "seconds": best["seconds"] + perf_counter() - start,
         "search_seconds": best["seconds"],
         "encoding_seconds": encoding["seconds"],
+        "chosen_on": best["chosen_on"],
     }
-    model = TrainedModel(classifier, tokenizer, manifest("hyperparameter_search", parameters, row_account, training))
-    return model, fit.curves, training
+    return (
+        fitted.model(manifest("hyperparameter_search", parameters, row_account, training)),
+        fitted.fit.curves,
+        training,
+    )
+
+
+def repeat_with_seeds(
+    training_tokens: Any,
+    validation_tokens: Any,
+    training_features: NDArray[np.float32],
+    validation_features: NDArray[np.float32],
+    row_account: dict[str, Any],
+    best: dict[str, Any],
+    working_folder: Path,
+    parameters: StudyParameters,
+) -> pd.DataFrame:
+    """Train with the best hyperparameters again, once with each further seed; return one row a seed with its scores."""
+    from tweet_sentiment.modeling.fitting import FittingData
+    from tweet_sentiment.modeling.seeds import repeat_with_seeds
+
+    return repeat_with_seeds(
+        FittingData(training_tokens, validation_tokens, training_features, validation_features),
+        Hyperparameters(**best["hyperparameters"]),
+        parameters,
+        working_folder=working_folder / "seeds",
+        fingerprint={"account": row_account},
+    )

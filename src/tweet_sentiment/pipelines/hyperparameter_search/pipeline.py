@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
-from .nodes import plot_search, search, train_best
+from .nodes import plot_search, repeat_with_seeds, search, train_best
 
 DATA = ["training_tokens", "validation_tokens", "training_features", "validation_features"]
 
@@ -28,6 +28,12 @@ def create_pipeline() -> Pipeline:
                 [*DATA, "encoding", "row_account", "hyperparameters", "working_folder", "parameters"],
                 ["model", "curves", "training"],
                 name="train_best",
+            ),
+            node(
+                repeat_with_seeds,
+                [*DATA, "row_account", "hyperparameters", "working_folder", "parameters"],
+                "table_of_seeds",
+                name="repeat_with_seeds",
             ),
         ],
         namespace="hyperparameter_search",

@@ -1,6 +1,7 @@
 """The search itself: an Optuna study in SQLite that a kill does not hurt and a second run goes on with."""
 
 import logging
+import math
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +41,7 @@ def run_study(
     """Run trials until ``n_trials`` have finished; those that an earlier run finished count.
 
     ``name`` must change with data, space and settings, so that a study never goes on under other conditions. A trial
-    that a kill cut off is put back into the queue; one that raises fails, and the search goes on.
+    that a kill or Ctrl-C cut off is run again; one that raises or gives NaN fails, and the search goes on.
 
     Raises:
         StudyError: the database is damaged, or no trial gave a value.
@@ -48,7 +49,7 @@ def run_study(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     _warn_if_pruner_is_idle(search)
     study = _open(folder / DATABASE, name, search)
-    _requeue_stale(study)
+    _end_stale(study)
     if finished := _finished(study):
         logger.info("Search: %d of %d trials are done already.", finished, search.n_trials)
     while (finished := _finished(study)) < search.n_trials:
@@ -67,16 +68,21 @@ def _sampler(seed: int, finished: int) -> optuna.samplers.TPESampler:
 
 
 def _run_trial(trial: optuna.Trial, search: HyperparameterSearchParameters, objective: Objective, metric: str) -> float:
+    hyperparameters = suggest(trial, search.space)
+
     def on_epoch(epoch: int, metrics: dict[str, Any]) -> None:
-        trial.report(metrics[metric], epoch)
-        if trial.should_prune():
+        trial.report(metrics[metric], epoch - 1)  # Optuna counts steps from 0
+        if epoch < hyperparameters.num_train_epochs and trial.should_prune():
             raise optuna.TrialPruned
 
     try:
-        return objective(suggest(trial, search.space), on_epoch)
+        value = float(objective(hyperparameters, on_epoch))
+        if math.isnan(value):
+            raise StudyError(f"{metric} is NaN.")
     except CAUGHT as error:
         trial.set_user_attr("error", str(error))
         raise
+    return value
 
 
 def _open(path: Path, name: str, search: HyperparameterSearchParameters) -> optuna.Study:
@@ -105,18 +111,19 @@ def _check_database(path: Path) -> None:
         raise StudyError(f"{path}: the search's database is damaged ({why}). Delete it to start the search anew.")
 
 
-def _requeue_stale(study: optuna.Study) -> None:
+def _end_stale(study: optuna.Study) -> None:
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         logger.info("Search: trial %d was cut off; it is run again.", trial.number)
         study.tell(trial.number, state=TrialState.FAIL)
-        study.enqueue_trial(trial.params, user_attrs={"again": trial.number})
 
 
 def _finished(study: optuna.Study) -> int:
-    """Count the trials that came to an end of their own; failed ones too, or a search that always fails has no end."""
-    again = len([t for t in study.trials if "again" in t.user_attrs])
+    """Count the trials that came to an end of their own; failed ones too, or a search that always fails has no end.
+
+    A failed one without an error was cut off. The sampler takes no notice of it, and draws the same again.
+    """
     ended = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
-    return len(ended) - again
+    return sum(trial.state != TrialState.FAIL or "error" in trial.user_attrs for trial in ended)
 
 
 def _warn_if_pruner_is_idle(search: HyperparameterSearchParameters) -> None:
@@ -153,7 +160,7 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
                 "state": trial.state.name,
                 "value": trial.value,
                 "seconds": seconds,
-                "epochs": max(trial.intermediate_values, default=0),
+                "epochs": len(trial.intermediate_values),
                 **trial.params,
             }
         )

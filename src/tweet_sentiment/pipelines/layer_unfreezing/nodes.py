@@ -23,29 +23,38 @@ def train(
     parameters: StudyParameters,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train what ``layer_unfreezing`` names, from the untrained head on; return model, curves and figures."""
-    from tweet_sentiment.modeling.devices import choose_device
-    from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
-    from tweet_sentiment.modeling.fitting import FittingData, fit_classifier
-    from tweet_sentiment.modeling.folders import TrainedModel
+    from tweet_sentiment.modeling.fitting import FittingData, fit_from_start
 
     start = perf_counter()
-    classifier = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
-    tokenizer = load_tokenizer(parameters.model.checkpoint)
-    fit = fit_classifier(
-        classifier,
-        tokenizer,
+    fitted = fit_from_start(
         FittingData(training_tokens, validation_tokens, training_features, validation_features),
         parameters.layer_unfreezing.hyperparameters,
         parameters,
-        device=choose_device(parameters.device, parameters.fp16, parameters.precision),
         working_folder=working_folder,
-        fingerprint={"parameters": parameters.model_dump(), "account": row_account},
+        fingerprint={"account": row_account},
         description="Layer unfreezing",
     )
-    training = fit.figures | {
-        "n_train": len(training_tokens),
-        "seconds": perf_counter() - start,
-        "encoding_seconds": encoding["seconds"],
-    }
-    model = TrainedModel(classifier, tokenizer, manifest("layer_unfreezing", parameters, row_account, training))
-    return model, fit.curves, training
+    training = fitted.fit.figures | {"seconds": perf_counter() - start, "encoding_seconds": encoding["seconds"]}
+    return fitted.model(manifest("layer_unfreezing", parameters, row_account, training)), fitted.fit.curves, training
+
+
+def repeat_with_seeds(
+    training_tokens: Any,
+    validation_tokens: Any,
+    training_features: NDArray[np.float32],
+    validation_features: NDArray[np.float32],
+    row_account: dict[str, Any],
+    working_folder: Path,
+    parameters: StudyParameters,
+) -> pd.DataFrame:
+    """Train again, once with each further seed; return one row a seed with its scores."""
+    from tweet_sentiment.modeling.fitting import FittingData
+    from tweet_sentiment.modeling.seeds import repeat_with_seeds
+
+    return repeat_with_seeds(
+        FittingData(training_tokens, validation_tokens, training_features, validation_features),
+        parameters.layer_unfreezing.hyperparameters,
+        parameters,
+        working_folder=working_folder / "seeds",
+        fingerprint={"account": row_account},
+    )

@@ -2,24 +2,30 @@
 
 from kedro.pipeline import Pipeline, node
 
-from .nodes import train
+from .nodes import repeat_with_seeds, train
 
-SHARED = [
-    "training_tokens",
-    "validation_tokens",
-    "training_features",
-    "validation_features",
-    "encoding",
-    "row_account",
-]
+DATA = ["training_tokens", "validation_tokens", "training_features", "validation_features"]
 
 
 def create_pipeline() -> Pipeline:
-    """Train the head."""
+    """Train the head, then again with other seeds."""
     return Pipeline(
-        [node(train, [*SHARED, "working_folder", "parameters"], ["model", "curves", "training"], name="train")],
+        [
+            node(
+                train,
+                [*DATA, "encoding", "row_account", "working_folder", "parameters"],
+                ["model", "curves", "training"],
+                name="train",
+            ),
+            node(
+                repeat_with_seeds,
+                [*DATA, "row_account", "working_folder", "parameters"],
+                "table_of_seeds",
+                name="repeat_with_seeds",
+            ),
+        ],
         namespace="layer_unfreezing",
-        inputs={*SHARED},
+        inputs={*DATA, "encoding", "row_account"},
         parameters="parameters",
         tags="layer_unfreezing",
     )

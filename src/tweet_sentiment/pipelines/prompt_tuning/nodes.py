@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.parameters import Hyperparameters, StudyParameters
+from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import manifest
 
 logger = logging.getLogger(__name__)
@@ -30,36 +30,55 @@ def train(
     working_folder: Path,
     parameters: StudyParameters,
 ) -> tuple[Any, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Train a soft prompt under each hard prompt; return the best by validation metric.
+    """Train a soft prompt under each hard prompt; return the best by the metric on the posts to choose on.
 
-    Returns the best model, the curves of all prompts, one row a prompt with its figures, and the best one's record.
-    A prompt that an interrupted run had finished is taken from the working folder.
+    Those posts are parted from training; only under the published protocol they are the validation posts, as in the
+    paper. Returns the best model, the curves of all prompts, one row a prompt with its figures, and the best one's
+    record. A prompt that an interrupted run had finished is taken from the working folder.
     """
     from .prompts import PromptRun
 
-    posts = training_posts.head(parameters.prompt_tuning.row_limit or len(training_posts))
-    run = PromptRun(posts, validation_posts, Hyperparameters(**hyperparameters["hyperparameters"]), parameters)
-    conditions = {
-        "parameters": parameters.model_dump(exclude={"reporting", "hyperparameter_search"}),
-        "hyperparameters": hyperparameters["hyperparameters"],
-        "account": row_account,
-    }
+    run = PromptRun.of(training_posts, validation_posts, hyperparameters["hyperparameters"], parameters)
     finished = [
-        run.train_prompt(prompt, working_folder, conditions) for prompt in parameters.prompt_tuning.hard_prompts
+        run.train_prompt(prompt, working_folder, {"account": row_account})
+        for prompt in parameters.prompt_tuning.hard_prompts
     ]
     metric = parameters.training.metric_for_best_model
     sign = -1 if metric == "eval_loss" else 1
-    best = max(finished, key=lambda one: sign * one.figures[metric])
+    best = max(finished, key=lambda one: sign * one.figures[f"chosen_by_{metric}"])
     training = best.figures | {
-        "n_train": len(posts),
+        "n_train": len(run.training_posts),
         "seconds": sum(one.figures["seconds"] for one in finished),
         "hyperparameters": hyperparameters,
+        "chosen_on": parameters.chosen_on,
     }
     table = pd.DataFrame([{"chosen": one is best, **_plain(one.figures)} for one in finished])
     curves = pd.concat([one.curves.assign(prompt=one.figures["hard_prompt"]) for one in finished], ignore_index=True)
-    logger.info("Best hard prompt: '%s', %s %.4f", best.figures["hard_prompt"], metric, best.figures[metric])
+    logger.info("Best hard prompt on the %s: '%s'", parameters.chosen_on, best.figures["hard_prompt"])
     model = run.load(best, manifest("prompt_tuning", parameters, row_account, training))
     return model, curves, table, training
+
+
+def repeat_with_seeds(
+    training_posts: pd.DataFrame,
+    validation_posts: pd.DataFrame,
+    hyperparameters: dict[str, Any],
+    training: dict[str, Any],
+    row_account: dict[str, Any],
+    working_folder: Path,
+    parameters: StudyParameters,
+) -> pd.DataFrame:
+    """With ``prompt_tuning.repeat_seeds``, train the chosen prompt with each further seed; one row a seed."""
+    from tweet_sentiment.modeling.seeds import each_seed
+
+    from .prompts import PromptRun
+
+    def scores(seeded: StudyParameters) -> dict[str, Any]:
+        run = PromptRun.of(training_posts, validation_posts, hyperparameters["hyperparameters"], seeded)
+        return run.train_prompt(training["hard_prompt"], working_folder, {"account": row_account}).figures
+
+    repeated = parameters.seeds if parameters.prompt_tuning.repeat_seeds else [parameters.seed]
+    return each_seed(parameters.model_copy(update={"seeds": repeated}), scores)
 
 
 def _plain(figures: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
-from .nodes import predict, take_best, take_parameters, train
+from .nodes import predict, repeat_with_seeds, take_best, take_parameters, train
 
 
 def create_pipeline(after_search: bool) -> Pipeline:
@@ -25,6 +25,20 @@ def create_pipeline(after_search: bool) -> Pipeline:
                 ],
                 ["model", "curves", "table_of_prompts", "training"],
                 name="train",
+            ),
+            node(
+                repeat_with_seeds,
+                [
+                    "training_posts",
+                    "validation_posts",
+                    "hyperparameters",
+                    "training",
+                    "row_account",
+                    "working_folder",
+                    "parameters",
+                ],
+                "table_of_seeds",
+                name="repeat_with_seeds",
             ),
             node(predict, ["model", "validation_posts", "parameters"], "predictions", name="predict"),
         ],

@@ -7,15 +7,18 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
-from tweet_sentiment.modeling.devices import choose_device
+from tweet_sentiment.metrics import score
+from tweet_sentiment.modeling.devices import Device, choose_device
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.fitting import class_weights
 from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
 from tweet_sentiment.modeling.freezing import count_trainable
+from tweet_sentiment.modeling.prediction import predict
 from tweet_sentiment.modeling.prompts import add_soft_prompt, describe
 from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.modeling.training import train
@@ -44,15 +47,35 @@ def tokens_for(
 
 @dataclass(frozen=True)
 class PromptRun:
-    """What all the prompts of a run share."""
+    """What all the prompts of a run share: posts to learn from, to choose on and to measure on, and settings."""
 
     training_posts: pd.DataFrame
+    selection_posts: pd.DataFrame
     validation_posts: pd.DataFrame
     hyperparameters: Hyperparameters
     parameters: StudyParameters
 
+    @classmethod
+    def of(
+        cls,
+        training_posts: pd.DataFrame,
+        validation_posts: pd.DataFrame,
+        hyperparameters: dict[str, Any],
+        parameters: StudyParameters,
+    ) -> "PromptRun":
+        """Part the marked posts from training; where none is marked, the validation posts are chosen on."""
+        marked = training_posts["selection"]
+        rest = training_posts[~marked].head(parameters.prompt_tuning.row_limit or len(training_posts))
+        selection = training_posts[marked] if marked.any() else validation_posts
+        return cls(rest, selection, validation_posts, Hyperparameters(**hyperparameters), parameters)
+
     def train_prompt(self, hard_prompt: str, working_folder: Path, conditions: dict[str, Any]) -> FinishedPrompt:
         """Train a soft prompt under ``hard_prompt``, or take the one that was trained under the same conditions."""
+        conditions = conditions | {
+            "parameters": self.parameters.decisive(),
+            "prompt_tuning": self.parameters.prompt_tuning.model_dump(exclude={"hard_prompts", "repeat_seeds"}),
+            "hyperparameters": self.hyperparameters.model_dump(),
+        }
         mark = fingerprint(conditions, hard_prompt)
         folder = working_folder / f"finished-{mark}"
         if folder.is_dir():
@@ -66,7 +89,7 @@ class PromptRun:
         parameters, prompt, start = self.parameters, self.parameters.prompt_tuning, perf_counter()
         tokenizer = load_tokenizer(parameters.model.checkpoint)
         training, cut = tokens_for(self.training_posts, tokenizer, parameters, hard_prompt)
-        validation, _ = tokens_for(self.validation_posts, tokenizer, parameters, hard_prompt)
+        selection, _ = tokens_for(self.selection_posts, tokenizer, parameters, hard_prompt)
         classifier = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
         model = add_soft_prompt(classifier, tokenizer, prompt, parameters.seed)
         device = choose_device(parameters.device, parameters.fp16, parameters.precision)
@@ -75,7 +98,7 @@ class PromptRun:
             model,
             tokenizer,
             training,
-            validation,
+            selection,
             self.hyperparameters,
             parameters.training,
             load_best_model_at_end=prompt.load_best_model_at_end,
@@ -88,22 +111,33 @@ class PromptRun:
             fingerprint=mark,
             names=parameters.labels,
         )
+        seconds = perf_counter() - start
+        chosen = _measured(outcome.curves, outcome.best_epoch if prompt.load_best_model_at_end else None)
         figures = {
             "hard_prompt": hard_prompt,
-            **_measured(outcome.curves, outcome.best_epoch if prompt.load_best_model_at_end else None),
+            **{f"chosen_by_{name}": value for name, value in chosen.items()},
+            **self._score(model, tokenizer, hard_prompt, device),
             "epoch": outcome.best_epoch,
             "steps": outcome.steps,
             "truncated": cut,
             "trainable_parameters": count_trainable(model),
             "pooling": prompt.pooling,
             "device": device.name,
-            "precision": device.precision,
-            "seconds": perf_counter() - start,
+            "arithmetic": device.precision,
+            "seconds": seconds,
         }
         with written_whole(folder) as new:
             save_model(TrainedModel(model, tokenizer, {"labels": parameters.labels, "hard_prompt": hard_prompt}), new)
             outcome.curves.to_csv(new / "curves.csv", index=False)
             (new / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
+
+    def _score(
+        self, model: Any, tokenizer: PreTrainedTokenizerFast, hard_prompt: str, device: Device
+    ) -> dict[str, float]:
+        """Score on the validation posts, for the record: nothing is chosen by it."""
+        tokens, _ = tokens_for(self.validation_posts, tokenizer, self.parameters, hard_prompt)
+        scores = score(np.asarray(tokens["label"]), predict(model, tokens["input_ids"], device), self.parameters.labels)
+        return {name: value for name, value in scores.items() if name != "per_class"}
 
     def load(self, finished: FinishedPrompt, manifest: dict[str, Any]) -> TrainedModel:
         """Return the trained model with a manifest that tells all."""

@@ -1,4 +1,4 @@
-"""The comparison of the techniques, from their metrics alone."""
+"""The comparison and the report: from metrics, predictions, tables and figures that lie on disk; trains nothing."""
 
 import logging
 from collections.abc import Callable
@@ -11,7 +11,11 @@ from tweet_sentiment.parameters import StudyParameters
 
 logger = logging.getLogger(__name__)
 
-TECHNIQUES = ("baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning")
+STUDY = ("baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning")
+RIVALS = ("majority_class", "nearest_neighbour", "logistic_regression", "linear_svc")
+TECHNIQUES = STUDY + RIVALS
+SEEDED = ("layer_unfreezing", "hyperparameter_search", "prompt_tuning")
+SCORES = ["eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1"]
 COLUMNS = [
     "technique",
     "protocol",
@@ -19,57 +23,94 @@ COLUMNS = [
     "n_train",
     "n_validation",
     "trainable_parameters",
-    "eval_loss",
-    "accuracy",
-    "f1",
-    "precision",
-    "recall",
-    "macro_f1",
+    *SCORES,
     "seconds",
     "paper_accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "f1_low",
+    "f1_high",
+    "macro_f1_low",
+    "macro_f1_high",
+    "expected_calibration_error",
+    "seeds",
+    "accuracy_mean",
+    "accuracy_sd",
+    "chosen_on",
     "cleaning",
     "seed",
     "device",
-    "precision_of_arithmetic",
+    "arithmetic",
 ]
 
+Partitions = dict[str, Callable[[], Any]]
 
-def collect_results(*metrics_and_parameters: Any) -> pd.DataFrame:
-    """Put the techniques' metrics, in the order of ``TECHNIQUES``, into one table; name those that were not run.
+
+def collect_results(*metrics_seeds_and_parameters: Any) -> pd.DataFrame:
+    """Put the metrics of ``TECHNIQUES``, then the tables of seeds of ``SEEDED``, into one table; name what is missing.
 
     Raises:
         StudyError: no technique has been run.
     """
-    *every_metrics, parameters = metrics_and_parameters
-    found = {name: metrics for name, metrics in zip(TECHNIQUES, every_metrics, strict=True) if metrics}
-    if missing := [name for name in TECHNIQUES if name not in found]:
+    *given, parameters = metrics_seeds_and_parameters
+    metrics = {name: one for name, one in zip(TECHNIQUES, given, strict=False) if one}
+    seeds = dict(zip(SEEDED, given[len(TECHNIQUES) :], strict=True))
+    if missing := [name for name in TECHNIQUES if name not in metrics]:
         logger.warning("Not run yet under protocol %s: %s.", parameters.protocol, ", ".join(missing))
-    if not found:
+    if not metrics:
         raise StudyError(
             f"No technique has been run for run '{parameters.run}', protocol {parameters.protocol}; there is nothing "
             f"to report.\n  Run one first:  kedro run --pipeline=baseline"
         )
-    return pd.DataFrame([_row(name, metrics, parameters) for name, metrics in found.items()], columns=COLUMNS)
+    rows = [_row(name, one, seeds.get(name), parameters) for name, one in metrics.items()]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _row(technique: str, metrics: dict[str, Any], parameters: StudyParameters) -> dict[str, Any]:
+def _row(
+    technique: str, metrics: dict[str, Any], repeated: pd.DataFrame | None, parameters: StudyParameters
+) -> dict[str, Any]:
+    ends = {
+        f"{name}_{end}": value
+        for name, pair in metrics["intervals"].items()
+        for end, value in zip(("low", "high"), pair, strict=True)
+    }
+    others = [] if repeated is None or repeated.empty else list(repeated["accuracy"])
+    accuracies = pd.Series([metrics["accuracy"], *others])
     return {
         **{name: metrics.get(name) for name in COLUMNS},
+        **ends,
         "technique": technique,
-        "precision": metrics["precision"],
-        "precision_of_arithmetic": metrics.get("arithmetic"),
         "paper_accuracy": parameters.reporting.paper_accuracy.get(technique),
+        "seeds": len(accuracies),
+        "accuracy_mean": accuracies.mean(),
+        "accuracy_sd": accuracies.std(),
     }
 
 
+def compare_techniques(*predictions_and_parameters: Any) -> pd.DataFrame:
+    """Compare every two techniques on the same posts, by a test that is corrected for their number."""
+    from tweet_sentiment.uncertainty.comparison import compare_pairs
+
+    *given, parameters = predictions_and_parameters
+    tables = {name: table for name, table in zip(TECHNIQUES, given, strict=True) if len(table)}
+    uncertainty = parameters.uncertainty
+    try:
+        return compare_pairs(tables, resamples=uncertainty.resamples, level=uncertainty.level, seed=parameters.seed)
+    except ValueError as error:
+        raise StudyError(
+            f"The techniques' predictions are not about the same posts ({error}).\n"
+            "  Some are from other data or settings: run their pipelines again, or name another run (--params=run=…)."
+        ) from None
+
+
 def compare(
-    results: pd.DataFrame, results_by_protocol: dict[str, Callable[[], pd.DataFrame]], parameters: StudyParameters
+    results: pd.DataFrame, results_by_protocol: Partitions, parameters: StudyParameters
 ) -> tuple[pd.DataFrame, str]:
     """Gather the results of every protocol of this run into one table, and the same as Markdown.
 
     ``results`` is among ``results_by_protocol``: it is an input so that it is written before the others are read.
     """
-    from tweet_sentiment.report import comparison_markdown
+    from tweet_sentiment.reports.comparison import comparison_markdown
 
     tables = {name: load() for name, load in sorted(results_by_protocol.items())}
     tables[parameters.protocol] = results
@@ -83,6 +124,36 @@ def compare(
 
 def plot_comparison(comparison: pd.DataFrame) -> tuple[Any, Any]:
     """Draw accuracy by technique and protocol beside the paper's, and accuracy against cost."""
-    from tweet_sentiment.report import accuracy_figure, cost_figure
+    from tweet_sentiment.reports.figures import accuracy_figure, cost_figure
 
     return accuracy_figure(comparison), cost_figure(comparison)
+
+
+def write_report(
+    comparison: pd.DataFrame,
+    differences: pd.DataFrame,
+    audit: dict[str, Any],
+    table_of_leaks: pd.DataFrame,
+    differences_by_protocol: Partitions,
+    accounts: Partitions,
+    metrics: Partitions,
+    curves: Partitions,
+    confusions: Partitions,
+    reliabilities: Partitions,
+    groups: Partitions,
+    mistakes: Partitions,
+    ablations: Partitions,
+    parameters: StudyParameters,
+) -> tuple[str, str]:
+    """Write the whole study on one page: as HTML that needs no network, and as Markdown without the figures."""
+    from tweet_sentiment.reports.render import as_html, as_markdown
+    from tweet_sentiment.reports.sections import Material, sections
+
+    known = set(comparison["protocol"])
+    given = (differences_by_protocol, accounts, metrics, curves, confusions, reliabilities, groups, mistakes, ablations)
+    read = [{key: load() for key, load in one.items() if key.partition("/")[0] in known} for one in given]
+    read[0][parameters.protocol] = differences
+    material = Material(parameters.run, comparison, audit, table_of_leaks, *read)
+    made = sections(material, parameters.data.audit.overlap_limit)
+    title = f"Twitter sentiment, run {parameters.run}"
+    return as_html(title, made), as_markdown(title, made)

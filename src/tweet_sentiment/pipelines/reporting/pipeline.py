@@ -2,18 +2,36 @@
 
 from kedro.pipeline import Pipeline, node
 
-from .nodes import TECHNIQUES, collect_results, compare, plot_comparison
+from .nodes import (
+    SEEDED,
+    TECHNIQUES,
+    collect_results,
+    compare,
+    compare_techniques,
+    plot_comparison,
+    write_report,
+)
 
 
 def create_pipeline() -> Pipeline:
-    """Gather the metrics of all techniques; those without any are named."""
+    """Gather what the techniques left on disk; those that were not run are named."""
     return Pipeline(
         [
             node(
                 collect_results,
-                [*(f"{name}.metrics" for name in TECHNIQUES), "parameters"],
+                [
+                    *(f"{name}.metrics" for name in TECHNIQUES),
+                    *(f"{name}.table_of_seeds" for name in SEEDED),
+                    "parameters",
+                ],
                 "results",
                 name="collect_results",
+            ),
+            node(
+                compare_techniques,
+                [*(f"{name}.predictions" for name in TECHNIQUES), "parameters"],
+                "differences",
+                name="compare_techniques",
             ),
             node(
                 compare,
@@ -22,6 +40,27 @@ def create_pipeline() -> Pipeline:
                 name="compare",
             ),
             node(plot_comparison, "comparison", ["figure_of_accuracy", "figure_of_cost"], name="plot_comparison"),
+            node(
+                write_report,
+                [
+                    "comparison",
+                    "differences",
+                    "audit",
+                    "table_of_leaks",
+                    "differences_by_protocol",
+                    "accounts_by_protocol",
+                    "metrics_by_technique",
+                    "curves_by_technique",
+                    "confusions_by_technique",
+                    "reliabilities_by_technique",
+                    "groups_by_technique",
+                    "mistakes_by_technique",
+                    "ablations_by_protocol",
+                    "parameters",
+                ],
+                ["report_page", "report_text"],
+                name="write_report",
+            ),
         ],
         tags="reporting",
     )

@@ -1,0 +1,125 @@
+"""The two answers in words. "Better" and "worse" stand only where the adjusted p-value allows it."""
+
+from typing import Any
+
+import pandas as pd
+
+from tweet_sentiment.parameters import StudyParameters
+
+SIGNIFICANT = 0.05
+COSTS = ("published_letters_kept_plain", "published_plain", "none_plain")
+NOT_SHOWN = "no difference is shown"
+STEPS = {("removed", "no"): "Removing stop words", ("kept", "yes"): "Lemmatising", ("removed", "yes"): "Both"}
+FAULT = (
+    "The published cleaning ends by deleting every w and every s; `published_letters_kept` is the same without that "
+    "last step. The published code also leaves the parts of a URL and the words of a hashtag in the post, where the "
+    "corrected one takes them out, and parts words at apostrophes: published against corrected is the cost of it all."
+)
+
+Row = dict[str, Any]
+
+
+def verdict(row: Row, level: float) -> str:
+    """Return "better", "worse" or that nothing is shown, of a way against its reference.
+
+    Never more than ``p_adjusted`` below both 0.05 and 1 - ``level`` allows.
+    """
+    significant = row["p_adjusted"] < min(SIGNIFICANT, 1 - level)  # NaN, where nothing was asked, is not below
+    if not significant or row["difference"] == 0:
+        return NOT_SHOWN
+    return "worse" if row["difference"] < 0 else "better"
+
+
+def summary_markdown(table: pd.DataFrame, example: dict[str, str], parameters: StudyParameters) -> str:
+    """Write both answers, each with the figures it stands on; ``table`` is of ``comparing.table_of_variants``."""
+    level = parameters.uncertainty.level
+    rows: list[Row] = [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+    by_name = {row["variant"]: row for row in rows}
+    stepped = [row for row in rows if (row["stop_words"], row["lemmas"]) in STEPS]
+    sections = [
+        "# What cleaning does to accuracy",
+        _setting(rows, parameters),
+        "## Do stop-word removal and lemmatisation hurt?",
+        'The paper says that they do (section "Data collection"). ' + _resolution(stepped, level),
+        "\n".join(_answer(steps, stepped, level) for steps in STEPS),
+        "Each against the same cleaning without the step:",
+        "\n".join(_comparison(row, by_name, level) for row in stepped),
+        "## What does the fault of the published cleaning cost?",
+        FAULT,
+        "\n".join(_comparison(by_name[name], by_name, level) for name in COSTS),
+        "## How to read this",
+        _reading(rows, level),
+        "One post, cleaned each way:",
+        "\n".join(["```text", *(f"{name:<32}{text}" for name, text in example.items()), "```"]),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _setting(rows: list[Row], parameters: StudyParameters) -> str:
+    n_train, n_validation = rows[0]["n_train"], rows[0]["n_validation"]
+    said = (
+        f"Run `{parameters.run}`, protocol `{parameters.protocol}`: {len(rows)} ways of cleaning the same {n_train:,} "
+        f"training posts, each through the same head (seed {parameters.seed}) on the frozen encoder "
+        f"`{parameters.model.checkpoint}`, measured on the same {n_validation:,} validation posts."
+    )
+    if parameters.protocol == "published":
+        said += " Under this protocol the validation posts are known from training: the figures measure memory as well."
+    return said
+
+
+def _resolution(stepped: list[Row], level: float) -> str:
+    """Say how small a difference can be seen at all: half the width of the middle one of the paired intervals."""
+    half = float(pd.Series([(row["difference_high"] - row["difference_low"]) / 2 for row in stepped]).median())
+    return (
+        f"With {stepped[0]['n_validation']:,} validation posts, the intervals ({level:.0%}) reach about "
+        f"{100 * half:.1f} points to either side: a smaller effect would hardly be seen here, even if there is one."
+    )
+
+
+def _answer(steps: tuple[str, str], stepped: list[Row], level: float) -> str:
+    """Say in one line what a step does under each cleaning, and whether that is what the paper says."""
+    verdicts = {row["cleaning"]: verdict(row, level) for row in stepped if (row["stop_words"], row["lemmas"]) == steps}
+    groups = {
+        found: [f"`{cleaning}`" for cleaning, its in verdicts.items() if its == found]
+        for found in dict.fromkeys(verdicts.values())
+    }
+    said = "; ".join(f"{found} under {_listed(cleanings)}" for found, cleanings in groups.items())
+    return f"- {STEPS[steps]}: {said}. {_against_paper(set(verdicts.values()))}"
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+
+
+def _against_paper(verdicts: set[str]) -> str:
+    if "better" in verdicts:
+        return "That is not what the paper says."
+    if verdicts == {"worse"}:
+        return "That is what the paper says."
+    return "What the paper says holds in part." if "worse" in verdicts else "What the paper says is not shown here."
+
+
+def _comparison(row: Row, by_name: dict[str, Row], level: float) -> str:
+    """Give a way and its reference, their difference in points, how sure it is, and the length of the posts."""
+    reference = by_name[row["reference"]]
+    p_value = "adjusted p < 0.001" if row["p_adjusted"] < 0.001 else f"adjusted p {row['p_adjusted']:.3f}"
+    interval = f"{100 * row['difference_low']:+.1f} to {100 * row['difference_high']:+.1f}"
+    return (
+        f"- `{row['variant']}` {row['accuracy']:.3f} against `{reference['variant']}` {reference['accuracy']:.3f}: "
+        f"{100 * row['difference']:+.1f} points ({interval}; {p_value}), with {row['mean_word_pieces']:.1f} word "
+        f"pieces a post against {reference['mean_word_pieces']:.1f}: **{verdict(row, level)}**."
+    )
+
+
+def _reading(rows: list[Row], level: float) -> str:
+    asked = [row for row in rows if row["reference"] and not pd.isna(row["reference"])]
+    tests = " and ".join(sorted({row["test"] for row in asked}))
+    emptied = max(rows, key=lambda row: row["empty_after_cleaning"])
+    return (
+        f"Intervals cover {level:.0%}, by resampling tweet ids, for each comparison alone. The p-values ({tests}) are "
+        f"adjusted for all {len(asked)} comparisons (Holm). A difference is named only where its p-value is below "
+        f"{min(SIGNIFICANT, 1 - level):.2g}; elsewhere nothing is shown, which is not to say that there is none. Each "
+        "way was trained once, with one seed: the intervals are about which posts were measured, not about the luck of "
+        f"a training. Posts that lose all their text are kept: at most {emptied['empty_after_cleaning']:,} of the "
+        f"training posts (`{emptied['variant']}`)."
+    )

@@ -1,0 +1,1 @@
+"""Classical rivals: what majority, look-up and linear models on TF-IDF reach without any encoder."""

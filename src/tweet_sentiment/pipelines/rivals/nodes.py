@@ -1,0 +1,66 @@
+"""Fitting and predicting with a classical rival, in one node each; scikit-learn on the processor, no torch."""
+
+from time import perf_counter
+from typing import Any
+
+import pandas as pd
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.metrics import PROBABILITY
+from tweet_sentiment.parameters import StudyParameters
+
+ENCODERS = {"majority_class": "none", "linear_svc": "TF-IDF", "logistic_regression": "TF-IDF"}
+ENCODERS |= {"nearest_neighbour": "TF-IDF"}
+
+
+def fit_predict(
+    technique: str,
+    raw_training: pd.DataFrame,
+    raw_validation: pd.DataFrame,
+    cleaned_training: pd.DataFrame,
+    cleaned_validation: pd.DataFrame,
+    parameters: StudyParameters,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Learn from the training posts, raw or cleaned as ``rivals.text`` says, and predict the validation posts.
+
+    The predictions have one row a post: row, id, label, predicted, and one probability a class.
+
+    Raises:
+        StudyError: the training posts hold nothing to learn from.
+    """
+    from .models import build, count_weights, probabilities_of
+
+    raw = parameters.rivals.text == "raw"
+    training, validation = (raw_training, raw_validation) if raw else (cleaned_training, cleaned_validation)
+    start = perf_counter()
+    estimator = build(technique, parameters.seed, parameters.rivals.C, len(training))
+    codes = training["label"].map(parameters.labels.index).to_numpy()
+    try:
+        estimator.fit(training["post"].tolist(), codes)
+    except ValueError as error:
+        raise StudyError(
+            f"{technique}: the {len(training)} training posts cannot be learnt from ({error}).\n"
+            "  Expected posts with words in them; look at the file, at data.columns and at data.cleaning."
+        ) from error
+    probabilities = probabilities_of(estimator, validation["post"].tolist())
+    return _table(validation, probabilities, parameters.labels), {
+        "n_train": len(training),
+        "seconds": perf_counter() - start,
+        "trainable_parameters": count_weights(estimator),
+        "device": "cpu",
+        "arithmetic": "fp64",
+        "encoder": ENCODERS[technique],
+        "cleaning": "none" if raw else parameters.data.cleaning,
+    }
+
+
+def _table(posts: pd.DataFrame, probabilities: Any, labels: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "row": posts["row"],
+            "id": posts["id"],
+            "label": posts["label"],
+            "predicted": [labels[i] for i in probabilities.argmax(axis=1)],
+            **{f"{PROBABILITY}{label}": probabilities[:, i] for i, label in enumerate(labels)},
+        }
+    )

@@ -1,0 +1,26 @@
+"""Wiring of the rivals: one node each."""
+
+from functools import partial, update_wrapper
+
+from kedro.pipeline import Pipeline, node
+
+from .nodes import fit_predict
+
+RIVALS = ("majority_class", "nearest_neighbour", "linear_svc", "logistic_regression")
+POSTS = ["split_training_posts", "split_validation_posts", "training_posts", "validation_posts"]
+
+
+def create_pipeline() -> Pipeline:
+    """Let each rival learn and predict; evaluation makes the metrics of them."""
+    return sum((_rival(technique) for technique in RIVALS), Pipeline([]))
+
+
+def _rival(technique: str) -> Pipeline:
+    learn = update_wrapper(partial(fit_predict, technique), fit_predict)
+    return Pipeline(
+        [node(learn, [*POSTS, "parameters"], ["predictions", "training"], name="fit_predict")],
+        namespace=technique,
+        inputs=set(POSTS),
+        parameters="parameters",
+        tags=[technique, "rivals"],
+    )

@@ -1,0 +1,27 @@
+"""The comparison alone, as Markdown."""
+
+import pandas as pd
+
+from tweet_sentiment.reports.tables import SHOWN, comparison_rows, markdown
+
+
+def comparison_markdown(comparison: pd.DataFrame, techniques: list[str], run: str) -> str:
+    """Write the comparison for a person: the table, what is missing, and what the protocols mean."""
+    lines = [f"# Comparison, run `{run}`", "", *markdown(SHOWN, comparison_rows(comparison))]
+    for protocol, rows in comparison.groupby("protocol"):
+        if missing := [name for name in techniques if name not in set(rows["technique"])]:
+            lines += ["", f"Not run under `{protocol}`: {', '.join(missing)}."]
+    first = comparison.iloc[0]
+    lines += [
+        "",
+        f"Encoder: {', '.join(sorted(set(comparison['encoder'])))}. "
+        f"Cleaning: {', '.join(sorted(set(comparison['cleaning'])))}. "
+        f"Seed: {first['seed']}. Seconds include the one encoding of all posts where a technique uses it. "
+        "Interval: bootstrap over tweet ids.",
+        "",
+        "`leak_free`: no training post shares a tweet id, a text or a near-duplicate text with a validation post. "
+        "`published`: the paper's protocol, in which they do; its figures measure memory as well. The paper's own "
+        "figures (`paper_accuracy`) are of the published protocol and of `distilbert-base-uncased`.",
+        "",
+    ]
+    return "\n".join(lines)

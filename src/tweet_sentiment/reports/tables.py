@@ -1,0 +1,77 @@
+"""The tables of the report, as text."""
+
+from typing import Any
+
+import pandas as pd
+
+SHOWN = ["technique", "protocol", "n_train", "trainable_parameters", "eval_loss", "accuracy", "interval", "f1"]
+SHOWN += ["macro_f1", "seconds", "paper_accuracy"]
+FOUR_DIGITS = {"eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1", "paper_accuracy"}
+Rows = list[list[str]]
+
+
+def comparison_rows(comparison: pd.DataFrame) -> Rows:
+    """Return the comparison's rows as text, in the order of ``SHOWN``: four digits for shares, thousands parted."""
+    return [[_shown(name, row) for name in SHOWN] for row in comparison.to_dict("records")]
+
+
+def _shown(name: str, row: dict[Any, Any]) -> str:
+    if name == "interval":
+        return interval(row["accuracy_low"], row["accuracy_high"])
+    value = row[name]
+    if pd.isna(value):
+        return "–"
+    if name in FOUR_DIGITS:
+        return f"{value:.4f}"
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+
+
+def interval(low: float, high: float) -> str:
+    """Write an interval: "0.650–0.714"."""
+    return "–" if pd.isna(low) else f"{low:.3f}–{high:.3f}"
+
+
+def side_by_side(comparison: pd.DataFrame) -> tuple[list[str], Rows]:
+    """Return header and rows of accuracy by technique: the paper's, then each protocol's with its interval."""
+    protocols = sorted(set(comparison["protocol"]), key=_protocol_order)
+    rows = []
+    for technique in dict.fromkeys(comparison["technique"]):
+        mine = comparison[comparison["technique"] == technique].set_index("protocol")
+        paper = mine["paper_accuracy"].iloc[0]
+        cells = [_accuracy_cell(mine.loc[p]) if p in mine.index else "not run" for p in protocols]
+        rows.append([technique, "–" if pd.isna(paper) else f"{paper:.4f}", *cells])
+    return ["technique", "paper (its protocol leaks)", *protocols], rows
+
+
+def _accuracy_cell(row: "pd.Series[Any]") -> str:
+    return f"{row['accuracy']:.4f} ({interval(row['accuracy_low'], row['accuracy_high'])})"
+
+
+def _protocol_order(protocol: str) -> tuple[int, str]:
+    known = ["published", "leak_free", "grouped"]
+    return known.index(protocol) if protocol in known else len(known), protocol
+
+
+def folds(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Return technique, folds, mean and standard deviation of accuracy over the folds ``grouped_<k>_of_<n>`` run."""
+    rows = comparison[comparison["protocol"].str.fullmatch(r"grouped_\d+_of_\d+")]
+    by_technique = rows.groupby("technique", sort=False)["accuracy"]
+    return by_technique.agg(folds="size", mean="mean", sd="std").reset_index()
+
+
+def plain_rows(table: pd.DataFrame) -> tuple[list[str], Rows]:
+    """Return header and rows of any table: four digits for floats."""
+    texts = [[_plain(value) for value in row] for row in table.itertuples(index=False)]
+    return [str(name).replace("_", " ") for name in table.columns], texts
+
+
+def _plain(value: Any) -> str:
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return "–"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def markdown(header: list[str], rows: Rows) -> list[str]:
+    """Return the lines of a Markdown table; a bar in a text is escaped, a line break becomes a space."""
+    clean = [[" ".join(cell.replace("|", "\\|").split()) for cell in row] for row in rows]
+    return ["| " + " | ".join(header) + " |", "|" + "---|" * len(header), *("| " + " | ".join(r) + " |" for r in clean)]

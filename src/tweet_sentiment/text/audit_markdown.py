@@ -1,0 +1,79 @@
+"""The audit in words: what is known of the validation posts, and what a look-up makes of it."""
+
+from typing import Any
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
+def _kinds(figures: dict[str, Any]) -> dict[str, str]:
+    """Say in words what a validation post of each kind does, the most telling kind first."""
+    near = f"stand almost word for word in training (similarity {figures['near_duplicate_threshold']:g} of 100 or more)"
+    kinds = {
+        "id": "share a tweet id with training",
+        "text": "stand word for word in training",
+        "normalised_text": "stand in training but for case, spaces and punctuation",
+        "near_duplicate": near,
+    }
+    return {kind: words for kind, words in kinds.items() if f"{kind}_count" in figures["overlap"]}
+
+
+def headline(figures: dict[str, Any]) -> str:
+    """Return one line: the largest share of known validation posts, loud if it exceeds ``data.audit.overlap_limit``."""
+    found, kinds, posts = figures["overlap"], _kinds(figures), figures["posts"]["validation"]
+    kind = max(kinds, key=lambda name: found[f"{name}_share"])
+    share, count = found[f"{kind}_share"], found[f"{kind}_count"]
+    known = f"{_percent(share)} of the validation posts ({count:,} of {posts:,}) {kinds[kind]}."
+    return f"**{known} Accuracy on them is memory.**" if share > figures["overlap_limit"] else known
+
+
+def audit_markdown(figures: dict[str, Any]) -> str:
+    """Write the audit for a person: the headline, then overlap, labels, and what a look-up gets right."""
+    found, posts, conflicts = figures["overlap"], figures["posts"], figures["conflicting_labels"]
+    lines = [headline(figures), "", f"{posts['training']:,} training posts, {posts['validation']:,} validation posts."]
+    if figures["validation_drawn"]:
+        lines[-1] += " There is no validation file: the validation posts were drawn at random from the training file."
+    if not figures["ids_known"]:
+        lines[-1] += (
+            " The file has no tweet ids: copies that were reworded a good deal go unseen, by leak_free as well."
+        )
+    lines += ["", "| validation posts that … | posts | share |", "|---|--:|--:|"]
+    for kind, words in _kinds(figures).items():
+        lines.append(f"| {words} | {found[f'{kind}_count']:,} | {_percent(found[f'{kind}_share'])} |")
+    lines.append(f"| any of these | {found['any_count']:,} | {_percent(found['any_share'])} |")
+    lines += [
+        "",
+        f"Texts that stand under two labels or more: {conflicts['training_texts']:,} in training, "
+        f"{conflicts['validation_texts']:,} in validation. Validation posts whose text has another label in training: "
+        f"{conflicts['validation_posts_labelled_otherwise_in_training']:,}.",
+        "",
+        *_balance_table(figures["class_balance"]),
+        "",
+        _memory_in_words(figures["memorisation"]),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _balance_table(balance: dict[str, dict[str, dict[str, float]]]) -> list[str]:
+    lines = ["| label | training | share | validation | share |", "|---|--:|--:|--:|--:|"]
+    nothing = {"posts": 0, "share": 0.0}
+    for label in sorted(set(balance["training"]) | set(balance["validation"])):
+        sides = [balance[side].get(label, nothing) for side in ("training", "validation")]
+        lines.append(f"| {label} | " + " | ".join(f"{s['posts']:,} | {_percent(s['share'])}" for s in sides) + " |")
+    return lines
+
+
+def _memory_in_words(probe: dict[str, Any]) -> str:
+    accuracies = {
+        name: "cannot be measured" if probe[name]["accuracy"] is None else f"is {probe[name]['accuracy']:.4f}"
+        for name in ("published", "leak_free")
+    }
+    return (
+        "A look-up learns nothing: it gives each validation post the label of the most similar training post. Its "
+        f"accuracy {accuracies['published']} with the training posts as they stand "
+        f"({probe['published']['training_posts']:,}), and {accuracies['leak_free']} with those out that give "
+        f"validation posts away ({probe['leak_free']['training_posts']:,} left). Always answering "
+        f"{probe['majority_label']} is right for {_percent(probe['majority_share'])}."
+    )

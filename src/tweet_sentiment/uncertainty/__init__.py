@@ -1,0 +1,1 @@
+"""How sure the figures are: intervals, comparisons of techniques, calibration; tables of predictions in, no torch."""

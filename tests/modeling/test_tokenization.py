@@ -1,0 +1,84 @@
+"""Posts to word pieces: what is cut, what comes before, and the classes."""
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tweet_sentiment.modeling.tokenization import tokenize
+
+NAMES = ["Negative", "Neutral", "Positive"]
+CLS, SEP = 101, 102
+PROMPT = "This tweet expresses a sentiment that is:"
+
+
+def table(texts, labels=None):
+    labels = labels or ["Neutral"] * len(texts)
+    return pd.DataFrame(
+        {"row": range(1, len(texts) + 1), "id": [f"t{i}" for i in range(len(texts))], "label": labels}
+    ).assign(post=texts)
+
+
+def words(count):
+    """A post of as many word pieces."""
+    return " ".join(["game"] * count)
+
+
+def test_labels_are_positions_in_the_list_and_rows_keep_their_order_and_ids(tokenizer):
+    posts = table(["good", "bad", "so so"], ["Positive", "Negative", "Neutral"])
+    posts.index = [7, 3, 5]
+    dataset, _ = tokenize(posts, tokenizer, NAMES, max_length=16)
+    assert dataset["label"] == [2, 0, 1]
+    assert tokenize(posts, tokenizer, NAMES[::-1], max_length=16)[0]["label"] == [0, 2, 1]
+    assert (dataset["row"], dataset["id"]) == ([1, 2, 3], ["t0", "t1", "t2"])
+    assert [tokenizer.decode(ids, skip_special_tokens=True) for ids in dataset["input_ids"]] == list(posts["post"])
+
+
+def test_columns_are_those_that_training_and_the_record_need(tokenizer):
+    posts = table(["good", "bad"]).assign(entity="a game", selection=[True, False])
+    dataset, _ = tokenize(posts, tokenizer, NAMES, max_length=16)
+    assert set(dataset.column_names) == {"row", "id", "selection", "label", "input_ids", "attention_mask"}
+    plain, _ = tokenize(posts.drop(columns="selection"), tokenizer, NAMES, max_length=16)
+    assert set(plain.column_names) == {"row", "id", "label", "input_ids", "attention_mask"}
+
+
+def test_posts_longer_than_the_limit_are_cut_and_counted(tokenizer):
+    dataset, cut = tokenize(table([words(n) for n in (1, 13, 14, 15, 40)]), tokenizer, NAMES, max_length=16)
+    assert [len(ids) for ids in dataset["input_ids"]] == [3, 15, 16, 16, 16]
+    assert cut == 2
+    for ids, mask in zip(dataset["input_ids"], dataset["attention_mask"], strict=True):
+        assert (ids[0], ids[-1]) == (CLS, SEP)
+        assert mask == [1] * len(ids)
+
+
+def test_a_hard_prompt_comes_before_each_post_and_takes_of_its_room(tokenizer):
+    prompt = tokenizer(PROMPT, add_special_tokens=False)["input_ids"]
+    posts = table([words(3), words(5), words(6)])
+    dataset, cut = tokenize(posts, tokenizer, NAMES, max_length=len(prompt) + 7, hard_prompt=PROMPT)
+    game = tokenizer("game", add_special_tokens=False)["input_ids"]
+    assert dataset["input_ids"] == [[CLS, *prompt, *game * n, SEP] for n in (3, 5, 5)]
+    assert cut == 1
+    assert tokenize(posts, tokenizer, NAMES, max_length=len(prompt) + 7)[1] == 0
+
+
+def test_padding_is_left_to_the_batch(tokenizer):
+    dataset, _ = tokenize(table(["a", words(9)]), tokenizer, NAMES, max_length=64)
+    assert [len(ids) for ids in dataset["input_ids"]] == [3, 11]
+
+
+@pytest.mark.parametrize("hard_prompt", ["", PROMPT])
+@given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=80), min_size=1, max_size=5))
+@settings(max_examples=15, deadline=None)
+def test_any_text_is_between_two_and_max_length_pieces_and_cut_only_when_longer(tokenizer, hard_prompt, texts):
+    dataset, cut = tokenize(table(texts), tokenizer, NAMES, max_length=24, hard_prompt=hard_prompt)
+    prefix = f"{hard_prompt} " if hard_prompt else ""
+    whole = [tokenizer(prefix + text)["input_ids"] for text in texts]
+    assert all(2 <= len(ids) <= 24 for ids in dataset["input_ids"])
+    assert cut == sum(len(ids) > 24 for ids in whole)
+    for ids, full in zip(dataset["input_ids"], whole, strict=True):
+        assert ids[:-1] == full[: len(ids) - 1]
+
+
+def test_a_label_that_is_not_in_the_list_is_an_error(tokenizer):
+    with pytest.raises(ValueError, match="Irrelevant"):
+        tokenize(table(["x"], ["Irrelevant"]), tokenizer, NAMES, max_length=16)

@@ -1,0 +1,317 @@
+"""The search: what a kill, a failing trial or a damaged database does to it. Its objective is a formula."""
+
+import logging
+import math
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import optuna
+import pandas as pd
+import pytest
+from tests.conftest import PROJECT
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import HyperparameterSearchParameters
+from tweet_sentiment.pipelines.hyperparameter_search.figures import search_figures
+from tweet_sentiment.pipelines.hyperparameter_search.study import DATABASE, run_study, trials_table
+
+FIVE = ["num_train_epochs", "per_device_train_batch_size", "learning_rate", "warmup_steps", "weight_decay"]
+SPACE = {
+    "num_train_epochs": {"low": 2, "high": 3},
+    "per_device_train_batch_size": [8, 16, 32],
+    "learning_rate": {"low": 1e-5, "high": 1e-2, "log": True},
+    "warmup_steps": {"low": 0, "high": 500},
+    "weight_decay": {"low": 1e-6, "high": 1e-2, "log": True},
+}
+TRIALS = 12  # Optuna's sampler draws at random up to 10
+NEVER = {"n_startup_trials": 100, "n_warmup_steps": 0, "interval_steps": 1}
+
+
+def settings(n_trials, pruner=NEVER, direction="maximize", **space):
+    return HyperparameterSearchParameters.model_validate(
+        {"n_trials": n_trials, "direction": direction, "space": SPACE | space, "pruner": pruner}
+    )
+
+
+def value(hyperparameters, epoch):
+    """Best at a learning rate of 1e-3, and better with each epoch."""
+    return 0.9 - 0.1 * abs(math.log10(hyperparameters.learning_rate) + 3) - 0.05 / epoch
+
+
+def learn(hyperparameters, on_epoch):
+    for epoch in range(1, hyperparameters.num_train_epochs + 1):
+        on_epoch(epoch, {"accuracy": value(hyperparameters, epoch), "eval_loss": 1.0})
+    return value(hyperparameters, hyperparameters.num_train_epochs)
+
+
+def search(folder, n_trials, objective=learn, name="search-a", seed=42, **changes):
+    return run_study(folder, name, settings(n_trials, **changes), objective, seed, "accuracy")
+
+
+def drawn(study):
+    """Return the hyperparameters of the trials that have an end, in their order."""
+    ended = study.get_trials(states=(optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED))
+    return [trial.params for trial in ended]
+
+
+def breaking(at, error):
+    """Learn, but raise in the second epoch of the trial that is started as number ``at`` (from 1)."""
+    started = 0
+
+    def objective(hyperparameters, on_epoch):
+        nonlocal started
+        started += 1
+        on_epoch(1, {"accuracy": value(hyperparameters, 1)})
+        if started == at:
+            raise error
+        return learn(hyperparameters, lambda epoch, metrics: epoch == 1 or on_epoch(epoch, metrics))
+
+    return objective
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    return search(tmp_path_factory.mktemp("uninterrupted"), TRIALS)
+
+
+def test_every_epoch_of_every_trial_is_reported(uninterrupted):
+    for trial in uninterrupted.trials:
+        assert list(trial.intermediate_values) == list(range(trial.params["num_train_epochs"]))  # steps, from 0
+        assert trial.value == list(trial.intermediate_values.values())[-1]
+
+
+def test_the_best_trial_is_the_one_with_the_highest_value_or_the_lowest_if_asked(uninterrupted, tmp_path):
+    assert uninterrupted.best_value == max(trial.value for trial in uninterrupted.trials)
+    lowest = search(tmp_path, 4, direction="minimize")
+    assert lowest.best_value == min(trial.value for trial in lowest.trials)
+
+
+def test_every_value_drawn_lies_in_the_space(uninterrupted):
+    for params in drawn(uninterrupted):
+        assert set(params) == set(FIVE)
+        assert params["per_device_train_batch_size"] in SPACE["per_device_train_batch_size"]
+        for name in set(FIVE) - {"per_device_train_batch_size"}:
+            assert SPACE[name]["low"] <= params[name] <= SPACE[name]["high"]
+
+
+def test_the_same_seed_draws_the_same_and_another_seed_others(uninterrupted, tmp_path):
+    assert drawn(search(tmp_path, 4, name="same")) == drawn(uninterrupted)[:4]
+    assert drawn(search(tmp_path, 3, name="other", seed=43)) != drawn(uninterrupted)[:3]
+
+
+@pytest.mark.parametrize("at", [1, 11])
+def test_a_search_interrupted_in_a_trial_goes_on_as_if_it_had_not_been(uninterrupted, tmp_path, at):
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path, TRIALS, breaking(at, KeyboardInterrupt()))
+    resumed = search(tmp_path, TRIALS)
+    assert drawn(resumed) == drawn(uninterrupted)
+    assert {trial.state.name for trial in resumed.trials} == {"COMPLETE", "FAIL"}
+    assert sum(trial.state.name == "FAIL" for trial in resumed.trials) == 1
+
+
+def test_no_set_of_hyperparameters_is_tried_twice(uninterrupted):
+    assert len({tuple(params.values()) for params in drawn(uninterrupted)}) == TRIALS
+
+
+def test_more_trials_go_on_from_those_that_are_done(uninterrupted, tmp_path):
+    search(tmp_path, 5)
+    started = []
+    longer = search(tmp_path, TRIALS, lambda given, on_epoch: started.append(given) or learn(given, on_epoch))
+    assert len(started) == TRIALS - 5
+    assert drawn(longer) == drawn(uninterrupted)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import tests.pipelines.hyperparameter_search.test_study as here
+started = 0
+def objective(hyperparameters, on_epoch):
+    global started
+    started += 1
+    on_epoch(1, {"accuracy": here.value(hyperparameters, 1)})
+    if started == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return here.learn(hyperparameters, lambda epoch, metrics: epoch == 1 or on_epoch(epoch, metrics))
+here.search(Path(sys.argv[1]), here.TRIALS, objective)
+"""
+
+
+def test_a_search_killed_twice_goes_on_as_if_it_had_not_been(uninterrupted, tmp_path):
+    for at in (3, 10):
+        died = subprocess.run(
+            [sys.executable, "-c", KILLED, str(tmp_path), str(at)], cwd=PROJECT, capture_output=True, timeout=120
+        )
+        assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    resumed = search(tmp_path, TRIALS)
+    assert drawn(resumed) == drawn(uninterrupted)
+    assert not resumed.get_trials(states=(optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.WAITING))
+
+
+def test_a_finished_search_has_nothing_to_do(tmp_path):
+    done = search(tmp_path, 3)
+
+    def objective(hyperparameters, on_epoch):
+        raise AssertionError("a trial was run")
+
+    again = search(tmp_path, 3, objective)
+    assert again.best_params == done.best_params
+    assert len(again.trials) == 3
+
+
+@pytest.mark.parametrize(
+    "error", [StudyError("it diverged"), RuntimeError("out of memory"), MemoryError("none left"), ValueError("no such")]
+)
+def test_a_trial_that_raises_fails_with_its_reason_and_the_search_goes_on(tmp_path, error):
+    study = search(tmp_path, 4, breaking(2, error))
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert study.trials[1].user_attrs["error"] == str(error)
+
+
+def test_a_trial_that_gives_nan_fails_and_is_never_the_best(tmp_path):
+    values = iter([0.5, math.nan, 0.4])
+    study = search(tmp_path, 3, lambda given, on_epoch: next(values))
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert study.best_value == 0.5
+    with pytest.raises(StudyError, match="the last error: accuracy is NaN"):
+        search(tmp_path, 2, lambda given, on_epoch: math.nan, name="search-of-nothing")
+
+
+def test_when_every_trial_fails_the_last_reason_is_given_and_the_search_ends(tmp_path):
+    started = []
+
+    def objective(hyperparameters, on_epoch):
+        started.append(hyperparameters)
+        raise StudyError(f"trial {len(started)} diverged")
+
+    with pytest.raises(StudyError, match="No trial of the search gave a value; the last error: trial 3 diverged"):
+        search(tmp_path, 3, objective)
+    assert len(started) == 3
+
+
+def test_an_error_that_is_none_of_a_trial_s_stops_the_search_and_costs_no_trial(uninterrupted, tmp_path):
+    with pytest.raises(OSError, match="no space"):
+        search(tmp_path, 3, breaking(2, OSError("no space left on device")))
+    assert drawn(search(tmp_path, 3)) == drawn(uninterrupted)[:3]
+
+
+def empty(content):
+    return b""
+
+
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def scrambled(content):
+    return content[:4096] + bytes(256) * 16 + content[8192:]
+
+
+def garbage(content):
+    return b"this is no database\n" * 500
+
+
+@pytest.mark.parametrize("damage", [empty, cut, scrambled, garbage])
+def test_a_damaged_database_is_refused_with_its_path_and_left_as_it_is(tmp_path, damage):
+    search(tmp_path, 2)
+    path = tmp_path / DATABASE
+    path.write_bytes(damage(path.read_bytes()))
+    before = path.read_bytes()
+    with pytest.raises(StudyError, match="the search's database is damaged") as refused:
+        search(tmp_path, 2)
+    assert str(path) in str(refused.value)
+    assert "Delete it to start the search anew" in str(refused.value)
+    assert path.read_bytes() == before
+
+
+def test_tables_of_something_else_in_the_database_stay(tmp_path):
+    with sqlite3.connect(tmp_path / DATABASE) as database:
+        database.execute("CREATE TABLE notes (text)")
+        database.execute("INSERT INTO notes VALUES ('mine')")
+    search(tmp_path, 2)
+    with sqlite3.connect(tmp_path / DATABASE) as database:
+        assert database.execute("SELECT text FROM notes").fetchall() == [("mine",)]
+
+
+def test_two_searches_share_a_database_without_sharing_trials(tmp_path):
+    one = search(tmp_path, 3, name="search-one")
+    other = search(tmp_path, 2, name="search-other", learning_rate={"low": 0.1, "high": 0.5})
+    assert (len(one.trials), len(other.trials)) == (3, 2)
+    assert all(trial.params["learning_rate"] >= 0.1 for trial in other.trials)
+    assert drawn(search(tmp_path, 3, name="search-one")) == drawn(one)
+
+
+def test_the_pruner_ends_a_trial_that_is_worse_than_the_median(tmp_path):
+    """Trials of five epochs reach 0.5 in each; the sixth reaches 0.1, and two epochs are waited."""
+    started = []
+
+    def objective(hyperparameters, on_epoch):
+        started.append(hyperparameters)
+        reached = 0.1 if len(started) == 6 else 0.5
+        for epoch in range(1, 6):
+            on_epoch(epoch, {"accuracy": reached})
+        return reached
+
+    pruner = {"n_startup_trials": 5, "n_warmup_steps": 2, "interval_steps": 1}
+    study = search(tmp_path, 7, objective, pruner=pruner, num_train_epochs={"low": 5, "high": 5})
+    assert [trial.state.name for trial in study.trials] == [*["COMPLETE"] * 5, "PRUNED", "COMPLETE"]
+    assert trials_table(study)["epochs"].tolist() == [5, 5, 5, 5, 5, 3, 5]
+
+
+@pytest.mark.parametrize(
+    ("n_trials", "waits", "longest", "warned"),
+    [(6, 2, 4, False), (6, 0, 2, False), (6, 2, 3, True), (6, 0, 1, True), (5, 2, 4, True)],
+)
+def test_a_warning_says_when_the_pruner_cannot_stop_even_the_worst_trial(
+    tmp_path, caplog, n_trials, waits, longest, warned
+):
+    """Each trial is worse than those before it, and as long as it may be."""
+    worse = iter(range(100))
+
+    def objective(hyperparameters, on_epoch):
+        reached = 1 - next(worse) / 10
+        for epoch in range(1, longest + 1):
+            on_epoch(epoch, {"accuracy": reached})
+        return reached
+
+    pruner = {"n_startup_trials": 5, "n_warmup_steps": waits, "interval_steps": 1}
+    with caplog.at_level(logging.WARNING):
+        study = search(tmp_path, n_trials, objective, pruner=pruner, num_train_epochs={"low": longest, "high": longest})
+    assert ("The pruner cannot stop any trial" in caplog.text) == warned
+    assert (study.trials[-1].state.name == "COMPLETE") == warned
+
+
+def test_the_table_of_trials_has_a_row_a_trial(tmp_path):
+    study = search(tmp_path, 5, breaking(2, StudyError("it diverged")))
+    table = trials_table(study)
+    assert list(table["number"]) == [0, 1, 2, 3, 4]
+    assert list(table.columns) == ["number", "state", "value", "seconds", "epochs", *FIVE]
+    assert table["value"].isna().tolist() == [False, True, False, False, False]
+    for trial in study.trials:
+        assert table.loc[trial.number, FIVE].to_dict() == trial.params
+
+
+def figures_of(table, tmp_path, n_trials):
+    """Draw the figures from the table as the catalog gives it back."""
+    table.to_csv(tmp_path / "trials.csv", index=False)
+    return search_figures(pd.read_csv(tmp_path / "trials.csv"), settings(n_trials), "accuracy")
+
+
+def test_the_figures_show_the_trials_of_the_table(tmp_path):
+    study = search(tmp_path, 6, breaking(2, StudyError("it diverged")))
+    history, importance, parallel = figures_of(trials_table(study), tmp_path, 6)
+    values = [trial.value for trial in study.trials if trial.value is not None]
+    assert list(history.data[0].y) == pytest.approx(values)
+    (drawn_values,) = (part.values for part in parallel.data[0].dimensions if part.label == "validation accuracy")
+    assert list(drawn_values) == pytest.approx(values)
+    assert set(importance.data[0].y) == set(FIVE)
+
+
+@pytest.mark.parametrize("values", [[0.5], [0.5, 0.5, 0.5]])
+def test_too_few_different_values_for_importance_are_told_in_its_figure(tmp_path, values):
+    given = iter(values)
+    study = search(tmp_path, len(values), lambda hyperparameters, on_epoch: next(given))
+    _, importance, _ = figures_of(trials_table(study), tmp_path, len(values))
+    assert importance.layout.title.text == "Importance needs two trials with different values"
