@@ -16,6 +16,7 @@ from transformers import DistilBertForSequenceClassification, get_scheduler
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import score, softmax
+from tweet_sentiment.modeling.gradients import clip, flatten, head_gradients
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 from tweet_sentiment.progress import progress_bar
 
@@ -109,31 +110,31 @@ class _Fit:
         steps: int,
         device: str,
     ) -> None:
-        self.head, self.weight, self.steps = head, weight, steps
+        self.head, self.steps = head, steps
         self.vectors = torch.as_tensor(training.vectors, device=device)
-        self.labels = torch.as_tensor(training.labels, device=device)
+        labels = torch.as_tensor(training.labels, device=device)
+        self.targets = functional.one_hot(labels, head.classifier.out_features).float()
+        if weight is not None:
+            self.targets *= weight
         self.batch_size, self.max_grad_norm = hyperparameters.per_device_train_batch_size, settings.max_grad_norm
-        self.optimizer = _optimizer(head, hyperparameters)
+        self.flat, self.optimizer = _optimizer(head, hyperparameters)
         self.schedule = get_scheduler(
             settings.lr_scheduler_type, self.optimizer, hyperparameters.warmup_steps, num_training_steps=steps
         )
-        self.learning = [p for p in head.parameters() if p.requires_grad]
         self.every = max(1, min(settings.logging_steps, steps // LOGS_A_RUN))
         self.step, self.logged, self.losses = 0, 0, torch.zeros((), device=device)
         self.rows: list[dict[str, Any]] = []
 
     def train_epoch(self, done: Callable[[int], object]) -> None:
         """Take one pass over the posts in a new order."""
-        self.head.train()
-        order = torch.randperm(len(self.labels)).to(self.labels.device)
+        head, order = self.head, torch.randperm(len(self.targets)).to(self.targets.device)
         for batch in order.split(self.batch_size):
-            loss = functional.cross_entropy(self.head(self.vectors[batch]), self.labels[batch], weight=self.weight)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.learning, self.max_grad_norm, foreach=True)
+            self.losses += head_gradients(
+                head.pre_classifier, head.classifier, head.dropout.p, self.vectors[batch], self.targets[batch]
+            )
+            clip(self.flat, self.max_grad_norm)
             self.optimizer.step()
             self.schedule.step()
-            self.optimizer.zero_grad()
-            self.losses += loss.detach()
             self.step += 1
             if self.step % self.every == 0 or self.step == self.steps:
                 done(self._log())
@@ -142,7 +143,7 @@ class _Fit:
         taken = self.step - self.logged
         loss = float(self.losses) / taken
         _stop_if_not_finite(loss, self.step)
-        epoch = self.step / math.ceil(len(self.labels) / self.batch_size)
+        epoch = self.step / math.ceil(len(self.targets) / self.batch_size)
         self.rows.append(
             {"step": self.step, "epoch": epoch, "loss": loss, "learning_rate": self.schedule.get_last_lr()[0]}
         )
@@ -170,13 +171,17 @@ def _one_thread(device: str) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _optimizer(head: Head, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
+def _optimizer(head: Head, hyperparameters: Hyperparameters) -> tuple[list[nn.Parameter], torch.optim.Optimizer]:
+    """Return the flat weights that learn, and AdamW over them: biases do not decay, as with the Trainer."""
     learning = [(name, p) for name, p in head.named_parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for n, p in learning if "bias" not in n], "weight_decay": hyperparameters.weight_decay},
-        {"params": [p for n, p in learning if "bias" in n], "weight_decay": 0.0},
+    parts = [([p for n, p in learning if ("bias" in n) == bias], bias) for bias in (False, True)]
+    groups: list[dict[str, Any]] = [
+        {"params": [flatten(parameters)], "weight_decay": 0.0 if bias else hyperparameters.weight_decay}
+        for parameters, bias in parts
+        if parameters
     ]
-    return torch.optim.AdamW(groups, lr=hyperparameters.learning_rate, fused=True)
+    flat = [parameter for group in groups for parameter in group["params"]]
+    return flat, torch.optim.AdamW(groups, lr=hyperparameters.learning_rate, fused=True)
 
 
 def _without_classes(metrics: dict[str, Any]) -> dict[str, Any]:

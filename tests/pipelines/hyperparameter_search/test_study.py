@@ -304,8 +304,9 @@ def test_the_figures_show_the_trials_of_the_table(tmp_path):
     history, importance, parallel = figures_of(trials_table(study), tmp_path, 6)
     values = [trial.value for trial in study.trials if trial.value is not None]
     assert list(history.data[0].y) == pytest.approx(values)
-    (drawn_values,) = (part.values for part in parallel.data[0].dimensions if part.label == "validation accuracy")
-    assert list(drawn_values) == pytest.approx(values)
+    lines = [line.y for line in parallel.data if len(line.y) == 1 + len(FIVE)]
+    scaled = [(value - min(values)) / (max(values) - min(values)) for value in values]
+    assert sorted(line[0] for line in lines) == pytest.approx(sorted(scaled))
     assert set(importance.data[0].y) == set(FIVE)
 
 

@@ -1,0 +1,275 @@
+"""Datasets: what is saved comes back, and a save that fails leaves the old file as it was."""
+
+import errno
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from kedro.io import DatasetError
+
+from tweet_sentiment.datasets.files import Array, ModelFolder, RawBytes, Tokens, WorkingFolder
+from tweet_sentiment.datasets.tables import Csv, Json, Parquet, Plotly, Text
+
+ODD = ["NaN", "", "null", "None", "\r", "a\r\nb", 'he said "no", twice', "😀 ok", " ", "007", "1e5", "\u2028", "ß\t,;"]
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(ODD)
+
+
+def posts(texts):
+    return pd.DataFrame({"row": range(len(texts)), "id": [str(i) for i in range(len(texts))], "post": texts})
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=20))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_comes_back_from_parquet_as_it_was(tmp_path, texts):
+    dataset = Parquet(filepath=str(tmp_path / "posts.parquet"))
+    dataset.save(posts(texts))
+    assert dataset.load()["post"].tolist() == texts
+
+
+def test_a_table_of_any_types_comes_back_from_parquet(tmp_path):
+    table = posts(ODD).assign(entity=[None, *ODD[1:]], similarity=np.linspace(0, 1, len(ODD)), chosen=True)
+    dataset = Parquet(filepath=str(tmp_path / "posts.parquet"))
+    dataset.save(table)
+    pd.testing.assert_frame_equal(dataset.load(), table)
+
+
+def test_a_table_of_numbers_comes_back_from_csv_with_every_bit(tmp_path):
+    table = pd.DataFrame({"step": [1, 2, 3], "loss": [0.1, 1 / 3, np.nan], "learning_rate": [1e-5, 6.67e-4, 2**-40]})
+    dataset = Csv(filepath=str(tmp_path / "curves.csv"), save_args={"index": False})
+    dataset.save(table)
+    pd.testing.assert_frame_equal(dataset.load(), table, check_exact=True)
+
+
+@pytest.mark.parametrize("value", [{}, {"a": [1, 0.1, None, True], "ß😀": {"b": "NaN"}}, [1, 2]])
+def test_figures_come_back_from_json(tmp_path, value):
+    dataset = Json(filepath=str(tmp_path / "metrics.json"))
+    dataset.save(value)
+    assert dataset.load() == value
+
+
+def test_a_missing_file_is_an_empty_dictionary_only_where_it_is_optional(tmp_path):
+    path = str(tmp_path / "metrics.json")
+    assert Json(filepath=path, metadata={"optional": True}).load() == {}
+    with pytest.raises(DatasetError):
+        Json(filepath=path, metadata={"kedro-viz": {}}).load()
+    with pytest.raises(DatasetError):
+        Json(filepath=path).load()
+
+
+@pytest.mark.parametrize("shape", [(0, 32), (5, 32), (7,)])
+def test_an_array_comes_back_mapped_from_the_file(tmp_path, shape):
+    vectors = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    dataset = Array(str(tmp_path / "features.npy"))
+    dataset.save(vectors)
+    again = dataset.load()
+    assert again.dtype == np.float32
+    assert np.array_equal(again, vectors)
+    assert isinstance(again, np.memmap) or not again.size
+
+
+def test_an_array_of_objects_is_refused_both_ways_and_the_old_file_stays(tmp_path):
+    dataset = Array(str(tmp_path / "features.npy"))
+    dataset.save(np.ones(3, dtype=np.float32))
+    before = (tmp_path / "features.npy").read_bytes()
+    with pytest.raises(DatasetError):
+        dataset.save(np.array([{"a": 1}], dtype=object))
+    assert (tmp_path / "features.npy").read_bytes() == before
+    np.save(tmp_path / "features.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(DatasetError, match="Python objects"):
+        dataset.load()
+
+
+def tokens(lengths):
+    from datasets import Dataset
+
+    rows = [[101, *range(1000, 1000 + n), 102] for n in lengths]
+    return Dataset.from_dict({"row": list(range(len(rows))), "label": [0] * len(rows), "input_ids": rows})
+
+
+def test_tokens_come_back_and_a_folder_that_is_open_can_be_replaced(tmp_path):
+    dataset = Tokens(str(tmp_path / "training_tokens"))
+    dataset.save(tokens([3, 0, 5]))
+    opened = dataset.load()
+    dataset.save(tokens([1]))
+    assert [len(ids) for ids in opened["input_ids"]] == [5, 2, 7]
+    assert [len(ids) for ids in dataset.load()["input_ids"]] == [3]
+    assert [path.name for path in tmp_path.iterdir()] == ["training_tokens"]
+
+
+def test_tokens_derived_from_the_open_folder_can_be_saved_over_it(tmp_path):
+    dataset = Tokens(str(tmp_path / "training_tokens"))
+    dataset.save(tokens([3, 0, 5]))
+    dataset.save(dataset.load().select([2, 0]))
+    assert dataset.load()["row"][:] == [2, 0]
+
+
+def test_a_figure_and_a_report_come_back(tmp_path):
+    figure, report = Plotly(filepath=str(tmp_path / "f.json")), Text(filepath=str(tmp_path / "r.md"))
+    figure.save(go.Figure(go.Scatter(x=[1, 2], y=[3, 4])))
+    assert list(figure.load().data[0].y) == [3, 4]
+    report.save("| a | ß😀 |\n")
+    assert report.load() == "| a | ß😀 |\n"
+
+
+def test_a_raw_file_is_bytes_or_told_to_be_missing_and_is_never_written(tmp_path):
+    path = tmp_path / "training.csv"
+    dataset = RawBytes(str(path))
+    assert dataset.load().content is None
+    assert dataset.exists()
+    path.write_bytes(b"\xff\xfe\r\n")
+    assert dataset.load().content == b"\xff\xfe\r\n"
+    with pytest.raises(DatasetError):
+        dataset.save(b"other")
+    assert path.read_bytes() == b"\xff\xfe\r\n"
+
+
+def test_a_folder_in_place_of_a_raw_file_is_as_good_as_missing(tmp_path):
+    assert RawBytes(str(tmp_path)).load().content is None
+
+
+def test_a_working_folder_is_made_and_keeps_what_is_in_it(tmp_path):
+    dataset = WorkingFolder(str(tmp_path / ".working/search"))
+    (dataset.load() / "study.sqlite3").write_bytes(b"trials")
+    assert (dataset.load() / "study.sqlite3").read_bytes() == b"trials"
+
+
+class Unwritable:
+    """What breaks off in the middle of being written."""
+
+    def to_parquet(self, path, **_):
+        Path(path).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def to_csv(self, path_or_buf, **_):
+        self.to_parquet(path_or_buf if isinstance(path_or_buf, str) else path_or_buf.name)
+
+    def save_to_disk(self, folder):
+        Path(folder).mkdir()
+        self.to_parquet(Path(folder) / "data.arrow")
+
+
+OLD = {
+    Csv: pd.DataFrame({"a": [1, 2]}),
+    Parquet: pd.DataFrame({"a": ["x", "y"]}),
+    Json: {"accuracy": 0.7},
+    Plotly: go.Figure(go.Scatter(x=[1], y=[2])),
+    Text: "old",
+}
+
+
+@pytest.mark.parametrize("kind", OLD, ids=lambda kind: kind.__name__)
+def test_a_save_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, kind):
+    path = tmp_path / "it"
+    dataset = kind(filepath=str(path))
+    dataset.save(OLD[kind])
+    before = path.read_bytes()
+    with pytest.raises(DatasetError):
+        dataset.save(Unwritable())
+    assert path.read_bytes() == before
+    assert [left.name for left in tmp_path.iterdir()] == ["it"]
+    dataset.save(OLD[kind])
+    assert path.read_bytes() == before
+    assert dataset.exists()
+
+
+def test_a_json_that_breaks_off_in_the_middle_leaves_the_old_file(tmp_path):
+    dataset = Json(filepath=str(tmp_path / "metrics.json"))
+    dataset.save({"accuracy": 0.7})
+    with pytest.raises(DatasetError):
+        dataset.save({"accuracy": 0.8, "model": object()})
+    assert json.loads((tmp_path / "metrics.json").read_text()) == {"accuracy": 0.7}
+
+
+def test_tokens_that_cannot_be_saved_leave_the_old_folder(tmp_path):
+    dataset = Tokens(str(tmp_path / "tokens"))
+    dataset.save(tokens([4]))
+    with pytest.raises(DatasetError):
+        dataset.save(Unwritable())
+    assert [len(ids) for ids in dataset.load()["input_ids"]] == [6]
+    assert [left.name for left in tmp_path.iterdir()] == ["tokens"]
+
+
+FULL = """
+import resource, signal, sys
+import numpy as np, pandas as pd
+from kedro.io import DatasetError
+from tweet_sentiment.datasets.files import Array
+from tweet_sentiment.datasets.tables import Csv, Json, Parquet, Text
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+folder = sys.argv[1]
+large = {
+    Array: np.random.default_rng(1).normal(size=100_000),
+    Csv: pd.DataFrame({"a": np.random.default_rng(1).normal(size=50_000)}),
+    Parquet: pd.DataFrame({"a": np.random.default_rng(1).normal(size=50_000)}),
+    Json: {"a": list(range(50_000))},
+    Text: "x" * 200_000,
+}
+resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+for kind, value in large.items():
+    try:
+        kind(filepath=f"{folder}/{kind.__name__}").save(value)
+    except (DatasetError, OSError) as error:
+        print(kind.__name__)
+"""
+
+
+def test_a_disk_that_takes_no_more_leaves_every_old_file(tmp_path):
+    """The system refuses to write more than 64 KiB to a file, as it does when the disk is full."""
+    kinds = (Array, Csv, Parquet, Json, Text)
+    for kind in kinds:
+        kind(filepath=str(tmp_path / kind.__name__)).save(OLD.get(kind, np.ones(3, dtype=np.float32)))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.split() == [kind.__name__ for kind in kinds]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.fixture
+def trained(encoder):
+    from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
+    from tweet_sentiment.modeling.folders import TrainedModel
+
+    def make(seed):
+        labels = ["Negative", "Neutral", "Positive"]
+        classifier = load_classifier(str(encoder), labels, seed)
+        return TrainedModel(classifier, load_tokenizer(str(encoder)), {"labels": labels, "seed": seed})
+
+    return make
+
+
+def test_a_model_comes_back_and_is_replaced_whole(tmp_path, trained):
+    dataset = ModelFolder(str(tmp_path / "models/baseline"))
+    for seed in (1, 2):
+        model = trained(seed)
+        dataset.save(model)
+        again = dataset.load()
+        assert again.manifest["seed"] == seed
+        assert (again.model.classifier.weight == model.model.classifier.weight).all()
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["baseline"]
+
+
+def test_a_model_that_cannot_be_saved_leaves_the_old_one(tmp_path, trained):
+    dataset = ModelFolder(str(tmp_path / "baseline"))
+    dataset.save(trained(1))
+    broken = trained(2)
+    broken.manifest["device"] = object()
+    with pytest.raises(DatasetError):
+        dataset.save(broken)
+    assert dataset.load().manifest["seed"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["baseline"]
+
+
+def test_a_model_that_a_killed_replacement_had_moved_aside_is_brought_back(tmp_path, trained):
+    dataset = ModelFolder(str(tmp_path / "baseline"))
+    dataset.save(trained(1))
+    (tmp_path / "baseline").rename(tmp_path / ".baseline.old")
+    assert dataset.load().manifest["seed"] == 1
