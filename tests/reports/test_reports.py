@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tweet_sentiment.reports.render import as_html, as_markdown
-from tweet_sentiment.reports.sections import Material, Section, Table, sections
-from tweet_sentiment.reports.tables import folds, interval, markdown, side_by_side
+from tweet_sentiment.reports.sections import Material, Section, sections
+from tweet_sentiment.reports.tables import Table, folds, interval, markdown, side_by_side
 
 
 def row(technique, protocol, accuracy, **more):
@@ -46,14 +46,14 @@ LEAKING = [row("nearest_neighbour", "published", 0.98), row("nearest_neighbour",
 
 
 def test_a_figure_that_falls_without_the_leak_is_called_memory():
-    text = as_markdown("t", sections(material(LEAKING), 0.01))
+    text = as_markdown("t", sections(material(LEAKING)))
     assert "nearest_neighbour scores 0.9800 under the published protocol and 0.5400" in text
     assert "memory" in text.split("## Comparison")[0]
 
 
 def test_a_figure_that_stays_is_not_called_memory():
     same = [row("linear_svc", "published", 0.70), row("linear_svc", "leak_free", 0.69)]
-    assert "memory" not in as_markdown("t", sections(material(same), 0.01)).split("## Comparison")[0]
+    assert "memory" not in as_markdown("t", sections(material(same))).split("## Comparison")[0]
 
 
 def test_both_protocols_stand_side_by_side_and_what_was_not_run_is_said():
@@ -71,13 +71,13 @@ def test_folds_are_brought_together():
 
 def test_significant_differences_are_counted_and_others_are_not():
     table = pd.DataFrame({"first": ["a", "a"], "second": ["b", "c"], "better": ["a", float("nan")]})
-    text = as_markdown("t", sections(material(LEAKING, differences={"leak_free": table}), 0.01))
+    text = as_markdown("t", sections(material(LEAKING, differences={"leak_free": table})))
     assert "leak_free: 1 of 2 differences are significant" in text
 
 
 def test_the_page_needs_no_network_and_shows_every_figure():
     figure = go.Figure(go.Bar(x=["a"], y=[1]))
-    page = as_html("t", sections(material(LEAKING, curves={"leak_free/x": figure, "grouped_1_of_2/x": figure}), 0.01))
+    page = as_html("t", sections(material(LEAKING, curves={"leak_free/x": figure, "grouped_1_of_2/x": figure})))
     outside_the_library = re.sub(r"<script>/\*\*?\n\* plotly\.js.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r'(src|href)="(https?:)?//', outside_the_library)
     assert page.count('class="plotly-graph-div"') == 3  # accuracy, cost, and the curves that are of no fold

@@ -5,8 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables, headline
+from tweet_sentiment.reports.tables import markdown
 from tweet_sentiment.text.audit import EXAMPLE_COLUMNS, audit
-from tweet_sentiment.text.audit_markdown import audit_markdown, headline
+
+
+def written(figures):
+    """The audit as the report has it."""
+    tables = [line for table in audit_tables(figures) for line in markdown(table.header, table.rows)]
+    return "\n".join([*audit_paragraphs(figures), *tables])
+
 
 COLUMNS = ["id", "label", "post"]
 TRAINING = [
@@ -112,7 +120,7 @@ def test_ids_that_were_made_up_count_for_nothing(data):
     assert not [key for key in figures["overlap"] if key.startswith("id_")]
     assert figures["overlap"]["any_count"] == 4
     assert "id" not in set(examples["kind"])
-    text = audit_markdown(figures)
+    text = written(figures)
     assert "share a tweet id" not in text
     assert "has no tweet ids" in text
 
@@ -122,14 +130,14 @@ def test_sides_that_share_nothing_have_no_examples_and_no_warning(data):
     assert figures["overlap"]["any_count"] == 0
     assert examples.empty
     assert examples.columns.tolist() == EXAMPLE_COLUMNS
-    assert "**" not in audit_markdown(figures)
+    assert "LEAK" not in written(figures)
     assert figures["memorisation"]["published"] == figures["memorisation"]["leak_free"]
 
 
 def test_training_that_leaks_whole_leaves_nothing_to_measure(data):
     figures, _ = audit(frame(TRAINING[:5]), frame(TRAINING[:5]), data, seed=1)
     assert figures["memorisation"]["leak_free"] == {"training_posts": 0, "accuracy": None}
-    assert "cannot be measured" in audit_markdown(figures)
+    assert "cannot be measured" in written(figures)
     assert figures["memorisation"]["published"]["accuracy"] == 1
 
 
@@ -139,8 +147,8 @@ def test_the_first_line_is_loud_only_above_the_limit(data):
     said = (
         "50 % of the validation posts (4 of 8) stand almost word for word in training (similarity 90 of 100 or more)."
     )
-    assert headline(figures) == f"**{said} Accuracy on them is memory.**"
-    assert audit_markdown(figures).splitlines()[0] == headline(figures)
+    assert headline(figures) == f"LEAK: {said} Accuracy on them is memory."
+    assert audit_paragraphs(figures)[0] == headline(figures)
     assert headline(figures | {"overlap_limit": 0.5}) == said
 
 
@@ -152,7 +160,7 @@ def test_without_a_validation_file_one_is_drawn_at_random(data, labels):
     assert figures["validation_drawn"]
     assert figures["posts"] == {"training": 192, "validation": 48}
     assert figures["overlap"]["id_share"] > 0.9
-    assert "drawn at random" in audit_markdown(figures)
+    assert "drawn at random" in written(figures)
 
 
 ODD = st.text(st.sampled_from("aB1 \n\r\t\"',|é🤣丰٣\u200d\u0301_"), max_size=25)
@@ -177,13 +185,13 @@ def test_shares_lie_within_0_and_1_on_any_texts(data, training, validation, ids_
         )
     assert len(examples) == min(found["any_count"], data.audit.examples)
     assert not examples.isna().any(axis=None)
-    assert audit_markdown(figures).startswith(headline(figures))
+    assert written(figures).startswith(headline(figures))
 
 
 @pytest.mark.real_data
 def test_the_audit_of_the_real_files_says_what_the_study_says(data, real_filtered):
     figures, examples = audit(real_filtered["training"], real_filtered["validation"], data, seed=42)
-    said = "**100 % of the validation posts (828 of 828) share a tweet id with training. Accuracy on them is memory.**"
+    said = "LEAK: 100 % of the validation posts (828 of 828) share a tweet id with training. Accuracy on them is memory."
     assert headline(figures) == said
     probe = figures["memorisation"]
     assert probe["published"]["accuracy"] == pytest.approx(0.9879, abs=0.01)

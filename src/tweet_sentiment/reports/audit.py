@@ -1,57 +1,79 @@
-"""The leakage audit in words."""
+"""The audit in words: what is known of the validation posts, and what a look-up makes of it."""
 
 from typing import Any
 
-KINDS = {
-    "id": "share a tweet id with training",
-    "text": "stand word for word in training",
-    "normalised_text": "stand in training but for case, space and punctuation",
-    "near_duplicate": "stand in training almost word for word",
-}
+from tweet_sentiment.reports.tables import Table
 
 
-def audit_sentences(audit: dict[str, Any], overlap_limit: float) -> list[str]:
-    """Say what the files give away of their validation posts; loudly, first, if any share is above the limit."""
-    if not audit:
-        return []
-    found, posts = audit["overlap"], audit["posts"]["validation"]
-    said = [
-        f"LEAK: {found['any_share']:.1%} of the validation posts ({found['any_count']} of {posts}) are known from "
-        "training. A figure measured on them with those training posts is memory."
-        if found["any_share"] > overlap_limit
-        else f"{found['any_count']} of {posts} validation posts are known from training, not more than the limit."
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
+def _kinds(figures: dict[str, Any]) -> dict[str, str]:
+    """Say in words what a validation post of each kind does, the most telling kind first."""
+    near = f"stand almost word for word in training (similarity {figures['near_duplicate_threshold']:g} of 100 or more)"
+    kinds = {
+        "id": "share a tweet id with training",
+        "text": "stand word for word in training",
+        "normalised_text": "stand in training but for case, spaces and punctuation",
+        "near_duplicate": near,
+    }
+    return {kind: words for kind, words in kinds.items() if f"{kind}_count" in figures["overlap"]}
+
+
+def headline(figures: dict[str, Any]) -> str:
+    """Return one line: the largest share of known validation posts, loud if it exceeds ``data.audit.overlap_limit``."""
+    found, kinds, posts = figures["overlap"], _kinds(figures), figures["posts"]["validation"]
+    kind = max(kinds, key=lambda name: found[f"{name}_share"])
+    share, count = found[f"{kind}_share"], found[f"{kind}_count"]
+    known = f"{_percent(share)} of the validation posts ({count:,} of {posts:,}) {kinds[kind]}."
+    return f"LEAK: {known} Accuracy on them is memory." if share > figures["overlap_limit"] else known
+
+
+def audit_paragraphs(figures: dict[str, Any]) -> list[str]:
+    """Write the audit for a person: the headline, the sides, the labels, and what a look-up gets right."""
+    posts, conflicts = figures["posts"], figures["conflicting_labels"]
+    sides = f"{posts['training']:,} training posts, {posts['validation']:,} validation posts."
+    if figures["validation_drawn"]:
+        sides += " There is no validation file: the validation posts were drawn at random from the training file."
+    if not figures["ids_known"]:
+        sides += " The file has no tweet ids: copies that were reworded a good deal go unseen, by leak_free as well."
+    labels = (
+        f"Texts that stand under two labels or more: {conflicts['training_texts']:,} in training, "
+        f"{conflicts['validation_texts']:,} in validation. Validation posts whose text has another label in training: "
+        f"{conflicts['validation_posts_labelled_otherwise_in_training']:,}."
+    )
+    return [headline(figures), sides, labels, _memory_in_words(figures["memorisation"])]
+
+
+def audit_tables(figures: dict[str, Any]) -> list[Table]:
+    """Return the overlap by kind, and the classes of both sides."""
+    found = figures["overlap"]
+    rows = [
+        [words, f"{found[f'{kind}_count']:,}", _percent(found[f"{kind}_share"])]
+        for kind, words in [*_kinds(figures).items(), ("any", "any of these")]
     ]
-    if audit["validation_drawn"]:
-        said.append("There is no validation file: this is what a share drawn at random by label would leak.")
-    counted = [f"{found[f'{kind}_count']} {words}" for kind, words in KINDS.items() if f"{kind}_count" in found]
-    threshold = audit["near_duplicate_threshold"]
-    said.append(f"Of {posts} validation posts, {', '.join(counted)} (similarity of at least {threshold:g} of 100).")
-    return [*said, _probe(audit["memorisation"]), _conflicts(audit["conflicting_labels"]), _classes(audit)]
+    overlap = Table("Validation posts that are known from training", ["they", "posts", "share"], rows)
+    return [overlap, _balance_table(figures["class_balance"])]
 
 
-def _probe(memorisation: dict[str, Any]) -> str:
-    parts = []
-    for protocol in ("published", "leak_free"):
-        accuracy, n = memorisation[protocol]["accuracy"], memorisation[protocol]["training_posts"]
-        parts.append(f"{protocol}: {'nothing is left' if accuracy is None else f'{accuracy:.4f}'} ({n:,} posts known)")
+def _balance_table(balance: dict[str, dict[str, dict[str, float]]]) -> Table:
+    rows, nothing = [], {"posts": 0, "share": 0.0}
+    for label in sorted(set(balance["training"]) | set(balance["validation"])):
+        sides = [balance[side].get(label, nothing) for side in ("training", "validation")]
+        rows.append([label, *(cell for s in sides for cell in (f"{s['posts']:,}", _percent(s["share"])))])
+    return Table("Classes", ["label", "training", "share", "validation", "share"], rows)
+
+
+def _memory_in_words(probe: dict[str, Any]) -> str:
+    accuracies = {
+        name: "cannot be measured" if probe[name]["accuracy"] is None else f"is {probe[name]['accuracy']:.4f}"
+        for name in ("published", "leak_free")
+    }
     return (
-        f"Memorisation probe, the label of the most similar training post (TF-IDF): {'; '.join(parts)}; always "
-        f"{memorisation['majority_label']}: {memorisation['majority_share']:.4f}."
+        "A look-up learns nothing: it gives each validation post the label of the most similar training post. Its "
+        f"accuracy {accuracies['published']} with the training posts as they stand "
+        f"({probe['published']['training_posts']:,}), and {accuracies['leak_free']} with those out that give "
+        f"validation posts away ({probe['leak_free']['training_posts']:,} left). Always answering "
+        f"{probe['majority_label']} is right for {_percent(probe['majority_share'])}."
     )
-
-
-def _conflicts(conflicts: dict[str, int]) -> str:
-    otherwise = conflicts["validation_posts_labelled_otherwise_in_training"]
-    return (
-        f"Labels in conflict: {conflicts['training_texts']} training texts and {conflicts['validation_texts']} "
-        f"validation texts stand under two labels or more; {otherwise} validation posts "
-        "have another label than the same text in training."
-    )
-
-
-def _classes(audit: dict[str, Any]) -> str:
-    sides = []
-    for side, balance in audit["class_balance"].items():
-        shares = ", ".join(f"{label} {of['posts']:,} ({of['share']:.1%})" for label, of in balance.items())
-        sides.append(f"{side}: {shares}")
-    return f"Classes, {'; '.join(sides)}."

@@ -6,21 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.audit import audit_sentences
+from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables
 from tweet_sentiment.reports.figures import accuracy_figure, cost_figure
-from tweet_sentiment.reports.tables import Rows, folds, plain_rows, side_by_side
+from tweet_sentiment.reports.tables import Table, folds, plain_rows, side_by_side
 
 MAIN = re.compile(r"published|leak_free|grouped")  # folds of a cross-validation have no figures of their own
 MEMORY = 0.05  # of accuracy: what published must be above leak-free for the report to speak of memory
-
-
-@dataclass(frozen=True)
-class Table:
-    """A caption, a header, and rows of text."""
-
-    caption: str
-    header: list[str]
-    rows: Rows
 
 
 @dataclass(frozen=True)
@@ -52,13 +43,13 @@ class Material:
     ablations: dict[str, pd.DataFrame]
 
 
-def sections(material: Material, overlap_limit: float) -> list[Section]:
-    """Return the whole report; an overlap above the limit is said loudly."""
+def sections(material: Material) -> list[Section]:
+    """Return the whole report."""
     made = [
         _meaning(material),
         _comparison(material),
         _differences(material),
-        Section("Leakage audit", audit_sentences(material.audit, overlap_limit), _examples(material.audit_examples)),
+        _audit(material),
         _cleaning(material),
         _errors(material),
         Section("Curves over steps", figures=_by_key(material.curves)),
@@ -141,6 +132,13 @@ def _differences(material: Material) -> Section:
         better = table[table["better"].fillna("") != ""]
         said.append(f"{protocol}: {len(better)} of {len(table)} differences are significant after Holm's correction.")
     return Section("Which is better, by a test", said, tables)
+
+
+def _audit(material: Material) -> Section:
+    if not material.audit:
+        return Section("Leakage audit")
+    tables = [*audit_tables(material.audit), *_examples(material.audit_examples)]
+    return Section("Leakage audit", audit_paragraphs(material.audit), tables)
 
 
 def _examples(examples: pd.DataFrame) -> list[Table]:

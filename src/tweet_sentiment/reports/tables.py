@@ -1,5 +1,6 @@
 """The tables of the report, as text."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -8,6 +9,15 @@ SHOWN = ["technique", "protocol", "n_train", "trainable_parameters", "eval_loss"
 SHOWN += ["macro_f1", "seconds", "paper_accuracy"]
 FOUR_DIGITS = {"eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1", "paper_accuracy"}
 Rows = list[list[str]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption, a header, and rows of text."""
+
+    caption: str
+    header: list[str]
+    rows: Rows
 
 
 def comparison_rows(comparison: pd.DataFrame) -> Rows:

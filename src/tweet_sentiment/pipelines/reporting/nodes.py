@@ -154,6 +154,6 @@ def write_report(
     read = [{key: load() for key, load in one.items() if key.partition("/")[0] in known} for one in given]
     read[0][parameters.protocol] = differences
     material = Material(parameters.run, comparison, audit, table_of_leaks, *read)
-    made = sections(material, parameters.data.audit.overlap_limit)
+    made = sections(material)
     title = f"Twitter sentiment, run {parameters.run}"
     return as_html(title, made), as_markdown(title, made)
