@@ -1,4 +1,4 @@
-"""What goes wrong while a user runs the study: a status, one message, no traceback, and nothing of before is changed."""
+"""What goes wrong while a user runs the study: a status, one message, no traceback, earlier outputs as they were."""
 
 import os
 import re
@@ -37,30 +37,27 @@ def outputs(project):
 
 
 def message(done):
-    """Return what a run that failed says below its log, and check that it is for people."""
+    """Return what a run that failed says, and check that it is for people."""
     assert "Traceback" not in done.stdout + done.stderr
-    said = done.stderr.strip().splitlines()
-    assert said, "nothing was said"
-    return "\n".join(said)
+    return done.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("argument", "said"),
     [
-        (["--params=data.training_file=data/01_raw/nothing.csv"], r"data/01_raw/nothing\.csv.*"),
-        (["--params=training.lerning_rate=0.1"], r"training\.lerning_rate: no such parameter"),
-        (["--params=model.max_length=600"], r"model\.max_length: .*found 600"),
-        (["--params=device=cuda:63"], r"device is cuda:63, but this machine has .*set device=cpu or device=auto"),
-        (["--params=fp16=true"], r"fp16 needs a CUDA device, device is cpu: set fp16=false"),
-        (["--params=labels=[Negative]"], r"labels: "),
+        ("data.training_file=data/01_raw/nothing.csv", "data/01_raw/nothing.csv"),
+        ("layer_unfreezing.lrr=1", "layer_unfreezing.lrr: no such parameter"),
+        ("model.max_length=600", "found 600"),
+        ("device=cuda:63", "set device=cpu or device=auto"),
+        ("model.checkpoint=distilbert-base-uncased", "--params=model.checkpoint=embedded"),
     ],
-    ids=["missing file", "unknown key", "illegal value", "absent device", "fp16 on the CPU", "one label"],
+    ids=["missing file", "unknown key", "illegal value", "absent device", "absent model"],
 )
-def test_a_mistake_is_one_message_and_changes_nothing(project, arguments, expected):
+def test_a_mistake_is_one_message_and_a_status_and_nothing_is_changed(project, argument, said):
     before = outputs(project)
-    done = kedro(project, "run", "--env=test", "--pipelines=baseline", *arguments)
+    done = kedro(project, "run", "--env=test", "--pipelines=baseline", f"--params={argument}")
     assert done.returncode == 1
-    assert re.search(expected, message(done))
+    assert said in message(done)
     assert outputs(project) == before
 
 
@@ -116,9 +113,24 @@ def test_ctrl_c_is_one_line_and_status_130_and_the_same_command_goes_on(project)
     assert int(re.search(r"Search: (\d+) of 400 trials are done already", said)[1]) >= 3
 
 
-def test_ctrl_c_before_anything_runs_is_no_traceback_either(project):
-    before = outputs(project)
-    status, said = interrupted(project, r"read.*…")
-    assert status == 130, said
-    assert "Traceback" not in said
-    assert {path: outputs(project).get(path) for path in before} == before
+DROPPED = """
+import os, signal, sys, time
+from tweet_sentiment.cli import heed_interrupt
+sys.unraisablehook = heed_interrupt
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(100):  # the exception is raised here, and dropped
+            pass
+Dying()
+try:
+    time.sleep(20)
+    print("slept")
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def test_ctrl_c_that_python_drops_in_a_destructor_is_heeded_all_the_same():
+    done = subprocess.run([sys.executable, "-c", DROPPED], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("stopped\n", "")

@@ -1,6 +1,8 @@
 """``kedro run`` as Kedro has it, except that a mistake of the user's is one message, not a traceback."""
 
+import signal
 import sys
+from threading import Timer, main_thread
 from typing import Any
 
 import click
@@ -17,6 +19,7 @@ def cli() -> None:
 @cli.command(name="run", params=list(kedro_run.params), help=kedro_run.help)
 def run(**options: Any) -> None:
     """Run pipelines; see ``kedro run --help``."""
+    sys.unraisablehook = heed_interrupt
     try:
         kedro_run.callback(**options)  # type: ignore[misc]
     except KeyboardInterrupt:
@@ -25,6 +28,14 @@ def run(**options: Any) -> None:
         if mistake := _mistake(error):
             _stop(str(mistake), 1)
         raise
+
+
+def heed_interrupt(dropped: Any) -> None:
+    """Send Ctrl-C again: Python drops one that falls into a destructor or a weak reference's callback."""
+    if issubclass(dropped.exc_type, KeyboardInterrupt):
+        Timer(0.05, signal.pthread_kill, (main_thread().ident, signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(dropped)
 
 
 def _mistake(error: BaseException | None) -> StudyError | None:

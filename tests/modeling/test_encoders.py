@@ -1,4 +1,5 @@
 import shutil
+import socket
 import time
 
 import pytest
@@ -81,10 +82,17 @@ def test_a_checkpoint_s_own_head_is_not_used(tmp_path, tiny_folder, tokenizer):
     assert torch.equal(again.distilbert.embeddings.word_embeddings.weight, trained.get_input_embeddings().weight)
 
 
-def test_an_unreachable_hub_is_one_clear_message_in_under_a_second(monkeypatch, tmp_path):
+@pytest.fixture
+def silent_server():
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_an_unreachable_hub_is_one_clear_message_in_under_a_second(monkeypatch, tmp_path, silent_server):
     from huggingface_hub import constants
 
-    monkeypatch.setattr(constants, "ENDPOINT", "http://10.255.255.1")  # an address that never answers
+    monkeypatch.setattr(constants, "ENDPOINT", silent_server)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     start = time.perf_counter()
     with pytest.raises(StudyError, match="the hub does not answer") as refused:

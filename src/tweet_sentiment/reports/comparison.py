@@ -1,13 +1,17 @@
 """The comparison alone, as Markdown."""
 
+from typing import Any
+
 import pandas as pd
 
+from tweet_sentiment.reports.audit import headline
 from tweet_sentiment.reports.tables import SHOWN, comparison_rows, markdown
 
 
-def comparison_markdown(comparison: pd.DataFrame, techniques: list[str], run: str) -> str:
-    """Write the comparison for a person: the table, what is missing, and what the protocols mean."""
-    lines = [f"# Comparison, run `{run}`", "", *markdown(SHOWN, comparison_rows(comparison))]
+def comparison_markdown(comparison: pd.DataFrame, techniques: list[str], audit: dict[str, Any], run: str) -> str:
+    """Write the comparison for a person: the leak, the table, what is missing, and what the protocols mean."""
+    leak = [f"The files as they came: {headline(audit)}", ""] if audit else []
+    lines = [f"# Comparison, run `{run}`", "", *leak, *markdown(SHOWN, comparison_rows(comparison))]
     for protocol, rows in comparison.groupby("protocol"):
         if missing := [name for name in techniques if name not in set(rows["technique"])]:
             lines += ["", f"Not run under `{protocol}`: {', '.join(missing)}."]

@@ -1,6 +1,5 @@
 """What the report says, section by section; how it looks is render.py's."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,9 +7,8 @@ import pandas as pd
 
 from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables
 from tweet_sentiment.reports.figures import accuracy_figure, cost_figure
-from tweet_sentiment.reports.tables import Table, folds, plain_rows, side_by_side
+from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, Table, folds, plain_rows, side_by_side
 
-MAIN = re.compile(r"published|leak_free|grouped")  # folds of a cross-validation have no figures of their own
 MEMORY = 0.05  # of accuracy: what published must be above leak-free for the report to speak of memory
 
 
@@ -105,7 +103,7 @@ def _comparison(material: Material) -> Section:
         tables.append(Table("The same training with several seeds: mean and standard deviation", *plain_rows(seeded)))
     if len(crossed := folds(comparison)):
         tables.append(Table("Accuracy over the folds by tweet id", *plain_rows(crossed)))
-    main = comparison[comparison["protocol"].str.fullmatch(MAIN.pattern)]
+    main = comparison[comparison["protocol"].isin(MAIN_PROTOCOLS)]
     figures = (
         [("Accuracy by technique and protocol", accuracy_figure(main)), ("Cost", cost_figure(main))]
         if len(main)
@@ -126,7 +124,7 @@ _PROTOCOLS = (
 def _differences(material: Material) -> Section:
     tables, said = [], []
     for protocol, table in sorted(material.differences.items()):
-        if not len(table) or not MAIN.fullmatch(protocol):
+        if not len(table) or protocol not in MAIN_PROTOCOLS:
             continue
         tables.append(Table(f"Differences of accuracy under {protocol}", *plain_rows(table)))
         better = table[table["better"].fillna("") != ""]
@@ -170,7 +168,7 @@ def _errors(material: Material) -> Section:
 
 
 def _by_key(figures: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(key, figure) for key, figure in sorted(figures.items()) if MAIN.fullmatch(key.partition("/")[0])]
+    return [(key, figure) for key, figure in sorted(figures.items()) if key.partition("/")[0] in MAIN_PROTOCOLS]
 
 
 def _origin(material: Material) -> Section:

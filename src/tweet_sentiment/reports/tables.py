@@ -7,6 +7,7 @@ import pandas as pd
 
 SHOWN = ["technique", "protocol", "n_train", "trainable_parameters", "eval_loss", "accuracy", "interval", "f1"]
 SHOWN += ["macro_f1", "seconds", "paper_accuracy"]
+MAIN_PROTOCOLS = ["published", "leak_free", "grouped"]  # beside folds, "grouped_<k>_of_<n>"
 FOUR_DIGITS = {"eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1", "paper_accuracy"}
 Rows = list[list[str]]
 
@@ -42,8 +43,12 @@ def interval(low: float, high: float) -> str:
 
 
 def side_by_side(comparison: pd.DataFrame) -> tuple[list[str], Rows]:
-    """Return header and rows of accuracy by technique: the paper's, then each protocol's with its interval."""
-    protocols = sorted(set(comparison["protocol"]), key=_protocol_order)
+    """Return header and rows of accuracy by technique: the paper's, then each protocol's with its interval.
+
+    Folds of a cross-validation are left to :func:`folds`, unless there is nothing else.
+    """
+    every = sorted(set(comparison["protocol"]), key=_protocol_order)
+    protocols = [name for name in every if name in MAIN_PROTOCOLS] or every
     rows = []
     for technique in dict.fromkeys(comparison["technique"]):
         mine = comparison[comparison["technique"] == technique].set_index("protocol")
@@ -58,8 +63,8 @@ def _accuracy_cell(row: "pd.Series[Any]") -> str:
 
 
 def _protocol_order(protocol: str) -> tuple[int, str]:
-    known = ["published", "leak_free", "grouped"]
-    return known.index(protocol) if protocol in known else len(known), protocol
+    known = protocol in MAIN_PROTOCOLS
+    return MAIN_PROTOCOLS.index(protocol) if known else len(MAIN_PROTOCOLS), protocol
 
 
 def folds(comparison: pd.DataFrame) -> pd.DataFrame:

@@ -47,9 +47,12 @@ def audit_posts(
     filtered_training_posts: pd.DataFrame, filtered_validation_posts: pd.DataFrame, parameters: StudyParameters
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure what the files, as they came, tell of the validation posts; without a validation file, a random split."""
+    from tweet_sentiment.reports.audit import headline
     from tweet_sentiment.text.audit import audit
 
-    return audit(filtered_training_posts, filtered_validation_posts, parameters.data, parameters.seed)
+    figures, examples = audit(filtered_training_posts, filtered_validation_posts, parameters.data, parameters.seed)
+    logger.warning("The files as they came: %s", headline(figures))
+    return figures, examples
 
 
 def split_posts(
@@ -68,10 +71,10 @@ def split_posts(
     known = max(share for name, share in overlap.items() if name.endswith("_share"))
     if known > data.audit.overlap_limit:
         logger.warning(
-            "LEAK: %.1f %% of the validation posts are known from training (protocol %s). What is measured on them is "
-            "memory; the leak-free figure: --params=protocol=leak_free",
-            100 * known,
+            "LEAK: under protocol %s %.1f %% of the validation posts are known from training. What is measured on them "
+            "is memory; the leak-free figure: --params=protocol=leak_free",
             protocol,
+            100 * known,
         )
     if conflicts:
         logger.warning("%d texts of the training posts stand under two labels or more.", conflicts)

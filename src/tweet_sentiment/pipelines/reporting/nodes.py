@@ -104,7 +104,7 @@ def compare_techniques(*predictions_and_parameters: Any) -> pd.DataFrame:
 
 
 def compare(
-    results: pd.DataFrame, results_by_protocol: Partitions, parameters: StudyParameters
+    results: pd.DataFrame, results_by_protocol: Partitions, audit: dict[str, Any], parameters: StudyParameters
 ) -> tuple[pd.DataFrame, str]:
     """Gather the results of every protocol of this run into one table, and the same as Markdown.
 
@@ -119,7 +119,7 @@ def compare(
     comparison = comparison.sort_values(
         ["protocol", "technique"], key=lambda column: column.map(order) if column.name == "technique" else column
     ).reset_index(drop=True)
-    return comparison, comparison_markdown(comparison, list(TECHNIQUES), parameters.run)
+    return comparison, comparison_markdown(comparison, list(TECHNIQUES), audit, parameters.run)
 
 
 def plot_comparison(comparison: pd.DataFrame) -> tuple[Any, Any]:

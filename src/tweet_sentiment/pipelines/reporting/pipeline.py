@@ -35,7 +35,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 compare,
-                ["results", "results_by_protocol", "parameters"],
+                ["results", "results_by_protocol", "audit", "parameters"],
                 ["comparison", "comparison_report"],
                 name="compare",
             ),

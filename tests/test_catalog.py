@@ -1,0 +1,70 @@
+"""The catalog against the pipelines: everything on disk, nothing twice, and layers that kedro-viz can order."""
+
+import os
+from graphlib import TopologicalSorter
+
+import pytest
+from kedro.framework.project import configure_project, pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import MemoryDataset
+
+from tests.conftest import PROJECT
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    bootstrap_project(PROJECT)
+    configure_project("tweet_sentiment")
+    before = os.getcwd()
+    os.chdir(PROJECT)
+    try:
+        with KedroSession.create(project_path=PROJECT) as session:
+            yield session.load_context().catalog
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture(scope="module")
+def everything():
+    return pipelines["__default__"] + pipelines["preprocessing_ablation"]
+
+
+def test_every_dataset_of_every_pipeline_is_on_disk(catalog, everything):
+    names = everything.datasets() - {"parameters"}
+    assert [name for name in sorted(names) if isinstance(catalog.get(name), MemoryDataset | None)] == []
+
+
+def test_no_two_datasets_write_the_same_file(catalog, everything):
+    written = sorted(everything.all_outputs())
+    paths = [str(catalog.get(name)._filepath) for name in written]
+    assert len(set(paths)) == len(paths)
+
+
+def test_the_layers_have_an_order_so_kedro_viz_shows_them(catalog, everything):
+    def layer(name):
+        return "" if name == "parameters" else catalog.get(name).metadata["kedro-viz"]["layer"]
+
+    before = {}
+    for node in everything.nodes:
+        for output in map(layer, node.outputs):
+            before.setdefault(output, set()).update({layer(name) for name in node.inputs} - {"", output})
+    order = list(TopologicalSorter(before).static_order())
+    assert order[0] == "raw"
+    assert order[-1] == "reporting"
+
+
+@pytest.mark.parametrize("name", ["prompt_tuning", "baseline", "layer_unfreezing", "hyperparameter_search", "rivals"])
+def test_a_technique_takes_the_data_steps_that_it_needs_along(name):
+    assert pipelines[name].inputs() - {"parameters"} <= {
+        "training_file",
+        "validation_file",
+        *(
+            f"{technique}.working_folder"
+            for technique in ("prompt_tuning", "layer_unfreezing", "hyperparameter_search")
+        ),
+    }
+
+
+def test_reporting_reads_and_trains_nothing():
+    assert not [node for node in pipelines["reporting"].nodes if "train" in node.name or "fit" in node.name]
