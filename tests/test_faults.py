@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.test_study import ENVIRONMENT, copy_project, kedro
 
@@ -134,3 +135,16 @@ except KeyboardInterrupt:
 def test_ctrl_c_that_python_drops_in_a_destructor_is_heeded_all_the_same():
     done = subprocess.run([sys.executable, "-c", DROPPED], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("stopped\n", "")
+
+
+def test_a_second_run_on_the_same_outputs_is_refused_and_on_others_it_is_not(project):
+    before = outputs(project)
+    with FileLock(project / "data/08_reporting/test/leak_free/.lock"):
+        done = kedro(project, "run", "--env=test", "--nodes=baseline.evaluate")
+        assert done.returncode == 1
+        assert "Another run is writing to data/08_reporting/test/leak_free" in message(done)
+        assert outputs(project) == before
+        other = kedro(project, "run", "--env=test", "--pipelines=data_processing", "--params=protocol=published")
+        assert other.returncode == 0, other.stderr
+    again = kedro(project, "run", "--env=test", "--nodes=baseline.evaluate")
+    assert again.returncode == 0, again.stderr

@@ -1,8 +1,8 @@
 """``kedro run`` as Kedro has it, except that a mistake of the user's is one message, not a traceback."""
 
-import signal
+import _thread
 import sys
-from threading import Timer, main_thread
+from threading import Timer
 from typing import Any
 
 import click
@@ -33,7 +33,7 @@ def run(**options: Any) -> None:
 def heed_interrupt(dropped: Any) -> None:
     """Send Ctrl-C again: Python drops one that falls into a destructor or a weak reference's callback."""
     if issubclass(dropped.exc_type, KeyboardInterrupt):
-        Timer(0.05, signal.pthread_kill, (main_thread().ident, signal.SIGINT)).start()
+        Timer(0.05, _thread.interrupt_main).start()
     else:
         sys.__unraisablehook__(dropped)
 

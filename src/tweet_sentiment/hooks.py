@@ -44,6 +44,33 @@ def _check_files(catalog: Any, parameters: StudyParameters) -> None:
             )
 
 
+class OneRunAtATime:
+    """Refuses a second run on the same outputs; the system itself releases a dead process's lock."""
+
+    @hook_impl
+    def before_pipeline_run(self, catalog: Any) -> None:
+        from filelock import FileLock, Timeout
+
+        path = Path(catalog["row_account"]._filepath).with_name(".lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(path)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise StudyError(
+                f"Another run is writing to {_relative(path.parent)}.\n"
+                "  Wait for its end, or give this one another name: --params=run=<name>"
+            ) from None
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        self._lock.release()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        self._lock.release()
+
+
 class ShowProgress:
     """One line a node, with its time."""
 

@@ -2,14 +2,14 @@
 
 import warnings
 
-from tweet_sentiment.hooks import CheckParameters, ShowComparison, ShowProgress
+from tweet_sentiment.hooks import CheckParameters, OneRunAtATime, ShowComparison, ShowProgress
 
 # Kedro's own calls of OmegaConf; nothing that a user could change.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is deprecated")
 # Reporting reads what the namespaced pipelines write, by its full name.
 warnings.filterwarnings("ignore", message=r"One or more dataset names contain '\.'")
 
-HOOKS = (CheckParameters(), ShowProgress(), ShowComparison())
+HOOKS = (CheckParameters(), OneRunAtATime(), ShowProgress(), ShowComparison())
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
