@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kedro.io import DatasetError
 
 from tweet_sentiment.datasets.files import Array, ModelFolder, RawBytes, Tokens, WorkingFolder
-from tweet_sentiment.datasets.tables import Csv, Json, Parquet, Plotly, Text
+from tweet_sentiment.datasets.tables import Csv, Json, Parquet, Partitions, Plotly, Text
 
 ODD = ["NaN", "", "null", "None", "\r", "a\r\nb", 'he said "no", twice', "😀 ok", " ", "007", "1e5", "\u2028", "ß\t,;"]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(ODD)
@@ -52,15 +52,6 @@ def test_figures_come_back_from_json(tmp_path, value):
     dataset = Json(filepath=str(tmp_path / "metrics.json"))
     dataset.save(value)
     assert dataset.load() == value
-
-
-def test_a_missing_file_is_an_empty_dictionary_only_where_it_is_optional(tmp_path):
-    path = str(tmp_path / "metrics.json")
-    assert Json(filepath=path, metadata={"optional": True}).load() == {}
-    with pytest.raises(DatasetError):
-        Json(filepath=path, metadata={"kedro-viz": {}}).load()
-    with pytest.raises(DatasetError):
-        Json(filepath=path).load()
 
 
 @pytest.mark.parametrize("shape", [(0, 32), (5, 32), (7,)])
@@ -273,3 +264,24 @@ def test_a_model_that_a_killed_replacement_had_moved_aside_is_brought_back(tmp_p
     dataset.save(trained(1))
     (tmp_path / "baseline").rename(tmp_path / ".baseline.old")
     assert dataset.load().manifest["seed"] == 1
+
+
+def test_a_missing_file_is_empty_where_it_is_optional_and_an_error_where_it_is_not(tmp_path):
+    for kind, empty in ((Csv, pd.DataFrame()), (Parquet, pd.DataFrame()), (Json, {})):
+        path = str(tmp_path / f"{kind.__name__}.none")
+        given = kind(filepath=path, metadata={"optional": True}).load()
+        assert type(given) is type(empty)
+        assert len(given) == 0
+        with pytest.raises(DatasetError):
+            kind(filepath=path).load()
+
+
+def test_partitions_are_found_by_protocol_and_technique_and_none_is_no_error(tmp_path):
+    found = Partitions(path=str(tmp_path), filename_suffix="/scores.csv", dataset=Csv)
+    assert found.load() == {}
+    for key in ("leak_free/one", "published/two"):
+        Csv(filepath=str(tmp_path / key / "scores.csv")).save(pd.DataFrame({"key": [key]}))
+    assert {key: load()["key"].item() for key, load in found.load().items()} == {
+        "leak_free/one": "leak_free/one",
+        "published/two": "published/two",
+    }

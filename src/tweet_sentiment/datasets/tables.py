@@ -72,4 +72,5 @@ class Partitions(PartitionedDataset):
     """The same file of every protocol or technique, by "<protocol>/<technique>"; none is an empty dictionary."""
 
     def load(self) -> dict[str, Callable[[], Any]]:
+        self._invalidate_caches()
         return super().load() if self._list_partitions() else {}

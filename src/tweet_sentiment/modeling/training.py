@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from datasets import Dataset
 from transformers import (
     DataCollatorWithPadding,
     EvalPrediction,
@@ -23,6 +22,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from datasets import Dataset
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import score, softmax
 from tweet_sentiment.modeling.callbacks import Ended, ReportEpochs, ShowProgress, StopIfNotFinite
