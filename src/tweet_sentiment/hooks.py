@@ -72,7 +72,7 @@ class OneRunAtATime:
 
 
 class ShowProgress:
-    """One line a node, with its time."""
+    """One line a node; another, with its time, if it took a second or more."""
 
     def __init__(self) -> None:
         self._started: dict[str, float] = {}
@@ -84,7 +84,8 @@ class ShowProgress:
 
     @hook_impl
     def after_node_run(self, node: Any) -> None:
-        logger.info("%s: done in %.1f s", _short(node.name), perf_counter() - self._started[node.name])
+        if (seconds := perf_counter() - self._started[node.name]) >= 1:
+            logger.info("%s: done in %.1f s", _short(node.name), seconds)
 
 
 def _short(name: str) -> str:

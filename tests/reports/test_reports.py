@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tweet_sentiment.reports.render import as_html, as_markdown
 from tweet_sentiment.reports.sections import Material, Section, sections
-from tweet_sentiment.reports.tables import Table, folds, interval, markdown, side_by_side
+from tweet_sentiment.reports.tables import Table, folds, interval, markdown, plain_rows, side_by_side
 
 
 def row(technique, protocol, accuracy, **more):
@@ -104,3 +104,35 @@ def test_a_markdown_table_has_a_line_a_row_whatever_the_texts(rows):
 
 def test_an_unknown_interval_is_a_dash():
     assert (interval(float("nan"), 1.0), interval(0.1234, 0.2)) == ("–", "0.123–0.200")
+
+
+AUDIT = {
+    "overlap": {"any_count": 8, "any_share": 1.0, "text_count": 8, "text_share": 1.0},
+    "posts": {"training": 9, "validation": 8},
+    "overlap_limit": 0.01,
+    "near_duplicate_threshold": 85,
+    "validation_drawn": False,
+    "ids_known": True,
+    "conflicting_labels": {
+        "training_texts": 0,
+        "validation_texts": 0,
+        "validation_posts_labelled_otherwise_in_training": 0,
+    },
+    "class_balance": {"training": {}, "validation": {}},
+    "memorisation": {
+        "published": {"accuracy": 1.0, "training_posts": 9},
+        "leak_free": {"accuracy": None, "training_posts": 0},
+        "majority_label": "Positive",
+        "majority_share": 0.5,
+    },
+}
+
+
+def test_the_first_thing_the_report_says_is_that_the_files_leak():
+    text = as_markdown("t", sections(material(LEAKING, audit=AUDIT)))
+    assert text.splitlines()[4].startswith("LEAK: 100 % of the validation posts (8 of 8) stand word for word")
+
+
+def test_counts_are_parted_and_shares_have_four_digits():
+    _, rows = plain_rows(pd.DataFrame({"n_train": [55666], "accuracy": [0.66666], "better": [None], "id": [2401]}))
+    assert rows == [["55,666", "0.6667", "–", "2401"]]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables
+from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables, headline
 from tweet_sentiment.reports.figures import accuracy_figure, cost_figure
 from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, Table, folds, plain_rows, side_by_side
 
@@ -66,7 +66,7 @@ _CALIBRATION = (
 
 def _meaning(material: Material) -> Section:
     """Say first what must not be missed: a figure of a leaking protocol is memory."""
-    said = []
+    said = [headline(material.audit)] if material.audit else []
     table = material.comparison.pivot_table(index="technique", columns="protocol", values="accuracy")
     if {"published", "leak_free"} <= set(table.columns):
         both = table.dropna(subset=["published", "leak_free"])
@@ -109,16 +109,17 @@ def _comparison(material: Material) -> Section:
         if len(main)
         else []
     )
-    return Section("Comparison", [_PROTOCOLS], tables, figures)
+    return Section("Comparison", _PROTOCOLS, tables, figures)
 
 
-_PROTOCOLS = (
-    "published: the paper's protocol, in which training holds copies of the validation posts, and in which the "
-    "search, the prompt and the epoch are chosen on the very posts that are reported. leak_free: the same validation "
-    "posts; training posts that share a tweet id, a text or a near-duplicate text with them are out, and choices are "
-    "made on training posts held out for it. grouped: a share of the training file's tweet ids is held out instead. "
-    "The paper's figures are of the published protocol and of distilbert-base-uncased."
-)
+_PROTOCOLS = [
+    "published: the paper's protocol. Training holds copies of the validation posts; hyperparameters, prompt and epoch "
+    "are chosen on the very posts that are reported.",
+    "leak_free: the same validation posts. Training posts that share a tweet id, a text or a near-duplicate text with "
+    "them are out, and choices are made on training posts held out for it.",
+    "grouped: a share of the training file's tweet ids is held out instead of the validation file.",
+    "The paper's figures are of the published protocol and of distilbert-base-uncased.",
+]
 
 
 def _differences(material: Material) -> Section:

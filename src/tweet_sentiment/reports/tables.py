@@ -9,6 +9,7 @@ SHOWN = ["technique", "protocol", "n_train", "trainable_parameters", "eval_loss"
 SHOWN += ["macro_f1", "seconds", "paper_accuracy"]
 MAIN_PROTOCOLS = ["published", "leak_free", "grouped"]  # beside folds, "grouped_<k>_of_<n>"
 FOUR_DIGITS = {"eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1", "paper_accuracy"}
+COUNTS = {"n_train", "n_validation", "trainable_parameters", "seconds", "posts", "right"}
 Rows = list[list[str]]
 
 
@@ -75,14 +76,17 @@ def folds(comparison: pd.DataFrame) -> pd.DataFrame:
 
 
 def plain_rows(table: pd.DataFrame) -> tuple[list[str], Rows]:
-    """Return header and rows of any table: four digits for floats."""
-    texts = [[_plain(value) for value in row] for row in table.itertuples(index=False)]
-    return [str(name).replace("_", " ") for name in table.columns], texts
+    """Return header and rows of any table: four digits for floats, none but parted thousands for counts."""
+    names = [str(name) for name in table.columns]
+    texts = [[_plain(name, value) for name, value in zip(names, row, strict=True)] for row in table.values.tolist()]
+    return [name.replace("_", " ") for name in names], texts
 
 
-def _plain(value: Any) -> str:
+def _plain(name: str, value: Any) -> str:
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return "–"
+    if name in COUNTS:
+        return f"{value:,.0f}"
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
