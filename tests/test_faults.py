@@ -148,3 +148,30 @@ def test_a_second_run_on_the_same_outputs_is_refused_and_on_others_it_is_not(pro
         assert other.returncode == 0, other.stderr
     again = kedro(project, "run", "--env=test", "--nodes=baseline.evaluate")
     assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--nodes=linear_svc.evaluate"], "is not there yet"),
+        (["--nodes=linear_svc.evaluat"], "does not contain nodes named ['linear_svc.evaluat']"),
+        (["--pipelines=prompt"], "Did you mean"),
+    ],
+    ids=["input not made", "unknown node", "unknown pipeline"],
+)
+def test_a_wrong_name_or_order_is_one_message(project, arguments, said):
+    done = kedro(project, "run", "--env=test", *arguments)
+    assert done.returncode == 1
+    assert said in message(done)
+
+
+@pytest.mark.parametrize("content", ["rivals:\n  text: raw\n  text: cleaned\n", "rivals: [raw\n"])
+def test_yaml_that_holds_a_key_twice_or_is_broken_is_named_with_its_file(project, content):
+    path = project / "conf/local/parameters_extra.yml"
+    path.write_text(content)
+    try:
+        done = kedro(project, "run", "--pipelines=baseline")
+    finally:
+        path.unlink()
+    assert done.returncode == 1
+    assert "conf/local/parameters_extra.yml" in message(done)

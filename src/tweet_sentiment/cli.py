@@ -8,7 +8,7 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run as kedro_run
 
-from tweet_sentiment.errors import StudyError
+from tweet_sentiment.mistakes import mistake_of
 
 
 @click.group(name="tweet-sentiment")
@@ -25,8 +25,8 @@ def run(**options: Any) -> None:
     except KeyboardInterrupt:
         _stop("Stopped. The same command goes on from the last checkpoint.", 130)
     except Exception as error:
-        if mistake := _mistake(error):
-            _stop(str(mistake), 1)
+        if mistake := mistake_of(error):
+            _stop(mistake, 1)
         raise
 
 
@@ -36,13 +36,6 @@ def heed_interrupt(dropped: Any) -> None:
         Timer(0.05, _thread.interrupt_main).start()
     else:
         sys.__unraisablehook__(dropped)
-
-
-def _mistake(error: BaseException | None) -> StudyError | None:
-    """Find the message meant for the user; datasets wrap it in errors of Kedro's."""
-    while error is not None and not isinstance(error, StudyError):
-        error = error.__cause__ or error.__context__
-    return error
 
 
 def _stop(message: str, status: int) -> None:
