@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from datasets import Dataset
 from transformers import (
     DataCollatorWithPadding,
     EvalPrediction,
@@ -22,7 +23,6 @@ from transformers import (
     TrainingArguments,
 )
 
-from datasets import Dataset
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import score, softmax
 from tweet_sentiment.modeling.callbacks import Ended, ReportEpochs, ShowProgress, StopIfNotFinite
