@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from datasets import load_from_disk
+
 from tests.conftest import PROJECT
 
 STUDY = ["baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning"]
