@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK := 1
 RUN ?= sample
 
-.PHONY: help setup run test lint viz results lock clean clean-all
+.PHONY: help setup run test lint viz bench bench-full results lock clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,12 @@ lint: setup  ## Check style, types and layers
 
 viz: setup  ## Look at the pipelines, tables, metrics and plots in the browser
 	$(BIN)/kedro viz run
+
+bench: setup  ## Measure beside the paper's script, about 20 minutes on two idle cores
+	$(BIN)/python -m benchmarks.run --sample-run
+
+bench-full: setup  ## The same, and our side once on all posts
+	$(BIN)/python -m benchmarks.run --sample-run --full
 
 results:  ## Copy the tables of a run (RUN=kaggle) into docs/results
 	mkdir -p docs/results

@@ -11,7 +11,11 @@ from tweet_sentiment.progress import progress_bar
 
 
 def encode(
-    encoder: DistilBertModel, input_ids: list[list[int]], device: Device, padding_id: int = 0, description: str = ""
+    encoder: DistilBertModel,
+    input_ids: list[list[int]],
+    device: Device,
+    padding_id: int = 0,
+    description: str = "Encoding",
 ) -> NDArray[np.float32]:
     """Return the last hidden state at [CLS] of each post, shape (posts, dim), without dropout.
 

@@ -22,7 +22,7 @@ def predict(
     device: Device,
     padding_id: int = 0,
     pad_to: int | None = None,
-    description: str = "",
+    description: str = "Predicting",
 ) -> NDArray[np.float64]:
     """Return the probability of each class, shape (posts, classes), rows in the order given.
 
@@ -47,7 +47,7 @@ def predict(
 def predictions_table(trained: TrainedModel, tokens: Dataset, device: Device, model: ModelParameters) -> pd.DataFrame:
     """Return one row a post: row, id, label, predicted, and one probability a class."""
     pad_to = model.max_length if model.padding == "max_length" else None
-    probabilities = predict(trained.model, tokens["input_ids"], device, pad_to=pad_to, description="Predicting")
+    probabilities = predict(trained.model, tokens["input_ids"], device, pad_to=pad_to)
     labels = trained.manifest["labels"]
     return pd.DataFrame(
         {

@@ -10,7 +10,8 @@ import pandas as pd
 
 from tweet_sentiment.metrics import score
 from tweet_sentiment.modeling.devices import choose_device
-from tweet_sentiment.modeling.fitting import FittingData, fit_from_start
+from tweet_sentiment.modeling.fitting import FittingData, fit_from_start, on_features
+from tweet_sentiment.modeling.heads import Features, Head, evaluate_head
 from tweet_sentiment.modeling.prediction import predict
 from tweet_sentiment.parameters import Hyperparameters, StudyParameters
 
@@ -41,8 +42,12 @@ def repeat_with_seeds(
             fingerprint=fingerprint,
             description=f"Seed {seeded.seed}",
         )
+        labels = np.asarray(data.validation_tokens["label"])
+        if on_features(fitted.fit.figures["learning"], parameters):
+            known = Features(np.array(data.validation_features), labels)
+            return evaluate_head(Head(fitted.classifier).to(device.name), known, parameters.labels, device.name)
         probabilities = predict(fitted.classifier, data.validation_tokens["input_ids"], device, pad_to=pad_to)
-        return score(np.asarray(data.validation_tokens["label"]), probabilities, parameters.labels)
+        return score(labels, probabilities, parameters.labels)
 
     return each_seed(parameters, scores)
 

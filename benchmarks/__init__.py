@@ -1,0 +1,1 @@
+"""This project beside the paper's script: same posts, same encoder, same machine, same run."""

@@ -1,0 +1,64 @@
+"""How far from the machine's own limit: operations that the posts need, over the rate of its matrix products."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from transformers import DistilBertConfig
+
+from benchmarks.posts import load_parameters
+from benchmarks.task import Task
+from tweet_sentiment.modeling.batching import TOKENS_A_BATCH
+from tweet_sentiment.modeling.devices import choose_device
+from tweet_sentiment.modeling.encoders import load_encoder
+
+REPEATS = 20
+
+
+def encoder_operations(lengths: Iterable[int], config: DistilBertConfig) -> int:
+    """Return the floating-point operations of one forward pass over posts of so many word pieces, without padding.
+
+    A multiply-add counts as two. A block of width d with an inner width h takes, for a post of n word pieces,
+    2n(4d² + 2dh) in its linear layers and 2·2n²d in its attention (scores, then weighted sums, all heads together).
+    Embeddings, norms, softmax and activations are not counted: they are no matrix products.
+    """
+    d, h = config.dim, config.hidden_dim
+    return sum(config.n_layers * (2 * n * (4 * d * d + 2 * d * h) + 4 * n * n * d) for n in lengths)
+
+
+def matrix_products(task: Task) -> dict[str, Any]:
+    """Time the linear layers of one block as bare matrix products of a full batch, in the run's precision.
+
+    The fastest of the repeats counts: it is a limit.
+    """
+    parameters = load_parameters(Path(task.folder))
+    device = choose_device(parameters.device, parameters.fp16, task.precision)
+    config = load_encoder(parameters.model.checkpoint).config
+    d, h = config.dim, config.hidden_dim
+    dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[device.precision]
+    pairs = [_pair(*shape, dtype, device.name) for shape in [(d, d)] * 4 + [(d, h), (h, d)]]
+    operations = sum(2 * a.shape[0] * b.shape[0] * b.shape[1] for a, b in pairs)
+    seconds = min(_seconds(pairs) for _ in range(REPEATS))
+    return {"operations_per_second": operations / seconds, "precision": device.precision, "tokens": TOKENS_A_BATCH}
+
+
+def _pair(inner: int, outer: int, dtype: torch.dtype, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    weights = torch.randn(outer, inner, dtype=dtype, device=device).t()
+    return torch.randn(TOKENS_A_BATCH, inner, dtype=dtype, device=device), weights
+
+
+def _seconds(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> float:
+    with torch.inference_mode():
+        _wait(pairs[0][0])
+        start = perf_counter()
+        for a, b in pairs:
+            torch.mm(a, b)
+        _wait(pairs[0][0])
+        return perf_counter() - start
+
+
+def _wait(tensor: torch.Tensor) -> None:
+    if tensor.is_cuda:
+        torch.cuda.synchronize()

@@ -1,0 +1,76 @@
+"""The page people read: targets beside what was measured, misses as misses."""
+
+import pytest
+from benchmarks.report import figure, summarise
+from benchmarks.tables import markdown
+from tests.benchmarks.measured import MEASURED, figures
+
+SETTINGS = {
+    "posts": 400,
+    "data": "sample",
+    "available": {"training": 1200, "validation": 150},
+    "seed": 42,
+    "rounds": 2,
+    "threads": 2,
+    "encoder": "embedded",
+    "load_before": 0.1,
+}
+SEARCH = figures(0, 900, seconds=700.0, epochs=300, trials=40, pruned=7, wall_seconds=840.0)
+GROWTH = [{"rows": n, "seconds": n / 500, "peak_mb": 700.0} for n in (100, 200, 400)]
+
+
+@pytest.fixture
+def found():
+    ladder = {what: {"rungs": {"padded": 50.0, "tried: torch.compile": None}} for what in ("encoder", "head")}
+    return {
+        "settings": SETTINGS,
+        "measured": MEASURED,
+        "matrix": [{"operations_per_second": 8e9}] * 2,
+        "growth": GROWTH,
+        "ladder": ladder | {what: figures(30, 900) for what in ("prompt_tuning", "full_fine_tuning")},
+        "commands": {"kedro registry list": 1.5},
+        "full": {
+            "rows": 1200,
+            "measured": {"encode": figures(0, 700, seconds=2.0), "head": SEARCH, "search": SEARCH},
+            "growth": GROWTH,
+        },
+    }
+
+
+def line(page: str, start: str) -> list[str]:
+    return [row for row in page.splitlines() if row.startswith(f"| {start}")]
+
+
+def test_a_target_that_is_missed_is_said_to_be_missed_and_one_that_is_met_to_be_met(found):
+    page = markdown(summarise(found))
+    assert "| 11.0 (10.0 to 12.0) | yes |" in line(page, "encoding posts once")[0]
+    assert "| **no** |" in line(page, "search")[0]
+    assert "| 1.50 s | **no** |" in line(page, "`kedro registry list`")[0]
+    assert "| not run | - |" in line(page, "`kedro run`")[0]
+    assert "14.0 minutes" in page
+    assert "met: **no**" in page
+
+
+def test_posts_to_evaluate_on_and_versions_stand_in_the_settings(found):
+    settings = summarise(found)["settings"]
+    assert settings["validation_posts"] == 50
+    assert "torch" in settings["versions"]
+
+
+def test_growth_on_all_posts_takes_the_place_of_growth_on_some(found):
+    found["full"]["growth"] = [{**point, "rows": point["rows"] * 10} for point in GROWTH]
+    results = summarise(found)
+    assert "| 4,000 | 0.80 | 700 |" in markdown(results)
+    assert list(figure(results).data[2].x) == [1000, 2000, 4000]
+
+
+def test_what_could_not_be_tried_has_no_rate(found):
+    assert line(markdown(summarise(found)), "encode | tried")[0].endswith("| - |")
+
+
+def test_an_empty_run_gives_a_page_without_figures(found):
+    page = markdown(
+        summarise({"settings": SETTINGS, "measured": {}, "matrix": [], "growth": [], "ladder": {}} | {"commands": {}})
+    )
+    assert page.count("not run") >= 6
+    assert "Growth" not in page
