@@ -1,5 +1,7 @@
 """One place where word pieces become logits."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import torch
@@ -8,11 +10,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY, softmax
+from tweet_sentiment.metrics import PROBABILITY, score, softmax
 from tweet_sentiment.modeling.batching import batches_by_length, pad, to_device
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.folders import TrainedModel
-from tweet_sentiment.parameters import ModelParameters
+from tweet_sentiment.parameters import ModelParameters, StudyParameters
 from tweet_sentiment.progress import progress_bar
 
 
@@ -46,8 +48,7 @@ def predict(
 
 def predictions_table(trained: TrainedModel, tokens: Dataset, device: Device, model: ModelParameters) -> pd.DataFrame:
     """Return one row a post: row, id, label, predicted, and one probability a class."""
-    pad_to = model.max_length if model.padding == "max_length" else None
-    probabilities = predict(trained.model, tokens["input_ids"], device, pad_to=pad_to)
+    probabilities = predict(trained.model, tokens["input_ids"], device, pad_to=_pad_to(model))
     labels = trained.manifest["labels"]
     return pd.DataFrame(
         {
@@ -58,3 +59,13 @@ def predictions_table(trained: TrainedModel, tokens: Dataset, device: Device, mo
             **{f"{PROBABILITY}{label}": probabilities[:, i] for i, label in enumerate(labels)},
         }
     )
+
+
+def scores_on(model: nn.Module, tokens: Dataset, device: Device, parameters: StudyParameters) -> dict[str, Any]:
+    """Predict the posts and score the predictions; see :func:`tweet_sentiment.metrics.score`."""
+    probabilities = predict(model, tokens["input_ids"], device, pad_to=_pad_to(parameters.model))
+    return score(np.asarray(tokens["label"]), probabilities, parameters.labels)
+
+
+def _pad_to(model: ModelParameters) -> int | None:
+    return model.max_length if model.padding == "max_length" else None

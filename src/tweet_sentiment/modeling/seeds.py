@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tweet_sentiment.metrics import score
 from tweet_sentiment.modeling.devices import choose_device
 from tweet_sentiment.modeling.fitting import FittingData, fit_from_start, on_features
 from tweet_sentiment.modeling.heads import Features, Head, evaluate_head
-from tweet_sentiment.modeling.prediction import predict
+from tweet_sentiment.modeling.prediction import scores_on
 from tweet_sentiment.parameters import Hyperparameters, StudyParameters
 
 COLUMNS = ["seed", "accuracy", "f1", "macro_f1", "eval_loss", "seconds"]
@@ -31,7 +30,6 @@ def repeat_with_seeds(
     The seed draws the head, the order of the posts and the dropout. The data and their split stay as they are.
     """
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
-    pad_to = parameters.model.max_length if parameters.model.padding == "max_length" else None
 
     def scores(seeded: StudyParameters) -> dict[str, Any]:
         fitted = fit_from_start(
@@ -42,12 +40,10 @@ def repeat_with_seeds(
             fingerprint=fingerprint,
             description=f"Seed {seeded.seed}",
         )
-        labels = np.asarray(data.validation_tokens["label"])
         if on_features(fitted.fit.figures["learning"], parameters):
-            known = Features(np.array(data.validation_features), labels)
+            known = Features(np.array(data.validation_features), np.asarray(data.validation_tokens["label"]))
             return evaluate_head(Head(fitted.classifier).to(device.name), known, parameters.labels, device.name)
-        probabilities = predict(fitted.classifier, data.validation_tokens["input_ids"], device, pad_to=pad_to)
-        return score(labels, probabilities, parameters.labels)
+        return scores_on(fitted.classifier, data.validation_tokens, device, parameters)
 
     return each_seed(parameters, scores)
 

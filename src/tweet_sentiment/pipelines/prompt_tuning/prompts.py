@@ -7,18 +7,16 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
-from tweet_sentiment.metrics import score
 from tweet_sentiment.modeling.devices import Device, choose_device
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.fitting import class_weights
 from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
 from tweet_sentiment.modeling.freezing import count_trainable
-from tweet_sentiment.modeling.prediction import predict
+from tweet_sentiment.modeling.prediction import scores_on
 from tweet_sentiment.modeling.prompts import add_soft_prompt, describe
 from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.modeling.training import train
@@ -136,7 +134,7 @@ class PromptRun:
     ) -> dict[str, float]:
         """Score on the validation posts, for the record: nothing is chosen by it."""
         tokens, _ = tokens_for(self.validation_posts, tokenizer, self.parameters, hard_prompt)
-        scores = score(np.asarray(tokens["label"]), predict(model, tokens["input_ids"], device), self.parameters.labels)
+        scores = scores_on(model, tokens, device, self.parameters)
         return {name: value for name, value in scores.items() if name != "per_class"}
 
     def load(self, finished: FinishedPrompt, manifest: dict[str, Any]) -> TrainedModel:
