@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support
 
 PROBABILITY = "probability_"  # followed by the class: columns of a table of predictions
 
@@ -22,6 +21,8 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], name
     ``labels`` has shape (posts,), ``probabilities`` (posts, classes) in the order of ``names``. Precision, recall
     and ``f1`` are weighted by class frequency, ``macro_f1`` is not; ``eval_loss`` is the mean cross-entropy in nats.
     """
+    from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support
+
     predicted = probabilities.argmax(axis=1)
     classes = list(range(len(names)))
     by_class = precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0)

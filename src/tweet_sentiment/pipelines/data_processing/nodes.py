@@ -7,7 +7,7 @@ import pandas as pd
 
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import sha256
-from tweet_sentiment.text import cleaning, filtering, leakage, reading, splitting
+from tweet_sentiment.text import cleaning, filtering, reading
 from tweet_sentiment.text.reading import RawFile
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,8 @@ def split_posts(
     filtered_training_posts: pd.DataFrame, filtered_validation_posts: pd.DataFrame, parameters: StudyParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Part the posts by the protocol, and mark the training posts to choose on; say what of validation is known."""
+    from tweet_sentiment.text import leakage, splitting
+
     data, protocol = parameters.data, parameters.protocol
     given = None if data.validation_file is None else filtered_validation_posts
     training, validation, account = splitting.split_posts(

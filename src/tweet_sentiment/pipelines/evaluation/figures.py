@@ -3,7 +3,6 @@
 from typing import Any
 
 import pandas as pd
-from sklearn.metrics import confusion_matrix
 
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.uncertainty.calibration import (
@@ -17,6 +16,7 @@ from tweet_sentiment.uncertainty.calibration import (
 def plot_confusion(predictions: pd.DataFrame, parameters: StudyParameters) -> Any:
     """Draw how often each label (rows) was given which (columns): share of the row, and number of posts."""
     import plotly.express as px
+    from sklearn.metrics import confusion_matrix
 
     labels = parameters.labels
     counts = confusion_matrix(predictions["label"], predictions["predicted"], labels=labels)
