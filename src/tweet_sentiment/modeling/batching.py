@@ -1,16 +1,52 @@
 """Batches of like lengths: what saves most of the work of an encoder on short posts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from queue import Queue
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import torch
 
-TOKENS_A_BATCH = 4096
-ROUND_TO = 8
+from tweet_sentiment.progress import progress_bar
+
+Batch = dict[str, torch.Tensor]
+TOKENS_A_BATCH = {"cpu": 2048, "cuda": 65_536}  # with their padding; a CPU's caches hold no more, a GPU wants much
+ROUND_TO = {"cpu": 1, "cuda": 8}  # widths that a GPU's matrix units like; a CPU takes any, and each pad costs
+AHEAD = 4  # batches that lie ready for a GPU
 
 
-def batches_by_length(lengths: list[int], tokens: int = TOKENS_A_BATCH) -> Iterator[list[int]]:
+def in_batches(
+    compute: Callable[[Batch], torch.Tensor],
+    input_ids: list[list[int]],
+    device: str,
+    padding_id: int,
+    pad_to: int | None,
+    description: str,
+) -> torch.Tensor:
+    """Return ``compute(batch)`` of all posts as one float32 tensor on the CPU, rows in the order given.
+
+    ``compute`` gets ``input_ids`` and, where there is padding, ``attention_mask`` on the device, and returns one row a
+    post. A GPU is never waited for between two batches: they are made in the background, and results stay there.
+    """
+    kind = device.split(":")[0]
+    orders = list(batches_by_length([len(ids) for ids in input_ids], TOKENS_A_BATCH[kind]))
+    batches = (without_idle_mask(pad([input_ids[i] for i in o], padding_id, pad_to, ROUND_TO[kind])) for o in orders)
+    results: torch.Tensor | None = None
+    done = 0
+    with progress_bar(description, len(input_ids)) as bar:
+        for batch in _ahead(batches) if kind == "cuda" else batches:
+            rows = compute({key: tensor.to(device, non_blocking=True) for key, tensor in batch.items()})
+            if results is None:
+                results = torch.empty((len(input_ids), *rows.shape[1:]), device=device)
+            results[done : done + len(rows)] = rows
+            done += len(rows)
+            bar.update(len(rows))
+    assert results is not None, "there are no posts"
+    return results.cpu()[np.argsort(np.concatenate(orders))]
+
+
+def batches_by_length(lengths: list[int], tokens: int) -> Iterator[list[int]]:
     """Yield lists of positions, longest posts first, each of at most ``tokens`` word pieces with their padding."""
     order = np.argsort(-np.asarray(lengths), kind="stable").tolist()
     while order:
@@ -19,12 +55,12 @@ def batches_by_length(lengths: list[int], tokens: int = TOKENS_A_BATCH) -> Itera
         order = order[size:]
 
 
-def pad(rows: list[list[int]], padding_id: int, to: int | None = None) -> dict[str, torch.Tensor]:
-    """Pad word pieces on the right to ``to``, or to the longest row rounded up to a multiple of 8.
+def pad(rows: list[list[int]], padding_id: int, to: int | None = None, multiple: int = 8) -> Batch:
+    """Pad word pieces on the right to ``to``, or to the longest row rounded up to a multiple of ``multiple``.
 
     Returns ``input_ids`` and ``attention_mask``, both int64 of shape (rows, width).
     """
-    width = to or -(-max(map(len, rows)) // ROUND_TO) * ROUND_TO
+    width = to or -(-max(map(len, rows)) // multiple) * multiple
     ids = np.full((len(rows), width), padding_id, dtype=np.int64)
     for row, pieces in zip(ids, rows, strict=True):
         row[: len(pieces)] = pieces
@@ -32,6 +68,25 @@ def pad(rows: list[list[int]], padding_id: int, to: int | None = None) -> dict[s
     return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask.astype(np.int64))}
 
 
-def to_device(batch: dict[str, torch.Tensor], name: str) -> dict[str, Any]:
-    """Move a batch, without waiting for the copy."""
-    return {key: tensor.to(name, non_blocking=True) for key, tensor in batch.items()}
+def without_idle_mask(batch: Batch) -> Batch:
+    """Leave out a mask that hides nothing: attention is faster without, and a GPU need not be asked what it holds."""
+    return {"input_ids": batch["input_ids"]} if batch["attention_mask"].all() else batch
+
+
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Make the next batches in the background, in memory that a GPU can read by itself."""
+    ready: Queue[Any] = Queue(AHEAD)
+
+    def make() -> None:
+        try:
+            for batch in batches:
+                ready.put({key: tensor.pin_memory() for key, tensor in batch.items()})
+            ready.put(None)
+        except BaseException as error:
+            ready.put(error)
+
+    Thread(target=make, daemon=True).start()
+    while (batch := ready.get()) is not None:
+        if isinstance(batch, BaseException):
+            raise batch
+        yield batch

@@ -5,9 +5,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import DistilBertModel
 
-from tweet_sentiment.modeling.batching import batches_by_length, pad, to_device
+from tweet_sentiment.modeling.batching import in_batches
 from tweet_sentiment.modeling.devices import Device
-from tweet_sentiment.progress import progress_bar
+from tweet_sentiment.modeling.lean import lean
 
 
 def encode(
@@ -25,12 +25,15 @@ def encode(
         FloatingPointError: a feature is not finite.
     """
     encoder.eval().to(torch.device(device.name))
-    features = np.empty((len(input_ids), encoder.config.dim), dtype=np.float32)
-    with torch.inference_mode(), device.autocast(), progress_bar(description, len(input_ids)) as bar:
-        for rows in batches_by_length([len(ids) for ids in input_ids]):
-            batch = to_device(pad([input_ids[i] for i in rows], padding_id), device.name)
-            features[rows] = encoder(**batch).last_hidden_state[:, 0].float().cpu().numpy()
-            bar.update(len(rows))
+    with torch.inference_mode(), lean(encoder), device.autocast():
+        features = in_batches(
+            lambda batch: encoder(**batch).last_hidden_state[:, 0],
+            input_ids,
+            device.name,
+            padding_id,
+            pad_to=None,
+            description=description,
+        ).numpy()
     if not np.isfinite(features).all():
         raise FloatingPointError("the encoder gave features that are not finite")
     return features

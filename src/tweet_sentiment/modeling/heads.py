@@ -16,7 +16,7 @@ from transformers import DistilBertForSequenceClassification, get_scheduler
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import score, softmax
-from tweet_sentiment.modeling.gradients import clip, flatten, head_gradients
+from tweet_sentiment.modeling.gradients import FlatWeights, clip, head_gradients
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 from tweet_sentiment.progress import progress_bar
 
@@ -117,10 +117,8 @@ class _Fit:
         if weight is not None:
             self.targets *= weight
         self.batch_size, self.max_grad_norm = hyperparameters.per_device_train_batch_size, settings.max_grad_norm
-        self.flat, self.optimizer = _optimizer(head, hyperparameters)
-        self.schedule = get_scheduler(
-            settings.lr_scheduler_type, self.optimizer, hyperparameters.warmup_steps, num_training_steps=steps
-        )
+        self.flat = _flat_weights(head, hyperparameters.weight_decay)
+        self.learning_rate = _schedule(settings.lr_scheduler_type, hyperparameters, steps)
         self.every = max(1, min(settings.logging_steps, steps // LOGS_A_RUN))
         self.step, self.logged, self.losses = 0, 0, torch.zeros((), device=device)
         self.rows: list[dict[str, Any]] = []
@@ -129,12 +127,11 @@ class _Fit:
         """Take one pass over the posts in a new order."""
         head, order = self.head, torch.randperm(len(self.targets)).to(self.targets.device)
         for batch in order.split(self.batch_size):
-            self.losses += head_gradients(
-                head.pre_classifier, head.classifier, head.dropout.p, self.vectors[batch], self.targets[batch]
-            )
+            vectors, targets = self.vectors.index_select(0, batch), self.targets.index_select(0, batch)
+            self.losses += head_gradients(head.pre_classifier, head.classifier, head.dropout.p, vectors, targets)
             clip(self.flat, self.max_grad_norm)
-            self.optimizer.step()
-            self.schedule.step()
+            for weights in self.flat:
+                weights.step(self.learning_rate(self.step))
             self.step += 1
             if self.step % self.every == 0 or self.step == self.steps:
                 done(self._log())
@@ -145,7 +142,7 @@ class _Fit:
         _stop_if_not_finite(loss, self.step)
         epoch = self.step / math.ceil(len(self.targets) / self.batch_size)
         self.rows.append(
-            {"step": self.step, "epoch": epoch, "loss": loss, "learning_rate": self.schedule.get_last_lr()[0]}
+            {"step": self.step, "epoch": epoch, "loss": loss, "learning_rate": self.learning_rate(self.step)}
         )
         self.losses.zero_()
         self.logged = self.step
@@ -171,17 +168,20 @@ def _one_thread(device: str) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _optimizer(head: Head, hyperparameters: Hyperparameters) -> tuple[list[nn.Parameter], torch.optim.Optimizer]:
-    """Return the flat weights that learn, and AdamW over them: biases do not decay, as with the Trainer."""
+def _flat_weights(head: Head, weight_decay: float) -> list[FlatWeights]:
+    """Return the weights that learn; biases do not decay, as with the Trainer."""
     learning = [(name, p) for name, p in head.named_parameters() if p.requires_grad]
-    parts = [([p for n, p in learning if ("bias" in n) == bias], bias) for bias in (False, True)]
-    groups: list[dict[str, Any]] = [
-        {"params": [flatten(parameters)], "weight_decay": 0.0 if bias else hyperparameters.weight_decay}
-        for parameters, bias in parts
-        if parameters
-    ]
-    flat = [parameter for group in groups for parameter in group["params"]]
-    return flat, torch.optim.AdamW(groups, lr=hyperparameters.learning_rate, fused=True)
+    weights, biases = ([p for name, p in learning if ("bias" in name) == bias] for bias in (False, True))
+    parts = ((weights, weight_decay), (biases, 0.0))
+    return [FlatWeights(parameters, decay) for parameters, decay in parts if parameters]
+
+
+def _schedule(kind: str, hyperparameters: Hyperparameters, steps: int) -> Callable[[int], float]:
+    """Return the learning rate of each step, counted from 0, by the schedules that the Trainer has."""
+    peak = hyperparameters.learning_rate
+    nothing = torch.optim.SGD([torch.zeros(1)], lr=peak)
+    schedule: Any = get_scheduler(kind, nothing, hyperparameters.warmup_steps, num_training_steps=steps)
+    return lambda step: peak * schedule.lr_lambdas[0](step)
 
 
 def _without_classes(metrics: dict[str, Any]) -> dict[str, Any]:

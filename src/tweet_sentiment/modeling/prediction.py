@@ -11,11 +11,11 @@ from torch import nn
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import PROBABILITY, score, softmax
-from tweet_sentiment.modeling.batching import batches_by_length, pad, to_device
+from tweet_sentiment.modeling.batching import in_batches
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.folders import TrainedModel
+from tweet_sentiment.modeling.lean import lean
 from tweet_sentiment.parameters import ModelParameters, StudyParameters
-from tweet_sentiment.progress import progress_bar
 
 
 def predict(
@@ -32,18 +32,13 @@ def predict(
         StudyError: a logit is not finite; a label from it would look right and be wrong.
     """
     model = model.to(device.name).eval()
-    logits: list[NDArray[np.float32]] = []
-    order: list[int] = []
-    with torch.inference_mode(), device.autocast(), progress_bar(description, len(input_ids)) as bar:
-        for rows in batches_by_length([len(ids) for ids in input_ids]):
-            batch = to_device(pad([input_ids[i] for i in rows], padding_id, pad_to), device.name)
-            logits.append(model(**batch).logits.float().cpu().numpy())
-            order += rows
-            bar.update(len(rows))
-    unsorted = np.concatenate(logits)[np.argsort(order)]
-    if not np.isfinite(unsorted).all():
+    with torch.inference_mode(), lean(model), device.autocast():
+        logits = in_batches(
+            lambda batch: model(**batch).logits, input_ids, device.name, padding_id, pad_to, description
+        ).numpy()
+    if not np.isfinite(logits).all():
         raise StudyError("The model gave logits that are not finite: its weights are damaged, or it diverged.")
-    return softmax(unsorted)
+    return softmax(logits)
 
 
 def predictions_table(trained: TrainedModel, tokens: Dataset, device: Device, model: ModelParameters) -> pd.DataFrame:

@@ -64,6 +64,7 @@ def _pool(model: Any, pooling: str) -> None:
     """With ``cls`` hide the virtual tokens' outputs, so that the head reads [CLS] where it reads position 0."""
     model.tweet_sentiment_pooling = pooling
     virtual = model.peft_config["default"].num_virtual_tokens
+    model.pooled_position = virtual if pooling == "cls" else 0
 
     def behind_the_prompt(_: Any, __: Any, output: Any) -> Any:
         output["last_hidden_state"] = output["last_hidden_state"][:, virtual:]

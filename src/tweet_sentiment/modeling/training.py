@@ -28,6 +28,7 @@ from tweet_sentiment.metrics import score, softmax
 from tweet_sentiment.modeling.callbacks import Ended, ReportEpochs, ShowProgress, StopIfNotFinite
 from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder, newest_valid
 from tweet_sentiment.modeling.devices import Device
+from tweet_sentiment.modeling.lean import lean
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,8 @@ def train(
     if start := newest_valid(folder):
         logger.info("Going on from %s of %d steps.", start.name, steps)
     try:
-        trainer.train(resume_from_checkpoint=str(start) if start else None)
+        with lean(model):
+            trainer.train(resume_from_checkpoint=str(start) if start else None)
     except Ended as end:
         shutil.rmtree(folder)
         raise end.reason from None
