@@ -12,11 +12,12 @@ from torch.nn import functional
 from benchmarks.ours import Ready
 from benchmarks.posts import load_parameters
 from benchmarks.task import Task
-from tweet_sentiment.modeling.batching import batches_by_length, pad
+from tweet_sentiment.modeling.batching import TOKENS_A_BATCH, batches_by_length, pad, without_idle_mask
 from tweet_sentiment.modeling.devices import Device, choose_device
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.gradients import clip, flatten, head_gradients
+from tweet_sentiment.modeling.gradients import FlatWeights, clip, head_gradients
 from tweet_sentiment.modeling.heads import Head
+from tweet_sentiment.modeling.lean import lean
 
 BATCH = 32
 HEAD_STEPS = 400
@@ -29,13 +30,13 @@ def encoder(task: Task) -> dict[str, Any]:
     name = ready.device.name
     fp32, chosen = Device(name, "fp32"), ready.device
     in_turn = [list(range(len(ids)))[i : i + BATCH] for i in range(0, len(ids), BATCH)]
-    by_length = list(batches_by_length([len(row) for row in ids]))
+    by_length = list(batches_by_length([len(row) for row in ids], TOKENS_A_BATCH[name.split(":")[0]]))
 
-    def forward(batches: Iterable[list[int]], device: Device, to: int | None = None) -> float:
+    def forward(batches: Iterable[list[int]], device: Device, to: int | None = None, multiple: int = 8) -> float:
         start = perf_counter()
         with torch.inference_mode(), device.autocast():
             for rows in batches:
-                batch = pad([ids[i] for i in rows], 0, to)
+                batch = without_idle_mask(pad([ids[i] for i in rows], 0, to, multiple))
                 model(**{key: tensor.to(name) for key, tensor in batch.items()}).last_hidden_state[:, 0].float().cpu()
         return len(ids) / (perf_counter() - start)
 
@@ -48,7 +49,10 @@ def encoder(task: Task) -> dict[str, Any]:
     rungs["padded to the longest of the batch"] = forward(in_turn, fp32)
     rungs["batches of like lengths"] = forward(by_length, fp32)
     rungs[f"precision {chosen.precision}"] = forward(by_length, chosen)
-    rungs["tried: one thread"] = _one_thread(lambda: forward(by_length, chosen))
+    rungs["widths not rounded to 8"] = forward(by_length, chosen, multiple=1)
+    with lean(model):
+        rungs["of the last block, [CLS] only"] = forward(by_length, chosen, multiple=1)
+        rungs["tried: one thread"] = _one_thread(lambda: forward(by_length, chosen, multiple=1))
     rungs["tried: the weights in that precision too"] = _cast(model, chosen, lambda: forward(by_length, fp32))
     rungs |= _compiled(model, lambda: forward(by_length, chosen))
     return {"rows": len(ids), "rungs": rungs}
@@ -110,13 +114,12 @@ def _autograd(head: Head, vectors: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def _by_hand(head: Head, vectors: torch.Tensor, labels: torch.Tensor) -> float:
-    flat = [flatten(list(head.parameters()))]
-    optimizer = torch.optim.AdamW(flat, fused=True)
+    flat = FlatWeights(list(head.parameters()), 0.0)
     targets = functional.one_hot(labels, head.classifier.out_features).float()
     start = perf_counter()
     for batch, target in zip(vectors.split(16), targets.split(16), strict=True):
         loss = head_gradients(head.pre_classifier, head.classifier, head.dropout.p, batch, target)
-        clip(flat, 1.0)
-        optimizer.step()
+        clip([flat], 1.0)
+        flat.step(1e-3)
     float(loss)
     return len(vectors) / (perf_counter() - start)

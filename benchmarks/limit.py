@@ -18,14 +18,19 @@ REPEATS = 20
 
 
 def encoder_operations(lengths: Iterable[int], config: DistilBertConfig) -> int:
-    """Return the floating-point operations of one forward pass over posts of so many word pieces, without padding.
+    """Return the floating-point operations that the [CLS] vectors of posts of so many word pieces need.
 
-    A multiply-add counts as two. A block of width d with an inner width h takes, for a post of n word pieces,
-    2n(4d² + 2dh) in its linear layers and 2·2n²d in its attention (scores, then weighted sums, all heads together).
-    Embeddings, norms, softmax and activations are not counted: they are no matrix products.
+    A multiply-add counts as two. A block of width d with an inner width h takes, for a post of n word pieces of which
+    m are read, 4n·d² for keys and values, 2m(2d² + 2dh) in its other linear layers and 4mn·d in its attention (scores,
+    then weighted sums, all heads together); m is n in every block but the last, where it is 1. Padding, embeddings,
+    norms, softmax and activations are not counted: they are not needed, or no matrix products.
     """
     d, h = config.dim, config.hidden_dim
-    return sum(config.n_layers * (2 * n * (4 * d * d + 2 * d * h) + 4 * n * n * d) for n in lengths)
+
+    def block(n: int, m: int) -> int:
+        return 4 * n * d * d + 2 * m * (2 * d * d + 2 * d * h) + 4 * m * n * d
+
+    return sum((config.n_layers - 1) * block(n, n) + block(n, 1) for n in lengths)
 
 
 def matrix_products(task: Task) -> dict[str, Any]:
@@ -38,15 +43,16 @@ def matrix_products(task: Task) -> dict[str, Any]:
     config = load_encoder(parameters.model.checkpoint).config
     d, h = config.dim, config.hidden_dim
     dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[device.precision]
-    pairs = [_pair(*shape, dtype, device.name) for shape in [(d, d)] * 4 + [(d, h), (h, d)]]
+    tokens = TOKENS_A_BATCH[device.name.split(":")[0]]
+    pairs = [_pair(tokens, *shape, dtype, device.name) for shape in [(d, d)] * 4 + [(d, h), (h, d)]]
     operations = sum(2 * a.shape[0] * b.shape[0] * b.shape[1] for a, b in pairs)
     seconds = min(_seconds(pairs) for _ in range(REPEATS))
-    return {"operations_per_second": operations / seconds, "precision": device.precision, "tokens": TOKENS_A_BATCH}
+    return {"operations_per_second": operations / seconds, "precision": device.precision, "tokens": tokens}
 
 
-def _pair(inner: int, outer: int, dtype: torch.dtype, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+def _pair(tokens: int, inner: int, outer: int, dtype: torch.dtype, device: str) -> tuple[torch.Tensor, torch.Tensor]:
     weights = torch.randn(outer, inner, dtype=dtype, device=device).t()
-    return torch.randn(TOKENS_A_BATCH, inner, dtype=dtype, device=device), weights
+    return torch.randn(tokens, inner, dtype=dtype, device=device), weights
 
 
 def _seconds(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> float:
