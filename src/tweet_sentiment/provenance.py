@@ -43,6 +43,7 @@ def manifest(technique: str, parameters: Any, row_account: dict[str, Any], figur
     """Return what stands in a model folder's ``manifest.json``: where the model comes from, and how good it was.
 
     ``row_account`` is data_processing's, with the hash of each file; ``figures`` is what training says of itself.
+    ``input`` is all that whoever uses the model must know to make its input of a text.
     """
     return {
         "technique": technique,
@@ -53,6 +54,7 @@ def manifest(technique: str, parameters: Any, row_account: dict[str, Any], figur
         "data": row_account["files"],
         "n_train": row_account["training_posts"],
         **figures,
+        "input": parameters.input_settings(figures.get("hard_prompt", "")).model_dump(),
         "parameters": parameters.model_dump(),
         "versions": library_versions(),
     }

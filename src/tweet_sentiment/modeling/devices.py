@@ -1,5 +1,6 @@
 """Where a model runs and in which precision: what was asked for, or an error, never something else."""
 
+import re
 from dataclasses import dataclass
 
 import torch
@@ -26,9 +27,11 @@ def choose_device(device: str, fp16: bool, precision: str) -> Device:
     ``auto`` takes the first CUDA device if there is one; ``precision`` ``auto`` takes bf16 where the processor has it.
 
     Raises:
-        StudyError: the device or the precision is not available on this machine.
+        StudyError: the device or the precision is not available on this machine, or there is none of that name.
     """
     name = _device_name(device)
+    if precision not in ("auto", "fp32", "bf16"):
+        raise StudyError(f"precision is {precision!r}; expected auto, fp32 or bf16, or fp16=true.")
     if fp16:
         if name == "cpu":
             raise StudyError("fp16 needs a CUDA device, and this run is on the CPU: set fp16=false.")
@@ -45,6 +48,8 @@ def _device_name(device: str) -> str:
         return "cuda:0" if count else "cpu"
     if device == "cpu":
         return device
+    if not re.fullmatch(r"cuda(:\d+)?", device):
+        raise StudyError(f"device is {device!r}; expected auto, cpu, cuda or cuda:N.")
     index = int(device.partition(":")[2] or 0)
     if index >= count:
         raise StudyError(

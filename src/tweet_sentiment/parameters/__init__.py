@@ -4,6 +4,7 @@ Every node receives one frozen :class:`StudyParameters`; it is checked before an
 """
 
 from tweet_sentiment.parameters.data import AuditParameters, Columns, DataParameters, LeakFreeRules
+from tweet_sentiment.parameters.inputs import InputSettings
 from tweet_sentiment.parameters.shared import Protocol
 from tweet_sentiment.parameters.study import StudyParameters, validate_parameters
 from tweet_sentiment.parameters.techniques import (
@@ -20,6 +21,7 @@ __all__ = [
     "DataParameters",
     "HyperparameterSearchParameters",
     "Hyperparameters",
+    "InputSettings",
     "LayerUnfreezingParameters",
     "LeakFreeRules",
     "ModelParameters",

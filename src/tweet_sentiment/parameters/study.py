@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters.data import DataParameters
+from tweet_sentiment.parameters.inputs import InputSettings
 from tweet_sentiment.parameters.reporting import ReportingParameters, UncertaintyParameters
 from tweet_sentiment.parameters.shared import MAX_POSITIONS, Protocol, Seed, Strict
 from tweet_sentiment.parameters.techniques import (
@@ -53,6 +54,17 @@ class StudyParameters(Strict):
         """Return what weights depend on: a search or a training goes on only where all of it is the same."""
         shared = {"labels", "protocol", "seed", "device", "fp16", "precision", "data", "model", "training", "selection"}
         return self.model_dump(include=shared | {"layer_unfreezing"})
+
+    def input_settings(self, hard_prompt: str = "") -> InputSettings:
+        """Return how a text becomes input, for the manifest of a model that is trained with these parameters."""
+        data = self.data
+        return InputSettings(
+            cleaning=data.cleaning,
+            remove_stop_words=data.remove_stop_words,
+            lemmatize=data.lemmatize,
+            hard_prompt=hard_prompt,
+            max_length=self.model.max_length,
+        )
 
     @property
     def chosen_on(self) -> str:

@@ -1,0 +1,176 @@
+"""Texts to labels and probabilities, with the cleaning and the prompt that the model was trained with."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.metrics import PROBABILITY
+from tweet_sentiment.modeling.prediction import in_batches, probabilities_of
+from tweet_sentiment.modeling.tokenization import word_pieces
+from tweet_sentiment.parameters import InputSettings
+from tweet_sentiment.text.checking import checked_texts
+from tweet_sentiment.text.cleaning import clean_posts
+
+logger = logging.getLogger(__name__)
+
+
+class Backend(Protocol):
+    """What runs the model: word pieces of one batch, not padded, to logits of shape (rows, classes)."""
+
+    def logits(self, input_ids: list[list[int]]) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Word pieces of each text; whether it lost some to ``max_length``; whether cleaning left nothing of it."""
+
+    input_ids: list[list[int]]
+    truncated: NDArray[np.bool_]
+    emptied: NDArray[np.bool_]
+
+
+class Predictor:
+    """A model that can be asked. ``labels`` are its classes, ``manifest`` is what its folder says of it.
+
+    A text that is longer than the model reads is cut, as in training, and the log says how many were. One that
+    cleaning leaves nothing of (only links, say) gets what the model gives to an empty text: training had such posts.
+    """
+
+    def __init__(self, tokenizer: Any, manifest: dict[str, Any], backend: Backend, name: str = "The model") -> None:
+        self.tokenizer, self.manifest, self.backend = tokenizer, manifest, backend
+        self.labels: list[str] = list(manifest["labels"])
+        self.input = _input_settings(manifest, name)
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto", fp16: bool = False, precision: str = "auto") -> Self:
+        """Load a model folder, soft-prompted or not; its files are checked against the hashes in its manifest.
+
+        Raises:
+            StudyError: there is no model there, it is damaged, or the device or precision is not there.
+        """
+        from tweet_sentiment.modeling.devices import choose_device
+        from tweet_sentiment.modeling.folders import load_model
+
+        return cls.of(load_model(Path(folder)), choose_device(device, fp16, precision), str(folder))
+
+    @classmethod
+    def of(cls, trained: Any, device: Any, name: str = "The model") -> Self:
+        """Put a :class:`~tweet_sentiment.modeling.folders.TrainedModel` to use; its model is moved and cast."""
+        from tweet_sentiment.modeling.prediction import TorchBackend, cast_linear_layers
+
+        model = cast_linear_layers(trained.model, device)
+        backend = TorchBackend(model, device, trained.tokenizer.pad_token_id)
+        return cls(trained.tokenizer, trained.manifest, backend, name)
+
+    def cleaned(self, texts: Iterable[str]) -> list[str]:
+        """Return the texts as the model's training posts were cleaned."""
+        settings = self.input
+        series = pd.Series(list(texts), dtype="object")
+        return clean_posts(series, settings.cleaning, settings.remove_stop_words, settings.lemmatize).tolist()
+
+    def inputs(self, texts: Iterable[str], entities: Iterable[str] | None = None) -> Inputs:
+        """Turn texts into what the backend takes; ``entities``, one a text, if the model reads them.
+
+        Raises:
+            StudyError: entities are missing, or given to a model that does not read them.
+        """
+        cleaned = self.cleaned(texts)
+        second = self._second(len(cleaned), entities)
+        if not cleaned:
+            return Inputs([], np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
+        ids, cut = word_pieces(cleaned, self.tokenizer, self.input.max_length, self.input.hard_prompt, second)
+        return Inputs(ids, np.array(cut), np.array([not text.strip() for text in cleaned]))
+
+    def _second(self, texts: int, entities: Iterable[str] | None) -> list[str] | None:
+        if self.input.second_segment is None:
+            if entities is not None:
+                raise StudyError("This model was trained on texts alone: leave the entities out.")
+            return None
+        given = None if entities is None else [str(entity) for entity in entities]
+        if given is None or len(given) != texts:
+            found = "none" if given is None else str(len(given))
+            raise StudyError(f"This model reads an entity beside each text: expected {texts} entities, found {found}.")
+        return given
+
+    def logits(self, inputs: Inputs, done: Callable[[int], object] = lambda texts: None) -> NDArray[np.float32]:
+        """Return the logits, shape (texts, classes), order kept; ``done`` is told the texts of each batch."""
+        if not inputs.input_ids:
+            return np.zeros((0, len(self.labels)), dtype=np.float32)
+        found = in_batches(self.backend.logits, inputs.input_ids, done)
+        if found.shape[1] != len(self.labels):
+            raise StudyError(f"The model gives {found.shape[1]} classes, its manifest names {len(self.labels)}.")
+        return found
+
+    def probabilities(
+        self, texts: Iterable[str], entities: Iterable[str] | None = None, keep_blank: bool = False
+    ) -> NDArray[np.float64]:
+        """Return the probability of each class, shape (texts, classes), order kept.
+
+        With ``keep_blank`` an empty or blank text is no error: its probabilities are NaN.
+
+        Raises:
+            StudyError: a text is None, no text, blank, or holds NUL or half a character (it names the position); or
+                the model gave logits that are not finite.
+        """
+        given = checked_texts(texts, keep_blank)
+        inputs = self.inputs(given, entities)
+        if count := int(inputs.truncated.sum()):
+            logger.warning(
+                "%d of %d texts are longer than the %d word pieces that the model reads; the rest of them was cut.",
+                count,
+                len(given),
+                self.input.max_length,
+            )
+        probabilities = probabilities_of(self.logits(inputs))
+        probabilities[[not text.strip() for text in given]] = np.nan
+        return probabilities
+
+    def named(self, probabilities: NDArray[np.float64]) -> list[str | None]:
+        """Return the most probable label of each row, None where the probabilities are NaN."""
+        known = ~np.isnan(probabilities[:, 0])
+        best = np.nan_to_num(probabilities).argmax(axis=1)
+        return [self.labels[i] if it_is else None for i, it_is in zip(best.tolist(), known.tolist(), strict=True)]
+
+    def __call__(
+        self, texts: Iterable[str], entities: Iterable[str] | None = None, keep_blank: bool = False
+    ) -> pd.DataFrame:
+        """Return one row a text: text, label, and one probability a class; see :meth:`probabilities`."""
+        given = checked_texts(texts, keep_blank)
+        probabilities = self.probabilities(given, entities, keep_blank)
+        columns = {f"{PROBABILITY}{label}": probabilities[:, i] for i, label in enumerate(self.labels)}
+        label = pd.Series(self.named(probabilities), dtype="str")
+        return pd.DataFrame({"text": pd.Series(given, dtype="str"), "label": label, **columns})
+
+    def records(
+        self, texts: Iterable[str], entities: Iterable[str] | None = None, keep_blank: bool = False
+    ) -> list[dict[str, Any]]:
+        """Return one dictionary a text: text, label, and probabilities by class, None for a blank text's."""
+        given = checked_texts(texts, keep_blank)
+        probabilities = self.probabilities(given, entities, keep_blank)
+        return [
+            {
+                "text": text,
+                "label": label,
+                "probabilities": None if label is None else dict(zip(self.labels, row.tolist(), strict=True)),
+            }
+            for text, label, row in zip(given, self.named(probabilities), probabilities, strict=True)
+        ]
+
+
+def _input_settings(manifest: dict[str, Any], name: str) -> InputSettings:
+    try:
+        return InputSettings.model_validate(manifest.get("input"))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in error.errors())
+        raise StudyError(
+            f"{name}: its manifest does not say how a text becomes its input ({wrong}).\n"
+            "  Train the model again: kedro run --pipeline=<technique>"
+        ) from None

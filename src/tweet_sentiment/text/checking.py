@@ -1,0 +1,51 @@
+"""Which texts can be classified at all, and what to say of the others."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tweet_sentiment.errors import StudyError
+
+BLANK = "the text is empty or blank"
+_SHOWN = 40  # characters of what was found
+
+
+def fault_of(text: object) -> str | None:
+    """Say why a text cannot be classified, or return None. Length, markup, emoji and "[SEP]" are no faults."""
+    if not isinstance(text, str):
+        return f"expected a text (str), found {_shown(text)} of type {type(text).__name__}"
+    if "\0" in text:
+        return f"found a NUL character at position {text.index(chr(0))}; a text has no such character"
+    if (place := _surrogate(text)) is not None:
+        return f"found half a character (the lone surrogate U+{ord(text[place]):04X}) at position {place}"
+    return None if text.strip() else BLANK
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+
+
+def _surrogate(text: str) -> int | None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
+
+
+def checked_texts(texts: Iterable[Any], keep_blank: bool = False) -> list[str]:
+    """Return the texts as a list. Blank ones are a fault too, unless ``keep_blank``.
+
+    Raises:
+        StudyError: these are no texts, or one of them cannot be classified; the message names its position from 0.
+    """
+    if isinstance(texts, str | bytes | Mapping) or hasattr(texts, "columns") or not isinstance(texts, Iterable):
+        hint = "Put a single text into a list: [text]." if isinstance(texts, str) else "Give a list, or one column."
+        raise StudyError(f"Expected a list of texts, found {_shown(texts)} of type {type(texts).__name__}.\n  {hint}")
+    given = list(texts)
+    for place, text in enumerate(given):
+        if (fault := fault_of(text)) and not (keep_blank and fault == BLANK):
+            raise StudyError(
+                f"texts[{place}]: {fault}.\n  Put it right or leave it out; a label for it would mean nothing."
+            )
+    return [str(text) for text in given]

@@ -1,0 +1,80 @@
+"""Model folders with a tiny encoder: plain, and with a hard and a soft prompt."""
+
+import pytest
+import torch
+from tests.conftest import raw_parameters
+
+from tweet_sentiment.parameters import validate_parameters
+from tweet_sentiment.predictor import Predictor
+from tweet_sentiment.provenance import manifest
+
+ACCOUNT = {"files": {"training": {"file": "mine.csv", "sha256": "0", "rows": 9}}, "training_posts": 9}
+HARD_PROMPT = "This tweet expresses a sentiment that is:"
+
+
+@pytest.fixture(scope="session")
+def settings(encoder):
+    """The project's parameters, with the tiny encoder and few virtual tokens."""
+    raw = raw_parameters()
+    raw["model"]["checkpoint"] = str(encoder)
+    raw["prompt_tuning"]["num_virtual_tokens"] = 3
+    return validate_parameters(raw | {"device": "cpu", "precision": "fp32"})
+
+
+def save_plain(settings, folder):
+    """Save a model that answers differently to different texts, as layer unfreezing saves its own."""
+    from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
+    from tweet_sentiment.modeling.folders import TrainedModel, save_model
+
+    classifier = load_classifier(settings.model.checkpoint, settings.labels, seed=1)
+    tokenizer = load_tokenizer(settings.model.checkpoint)
+    sharpen(classifier, tokenizer)
+    save_model(TrainedModel(classifier, tokenizer, manifest("layer_unfreezing", settings, ACCOUNT, {})), folder)
+    return folder
+
+
+def save_prompted(settings, folder):
+    """Save a soft-prompted model, as prompt tuning saves its own."""
+    from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
+    from tweet_sentiment.modeling.folders import TrainedModel, save_model
+    from tweet_sentiment.modeling.prompts import add_soft_prompt
+
+    classifier = load_classifier(settings.model.checkpoint, settings.labels, seed=1)
+    tokenizer = load_tokenizer(settings.model.checkpoint)
+    sharpen(classifier, tokenizer)
+    model = add_soft_prompt(classifier, tokenizer, settings.prompt_tuning, seed=1)
+    told = manifest("prompt_tuning", settings, ACCOUNT, {"hard_prompt": HARD_PROMPT})
+    save_model(TrainedModel(model, tokenizer, told), folder)
+    return folder
+
+
+def sharpen(classifier, tokenizer):
+    """Make the untrained model's answers differ by more than rounding from text to text."""
+    with torch.no_grad():
+        for name, weight in classifier.named_parameters():
+            if name.endswith("word_embeddings.weight"):
+                weight *= 50
+            elif weight.dim() == 2:
+                weight *= 8
+        batch = tokenizer(["i love it", "so bad", "we play at nine", "ok"], padding=True, return_tensors="pt")
+        classifier.classifier.bias -= classifier(**batch).logits.mean(dim=0)
+
+
+@pytest.fixture(scope="session")
+def plain_folder(settings, tmp_path_factory):
+    return save_plain(settings, tmp_path_factory.mktemp("models") / "layer_unfreezing")
+
+
+@pytest.fixture(scope="session")
+def prompted_folder(settings, tmp_path_factory):
+    return save_prompted(settings, tmp_path_factory.mktemp("models") / "prompt_tuning")
+
+
+@pytest.fixture(scope="session")
+def predictor(plain_folder):
+    return Predictor.load(plain_folder, device="cpu", precision="fp32")
+
+
+@pytest.fixture(scope="session")
+def prompted(prompted_folder):
+    return Predictor.load(prompted_folder, device="cpu", precision="fp32")
