@@ -1,4 +1,4 @@
-"""``kedro run`` as Kedro has it, except that a mistake of the user's is one message, not a traceback."""
+"""The project's commands beside Kedro's own; each says a mistake of the user's in one message, not a traceback."""
 
 import _thread
 import sys
@@ -8,7 +8,9 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run as kedro_run
 
-from tweet_sentiment.mistakes import mistake_of
+from tweet_sentiment.commands.messages import Command
+from tweet_sentiment.commands.predict import predict
+from tweet_sentiment.commands.promote import promote
 
 
 @click.group(name="tweet-sentiment")
@@ -16,18 +18,17 @@ def cli() -> None:
     """The project's own commands."""
 
 
-@cli.command(name="run", params=list(kedro_run.params), help=kedro_run.help)
+class Run(Command):
+    """The command's way to end."""
+
+    stopped = "Stopped. The same command goes on from the last checkpoint."
+
+
+@cli.command(name="run", cls=Run, params=list(kedro_run.params), help=kedro_run.help)
 def run(**options: Any) -> None:
     """Run pipelines; see ``kedro run --help``."""
     sys.unraisablehook = heed_interrupt
-    try:
-        kedro_run.callback(**options)  # type: ignore[misc]
-    except KeyboardInterrupt:
-        _stop("Stopped. The same command goes on from the last checkpoint.", 130)
-    except Exception as error:
-        if mistake := mistake_of(error):
-            _stop(mistake, 1)
-        raise
+    kedro_run.callback(**options)  # type: ignore[misc]
 
 
 def heed_interrupt(dropped: Any) -> None:
@@ -38,6 +39,5 @@ def heed_interrupt(dropped: Any) -> None:
         sys.__unraisablehook__(dropped)
 
 
-def _stop(message: str, status: int) -> None:
-    click.secho(f"\n{message}", fg="red" if sys.stderr.isatty() else None, err=True)
-    raise SystemExit(status)
+cli.add_command(predict)
+cli.add_command(promote)

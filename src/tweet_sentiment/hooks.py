@@ -42,6 +42,13 @@ def _check_files(catalog: Any, parameters: StudyParameters) -> None:
                 f"data.{key} is {wanted}, but the catalog reads {read}.\n"
                 f"  Name the file in globals.yml ({key}: …) or by --params=data.{key}=…"
             )
+    inference = parameters.inference
+    for key, dataset, wanted in (("file", "posts", inference.file), ("model", "model", inference.model)):
+        read = str(catalog[f"inference.{dataset}"]._filepath)
+        if not read.endswith(Path(wanted).as_posix().removeprefix("./")):
+            raise StudyError(
+                f"inference.{key} is {wanted}, but the catalog reads {read}: give --params=inference.{key}="
+            )
 
 
 class OneRunAtATime:

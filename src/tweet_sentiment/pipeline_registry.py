@@ -7,6 +7,7 @@ from tweet_sentiment.pipelines.data_processing import pipeline as data_processin
 from tweet_sentiment.pipelines.evaluation import pipeline as evaluation
 from tweet_sentiment.pipelines.feature_extraction import pipeline as feature_extraction
 from tweet_sentiment.pipelines.hyperparameter_search import pipeline as hyperparameter_search
+from tweet_sentiment.pipelines.inference import pipeline as inference
 from tweet_sentiment.pipelines.layer_unfreezing import pipeline as layer_unfreezing
 from tweet_sentiment.pipelines.preprocessing_ablation import pipeline as preprocessing_ablation
 from tweet_sentiment.pipelines.prompt_tuning import pipeline as prompt_tuning
@@ -40,4 +41,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         "rivals": data + rivalled,
         "preprocessing_ablation": data.to_nodes("split_posts") + preprocessing_ablation.create_pipeline(),
         "reporting": report,
+        "inference": inference.create_pipeline(),
     }

@@ -54,7 +54,7 @@ def manifest(technique: str, parameters: Any, row_account: dict[str, Any], figur
         "data": row_account["files"],
         "n_train": row_account["training_posts"],
         **figures,
-        "input": parameters.input_settings(figures.get("hard_prompt", "")).model_dump(),
+        "input": parameters.input_settings(figures.get("hard_prompt", ""), figures.get("second_segment")).model_dump(),
         "parameters": parameters.model_dump(),
         "versions": library_versions(),
     }

@@ -10,9 +10,10 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.modeling.batching import pad
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.folders import MANIFEST, TrainedModel, load_model, save_model
+from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
 from tweet_sentiment.provenance import sha256
 
 NAMES = ["Negative", "Neutral", "Positive"]

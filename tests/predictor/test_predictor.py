@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,14 @@ def test_bf16_answers_as_autocast_does_with_weights_that_are_cast_once(plain_fol
     assert np.array_equal(once.probabilities(POSTS), predict(load_model(plain_folder).model, ids, bf16))
 
 
+def test_several_threads_may_ask_at_once(predictor):
+    expected = [predictor.probabilities([text]) for text in POSTS]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            found = list(pool.map(lambda text: predictor.probabilities([text]), POSTS))
+            assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
+
+
 def test_no_text_gives_no_row_but_the_columns(predictor):
     assert predictor.records([]) == []
     assert predictor.probabilities([]).shape == (0, 3)
@@ -185,16 +194,24 @@ def test_a_model_that_reads_entities_wants_one_a_text(settings, plain_folder):
     trained = load_model(plain_folder)
     trained.manifest["input"]["second_segment"] = "entity"
     predictor = Predictor.of(trained, Predictor.load(plain_folder, "cpu").backend.device)
-    for entities, found in ((None, "none"), (["Nvidia"], "1")):
-        with pytest.raises(StudyError, match=f"expected 2 entities, found {found}"):
+    for entities, said in (
+        (None, "none are given: give one a text"),
+        (["Nvidia"], "found 1 entities, 2 texts"),
+        (["Nvidia", None], r"entities\[1\]: expected an entity \(str\), found None"),
+        (["Nvidia", "x" * 101], r"entities\[1\]: an entity of 101 characters"),
+    ):
+        with pytest.raises(StudyError, match=said):
             predictor(["ok", "so bad"], entities)
     ids = predictor.inputs(["ok " * 300], ["Nvidia"]).input_ids[0]
-    assert predictor.tokenizer.decode(ids).endswith("ok [SEP] nvidia [SEP]")
+    assert len(ids) == predictor.input.max_length
+    assert predictor.tokenizer.decode(ids).startswith("[CLS] nvidia [SEP] ok ok")
     with pytest.raises(StudyError, match="leave the entities out"):
         Predictor.load(plain_folder, "cpu")(["ok"], ["Nvidia"])
 
 
 class _Broken:
+    description, tokens_a_batch = "broken", 64
+
     def __init__(self, value):
         self.value = value
 
@@ -214,6 +231,8 @@ def test_logits_that_are_not_finite_are_an_error_never_a_label(predictor, value)
 
 def test_a_backend_with_other_classes_is_refused(predictor):
     class _Two:
+        description, tokens_a_batch = "two", 64
+
         def logits(self, input_ids):
             return np.zeros((len(input_ids), 2), dtype=np.float32)
 

@@ -7,6 +7,7 @@ import numpy as np
 from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
+from tweet_sentiment.promotion import Promotion, promote
 from tweet_sentiment.text.reading import RawFile
 from tweet_sentiment.whole import restore, written_whole
 
@@ -37,6 +38,28 @@ class RawBytes(_OnDisk):
 
     def _exists(self) -> bool:
         return True
+
+
+class FilePath(_OnDisk):
+    """A file that is too large to be handed on: whoever reads it takes it in chunks."""
+
+    def load(self) -> Path:
+        return self._filepath
+
+
+class ArrowTable(_OnDisk):
+    """A table in Parquet, with the types of the file that it comes from."""
+
+    def load(self) -> Any:
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self._filepath, partitioning=None)
+
+    def save(self, data: Any) -> None:
+        import pyarrow.parquet as pq
+
+        with written_whole(self._filepath) as new:
+            pq.write_table(data, new)
 
 
 class Array(_OnDisk):
@@ -78,6 +101,20 @@ class ModelFolder(_OnDisk):
 
         with written_whole(self._filepath) as new:
             save_model(data, new)
+
+
+class BestModel(ModelFolder):
+    """The run's best model: saving a promotion copies a technique's folder from ``models``; one of nothing leaves it.
+
+    The model before it is kept beside it; see :func:`tweet_sentiment.promotion.bring_back`.
+    """
+
+    def __init__(self, filepath: str, models: str, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(filepath, metadata)
+        self._models = Path(models)
+
+    def save(self, data: Promotion) -> None:
+        promote(data, self._models, self._filepath)
 
 
 class WorkingFolder(_OnDisk):

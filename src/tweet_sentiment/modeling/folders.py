@@ -1,6 +1,5 @@
 """Model folders: Hugging Face's layout plus ``manifest.json``; written by the catalog, checked on loading."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,7 @@ import torch
 from transformers import DistilBertForSequenceClassification, DistilBertTokenizerFast, PreTrainedTokenizerFast
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.provenance import sha256
-
-MANIFEST = "manifest.json"
+from tweet_sentiment.manifests import checked_manifest, write_manifest
 
 
 @dataclass(frozen=True)
@@ -33,18 +30,12 @@ def save_model(trained: TrainedModel, folder: Path) -> None:
     else:
         trained.model.save_pretrained(folder)
         trained.tokenizer.save_pretrained(folder)
-    manifest = {**trained.manifest, "files": _hashes(folder)}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
+    write_manifest(folder, trained.manifest)
 
 
 def is_prompted(model: Any) -> bool:
     """Tell whether the model carries a soft prompt."""
     return hasattr(model, "peft_config")
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {path.relative_to(folder).as_posix(): sha256(path.read_bytes()) for path in files}
 
 
 def load_model(folder: Path) -> TrainedModel:
@@ -54,7 +45,7 @@ def load_model(folder: Path) -> TrainedModel:
         StudyError: the folder is absent, a file is missing or changed, a file is a pickle, weights are not finite,
             or the classes are not those of the manifest.
     """
-    manifest = _checked_manifest(folder)
+    manifest = checked_manifest(folder)
     tokenizer = DistilBertTokenizerFast.from_pretrained(folder, local_files_only=True)
     model: Any
     if (folder / "adapter_config.json").is_file():
@@ -83,29 +74,3 @@ def _load_classifier(folder: Path) -> DistilBertForSequenceClassification:
     if wrong := sorted(info["missing_keys"] | info["unexpected_keys"]):
         raise StudyError(f"{folder}: config.json and model.safetensors disagree at {len(wrong)} weights: {wrong[:3]}.")
     return model
-
-
-def _checked_manifest(folder: Path) -> dict[str, Any]:
-    if not (folder / MANIFEST).is_file():
-        raise StudyError(f"{folder}: no {MANIFEST} here. A model folder is made by a technique, e.g. kedro run.")
-    manifest = _read_manifest(folder)
-    found = _hashes(folder)
-    for name, expected in manifest["files"].items():
-        if found.get(name) != expected:
-            what = "is missing" if name not in found else "has changed since it was saved"
-            raise StudyError(f"{folder}: {name} {what}; train the model again, or bring the folder back whole.")
-    if extra := sorted(
-        name for name in found if name not in manifest["files"] and name.endswith((".bin", ".pt", ".pkl"))
-    ):
-        raise StudyError(f"{folder}: {extra[0]} is a pickle and is not read; take it away.")
-    return manifest
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except ValueError:
-        manifest = None
-    if not isinstance(manifest, dict) or not manifest.get("files") or not manifest.get("labels"):
-        raise StudyError(f"{folder}: {MANIFEST} is damaged; train the model again, or bring the folder back whole.")
-    return manifest

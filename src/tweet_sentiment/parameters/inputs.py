@@ -10,7 +10,7 @@ from tweet_sentiment.parameters.shared import MAX_POSITIONS, Strict
 class InputSettings(Strict):
     """The cleaning, the hard prompt before the text ("" for none), the most word pieces, and a second segment, if any.
 
-    ``second_segment`` is the column that was put behind the text; null for none.
+    ``second_segment`` ``entity``: the input is "[CLS] <entity> [SEP] <text> [SEP]"; null: the text alone.
     """
 
     cleaning: Literal["published", "corrected", "none"]

@@ -1,10 +1,10 @@
 """Parameters of what is measured and reported."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tweet_sentiment.parameters.shared import Strict
+from tweet_sentiment.parameters.shared import Protocol, Strict
 
 
 class UncertaintyParameters(Strict):
@@ -12,6 +12,19 @@ class UncertaintyParameters(Strict):
 
     resamples: Annotated[int, Field(ge=100)]
     level: Annotated[float, Field(gt=0.5, lt=1)]
+
+
+class PromotionParameters(Strict):
+    """Which model is promoted: that of ``technique``, or where it is null the best by ``by``; under ``protocol`` alone.
+
+    ``selection_accuracy`` is measured on the training posts that were held out to choose on, so that the figures on
+    the validation posts stay untouched by the choice. ``accuracy`` is measured on the validation posts themselves:
+    the best of several is then better by luck, and the figure reported for it too high.
+    """
+
+    by: Literal["selection_accuracy", "accuracy"]
+    protocol: Protocol
+    technique: str | None
 
 
 class ReportingParameters(Strict):

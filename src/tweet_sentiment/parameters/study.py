@@ -7,8 +7,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters.data import DataParameters
+from tweet_sentiment.parameters.inference import InferenceParameters
 from tweet_sentiment.parameters.inputs import InputSettings
-from tweet_sentiment.parameters.reporting import ReportingParameters, UncertaintyParameters
+from tweet_sentiment.parameters.reporting import PromotionParameters, ReportingParameters, UncertaintyParameters
 from tweet_sentiment.parameters.shared import MAX_POSITIONS, Protocol, Seed, Strict
 from tweet_sentiment.parameters.techniques import (
     BaselineParameters,
@@ -49,13 +50,15 @@ class StudyParameters(Strict):
     rivals: RivalsParameters
     preprocessing_ablation: PreprocessingAblationParameters
     reporting: ReportingParameters
+    promotion: PromotionParameters
+    inference: InferenceParameters
 
     def decisive(self) -> dict[str, Any]:
         """Return what weights depend on: a search or a training goes on only where all of it is the same."""
         shared = {"labels", "protocol", "seed", "device", "fp16", "precision", "data", "model", "training", "selection"}
         return self.model_dump(include=shared | {"layer_unfreezing"})
 
-    def input_settings(self, hard_prompt: str = "") -> InputSettings:
+    def input_settings(self, hard_prompt: str, second_segment: Any) -> InputSettings:
         """Return how a text becomes input, for the manifest of a model that is trained with these parameters."""
         data = self.data
         return InputSettings(
@@ -64,6 +67,7 @@ class StudyParameters(Strict):
             lemmatize=data.lemmatize,
             hard_prompt=hard_prompt,
             max_length=self.model.max_length,
+            second_segment=second_segment,
         )
 
     @property

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -12,18 +12,31 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import read_manifest
 from tweet_sentiment.metrics import PROBABILITY
-from tweet_sentiment.modeling.prediction import in_batches, probabilities_of
-from tweet_sentiment.modeling.tokenization import word_pieces
 from tweet_sentiment.parameters import InputSettings
-from tweet_sentiment.text.checking import checked_texts
+from tweet_sentiment.text.checking import checked_texts, fault_of_entity
 from tweet_sentiment.text.cleaning import clean_posts
+from tweet_sentiment.whole import settle
+
+if TYPE_CHECKING:
+    from tweet_sentiment.modeling.devices import Device
+    from tweet_sentiment.modeling.folders import TrainedModel
 
 logger = logging.getLogger(__name__)
 
+Probabilities = NDArray[np.float64]
+
 
 class Backend(Protocol):
-    """What runs the model: word pieces of one batch, not padded, to logits of shape (rows, classes)."""
+    """What runs the model: word pieces of one batch, not padded, to logits of shape (rows, classes).
+
+    ``description`` names runtime, device and precision: what decides about the last digits of a probability.
+    ``tokens_a_batch``: the most word pieces, with their padding, that it takes at once without getting slower.
+    """
+
+    description: str
+    tokens_a_batch: int
 
     def logits(self, input_ids: list[list[int]]) -> NDArray[np.float32]: ...
 
@@ -56,18 +69,19 @@ class Predictor:
         Raises:
             StudyError: there is no model there, it is damaged, or the device or precision is not there.
         """
+        settle(Path(folder))
+        _input_settings(read_manifest(Path(folder)), str(folder))  # what is not there is said before torch is imported
         from tweet_sentiment.modeling.devices import choose_device
         from tweet_sentiment.modeling.folders import load_model
 
         return cls.of(load_model(Path(folder)), choose_device(device, fp16, precision), str(folder))
 
     @classmethod
-    def of(cls, trained: Any, device: Any, name: str = "The model") -> Self:
-        """Put a :class:`~tweet_sentiment.modeling.folders.TrainedModel` to use; its model is moved and cast."""
-        from tweet_sentiment.modeling.prediction import TorchBackend, cast_linear_layers
+    def of(cls, trained: "TrainedModel", device: "Device", name: str = "The model") -> Self:
+        """Put a model to use; it is moved and cast, so no longer fit to be trained or saved."""
+        from tweet_sentiment.modeling.prediction import TorchBackend
 
-        model = cast_linear_layers(trained.model, device)
-        backend = TorchBackend(model, device, trained.tokenizer.pad_token_id)
+        backend = TorchBackend(trained.model, device, trained.tokenizer.pad_token_id)
         return cls(trained.tokenizer, trained.manifest, backend, name)
 
     def cleaned(self, texts: Iterable[str]) -> list[str]:
@@ -82,36 +96,63 @@ class Predictor:
         Raises:
             StudyError: entities are missing, or given to a model that does not read them.
         """
+        from tweet_sentiment.modeling.tokenization import word_pieces
+
         cleaned = self.cleaned(texts)
-        second = self._second(len(cleaned), entities)
+        given = self._checked_entities(len(cleaned), entities)
         if not cleaned:
             return Inputs([], np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
-        ids, cut = word_pieces(cleaned, self.tokenizer, self.input.max_length, self.input.hard_prompt, second)
+        ids, cut = word_pieces(cleaned, self.tokenizer, self.input.max_length, self.input.hard_prompt, given)
         return Inputs(ids, np.array(cut), np.array([not text.strip() for text in cleaned]))
 
-    def _second(self, texts: int, entities: Iterable[str] | None) -> list[str] | None:
-        if self.input.second_segment is None:
-            if entities is not None:
-                raise StudyError("This model was trained on texts alone: leave the entities out.")
+    @property
+    def reads_entities(self) -> bool:
+        """Whether the model reads, beside each text, what the text is about."""
+        return self.input.second_segment is not None
+
+    def check_entities(self, given: bool, remedy: str = "give one a text") -> None:
+        """Refuse a model that reads entities where none are given, and the other way round."""
+        if self.reads_entities and not given:
+            raise StudyError(f"This model reads an entity beside each text, and none are given: {remedy}.")
+        if given and not self.reads_entities:
+            raise StudyError("This model was trained on texts alone: leave the entities out.")
+
+    def _checked_entities(self, texts: int, entities: Iterable[str] | None) -> list[str] | None:
+        self.check_entities(entities is not None)
+        if entities is None:
             return None
-        given = None if entities is None else [str(entity) for entity in entities]
-        if given is None or len(given) != texts:
-            found = "none" if given is None else str(len(given))
-            raise StudyError(f"This model reads an entity beside each text: expected {texts} entities, found {found}.")
-        return given
+        given = list(entities)
+        if len(given) != texts:
+            raise StudyError(f"Expected an entity a text: found {len(given)} entities, {texts} texts.")
+        for place, entity in enumerate(given):
+            if fault := fault_of_entity(entity):
+                raise StudyError(f"entities[{place}]: {fault}.")
+        return [str(entity) for entity in given]
 
     def logits(self, inputs: Inputs, done: Callable[[int], object] = lambda texts: None) -> NDArray[np.float32]:
         """Return the logits, shape (texts, classes), order kept; ``done`` is told the texts of each batch."""
         if not inputs.input_ids:
             return np.zeros((0, len(self.labels)), dtype=np.float32)
-        found = in_batches(self.backend.logits, inputs.input_ids, done)
+        from tweet_sentiment.modeling.prediction import in_batches
+
+        found = in_batches(self.backend.logits, inputs.input_ids, done, self.backend.tokens_a_batch)
         if found.shape[1] != len(self.labels):
             raise StudyError(f"The model gives {found.shape[1]} classes, its manifest names {len(self.labels)}.")
         return found
 
+    def probabilities_of(self, inputs: Inputs, done: Callable[[int], object] = lambda texts: None) -> Probabilities:
+        """Return the probability of each class, shape (texts, classes), order kept.
+
+        Raises:
+            StudyError: a logit is not finite.
+        """
+        from tweet_sentiment.modeling.prediction import probabilities_of
+
+        return probabilities_of(self.logits(inputs, done))
+
     def probabilities(
         self, texts: Iterable[str], entities: Iterable[str] | None = None, keep_blank: bool = False
-    ) -> NDArray[np.float64]:
+    ) -> Probabilities:
         """Return the probability of each class, shape (texts, classes), order kept.
 
         With ``keep_blank`` an empty or blank text is no error: its probabilities are NaN.
@@ -129,11 +170,11 @@ class Predictor:
                 len(given),
                 self.input.max_length,
             )
-        probabilities = probabilities_of(self.logits(inputs))
+        probabilities = self.probabilities_of(inputs)
         probabilities[[not text.strip() for text in given]] = np.nan
         return probabilities
 
-    def named(self, probabilities: NDArray[np.float64]) -> list[str | None]:
+    def named(self, probabilities: Probabilities) -> list[str | None]:
         """Return the most probable label of each row, None where the probabilities are NaN."""
         known = ~np.isnan(probabilities[:, 0])
         best = np.nan_to_num(probabilities).argmax(axis=1)

@@ -6,18 +6,33 @@ from typing import Any
 from tweet_sentiment.errors import StudyError
 
 BLANK = "the text is empty or blank"
+LONGEST_ENTITY = 100  # characters; the text must have room beside it
 _SHOWN = 40  # characters of what was found
 
 
 def fault_of(text: object) -> str | None:
     """Say why a text cannot be classified, or return None. Length, markup, emoji and "[SEP]" are no faults."""
+    if (fault := _no_text(text, "a text")) is not None:
+        return fault
+    return None if str(text).strip() else BLANK
+
+
+def fault_of_entity(entity: object) -> str | None:
+    """Say why this cannot stand beside a text, or return None. An empty one can."""
+    if (fault := _no_text(entity, "an entity")) is not None:
+        return fault
+    length = len(str(entity))
+    return None if length <= LONGEST_ENTITY else f"an entity of {length} characters; the most is {LONGEST_ENTITY}"
+
+
+def _no_text(text: object, what: str) -> str | None:
     if not isinstance(text, str):
-        return f"expected a text (str), found {_shown(text)} of type {type(text).__name__}"
+        return f"expected {what} (str), found {_shown(text)} of type {type(text).__name__}"
     if "\0" in text:
-        return f"found a NUL character at position {text.index(chr(0))}; a text has no such character"
+        return f"found a NUL character at position {text.index(chr(0))}; {what} has no such character"
     if (place := _surrogate(text)) is not None:
         return f"found half a character (the lone surrogate U+{ord(text[place]):04X}) at position {place}"
-    return None if text.strip() else BLANK
+    return None
 
 
 def _shown(value: object) -> str:

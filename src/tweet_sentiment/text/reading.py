@@ -13,6 +13,7 @@ import pandas as pd
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import DataParameters
+from tweet_sentiment.text.encodings import DELIMITERS, seems_to_be
 
 DATA_SOURCE = (
     'The real data are Kaggle\'s "Twitter Sentiment Analysis" (entity-level), CC0:\n'
@@ -21,14 +22,6 @@ DATA_SOURCE = (
     "  or point data.training_file at a file of your own."
 )
 
-_SIGNATURES = {
-    b"\xff\xfe": ("UTF-16", "Save it as UTF-8, or: iconv -f UTF-16 -t UTF-8"),
-    b"\xfe\xff": ("UTF-16", "Save it as UTF-8, or: iconv -f UTF-16 -t UTF-8"),
-    b"\x1f\x8b": ("compressed with gzip", "Unpack it: gunzip"),
-    b"PK\x03\x04": ("a zip archive or a spreadsheet", "Unpack it, or save it as CSV (UTF-8)"),
-}
-_LATIN_1 = ("Latin-1 or Windows-1252", "Save it as UTF-8, or: iconv -f WINDOWS-1252 -t UTF-8")
-_DELIMITERS = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'"}
 _LABEL_COLUMN_NAMES = {"sentiment", "label", "class", "target", "category", "polarity"}
 _SHOWN = 20  # unknown labels listed in one message
 
@@ -100,7 +93,7 @@ def _decoded(raw: RawFile) -> str:
 
 
 def _not_utf8(name: str, content: bytes, offset: int) -> StudyError:
-    seems, remedy = next((s for mark, s in _SIGNATURES.items() if content.startswith(mark)), _LATIN_1)
+    seems, remedy = seems_to_be(content)
     line = content.count(b"\n", 0, offset) + 1
     return StudyError(
         f"{name}, line {line}: the byte at offset {offset} (0x{content[offset]:02x}) is not UTF-8; "
@@ -182,7 +175,7 @@ def _places(name: str, first: _Record, data: DataParameters) -> dict[str, int]:
 def _delimiter_hint(record: _Record, data: DataParameters, width: int | None) -> str:
     """Name the delimiter that splits the row into ``width`` fields, or a header into two or more; "" if none does."""
     row = data.delimiter.join(record.fields).split("\n")[0].replace("\r", " ")
-    for other, shown in _DELIMITERS.items():
+    for other, shown in DELIMITERS.items():
         fields = len(next(csv.reader([row], delimiter=other), []))
         if other != data.delimiter and (fields == width if width else fields > 1):
             return f"The fields seem to be separated by {shown}: set data.delimiter to {other!r}."

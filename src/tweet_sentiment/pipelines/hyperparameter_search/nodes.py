@@ -120,6 +120,7 @@ def train_best(
         "search_seconds": best["seconds"],
         "encoding_seconds": encoding["seconds"],
         "chosen_on": best["chosen_on"],
+        "selection_accuracy": best.get("accuracy"),  # of the best trial, if trials are judged by it
     }
     return (
         fitted.model(manifest("hyperparameter_search", parameters, row_account, training)),

@@ -23,18 +23,21 @@ def train(
     parameters: StudyParameters,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train what ``layer_unfreezing`` names, from the untrained head on; return model, curves and figures."""
-    from tweet_sentiment.modeling.fitting import FittingData, fit_from_start
+    from tweet_sentiment.modeling.fitting import FittingData, fit_from_start, selection_accuracy
 
     start = perf_counter()
+    data = FittingData(training_tokens, validation_tokens, training_features, validation_features)
+    hyperparameters = parameters.layer_unfreezing.hyperparameters
     fitted = fit_from_start(
-        FittingData(training_tokens, validation_tokens, training_features, validation_features),
-        parameters.layer_unfreezing.hyperparameters,
+        data,
+        hyperparameters,
         parameters,
         working_folder=working_folder,
         fingerprint={"account": row_account},
         description="Layer unfreezing",
     )
     training = fitted.fit.figures | {"seconds": perf_counter() - start, "encoding_seconds": encoding["seconds"]}
+    training["selection_accuracy"] = selection_accuracy(fitted.fit, data, hyperparameters, parameters, working_folder)
     return fitted.model(manifest("layer_unfreezing", parameters, row_account, training)), fitted.fit.curves, training
 
 

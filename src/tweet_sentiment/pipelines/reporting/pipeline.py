@@ -11,6 +11,7 @@ from .nodes import (
     plot_comparison,
     write_report,
 )
+from .promoting import promote
 
 
 def create_pipeline() -> Pipeline:
@@ -60,6 +61,12 @@ def create_pipeline() -> Pipeline:
                 ],
                 ["report_page", "report_text"],
                 name="write_report",
+            ),
+            node(
+                promote,
+                ["results", "manifests_by_technique", "metrics_by_technique", "audit", "parameters"],
+                "best_model",
+                name="promote",
             ),
         ],
         tags="reporting",

@@ -1,0 +1,1 @@
+"""What the project adds to Kedro's command line, one module a command; they import what they need when they run."""

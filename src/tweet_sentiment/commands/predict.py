@@ -1,0 +1,113 @@
+"""``kedro predict``: texts on the command line, or a file of any size."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tweet_sentiment.commands.messages import Command
+
+if TYPE_CHECKING:
+    from tweet_sentiment.predictor import Predictor
+    from tweet_sentiment.predictor.files import FileJob, Summary
+
+BEST = "data/06_models/sample/best"
+
+
+class Predict(Command):
+    """The command's way to end."""
+
+    stopped = "Stopped. The same command goes on from the last finished part."
+
+
+@click.command(name="predict", cls=Predict)
+@click.argument("texts", nargs=-1)
+@click.option("--model", default=BEST, show_default=True, metavar="FOLDER", help="The model's folder.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--fp16", is_flag=True, help="Half precision, on a CUDA device.")
+@click.option("--precision", default="auto", show_default=True, help="auto, fp32 or bf16.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--entity", help="What the texts are about, if the model reads entities.")
+@click.option("--csv", "--input", "source", metavar="FILE", help="CSV, Parquet, JSON Lines; - for standard input.")
+@click.option("--text-column", metavar="NAME", help="The file's column of texts; a position with --no-header.")
+@click.option("--entity-column", metavar="NAME", help="The file's column of entities, if the model reads them.")
+@click.option("--output", type=click.Path(path_type=Path), help="A .csv, .parquet or .jsonl to write.")
+@click.option("--on-error", type=click.Choice(["keep", "stop"]), default="keep", show_default=True, help="Faulty rows.")
+@click.option("--format", "kind", type=click.Choice(["csv", "jsonl", "parquet"]), help="Where the name tells nothing.")
+@click.option("--delimiter", default=",", show_default=True, help="Between the fields of a CSV.")
+@click.option("--no-header", is_flag=True, help="The CSV has no line of column names.")
+@click.option("--prefix", default="", help="Before the names of the columns that are added.")
+@click.option("--part-rows", type=click.IntRange(min=1), default=5000, show_default=True, help="Rows a part.")
+def predict(**options: Any) -> None:
+    """Classify TEXTS, or every row of a file, with a trained model.
+
+    A file is written whole when it is done. A run that was killed goes on from its last part when the same command is
+    given again.
+    """
+
+    def load() -> "Predictor":
+        from tweet_sentiment.predictor import Predictor
+
+        return Predictor.load(options["model"], options["device"], options["fp16"], options["precision"])
+
+    texts, source = list(options["texts"]), options["source"]
+    if bool(texts) == bool(source):
+        raise click.UsageError('Give texts or a file: kedro predict "I love this"  or  kedro predict --csv FILE …')
+    if source:
+        _predict_file(load, options)
+        return
+    entities = None if options["entity"] is None else [options["entity"]] * len(texts)
+    records = load().records(texts, entities)
+    if options["as_json"]:
+        click.echo(json.dumps(records, ensure_ascii=False, indent=2))
+    else:
+        _show(records)
+
+
+def _show(records: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("text", "label")
+    for label in records[0]["probabilities"]:
+        table.add_column(label, justify="right")
+    for record in records:
+        shares = [f"{p:.1%}" for p in record["probabilities"].values()]
+        table.add_row(record["text"], record["label"], *shares)
+    Console(markup=False, highlight=False).print(table)
+
+
+def _predict_file(load: Callable[[], "Predictor"], options: dict[str, Any]) -> None:
+    from tweet_sentiment.predictor.files import FileJob, predict_file
+
+    for name in ("text_column", "output"):
+        if options[name] is None:
+            raise click.UsageError(f"With --csv also give --{name.replace('_', '-')}.")
+    job = FileJob(
+        source=options["source"],
+        output=options["output"],
+        text_column=options["text_column"],
+        entity_column=options["entity_column"],
+        format=options["kind"],
+        delimiter=options["delimiter"].replace("\\t", "\t"),
+        header=not options["no_header"],
+        on_error=options["on_error"],
+        prefix=options["prefix"],
+        part_rows=options["part_rows"],
+    )
+    _report(predict_file(load, job), job)
+
+
+def _report(summary: "Summary", job: "FileJob") -> None:
+    for line in summary.faulty:
+        click.echo(line, err=True)
+    if (more := summary.faults - len(summary.faulty)) > 0:
+        click.echo(f"… and {more:,} more faulty rows; see the column {job.prefix}error.", err=True)
+    click.echo(
+        f"{job.output}: {summary.rows:,} rows, {summary.rows - summary.faults:,} with a label, {summary.faults:,} "
+        f"faulty; {summary.truncated:,} texts were cut to what the model reads, {summary.emptied:,} were left empty "
+        "by cleaning.",
+        err=True,
+    )

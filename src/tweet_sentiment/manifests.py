@@ -1,0 +1,63 @@
+"""``manifest.json`` of a model folder: where the model comes from, and the hash of every file; needs no torch."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from tweet_sentiment.errors import StudyError
+
+MANIFEST = "manifest.json"
+PICKLES = (".bin", ".pt", ".pkl")
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Return the sha256 of every file of a folder but its manifest, by path."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest with the hash of every file that is there; the last thing to be written into a folder."""
+    content = json.dumps({**manifest, "files": hashes(folder)}, indent=2, ensure_ascii=False)
+    (folder / MANIFEST).write_text(content, encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest as it stands.
+
+    Raises:
+        StudyError: there is none, or it is damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise StudyError(f"{folder}: no {MANIFEST} here. A model folder is made by a technique, e.g. kedro run.")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        manifest = None
+    if not isinstance(manifest, dict) or not manifest.get("files") or not manifest.get("labels"):
+        raise StudyError(f"{folder}: {MANIFEST} is damaged; train the model again, or bring the folder back whole.")
+    return manifest
+
+
+def checked_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a folder whose files are those that it names.
+
+    Raises:
+        StudyError: a file is missing, has changed, or is a pickle that was put in.
+    """
+    manifest = read_manifest(folder)
+    found = hashes(folder)
+    for name, expected in manifest["files"].items():
+        if found.get(name) != expected:
+            what = "is missing" if name not in found else "has changed since it was saved"
+            raise StudyError(f"{folder}: {name} {what}; train the model again, or bring the folder back whole.")
+    if extra := [name for name in found if name not in manifest["files"] and name.endswith(PICKLES)]:
+        raise StudyError(f"{folder}: {extra[0]} is a pickle and is not read; take it away.")
+    return manifest

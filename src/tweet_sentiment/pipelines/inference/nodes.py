@@ -1,0 +1,52 @@
+"""Posts to labels and probabilities, by the same predictor as everywhere."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import StudyParameters
+
+logger = logging.getLogger(__name__)
+
+
+def predict(posts: Path, model: Any, parameters: StudyParameters) -> Any:
+    """Return the file's rows with label, probabilities and, where faulty rows are kept, ``error``: an Arrow table.
+
+    Raises:
+        StudyError: the file cannot be read, or a row is faulty and ``inference.on_error`` is stop.
+    """
+    import pyarrow as pa
+
+    from tweet_sentiment.modeling.devices import choose_device
+    from tweet_sentiment.predictor import Predictor
+    from tweet_sentiment.predictor.files.job import FileJob
+    from tweet_sentiment.predictor.files.predicting import predict_chunk, schema_of, survey
+    from tweet_sentiment.predictor.files.rows import chunks
+    from tweet_sentiment.predictor.files.source import reader_of
+
+    chosen = parameters.inference
+    entity_column = None if chosen.entity_column is None else str(chosen.entity_column)
+    job = FileJob(
+        source=str(posts),
+        output=posts,
+        text_column=str(chosen.text_column),
+        entity_column=entity_column,
+        delimiter=chosen.delimiter,
+        header=chosen.header,
+        on_error=chosen.on_error,
+        prefix=chosen.prefix,
+    )
+    if not posts.is_file():
+        raise StudyError(f"{posts}: there is no such file (or it is a folder). Name one: --params=inference.file=…")
+    reader = reader_of(posts, str(posts), job)
+    summary = survey(reader, job)
+    for line in summary.faulty:
+        logger.warning("%s", line)
+    device = choose_device(parameters.device, parameters.fp16, parameters.precision)
+    predictor = Predictor.of(model, device, chosen.model)
+    predictor.check_entities(entity_column is not None, "name their column: inference.entity_column")
+    schema = schema_of(reader.schema, predictor.labels, job)
+    parts = [predict_chunk(predictor, chunk, reader.schema, schema)[0] for chunk in chunks(reader.rows(), 5000)]
+    logger.info("%d rows, %d of them faulty.", summary.rows, summary.faults)
+    return pa.concat_tables(parts) if parts else schema.empty_table()

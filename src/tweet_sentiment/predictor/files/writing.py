@@ -1,0 +1,103 @@
+"""Parts put together into one CSV, Parquet or JSON Lines file, one after the other."""
+
+import base64
+import csv
+import json
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.predictor.files.json_rows import AS_JSON
+
+Write = Callable[[Path, pa.Schema, Iterable[pa.Table]], None]
+
+
+def writer_for(output: Path) -> Write:
+    """Return what writes such a file.
+
+    Raises:
+        StudyError: the name does not say what to write.
+    """
+    if (write := _WRITERS.get(output.suffix.lower())) is None:
+        raise StudyError(f"{output}: expected an output that ends in {', '.join(_WRITERS)}.")
+    return write
+
+
+def _write_parquet(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    with pq.ParquetWriter(path, schema) as writer:
+        for table in tables:
+            writer.write_table(table.cast(schema))
+
+
+class _LineFeeds:
+    """Ends rows with LF; ``csv`` quotes a lone carriage return only if rows end with CRLF."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> None:
+        self._file.write(row.removesuffix("\r\n") + "\n")
+
+
+def _write_csv(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(_LineFeeds(file), lineterminator="\r\n")
+        writer.writerow(schema.names)
+        for table in tables:
+            writer.writerows([_cell(value) for value in row.values()] for row in table.to_pylist())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    plain = _plain(value)
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+
+
+def _write_json_lines(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    encoded = {name for name in schema.names if _is_json(schema.field(name))}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for table in tables:
+            for row in table.to_pylist():
+                plain = {name: _decoded(value) if name in encoded else _plain(value) for name, value in row.items()}
+                file.write(json.dumps(plain, ensure_ascii=False) + "\n")
+
+
+def _is_json(field: pa.Field) -> bool:
+    return {key.encode(): value.encode() for key, value in AS_JSON.items()}.items() <= (field.metadata or {}).items()
+
+
+def _decoded(value: str | None) -> Any:
+    return None if value is None else json.loads(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of Arrow's as JSON has it: no NaN, dates as ISO 8601, bytes in base 64."""
+    match value:
+        case None | str() | bool() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case bytes():
+            return base64.b64encode(value).decode()
+        case list() | tuple():
+            return [_plain(one) for one in value]
+        case dict():
+            return {str(key): _plain(one) for key, one in value.items()}
+        case _:
+            return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+_WRITERS: dict[str, Write] = {
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+    ".jsonl": _write_json_lines,
+    ".ndjson": _write_json_lines,
+}

@@ -1,0 +1,77 @@
+"""The best model of a run: a copy of a technique's folder with a model card; the one before it can be brought back."""
+
+import logging
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import MANIFEST, checked_manifest, read_manifest, write_manifest
+from tweet_sentiment.whole import exchange, restore, written_whole
+
+logger = logging.getLogger(__name__)
+
+CARD = "README.md"
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """Which technique's model is the best, why (goes into its manifest), and its card; or, without one, why none."""
+
+    technique: str | None
+    why: dict[str, Any] = field(default_factory=dict)
+    card: str = ""
+
+
+def previous_of(best: Path) -> Path:
+    """Return where the model is kept that was the best before."""
+    return best.with_name(f"{best.name}.previous")
+
+
+def promote(promotion: Promotion, models: Path, best: Path) -> None:
+    """Copy the technique's folder from ``models`` to ``best``, whole or not at all, with card and manifest.
+
+    The model that was there becomes the previous one, unless it is the same.
+
+    Raises:
+        StudyError: the technique's folder is not whole.
+    """
+    if promotion.technique is None:
+        return
+    source = models / promotion.technique
+    restore(best, previous_of(best))
+    manifest = checked_manifest(source)
+    with written_whole(best, keep=None if _is(best, manifest) else previous_of(best)) as new:
+        shutil.copytree(source, new, ignore=shutil.ignore_patterns(MANIFEST))
+        (new / CARD).write_text(promotion.card, encoding="utf-8")
+        write_manifest(new, manifest | {"promotion": promotion.why})
+        if not _is(new, manifest):
+            raise StudyError(f"{source} was changed while it was copied; promote it again.")
+
+
+def _is(best: Path, manifest: dict[str, Any]) -> bool:
+    """Tell whether the model that is the best now is this one."""
+    try:
+        return _weights(read_manifest(best)) == _weights(manifest)
+    except StudyError:
+        return False
+
+
+def _weights(manifest: dict[str, Any]) -> dict[str, str]:
+    return {name: sha256 for name, sha256 in manifest["files"].items() if name != CARD}
+
+
+def bring_back(best: Path) -> dict[str, Any]:
+    """Let the best model and the previous one change places; return the manifest of what is the best now.
+
+    Raises:
+        StudyError: there is no previous one, or it is not whole.
+    """
+    previous = previous_of(best)
+    restore(best, previous)
+    if not previous.is_dir():
+        raise StudyError(f"{previous}: there is no previous model to bring back; it is kept when another is promoted.")
+    manifest = checked_manifest(previous)
+    exchange(best, previous) if best.is_dir() else previous.rename(best)
+    return manifest

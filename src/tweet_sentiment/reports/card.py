@@ -1,0 +1,186 @@
+"""The model card: what a promoted model is, how good it is, what it is for, and what it is not for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from tweet_sentiment.reports.audit import headline
+from tweet_sentiment.reports.tables import interval, markdown
+
+MINILM = ("sentence-transformers/all-MiniLM-L6-v2", "Apache-2.0")
+ENCODERS = {
+    "embedded": MINILM,
+    "distilbert-base-uncased": ("distilbert-base-uncased", "Apache-2.0"),
+    "distilbert/distilbert-base-uncased": ("distilbert/distilbert-base-uncased", "Apache-2.0"),
+}
+KAGGLE = "https://www.kaggle.com/datasets/jp797498e/twitter-entity-sentiment-analysis"
+DATA = {
+    "twitter_training.csv": f'Kaggle\'s "Twitter Sentiment Analysis" (entity-level), {KAGGLE}: CC0, public domain.',
+    "sample_training.csv": "The sample of the tweet-sentiment project: invented posts, under the project's licence.",
+}
+PROTOCOLS = {
+    "leak_free": "No training post shares a tweet id, a text or a near-duplicate text with a validation post.",
+    "published": "The paper's: most validation posts stand in training too, so its figures measure memory as well.",
+}
+GROUPED = "The posts of a tweet id are either all in training or all in validation."
+SCORES = {"accuracy": "accuracy", "f1": "F1, weighted", "macro_f1": "F1, macro"}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is known of the promoted model: its manifest, its row of the results, and its metrics by class."""
+
+    manifest: dict[str, Any]
+    row: dict[str, Any]
+    per_class: dict[str, dict[str, float]]
+
+
+def model_card(model: Candidate, results: pd.DataFrame, why: dict[str, Any], audit: dict[str, Any]) -> str:
+    """Write the card as Markdown, with the front matter that the Hugging Face hub reads."""
+    manifest, row = model.manifest, model.row
+    labels = ", ".join(manifest["labels"])
+    lines = [
+        *_front_matter(manifest),
+        f"# Sentiment of tweets ({manifest['technique']})",
+        "",
+        f"Gives an English post one of: {labels}. Technique `{manifest['technique']}` on the encoder "
+        f"`{manifest['encoder']}`, {row['trainable_parameters']:,.0f} trained parameters.",
+        "",
+        *_use(),
+        *_section("Data", _data(manifest, audit)),
+        *_section("Protocol", _protocol(manifest, row)),
+        *_section("Figures", _figures(model)),
+        *_section("Why this one", _choice(why)),
+        *_section("Beside the others", _others(results, row)),
+        *_section("Intended use", _intended(manifest)),
+        *_section("Limits", _limits(manifest, row)),
+        *_section("Licences", _licences(manifest)),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _front_matter(manifest: dict[str, Any]) -> list[str]:
+    base, licence = ENCODERS.get(manifest["encoder"], (None, "other"))
+    lines = ["---", "library_name: transformers", "pipeline_tag: text-classification"]
+    lines += [f"license: {licence.lower()}", *([f"base_model: {base}"] if base else [])]
+    return [*lines, "tags: [sentiment-analysis, tweets]", "---"]
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return [f"## {title}", *lines, ""]
+
+
+def _use() -> list[str]:
+    return [
+        "```python",
+        "from tweet_sentiment import Predictor",
+        "",
+        'Predictor.load("path/of/this/folder")(["I love this"])',
+        "```",
+        "It cleans a text as the training posts were cleaned (`input` in `manifest.json`), and checks every file of",
+        'the folder against the hashes there. In the shell: `kedro predict --model path/of/this/folder "I love this"`.',
+        "",
+    ]
+
+
+def _data(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
+    files = [
+        f"- {part}: `{file['file']}`, {file['rows']:,} rows, sha256 `{file['sha256'][:16]}…`"
+        for part, file in manifest["data"].items()
+    ]
+    leak = [f"- The files as they came: {headline(audit)}"] if audit else []
+    return [*files, f"- learnt from {manifest['n_train']:,} posts", *leak]
+
+
+def _protocol(manifest: dict[str, Any], row: dict[str, Any]) -> list[str]:
+    name = manifest["protocol"]
+    chosen = row.get("chosen_on")
+    chose = f" Hyperparameters, prompt or epoch were chosen on {chosen}." if isinstance(chosen, str) else ""
+    return [f"`{name}`. {PROTOCOLS.get(name, GROUPED)}{chose} Seed {manifest['seed']}."]
+
+
+def _figures(model: Candidate) -> list[str]:
+    row = model.row
+    scores = [
+        [shown, f"{row[name]:.4f}", interval(row[f"{name}_low"], row[f"{name}_high"])] for name, shown in SCORES.items()
+    ]
+    classes = [
+        [name, *(f"{of[score]:.4f}" for score in ("precision", "recall", "f1")), f"{of['posts']:,}"]
+        for name, of in model.per_class.items()
+    ]
+    return [
+        f"On {row['n_validation']:,.0f} validation posts; intervals by bootstrap over tweet ids.",
+        "",
+        *markdown(["score", "value", "interval"], scores),
+        "",
+        *markdown(["class", "precision", "recall", "F1", "posts"], classes),
+        "",
+        f"Expected calibration error {row['expected_calibration_error']:.4f}: by so much its probabilities are off, "
+        "on average.",
+    ]
+
+
+def _choice(why: dict[str, Any]) -> list[str]:
+    if why["by"] == "technique":
+        return ["It was named (`promotion.technique`); figures were not asked."]
+    table = markdown(
+        ["technique", why["by"].replace("_", " ")], [[n, f"{v:.4f}"] for n, v in why["candidates"].items()]
+    )
+    meaning = {
+        "selection_accuracy": "The best on training posts that were held out to choose on. The validation posts were "
+        "not looked at, so that the choice does not flatter the figures above.",
+        "accuracy": "The best on the validation posts themselves: the best of several is better by luck, so the "
+        "figures above are somewhat too high.",
+    }
+    return [meaning[why["by"]], "", *table]
+
+
+def _others(results: pd.DataFrame, row: dict[str, Any]) -> list[str]:
+    rows = [
+        [str(r["technique"]), f"{r['accuracy']:.4f}", interval(r["accuracy_low"], r["accuracy_high"])]
+        for r in results.to_dict("records")
+    ]
+    table = markdown(["technique", "accuracy", "interval"], rows)
+    if better := better_than(results, row):
+        said = " and ".join(f"`{name}` ({accuracy:.4f})" for name, accuracy in better.items())
+        return [f"On the same validation posts {said} was right more often than this model.", "", *table]
+    return ["On the same validation posts no other technique was right more often.", "", *table]
+
+
+def better_than(results: pd.DataFrame, row: dict[str, Any]) -> dict[str, float]:
+    """Return the techniques with a higher accuracy on the same validation posts, the classical rivals among them."""
+    better = results[results["accuracy"] > row["accuracy"]].sort_values("accuracy", ascending=False)
+    return dict(zip(better["technique"], better["accuracy"].astype(float), strict=True))
+
+
+def _intended(manifest: dict[str, Any]) -> list[str]:
+    return [
+        "To sort short posts by sentiment where single mistakes do no harm: counting, ranking, picking posts to read. "
+        "For teaching and for comparison with other techniques. Not for decisions about persons, and not without a "
+        "person where a mistake matters.",
+    ]
+
+
+def _limits(manifest: dict[str, Any], row: dict[str, Any]) -> list[str]:
+    settings = manifest["input"]
+    return [
+        f"- It is wrong about one post in {1 / max(1 - row['accuracy'], 0.001):.1f} of those it was measured on, and "
+        "more often elsewhere: other subjects, years and kinds of text were not measured.",
+        "- It gives every text one of its labels, one that says nothing or is in another language too.",
+        f"- It reads {settings['max_length']} word pieces; what is behind them is cut. Emoji, links and hashtags that "
+        f"the cleaning (`{settings['cleaning']}`) takes out are not seen.",
+        "- In the data a label is the sentiment about an entity; "
+        + ("this model reads it beside the text." if settings["second_segment"] else "this model does not know which."),
+        "- Whether it treats groups of people alike was not measured.",
+    ]
+
+
+def _licences(manifest: dict[str, Any]) -> list[str]:
+    encoder = manifest["encoder"]
+    base, licence = ENCODERS.get(encoder, (encoder, ""))
+    file = manifest["data"]["training"]["file"]
+    return [
+        f"- Encoder `{base}`: " + (f"{licence}; these weights are derived from it." if licence else "see its licence."),
+        f"- Data: {DATA.get(file, f'`{file}`: its licence is known to whoever has the file.')}",
+    ]

@@ -1,0 +1,139 @@
+"""``kedro predict`` as a user types it: a table, JSON, files, kills, and one message for a mistake."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from tests.conftest import raw_parameters
+from tests.predictor.conftest import save_plain
+from tests.test_faults import KEDRO, message
+from tests.test_study import ENVIRONMENT, copy_project, kedro
+
+from tweet_sentiment.parameters import validate_parameters
+from tweet_sentiment.predictor import Predictor
+
+ROWS = 4000
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, encoder):
+    """A project with a model where the best one is looked for."""
+    folder = copy_project(tmp_path_factory.mktemp("predict") / "project", encoder)
+    raw = raw_parameters()
+    raw["model"]["checkpoint"] = str(encoder)
+    best = folder / "data/06_models/sample/best"
+    best.parent.mkdir(parents=True)
+    save_plain(validate_parameters(raw), best)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def predictor(project):
+    return Predictor.load(project / "data/06_models/sample/best")
+
+
+def predict(project, *arguments):
+    return kedro(project, "predict", *arguments)
+
+
+def test_a_table_names_text_label_and_every_class(project, predictor):
+    done = predict(project, "I love this")
+    assert done.returncode == 0, done.stderr
+    for word in ("I love this", predictor.records(["I love this"])[0]["label"], *predictor.labels, "%"):
+        assert word in done.stdout
+    assert done.stderr == ""
+
+
+def test_json_is_what_the_predictor_says(project, predictor):
+    done = predict(project, "--json", "I love this", "so bad 🤣")
+    assert json.loads(done.stdout) == [
+        {**record, "probabilities": pytest.approx(record["probabilities"])}
+        for record in predictor.records(["I love this", "so bad 🤣"])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Give texts or a file"),
+        (["ok", "--csv", "in.csv"], "Give texts or a file"),
+        (["--csv", "in.csv", "--output", "out.csv"], "also give --text-column"),
+        ([""], "texts[0]: the text is empty or blank"),
+        (["ok", "--model", "nowhere"], "nowhere: no manifest.json here"),
+        (["ok", "--device", "cuda:63"], "set device=cpu or device=auto"),
+        (["ok", "--device", "gpu"], "expected auto, cpu, cuda or cuda:N"),
+        (["ok", "--precision", "int1"], "expected auto, fp32 or bf16"),
+        (["--csv", "nothing.csv", "--text-column", "a", "--output", "out.csv"], "nothing.csv: there is no such file"),
+    ],
+)
+def test_a_mistake_is_one_message_and_a_status(project, arguments, said):
+    done = predict(project, *arguments)
+    assert done.returncode in (1, 2)
+    assert said in message(done)
+    assert not list(project.glob("out.csv"))
+
+
+def test_the_help_has_a_line_for_it(project):
+    assert "Classify TEXTS" in kedro(project, "--help").stdout
+
+
+@pytest.fixture(scope="module")
+def rows(project):
+    path = project / "in.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "content"])
+        for i in range(ROWS):
+            writer.writerow([i, "" if i % 1000 == 7 else f"so {'good' if i % 3 else 'bad'} number {i * 'x'!s:.20}"])
+    return path
+
+
+FILE = ["--csv", "in.csv", "--text-column", "content", "--part-rows", "20"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_after_kill_9_the_same_command_gives_the_same_bytes(project, rows, suffix):
+    whole = predict(project, *FILE, "--output", f"whole{suffix}")
+    assert whole.returncode == 0, whole.stderr
+    assert f"whole{suffix}: {ROWS:,} rows, {ROWS - 4:,} with a label, 4 faulty" in whole.stderr
+    assert "row 8 (line 9): the text is empty or blank" in whole.stderr
+    output, parts = project / f"out{suffix}", project / f".out{suffix}.parts"
+    for wanted in (3, 60, 150):
+        kill_when(project, lambda wanted=wanted: len(list(parts.glob("part-*"))) >= wanted, output.name)
+        assert not output.exists()
+    again = predict(project, *FILE, "--output", output.name)
+    assert again.returncode == 0, again.stderr
+    assert "rows are done already" in again.stderr
+    assert output.read_bytes() == (project / f"whole{suffix}").read_bytes()
+    assert not parts.exists()
+
+
+def kill_when(project, it_is_time, output):
+    process = subprocess.Popen(
+        [KEDRO, "predict", *FILE, "--output", output], cwd=project, env=ENVIRONMENT, stderr=subprocess.DEVNULL
+    )
+    try:
+        while not it_is_time():
+            assert process.poll() is None, "it was over before it could be killed"
+            time.sleep(0.005)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def piped(project, content, *arguments):
+    command = [KEDRO, "predict", "--csv", "-", "--text-column", "content", "--output", "piped.jsonl", *arguments]
+    return subprocess.run(command, cwd=project, env=ENVIRONMENT, input=content, capture_output=True, text=True)
+
+
+def test_standard_input_and_faults_that_stop(project):
+    done = piped(project, "content\nok\nso bad\n")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["content"] for line in (project / "piped.jsonl").open()] == ["ok", "so bad"]
+    done = piped(project, "content\n \n", "--on-error", "stop")
+    assert done.returncode == 1
+    assert "row 1 (line 2): the text is empty or blank" in message(done)
