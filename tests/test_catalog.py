@@ -27,7 +27,7 @@ def catalog():
 
 @pytest.fixture(scope="module")
 def everything():
-    return pipelines["__default__"] + pipelines["preprocessing_ablation"]
+    return pipelines["__default__"] + pipelines["preprocessing_ablation"] + pipelines["inference"]
 
 
 def test_every_dataset_of_every_pipeline_is_on_disk(catalog, everything):

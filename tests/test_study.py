@@ -148,6 +148,23 @@ def test_models_load_in_transformers_own_ways(project):
     assert prompted.config.id2label == {0: "Negative", 1: "Neutral", 2: "Positive"}
 
 
+def test_the_best_model_is_promoted_and_gives_the_predictions_that_its_training_stored(project):
+    best = project / "data/06_models/test/best"
+    manifest = json.loads((best / "manifest.json").read_text())
+    candidates = manifest["promotion"]["candidates"]
+    assert set(candidates) == set(STUDY) - {"baseline"}
+    assert candidates[manifest["technique"]] == max(candidates.values())
+    assert manifest["technique"] in (best / "README.md").read_text()
+    stored = project / f"data/07_model_output/test/leak_free/{manifest['technique']}/predictions.parquet"
+    run(project, "--pipelines=inference")
+    rows = pd.read_parquet(project / "data/07_model_output/test/inference/predictions.parquet")
+    predictions = pd.read_parquet(stored).merge(rows.assign(row=range(1, len(rows) + 1)), on="row", suffixes=("", "_2"))
+    assert len(predictions) == len(pd.read_parquet(stored))
+    assert list(predictions["label_2"]) == list(predictions["predicted"])
+    for label in manifest["labels"]:
+        assert (predictions[f"probability_{label}"] - predictions[f"probability_{label}_2"]).abs().max() < 1e-5
+
+
 def test_any_single_node_runs_again_and_gives_the_same(project):
     metrics = project / "data/08_reporting/test/leak_free/prompt_tuning/metrics.json"
     before = json.loads(metrics.read_text())

@@ -47,7 +47,7 @@ def _check_files(catalog: Any, parameters: StudyParameters) -> None:
         read = str(catalog[f"inference.{dataset}"]._filepath)
         if not read.endswith(Path(wanted).as_posix().removeprefix("./")):
             raise StudyError(
-                f"inference.{key} is {wanted}, but the catalog reads {read}: give --params=inference.{key}="
+                f"inference.{key} is {wanted}, but the catalog reads {read}.\n  Name it by --params=inference.{key}=…"
             )
 
 

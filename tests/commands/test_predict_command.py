@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -137,3 +138,12 @@ def test_standard_input_and_faults_that_stop(project):
     done = piped(project, "content\n \n", "--on-error", "stop")
     assert done.returncode == 1
     assert "row 1 (line 2): the text is empty or blank" in message(done)
+
+
+def test_the_previous_best_model_is_brought_back(project):
+    best = "data/06_models/sample/best"
+    assert "there is no previous model" in message(kedro(project, "promote", "--previous"))
+    shutil.copytree(project / best, project / f"{best}.previous")
+    done = kedro(project, "promote", "--previous")
+    assert f"{best}: layer_unfreezing again, seed 42." in done.stdout
+    assert "kedro run --nodes=promote" in message(kedro(project, "promote"))
