@@ -33,7 +33,7 @@ def save_plain(settings, folder):
     return folder
 
 
-def save_prompted(settings, folder):
+def save_prompted(settings, folder, pooling="first"):
     """Save a soft-prompted model, as prompt tuning saves its own."""
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
     from tweet_sentiment.modeling.folders import TrainedModel, save_model
@@ -42,7 +42,8 @@ def save_prompted(settings, folder):
     classifier = load_classifier(settings.model.checkpoint, settings.labels, seed=1)
     tokenizer = load_tokenizer(settings.model.checkpoint)
     sharpen(classifier, tokenizer)
-    model = add_soft_prompt(classifier, tokenizer, settings.prompt_tuning, seed=1)
+    prompt = settings.prompt_tuning.model_copy(update={"pooling": pooling})
+    model = add_soft_prompt(classifier, tokenizer, prompt, seed=1)
     told = manifest("prompt_tuning", settings, ACCOUNT, {"hard_prompt": HARD_PROMPT})
     save_model(TrainedModel(model, tokenizer, told), folder)
     return folder
@@ -68,6 +69,11 @@ def plain_folder(settings, tmp_path_factory):
 @pytest.fixture(scope="session")
 def prompted_folder(settings, tmp_path_factory):
     return save_prompted(settings, tmp_path_factory.mktemp("models") / "prompt_tuning")
+
+
+@pytest.fixture(scope="session")
+def prompted_cls_folder(settings, tmp_path_factory):
+    return save_prompted(settings, tmp_path_factory.mktemp("models") / "prompt_tuning", pooling="cls")
 
 
 @pytest.fixture(scope="session")

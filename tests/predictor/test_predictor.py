@@ -47,7 +47,7 @@ def test_it_gives_what_transformers_gives_to_each_cleaned_text(predictor, plain_
     np.testing.assert_allclose(predictor.probabilities(POSTS[::-1]), expected[::-1], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["plain_folder", "prompted_folder"])
+@pytest.mark.parametrize("name", ["plain_folder", "prompted_folder", "prompted_cls_folder"])
 def test_predictions_equal_those_that_training_stores(request, settings, name):
     folder = request.getfixturevalue(name)
     predictor = Predictor.load(folder, device="cpu", precision="fp32")
@@ -55,7 +55,7 @@ def test_predictions_equal_those_that_training_stores(request, settings, name):
     cleaned = pd.DataFrame({"row": range(5), "id": list("abcde"), "label": settings.labels[0]})
     cleaned["post"] = [clean_as_intended(text) for text in POSTS]
     hard_prompt = trained.manifest.get("hard_prompt", "")
-    assert bool(hard_prompt) == (name == "prompted_folder")
+    assert bool(hard_prompt) == (name != "plain_folder")
     tokens, _ = tokenize(cleaned, trained.tokenizer, settings.labels, settings.model.max_length, hard_prompt)
     stored = predictions_table(trained, tokens, predictor.backend.device, settings.model)
     given = predictor(POSTS)
@@ -256,5 +256,19 @@ def test_every_text_gets_a_label_or_a_message_that_names_it(predictor, texts):
 def test_the_package_is_imported_without_torch():
     code = "import sys, tweet_sentiment; assert not {'torch', 'pandas', 'transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-    code = "from tweet_sentiment import Predictor; Predictor.load; import sys; assert 'kedro' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+ABSENT = """
+import sys
+from tweet_sentiment import Predictor
+try:
+    Predictor.load("nowhere")
+except Exception as error:
+    print(error)
+assert not {"torch", "transformers", "kedro"} & set(sys.modules)
+"""
+
+
+def test_a_folder_that_is_absent_is_said_before_anything_heavy_is_imported():
+    done = subprocess.run([sys.executable, "-c", ABSENT], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("nowhere: no manifest.json here")

@@ -93,9 +93,18 @@ def load_tokenizer(checkpoint: str) -> PreTrainedTokenizerFast:
     if not (folder / "tokenizer.json").is_file() and not (folder / "vocab.txt").is_file():
         raise StudyError(f"{folder}: no tokenizer here, expected tokenizer.json or vocab.txt.")
     tokenizer = DistilBertTokenizerFast.from_pretrained(folder, model_max_length=512, local_files_only=True)
+    probe(tokenizer, folder)
+    return cast(PreTrainedTokenizerFast, tokenizer)
+
+
+def probe(tokenizer: Any, folder: Path) -> None:
+    """Refuse a tokenizer that does not know ordinary words: with files missing it loads all the same.
+
+    Raises:
+        StudyError: its vocabulary is not whole.
+    """
     if tokenizer.unk_token_id in tokenizer(PROBE)["input_ids"]:
         raise StudyError(f"{folder}: its tokenizer does not know the words of '{PROBE}'; its vocabulary is not whole.")
-    return cast(PreTrainedTokenizerFast, tokenizer)
 
 
 def load_encoder(checkpoint: str) -> DistilBertModel:

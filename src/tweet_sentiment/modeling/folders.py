@@ -9,6 +9,7 @@ from transformers import DistilBertForSequenceClassification, DistilBertTokenize
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import checked_manifest, write_manifest
+from tweet_sentiment.modeling.encoders import probe
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,11 @@ def load_model(folder: Path) -> TrainedModel:
 
     Raises:
         StudyError: the folder is absent, a file is missing or changed, a file is a pickle, weights are not finite,
-            or the classes are not those of the manifest.
+            the tokenizer's vocabulary is not whole, or the classes are not those of the manifest.
     """
     manifest = checked_manifest(folder)
     tokenizer = DistilBertTokenizerFast.from_pretrained(folder, local_files_only=True)
+    probe(tokenizer, folder)
     model: Any
     if (folder / "adapter_config.json").is_file():
         from tweet_sentiment.modeling.prompts import load_prompted

@@ -129,7 +129,8 @@ def _choice(why: dict[str, Any]) -> list[str]:
     )
     meaning = {
         "selection_accuracy": "The best on training posts that were held out to choose on. The validation posts were "
-        "not looked at, so that the choice does not flatter the figures above.",
+        "not looked at, so that the choice does not flatter the figures above. A technique that tried many settings "
+        "on the posts to choose on has the better chance of a high figure there.",
         "accuracy": "The best on the validation posts themselves: the best of several is better by luck, so the "
         "figures above are somewhat too high.",
     }
@@ -144,7 +145,8 @@ def _others(results: pd.DataFrame, row: dict[str, Any]) -> list[str]:
     table = markdown(["technique", "accuracy", "interval"], rows)
     if better := better_than(results, row):
         said = " and ".join(f"`{name}` ({accuracy:.4f})" for name, accuracy in better.items())
-        return [f"On the same validation posts {said} was right more often than this model.", "", *table]
+        were = "was" if len(better) == 1 else "were"
+        return [f"On the same validation posts {said} {were} right more often than this model.", "", *table]
     return ["On the same validation posts no other technique was right more often.", "", *table]
 
 

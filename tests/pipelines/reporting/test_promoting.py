@@ -66,6 +66,11 @@ def test_the_best_on_the_posts_to_choose_on_is_promoted_not_the_best_on_those_th
     assert promoted(by="accuracy").technique == "hyperparameter_search"
 
 
+def test_of_two_that_are_alike_the_simpler_one_is_taken():
+    assert promoted(manifests=manifests(hyperparameter_search=0.70)).technique == "layer_unfreezing"
+    assert promoted(manifests=manifests(hyperparameter_search=0.71)).technique == "hyperparameter_search"
+
+
 def test_a_technique_that_is_named_is_promoted_whatever_its_figures():
     assert promoted(technique="hyperparameter_search").technique == "hyperparameter_search"
     with pytest.raises(StudyError, match=r"the techniques with a model are \['hyperparameter_search', 'layer_unfreez"):
@@ -107,7 +112,7 @@ def test_the_card_has_front_matter_data_protocol_figures_limits_use_and_licences
 
 
 def test_the_card_says_which_techniques_did_better_the_rivals_among_them():
-    assert "`baseline` (0.9900) and `logistic_regression` (0.7100) and `hyperparameter_search` (0.6600) was" in (
+    assert "`baseline` (0.9900) and `logistic_regression` (0.7100) and `hyperparameter_search` (0.6600) were" in (
         promoted().card
     )
     alone = results(baseline=0.1, logistic_regression=0.3, hyperparameter_search=0.2)

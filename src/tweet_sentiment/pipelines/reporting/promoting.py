@@ -19,8 +19,9 @@ def promote(
 ) -> Promotion:
     """Choose the model to promote by the rule in ``promotion``, and write its card.
 
-    The classical rivals have no model folder and cannot be promoted; the card says which of them did better. A
-    technique without the figure that the rule asks for is left out, and the log says so.
+    Of two that are alike the one that stands first in the results is taken: the simpler one. The classical rivals have
+    no model folder and cannot be promoted; the card says which of them did better. A technique without the figure that
+    the rule asks for is left out, and the log says so.
 
     Raises:
         StudyError: ``promotion.technique`` names a technique without a model, or without metrics.
@@ -32,7 +33,7 @@ def promote(
         logger.info("Nothing is promoted under %s; promotion.protocol is %s.", parameters.protocol, rule.protocol)
         return Promotion(None)
     rows: dict[str, Any] = {str(row["technique"]): row for row in results.to_dict("records")}
-    models = {name: load() for name, load in manifests.items() if name in rows and name != UNTRAINED}
+    models = {name: manifests[name]() for name in rows if name in manifests and name != UNTRAINED}
     figures = _figures(models, rows, rule.by)
     technique = rule.technique or max(figures, key=lambda name: figures[name], default=None)
     if technique is None:

@@ -1,0 +1,146 @@
+"""A model folder that is not what was saved does not load: the message names the folder and what is wrong."""
+
+import json
+import pickle
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tests.modeling.test_folders import change_config, vouch
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import MANIFEST
+from tweet_sentiment.predictor import Predictor
+
+
+@pytest.fixture(params=["plain_folder", "prompted_folder"])
+def folder(request, tmp_path):
+    return shutil.copytree(request.getfixturevalue(request.param), tmp_path / "model")
+
+
+def refusal(folder):
+    with pytest.raises(StudyError) as refused:
+        Predictor.load(folder, device="cpu")
+    assert str(folder) in str(refused.value)
+    return str(refused.value)
+
+
+def files(folder):
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST]
+
+
+def test_a_flipped_bit_in_any_file_is_found(folder):
+    for path in files(folder):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+        assert f"{path.relative_to(folder).as_posix()} has changed since it was saved" in refusal(folder)
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    assert Predictor.load(folder, device="cpu").records(["ok"])
+
+
+@pytest.mark.parametrize("cut", [0, 10, -1])
+def test_any_file_that_is_missing_or_cut_off_is_named(folder, cut):
+    for path in files(folder):
+        content, name = path.read_bytes(), path.relative_to(folder).as_posix()
+        path.write_bytes(content[:cut])
+        assert f"{name} has changed since it was saved" in refusal(folder)
+        path.unlink()
+        assert f"{name} is missing" in refusal(folder)
+        path.write_bytes(content)
+
+
+def test_a_manifest_that_does_not_say_how_a_text_becomes_input_is_refused(folder):
+    path = folder / MANIFEST
+    manifest = json.loads(path.read_text())
+    for change, said in (
+        ({"cleaning": "magic"}, "cleaning"),
+        ({"max_length": "128"}, "max_length"),
+        ({"max_length": 10_000}, "max_length"),
+        ({"unknown": 1}, "unknown"),
+    ):
+        path.write_text(json.dumps(manifest | {"input": manifest["input"] | change}))
+        message = refusal(folder)
+        assert "does not say how a text becomes its input" in message
+        assert said in message
+    path.write_text(json.dumps({key: value for key, value in manifest.items() if key != "input"}))
+    assert "Train the model again" in refusal(folder)
+
+
+def test_labels_in_another_order_are_refused_with_both(folder):
+    path = folder / MANIFEST
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"labels": manifest["labels"][::-1]}))
+    message = refusal(folder)
+    assert str(manifest["labels"]) in message
+    assert str(manifest["labels"][::-1]) in message
+
+
+def weights_of(folder):
+    return next(path for path in (folder / "base/model.safetensors", folder / "model.safetensors") if path.is_file())
+
+
+def test_weights_that_were_saved_not_finite_are_named(folder):
+    path = weights_of(folder)
+    weights = load_file(path)
+    weights["classifier.bias" if "base" not in str(path) else "pre_classifier.bias"][0] = torch.nan
+    name = "distilbert.transformer.layer.0.ffn.lin1.bias"
+    weights[name][0] = torch.nan
+    save_file(weights, path, metadata={"format": "pt"})
+    record = folder / "prompt.json"
+    if record.is_file():
+        from tweet_sentiment.provenance import sha256
+
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"base_sha256": sha256(path.read_bytes())}))
+    vouch(folder)
+    assert "are not finite" in refusal(folder)
+
+
+def test_a_tokenizer_without_its_words_is_refused(folder):
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    tokenizer["model"]["vocab"] = {word: i for word, i in vocabulary.items() if word.startswith("[")}
+    path.write_text(json.dumps(tokenizer))
+    vouch(folder)
+    assert "its vocabulary is not whole" in refusal(folder)
+
+
+def test_an_adapter_on_another_base_is_refused(prompted_folder, tmp_path):
+    folder = shutil.copytree(prompted_folder, tmp_path / "model")
+    path = folder / "base" / "model.safetensors"
+    weights = load_file(path)
+    weights["distilbert.transformer.layer.0.ffn.lin1.bias"] += 1
+    save_file(weights, path, metadata={"format": "pt"})
+    vouch(folder)
+    assert "the weights are not those the soft prompt was trained on" in refusal(folder)
+    (folder / "adapter_model.safetensors").unlink()
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["files"]["adapter_model.safetensors"]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    assert "adapter_model.safetensors is missing" in refusal(folder)
+
+
+def test_a_configuration_that_disagrees_with_the_weights_is_refused(plain_folder, tmp_path):
+    folder = shutil.copytree(plain_folder, tmp_path / "model")
+    change_config(folder, n_layers=3)
+    vouch(folder)
+    assert "config.json and model.safetensors disagree" in refusal(folder)
+
+
+class _Touch:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "base/pytorch_model.bin", "weights.pt"])
+def test_a_pickle_is_refused_and_never_opened(prompted_folder, tmp_path, name):
+    folder = shutil.copytree(prompted_folder, tmp_path / "model")
+    (folder / name).write_bytes(pickle.dumps(_Touch(tmp_path / "run")))
+    assert f"{name} is a pickle and is not read" in refusal(folder)
+    assert not (tmp_path / "run").exists()
