@@ -68,7 +68,14 @@ def _changed(key, value):
         ("seeds", [], "seeds"),
         ("selection.share", 1.0, "less than 1"),
         ("uncertainty.resamples", 5, "greater than or equal to 100"),
-        ("prompt_tuning.peft_type", "PREFIX_TUNING", "PROMPT_TUNING"),
+        *((f"{name}.peft_type", "PREFIX_TUNING", "past_key_values") for name in ("prompt_tuning", "p_tuning", "lora")),
+        *(
+            (f"{name}.peft_type", "PREFIX_TUNING", "take PROMPT_TUNING")
+            for name in ("prompt_tuning", "p_tuning", "lora")
+        ),
+        ("lora.target_modules", ["all-linear"], "lora.target_modules"),
+        ("p_tuning.num_virtual_tokens", 400, "128) + p_tuning.num_virtual_tokens (400) = 528"),
+        ("full_fine_tuning.layerwise_learning_rate_decay", 1.1, "less than or equal to 1"),
         ("labels", ["a", "a"], "twice"),
         ("labels", ["Negative", "Irrelevant"], "['Irrelevant'] stand in both"),
         ("data.columns.post", "text", "positions"),

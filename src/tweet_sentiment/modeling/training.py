@@ -3,7 +3,7 @@
 import logging
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from transformers import (
     PrinterCallback,
     ProgressCallback,
     Trainer,
+    TrainerCallback,
     TrainerState,
     TrainingArguments,
 )
@@ -67,11 +68,14 @@ def train(
     fingerprint: dict[str, Any],
     names: list[str],
     on_epoch: Callable[[int, dict[str, Any]], None] = lambda epoch, metrics: None,
+    optimizer_groups: list[dict[str, Any]] | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> TrainingOutcome:
     """Train what learns of ``model``, in place; the same call after a kill goes on from the last whole checkpoint.
 
     ``fingerprint`` holds whatever must be the same for that. ``on_epoch`` gets each epoch and its metrics. The
-    checkpoints are deleted when the training is over, or ended by ``on_epoch``.
+    checkpoints are deleted when the training is over, or ended by ``on_epoch``. ``optimizer_groups`` are parameters
+    with rates of their own; ``callbacks`` come before ours, so that what they save is sealed with the checkpoint.
 
     Raises:
         StudyError: the loss is no longer finite, or the training was interrupted; the message names the step.
@@ -94,7 +98,8 @@ def train(
         eval_dataset=_by_length(validation).select_columns(INPUTS),
         data_collator=_collator(tokenizer, padding, max_length),
         compute_metrics=lambda outcome: _metrics(outcome, names),
-        callbacks=[SealCheckpoints(), StopIfNotFinite(), ReportEpochs(on_epoch), ShowProgress()],
+        optimizer_cls_and_kwargs=_optimizer(arguments, optimizer_groups),
+        callbacks=[*callbacks, SealCheckpoints(), StopIfNotFinite(), ReportEpochs(on_epoch), ShowProgress()],
     )
     trainer.class_weights = class_weights
     trainer.remove_callback(PrinterCallback)
@@ -156,6 +161,13 @@ def _arguments(
         report_to="none",
         disable_tqdm=True,
     )
+
+
+def _optimizer(arguments: TrainingArguments, groups: list[dict[str, Any]] | None) -> tuple[Any, Any] | None:
+    if groups is None:
+        return None
+    optimizer, settings = Trainer.get_optimizer_cls_and_kwargs(arguments)
+    return optimizer, {**settings, "params": groups}
 
 
 class _Trainer(Trainer):

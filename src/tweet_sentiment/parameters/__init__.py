@@ -13,20 +13,30 @@ from tweet_sentiment.parameters.techniques import (
     SearchSpace,
 )
 from tweet_sentiment.parameters.training import Hyperparameters, ModelParameters, TrainingParameters
+from tweet_sentiment.parameters.tuning import (
+    FullFineTuningParameters,
+    LoraParameters,
+    PTuningParameters,
+    TuningParameters,
+)
 
 __all__ = [
     "AuditParameters",
     "Columns",
     "DataParameters",
+    "FullFineTuningParameters",
     "HyperparameterSearchParameters",
     "Hyperparameters",
     "LayerUnfreezingParameters",
     "LeakFreeRules",
+    "LoraParameters",
     "ModelParameters",
+    "PTuningParameters",
     "PromptTuningParameters",
     "Protocol",
     "SearchSpace",
     "StudyParameters",
     "TrainingParameters",
+    "TuningParameters",
     "validate_parameters",
 ]

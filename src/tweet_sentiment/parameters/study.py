@@ -18,6 +18,7 @@ from tweet_sentiment.parameters.techniques import (
     RivalsParameters,
 )
 from tweet_sentiment.parameters.training import ModelParameters, SelectionParameters, TrainingParameters
+from tweet_sentiment.parameters.tuning import FullFineTuningParameters, LoraParameters, PTuningParameters
 
 
 class StudyParameters(Strict):
@@ -45,6 +46,9 @@ class StudyParameters(Strict):
     layer_unfreezing: LayerUnfreezingParameters
     hyperparameter_search: HyperparameterSearchParameters
     prompt_tuning: PromptTuningParameters
+    full_fine_tuning: FullFineTuningParameters
+    lora: LoraParameters
+    p_tuning: PTuningParameters
     rivals: RivalsParameters
     preprocessing_ablation: PreprocessingAblationParameters
     reporting: ReportingParameters
@@ -73,12 +77,13 @@ class StudyParameters(Strict):
             raise ValueError(f"{sorted(both)} stand in both labels and data.drop_labels")
         if not self.data.header and any(isinstance(c, str) for c in self.data.columns.model_dump().values()):
             raise ValueError("data.columns holds names, but data.header is false: give positions (0, 1, …)")
-        positions = self.model.max_length + self.prompt_tuning.num_virtual_tokens
-        if positions > MAX_POSITIONS:
-            raise ValueError(
-                f"model.max_length ({self.model.max_length}) + prompt_tuning.num_virtual_tokens "
-                f"({self.prompt_tuning.num_virtual_tokens}) = {positions}; the encoder has {MAX_POSITIONS} positions"
-            )
+        for name, prompt in (("prompt_tuning", self.prompt_tuning), ("p_tuning", self.p_tuning)):
+            positions = self.model.max_length + prompt.num_virtual_tokens
+            if positions > MAX_POSITIONS:
+                raise ValueError(
+                    f"model.max_length ({self.model.max_length}) + {name}.num_virtual_tokens "
+                    f"({prompt.num_virtual_tokens}) = {positions}; the encoder has {MAX_POSITIONS} positions"
+                )
         weights = self.training.class_weights
         if isinstance(weights, dict) and set(weights) != set(self.labels):
             raise ValueError(

@@ -6,8 +6,7 @@ from pydantic import Field, model_validator
 
 from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Strict
 from tweet_sentiment.parameters.training import Hyperparameters
-
-HeadLayer = Literal["pre_classifier", "classifier"]
+from tweet_sentiment.parameters.tuning import HeadLayer, PossibleOnDistilBert
 
 
 class BaselineParameters(Strict):
@@ -112,7 +111,7 @@ class PromptTuningParameters(Strict):
     """
 
     hard_prompts: Annotated[list[str], Field(min_length=1)]
-    peft_type: Literal["PROMPT_TUNING"]
+    peft_type: Annotated[Literal["PROMPT_TUNING"], PossibleOnDistilBert]
     num_virtual_tokens: PositiveInt
     prompt_tuning_init: Literal["TEXT", "RANDOM"]
     prompt_tuning_init_text: str

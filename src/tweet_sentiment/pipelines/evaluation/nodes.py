@@ -45,6 +45,7 @@ def evaluate(
         "seed": parameters.seed,
         "device": training.get("device"),
         "chosen_on": training.get("chosen_on"),
+        "selection_accuracy": training.get("selection_accuracy"),
         "arithmetic": training.get("arithmetic"),
         "data": row_account["files"],
         "versions": library_versions(),

@@ -13,8 +13,9 @@ logger = logging.getLogger(__name__)
 
 STUDY = ("baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning")
 RIVALS = ("majority_class", "nearest_neighbour", "logistic_regression", "linear_svc")
-TECHNIQUES = STUDY + RIVALS
-SEEDED = ("layer_unfreezing", "hyperparameter_search", "prompt_tuning")
+PAST_THE_PAPER = ("full_fine_tuning", "lora", "p_tuning")  # run by choice: none is missed
+TECHNIQUES = STUDY + PAST_THE_PAPER + RIVALS
+SEEDED = ("layer_unfreezing", "hyperparameter_search", "prompt_tuning", *PAST_THE_PAPER)
 SCORES = ["eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1"]
 COLUMNS = [
     "technique",
@@ -55,7 +56,7 @@ def collect_results(*metrics_seeds_and_parameters: Any) -> pd.DataFrame:
     *given, parameters = metrics_seeds_and_parameters
     metrics = {name: one for name, one in zip(TECHNIQUES, given, strict=False) if one}
     seeds = dict(zip(SEEDED, given[len(TECHNIQUES) :], strict=True))
-    if missing := [name for name in TECHNIQUES if name not in metrics]:
+    if missing := [name for name in STUDY + RIVALS if name not in metrics]:
         logger.warning("Not run yet under protocol %s: %s.", parameters.protocol, ", ".join(missing))
     if not metrics:
         raise StudyError(
@@ -119,7 +120,7 @@ def compare(
     comparison = comparison.sort_values(
         ["protocol", "technique"], key=lambda column: column.map(order) if column.name == "technique" else column
     ).reset_index(drop=True)
-    return comparison, comparison_markdown(comparison, list(TECHNIQUES), audit, parameters.run)
+    return comparison, comparison_markdown(comparison, list(STUDY + RIVALS), audit, parameters.run)
 
 
 def plot_comparison(comparison: pd.DataFrame) -> tuple[Any, Any]:

@@ -1,0 +1,77 @@
+"""Parameters of the techniques beyond the paper: all of them train through the encoder."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from tweet_sentiment.parameters.shared import PositiveInt, Strict
+from tweet_sentiment.parameters.training import Hyperparameters
+
+HeadLayer = Literal["pre_classifier", "classifier"]
+LinearLayer = Literal["q_lin", "k_lin", "v_lin", "out_lin", "lin1", "lin2"]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _possible(peft_type: Any) -> Any:
+    if peft_type == "PREFIX_TUNING":
+        raise ValueError(
+            "prefix tuning puts keys and values before those of every layer (past_key_values), and DistilBERT takes "
+            "none; take PROMPT_TUNING (pipeline prompt_tuning), P_TUNING (p_tuning), or LORA or IA3 (lora)"
+        )
+    return peft_type
+
+
+PossibleOnDistilBert = BeforeValidator(_possible)
+
+
+class TuningParameters(Strict):
+    """What these techniques share.
+
+    ``row_limit``: train on so many posts; null for all. ``load_best_model_at_end`` chooses the epoch on the posts to
+    choose on, which are then not learnt from. ``hold_out_selection`` keeps them out even where no epoch is chosen, so
+    that techniques can be compared on them. ``repeat_seeds``: train again with each further one of ``seeds``.
+    """
+
+    row_limit: PositiveInt | None
+    load_best_model_at_end: bool
+    hold_out_selection: bool
+    repeat_seeds: bool
+    hyperparameters: Hyperparameters
+
+
+class FullFineTuningParameters(TuningParameters):
+    """All layers learn; with ``freeze_embeddings`` all but the embeddings.
+
+    The head learns with ``learning_rate``; each block below with ``layerwise_learning_rate_decay`` times the rate of
+    the one above, the embeddings last. 1.0: all alike.
+    """
+
+    layerwise_learning_rate_decay: Annotated[float, Field(gt=0, le=1)]
+    freeze_embeddings: bool
+
+
+class LoraParameters(TuningParameters):
+    """Small matrices beside the frozen ones (LORA), or factors on their outputs (IA3); the head learns whole.
+
+    ``target_modules`` are of the encoder's blocks, and by name: peft's ``all-linear`` takes ``pre_classifier`` in, and
+    fails there. ``ia3_feedforward_modules`` are those of ``ia3_target_modules`` whose inputs are scaled.
+    """
+
+    peft_type: Annotated[Literal["LORA", "IA3"], PossibleOnDistilBert]
+    r: PositiveInt
+    lora_alpha: PositiveInt
+    lora_dropout: Dropout
+    target_modules: Annotated[list[LinearLayer], Field(min_length=1)]
+    ia3_target_modules: Annotated[list[LinearLayer], Field(min_length=1)]
+    ia3_feedforward_modules: list[LinearLayer]
+
+
+class PTuningParameters(TuningParameters):
+    """A soft prompt that a small network computes (peft's P_TUNING); see ``prompt_tuning`` for head and pooling."""
+
+    peft_type: Annotated[Literal["P_TUNING"], PossibleOnDistilBert]
+    num_virtual_tokens: PositiveInt
+    encoder_reparameterization_type: Literal["MLP", "LSTM"]
+    encoder_hidden_size: PositiveInt
+    trainable_head: list[HeadLayer]
+    pooling: Literal["first", "cls"]
