@@ -105,7 +105,7 @@ def tokens_of(posts: pd.DataFrame, tokenizer: PreTrainedTokenizerFast, parameter
 def accuracy_at(curves: pd.DataFrame, epoch: float) -> float:
     """Return the accuracy that was measured at the end of an epoch."""
     evaluated = curves.dropna(subset=["accuracy"])
-    return float(evaluated.loc[(evaluated["epoch"] - epoch).abs().idxmin(), "accuracy"])
+    return float(evaluated["accuracy"].iloc[(evaluated["epoch"] - epoch).abs().argmin()])
 
 
 def repeat_tuning(
