@@ -15,6 +15,7 @@ from tweet_sentiment.pipelines.preprocessing_ablation import pipeline as preproc
 from tweet_sentiment.pipelines.prompt_tuning import pipeline as prompt_tuning
 from tweet_sentiment.pipelines.reporting import pipeline as reporting
 from tweet_sentiment.pipelines.rivals import pipeline as rivals
+from tweet_sentiment.pipelines.unfreezing_sweep import pipeline as unfreezing_sweep
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -34,6 +35,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     tuned = full_fine_tuning.create_pipeline() + evaluation.create_pipeline("full_fine_tuning")
     adapted = lora.create_pipeline() + evaluation.create_pipeline("lora")
     p_tuned = p_tuning.create_pipeline() + evaluation.create_pipeline("p_tuning")
+    swept, heads_swept = unfreezing_sweep.create_pipeline(), prompt_tuning.create_sweep()
     report = reporting.create_pipeline()
     return {
         "__default__": features + frozen + unfrozen + searched + prompted_after_search + rivalled + report,
@@ -47,7 +49,9 @@ def register_pipelines() -> dict[str, Pipeline]:
         "full_fine_tuning": data + tuned,
         "lora": data + adapted,
         "p_tuning": data + p_tuned,
-        "past_the_paper": data + tuned + adapted + p_tuned,
+        "unfreezing_sweep": features + swept,
+        "prompt_head_sweep": data + heads_swept,
+        "past_the_paper": features + tuned + adapted + p_tuned + swept + heads_swept,
         "preprocessing_ablation": data.to_nodes("split_posts") + preprocessing_ablation.create_pipeline(),
         "reporting": report,
     }

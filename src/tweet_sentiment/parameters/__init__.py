@@ -18,6 +18,7 @@ from tweet_sentiment.parameters.tuning import (
     LoraParameters,
     PTuningParameters,
     TuningParameters,
+    UnfreezingSweepParameters,
 )
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "StudyParameters",
     "TrainingParameters",
     "TuningParameters",
+    "UnfreezingSweepParameters",
     "validate_parameters",
 ]

@@ -18,7 +18,12 @@ from tweet_sentiment.parameters.techniques import (
     RivalsParameters,
 )
 from tweet_sentiment.parameters.training import ModelParameters, SelectionParameters, TrainingParameters
-from tweet_sentiment.parameters.tuning import FullFineTuningParameters, LoraParameters, PTuningParameters
+from tweet_sentiment.parameters.tuning import (
+    FullFineTuningParameters,
+    LoraParameters,
+    PTuningParameters,
+    UnfreezingSweepParameters,
+)
 
 
 class StudyParameters(Strict):
@@ -49,6 +54,7 @@ class StudyParameters(Strict):
     full_fine_tuning: FullFineTuningParameters
     lora: LoraParameters
     p_tuning: PTuningParameters
+    unfreezing_sweep: UnfreezingSweepParameters
     rivals: RivalsParameters
     preprocessing_ablation: PreprocessingAblationParameters
     reporting: ReportingParameters

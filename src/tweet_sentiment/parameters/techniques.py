@@ -107,7 +107,8 @@ class PromptTuningParameters(Strict):
 
     ``pooling`` ``first`` reads position 0 as DistilBERT does, which is then the first virtual token; ``cls`` reads
     [CLS] behind the virtual tokens. ``row_limit``: train on so many posts; null for all. ``repeat_seeds``: train the
-    chosen prompt again with each further one of ``seeds``; each costs as much as one prompt.
+    chosen prompt again with each further one of ``seeds``; each costs as much as one prompt. ``heads_to_compare``:
+    what pipeline ``prompt_head_sweep`` puts in the place of ``trainable_head``, in turn.
     """
 
     hard_prompts: Annotated[list[str], Field(min_length=1)]
@@ -116,6 +117,7 @@ class PromptTuningParameters(Strict):
     prompt_tuning_init: Literal["TEXT", "RANDOM"]
     prompt_tuning_init_text: str
     trainable_head: list[HeadLayer]
+    heads_to_compare: Annotated[list[list[HeadLayer]], Field(min_length=1)]
     pooling: Literal["first", "cls"]
     row_limit: PositiveInt | None
     repeat_seeds: bool

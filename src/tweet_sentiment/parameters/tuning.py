@@ -1,10 +1,10 @@
 """Parameters of the techniques beyond the paper: all of them train through the encoder."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from tweet_sentiment.parameters.shared import PositiveInt, Strict
+from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Strict
 from tweet_sentiment.parameters.training import Hyperparameters
 
 HeadLayer = Literal["pre_classifier", "classifier"]
@@ -75,3 +75,25 @@ class PTuningParameters(TuningParameters):
     encoder_hidden_size: PositiveInt
     trainable_head: list[HeadLayer]
     pooling: Literal["first", "cls"]
+
+
+class UnfreezingSweepParameters(Strict):
+    """Layer unfreezing with each number of ``top_blocks``; what else learns is ``layer_unfreezing.unfreeze``.
+
+    ``row_limit``: train on so many posts; null for all.
+    """
+
+    top_blocks: Annotated[list[NonNegativeInt], Field(min_length=1)]
+    row_limit: PositiveInt | None
+    load_best_model_at_end: bool
+    hyperparameters: Hyperparameters
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.top_blocks)) < len(self.top_blocks):
+            raise ValueError("top_blocks holds a number twice")
+        return self
+
+    def one(self) -> dict[str, Any]:
+        """Return what one fit of the sweep depends on."""
+        return self.model_dump(exclude={"top_blocks"})
