@@ -32,9 +32,11 @@ def register_pipelines() -> dict[str, Pipeline]:
         (evaluation.create_pipeline(name, predicts=False, learns=False) for name in rivals.RIVALS),
         rivals.create_pipeline(),
     )
-    tuned = full_fine_tuning.create_pipeline() + evaluation.create_pipeline("full_fine_tuning")
-    adapted = lora.create_pipeline() + evaluation.create_pipeline("lora")
-    p_tuned = p_tuning.create_pipeline() + evaluation.create_pipeline("p_tuning")
+    tuned = full_fine_tuning.create_pipeline() + evaluation.create_pipeline(
+        "full_fine_tuning", reads="validation_posts"
+    )
+    adapted = lora.create_pipeline() + evaluation.create_pipeline("lora", reads="validation_posts")
+    p_tuned = p_tuning.create_pipeline() + evaluation.create_pipeline("p_tuning", reads="validation_posts")
     swept, heads_swept = unfreezing_sweep.create_pipeline(), prompt_tuning.create_sweep()
     report = reporting.create_pipeline()
     return {

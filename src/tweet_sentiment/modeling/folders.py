@@ -9,6 +9,7 @@ import torch
 from transformers import DistilBertForSequenceClassification, DistilBertTokenizerFast, PreTrainedTokenizerFast
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.modeling import pooling
 from tweet_sentiment.provenance import sha256
 
 MANIFEST = "manifest.json"
@@ -82,6 +83,7 @@ def _load_classifier(folder: Path) -> DistilBertForSequenceClassification:
     model, info = loaded
     if wrong := sorted(info["missing_keys"] | info["unexpected_keys"]):
         raise StudyError(f"{folder}: config.json and model.safetensors disagree at {len(wrong)} weights: {wrong[:3]}.")
+    pooling.honour(model)
     return model
 
 

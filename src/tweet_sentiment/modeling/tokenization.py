@@ -11,9 +11,16 @@ logger = logging.getLogger(__name__)
 
 
 def tokenize(
-    posts: pd.DataFrame, tokenizer: PreTrainedTokenizerFast, labels: list[str], max_length: int, hard_prompt: str = ""
+    posts: pd.DataFrame,
+    tokenizer: PreTrainedTokenizerFast,
+    labels: list[str],
+    max_length: int,
+    hard_prompt: str = "",
+    second_segment: str | None = None,
 ) -> tuple[Dataset, int]:
     """Tokenize ``post``, with the hard prompt before it (paper, sections "Data collection" and "Prompt tuning").
+
+    With a ``second_segment``, the name of a column such as ``entity``, a post is "[CLS] <entity> [SEP] <post> [SEP]".
 
     Returns a dataset of ``row``, ``id``, ``selection`` (if ``posts`` has it), ``label`` (position in ``labels``),
     ``input_ids`` and ``attention_mask``, of at most ``max_length`` word pieces each, and the number of posts that lost
@@ -23,14 +30,19 @@ def tokenize(
     prefix = f"{hard_prompt} " if hard_prompt else ""
 
     def pieces(batch: dict[str, list[str]]) -> dict[str, Any]:
-        encoded = tokenizer([prefix + post for post in batch["post"]], truncation=True, max_length=max_length)
+        texts = [prefix + post for post in batch["post"]]
+        if second_segment:
+            encoded = tokenizer(batch[second_segment], texts, truncation="only_second", max_length=max_length)
+        else:
+            encoded = tokenizer(texts, truncation=True, max_length=max_length)
         cut = [bool(encoding.overflowing) for encoding in encoded.encodings]
         return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"], "cut": cut}
 
-    kept = [name for name in ("row", "id", "post", "selection") if name in posts]
+    read = ["post", *([second_segment] if second_segment else [])]
+    kept = [name for name in ("row", "id", "selection", *read) if name in posts]
     plain = posts[kept].assign(label=posts["label"].map(labels.index).astype("int64"))
     dataset = Dataset.from_pandas(plain, preserve_index=False).map(
-        pieces, batched=True, load_from_cache_file=False, remove_columns=["post"]
+        pieces, batched=True, load_from_cache_file=False, remove_columns=read
     )
     truncated = int(sum(dataset["cut"]))
     return dataset.remove_columns("cut"), truncated

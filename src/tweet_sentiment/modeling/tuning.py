@@ -8,16 +8,21 @@ from typing import Any
 
 import pandas as pd
 from datasets import Dataset
-from transformers import PreTrainedTokenizerFast, TrainerCallback
+from transformers import DistilBertForSequenceClassification, PreTrainedTokenizerFast, TrainerCallback
 
+from tweet_sentiment.modeling import pooling
+from tweet_sentiment.modeling.averaging import AverageLastEpochs
 from tweet_sentiment.modeling.devices import choose_device
-from tweet_sentiment.modeling.encoders import load_tokenizer
+from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.fitting import Fit, Fitted, class_weights
 from tweet_sentiment.modeling.freezing import count_trainable
+from tweet_sentiment.modeling.losses import training_loss
 from tweet_sentiment.modeling.prediction import scores_on
 from tweet_sentiment.modeling.seeds import each_seed
+from tweet_sentiment.modeling.stopping import StopEarly
 from tweet_sentiment.modeling.tokenization import tokenize
-from tweet_sentiment.modeling.training import train
+from tweet_sentiment.modeling.training import Hooks, OnEpoch, ignore, train
+from tweet_sentiment.modeling.wordings import WordingSampler
 from tweet_sentiment.parameters import StudyParameters, TuningParameters
 
 
@@ -44,6 +49,11 @@ class TuningData:
         return learning.head(tuning.row_limit or len(learning)), measuring
 
 
+def starting_classifier(tuning: TuningParameters, parameters: StudyParameters) -> DistilBertForSequenceClassification:
+    """Put an untrained head on the encoder that the technique starts from."""
+    return load_classifier(tuning.checkpoint or parameters.model.checkpoint, parameters.labels, parameters.seed)
+
+
 def tune(
     model: Any,
     data: TuningData,
@@ -52,14 +62,18 @@ def tune(
     *,
     optimizer_groups: list[dict[str, Any]] | None = None,
     callbacks: Sequence[TrainerCallback] = (),
+    on_epoch: OnEpoch = ignore,
 ) -> Fitted:
     """Train what learns of ``model``, in place, as ``tuning`` says; the same call after a kill goes on."""
     start = perf_counter()
-    tokenizer = load_tokenizer(parameters.model.checkpoint)
+    tokenizer = load_tokenizer(tuning.checkpoint or parameters.model.checkpoint)
     learning, measuring = data.parted(tuning)
-    training, measured = tokens_of(learning, tokenizer, parameters), tokens_of(measuring, tokenizer, parameters)
+    training, measured = (tokens_of(posts, tokenizer, tuning, parameters) for posts in (learning, measuring))
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
-    figures = {
+    figures: dict[str, Any] = {
+        "encoder": tuning.checkpoint or parameters.model.checkpoint,
+        "second_segment": tuning.second_segment,
+        "notes": _notes(model, tuning),
         "trainable_parameters": count_trainable(model),
         "n_train": len(training),
         "hyperparameters": tuning.hyperparameters.model_dump(),
@@ -76,7 +90,7 @@ def tune(
         load_best_model_at_end=tuning.load_best_model_at_end,
         padding=parameters.model.padding,
         max_length=parameters.model.max_length,
-        class_weights=class_weights(parameters.training.class_weights, parameters.labels, training["label"]),
+        class_weights=None,
         seed=parameters.seed,
         device=device,
         working_folder=data.working_folder,
@@ -86,20 +100,63 @@ def tune(
             "technique": tuning.model_dump(),
         },
         names=parameters.labels,
-        optimizer_groups=optimizer_groups,
-        callbacks=callbacks,
+        on_epoch=on_epoch,
+        hooks=_hooks(training, tuning, parameters, optimizer_groups, callbacks),
     )
     figures |= {"steps": outcome.steps, "epoch": outcome.best_epoch, "seconds": perf_counter() - start}
     if tuning.load_best_model_at_end:
         figures["chosen_on"] = parameters.chosen_on
     if measuring is not data.validation_posts:
-        figures["selection_accuracy"] = accuracy_at(outcome.curves, outcome.best_epoch)
+        averaged = tuning.average_last_epochs is not None  # the curves are of the weights before that
+        figures["selection_accuracy"] = (
+            scores_on(model, measured, device, parameters)["accuracy"]
+            if averaged
+            else accuracy_at(outcome.curves, outcome.best_epoch)
+        )
     return Fitted(model, tokenizer, Fit(outcome.curves, figures))
 
 
-def tokens_of(posts: pd.DataFrame, tokenizer: PreTrainedTokenizerFast, parameters: StudyParameters) -> Dataset:
-    """Turn posts into word pieces."""
-    return tokenize(posts, tokenizer, parameters.labels, parameters.model.max_length)[0]
+def _notes(model: Any, tuning: TuningParameters) -> list[str]:
+    """Return what a user of the model folder must know, for its manifest."""
+    mean = getattr(model.config, pooling.SETTING, "cls") == "mean"
+    segment = f"The input is '[CLS] {tuning.second_segment} [SEP] post [SEP]': predictions depend on both."
+    return [*([pooling.NOTE] if mean else []), *([segment] if tuning.second_segment else [])]
+
+
+def _hooks(
+    training: Dataset,
+    tuning: TuningParameters,
+    parameters: StudyParameters,
+    optimizer_groups: list[dict[str, Any]] | None,
+    callbacks: Sequence[TrainerCallback],
+) -> Hooks:
+    """Bring together what ``tuning`` changes of a plain training."""
+    weights = class_weights(parameters.training.class_weights, parameters.labels, training["label"])
+    pairs = tuning.consistency_weight > 0
+    sampler = WordingSampler(
+        training["id"],
+        [len(ids) for ids in training["input_ids"]],
+        tuning.hyperparameters.per_device_train_batch_size,
+        parameters.seed,
+        one=tuning.one_wording_per_epoch,
+        pairs=pairs,
+    )
+    averaging = [AverageLastEpochs(tuning.average_last_epochs)] if tuning.average_last_epochs else []
+    return Hooks(
+        optimizer_groups=optimizer_groups,
+        callbacks=[*callbacks, *averaging],
+        loss=training_loss(weights, tuning.label_smoothing_factor, tuning.consistency_weight),
+        sampler=sampler if pairs or tuning.one_wording_per_epoch else None,
+        stop_early=StopEarly(tuning.early_stopping_patience) if tuning.early_stopping_patience else None,
+    )
+
+
+def tokens_of(
+    posts: pd.DataFrame, tokenizer: PreTrainedTokenizerFast, tuning: TuningParameters, parameters: StudyParameters
+) -> Dataset:
+    """Turn posts into word pieces, with the second segment that ``tuning`` names."""
+    max_length = parameters.model.max_length
+    return tokenize(posts, tokenizer, parameters.labels, max_length, second_segment=tuning.second_segment)[0]
 
 
 def accuracy_at(curves: pd.DataFrame, epoch: float) -> float:
@@ -119,7 +176,8 @@ def repeat_tuning(
 
     def scores(seeded: StudyParameters) -> dict[str, Any]:
         fitted = fit(data, seeded)
-        return scores_on(fitted.classifier, tokens_of(data.validation_posts, fitted.tokenizer, seeded), device, seeded)
+        tokens = tokens_of(data.validation_posts, fitted.tokenizer, tuning, seeded)
+        return scores_on(fitted.classifier, tokens, device, seeded)
 
     repeated = parameters.seeds if tuning.repeat_seeds else [parameters.seed]
     return each_seed(parameters.model_copy(update={"seeds": repeated}), scores)

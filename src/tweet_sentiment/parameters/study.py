@@ -22,6 +22,7 @@ from tweet_sentiment.parameters.tuning import (
     FullFineTuningParameters,
     LoraParameters,
     PTuningParameters,
+    TuningParameters,
     UnfreezingSweepParameters,
 )
 
@@ -90,6 +91,8 @@ class StudyParameters(Strict):
                     f"model.max_length ({self.model.max_length}) + {name}.num_virtual_tokens "
                     f"({prompt.num_virtual_tokens}) = {positions}; the encoder has {MAX_POSITIONS} positions"
                 )
+        for name in ("full_fine_tuning", "lora", "p_tuning"):
+            self._columns_for(name, getattr(self, name))
         weights = self.training.class_weights
         if isinstance(weights, dict) and set(weights) != set(self.labels):
             raise ValueError(
@@ -100,6 +103,13 @@ class StudyParameters(Strict):
         if self.fp16 and self.device == "cpu":
             raise ValueError("fp16 needs a CUDA device, device is cpu: set fp16=false (precision may be bf16)")
         return self
+
+    def _columns_for(self, name: str, tuning: TuningParameters) -> None:
+        columns = self.data.columns
+        if tuning.second_segment == "entity" and columns.entity is None:
+            raise ValueError(f"{name}.second_segment is entity, but data.columns.entity is null")
+        if (tuning.one_wording_per_epoch or tuning.consistency_weight) and columns.id is None:
+            raise ValueError(f"{name}: wordings of a tweet are known by its id, but data.columns.id is null")
 
 
 def validate_parameters(raw: dict[str, object]) -> StudyParameters:

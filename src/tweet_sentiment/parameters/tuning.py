@@ -27,10 +27,25 @@ PossibleOnDistilBert = BeforeValidator(_possible)
 class TuningParameters(Strict):
     """What these techniques share.
 
-    ``row_limit``: train on so many posts; null for all. ``load_best_model_at_end`` chooses the epoch on the posts to
-    choose on, which are then not learnt from. ``hold_out_selection`` keeps them out even where no epoch is chosen, so
-    that techniques can be compared on them. ``repeat_seeds``: train again with each further one of ``seeds``.
+    ``checkpoint``: the encoder to start from; null for ``model.checkpoint``. ``row_limit``: train on so many posts;
+    null for all. ``load_best_model_at_end`` chooses the epoch on the posts to choose on, which are then not learnt
+    from. ``hold_out_selection`` keeps them out even where no epoch is chosen, so that techniques can be compared on
+    them. ``repeat_seeds``: train again with each further one of ``seeds``.
+
+    What may make training better, all off where plain: ``second_segment`` ``entity`` reads "[CLS] entity [SEP] post
+    [SEP]". ``one_wording_per_epoch``: of the wordings of a tweet, one is drawn for each epoch. ``consistency_weight``:
+    how much two wordings of a tweet must be predicted alike (0.0: not at all). ``label_smoothing_factor``: how much of
+    a label is spread over all. ``early_stopping_patience``: stop after so many epochs without a better one.
+    ``average_last_epochs``: the mean of the weights at the end of so many last epochs.
     """
+
+    checkpoint: Annotated[str, Field(min_length=1)] | None
+    second_segment: Literal["entity"] | None
+    one_wording_per_epoch: bool
+    consistency_weight: Annotated[float, Field(ge=0)]
+    label_smoothing_factor: Dropout
+    early_stopping_patience: PositiveInt | None
+    average_last_epochs: PositiveInt | None
 
     row_limit: PositiveInt | None
     load_best_model_at_end: bool
@@ -38,8 +53,29 @@ class TuningParameters(Strict):
     repeat_seeds: bool
     hyperparameters: Hyperparameters
 
+    @model_validator(mode="after")
+    def _possible_together(self) -> Self:
+        if self.early_stopping_patience and not self.load_best_model_at_end:
+            raise ValueError("early_stopping_patience needs load_best_model_at_end: it stops behind the best epoch")
+        if self.average_last_epochs and self.load_best_model_at_end:
+            raise ValueError("average_last_epochs and load_best_model_at_end: choose one, the mean or the best")
+        if (self.average_last_epochs or 0) > self.hyperparameters.num_train_epochs:
+            raise ValueError(
+                f"average_last_epochs is {self.average_last_epochs}, num_train_epochs only "
+                f"{self.hyperparameters.num_train_epochs}"
+            )
+        if self.consistency_weight and self.hyperparameters.per_device_train_batch_size % 2:
+            raise ValueError("consistency_weight needs pairs: give an even per_device_train_batch_size")
+        return self
 
-class FullFineTuningParameters(TuningParameters):
+
+class EncoderTuningParameters(TuningParameters):
+    """``pooling``: the head reads [CLS], or the mean over the word pieces."""
+
+    pooling: Literal["cls", "mean"]
+
+
+class FullFineTuningParameters(EncoderTuningParameters):
     """All layers learn; with ``freeze_embeddings`` all but the embeddings.
 
     The head learns with ``learning_rate``; each block below with ``layerwise_learning_rate_decay`` times the rate of
@@ -50,7 +86,7 @@ class FullFineTuningParameters(TuningParameters):
     freeze_embeddings: bool
 
 
-class LoraParameters(TuningParameters):
+class LoraParameters(EncoderTuningParameters):
     """Small matrices beside the frozen ones (LORA), or factors on their outputs (IA3); the head learns whole.
 
     ``target_modules`` are of the encoder's blocks, and by name: peft's ``all-linear`` takes ``pre_classifier`` in, and

@@ -1,4 +1,4 @@
-"""LoRA and IA3: load, add the adapter, fit, merge."""
+"""LoRA and IA3: ``modeling.techniques.fit_lora``, and what is kept of it."""
 
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ def train(
     parameters: StudyParameters,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train the adapter and the head, and merge them into a plain classifier; return model, curves and figures."""
+    from tweet_sentiment.modeling.techniques import fit_lora
     from tweet_sentiment.modeling.tuning import TuningData
 
-    fitted = _fit(TuningData(training_posts, validation_posts, row_account, working_folder), parameters)
+    fitted = fit_lora(TuningData(training_posts, validation_posts, row_account, working_folder), parameters)
     training = fitted.fit.figures
     return fitted.model(manifest("lora", parameters, row_account, training)), fitted.fit.curves, training
 
@@ -32,19 +33,8 @@ def repeat_with_seeds(
     parameters: StudyParameters,
 ) -> pd.DataFrame:
     """With ``lora.repeat_seeds``, train with each further seed; return one row a seed with its scores."""
+    from tweet_sentiment.modeling.techniques import fit_lora
     from tweet_sentiment.modeling.tuning import TuningData, repeat_tuning
 
     data = TuningData(training_posts, validation_posts, row_account, working_folder / "seeds")
-    return repeat_tuning(_fit, data, parameters.lora, parameters)
-
-
-def _fit(data: Any, parameters: StudyParameters) -> Any:
-    from dataclasses import replace
-
-    from tweet_sentiment.modeling.adapters import add_adapter, merge
-    from tweet_sentiment.modeling.encoders import load_classifier
-    from tweet_sentiment.modeling.tuning import tune
-
-    classifier = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
-    fitted = tune(add_adapter(classifier, parameters.lora, parameters.seed), data, parameters.lora, parameters)
-    return replace(fitted, classifier=merge(fitted.classifier))
+    return repeat_tuning(fit_lora, data, parameters.lora, parameters)

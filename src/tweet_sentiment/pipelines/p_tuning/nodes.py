@@ -1,4 +1,4 @@
-"""P-tuning: load, add the prompt and its network, fit."""
+"""P-tuning: ``modeling.techniques.fit_p_tuning``, and what is kept of it."""
 
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ def train(
     parameters: StudyParameters,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train the prompt's network and what is named of the head; return model, curves and figures."""
+    from tweet_sentiment.modeling.techniques import fit_p_tuning
     from tweet_sentiment.modeling.tuning import TuningData
 
-    fitted = _fit(TuningData(training_posts, validation_posts, row_account, working_folder), parameters)
+    fitted = fit_p_tuning(TuningData(training_posts, validation_posts, row_account, working_folder), parameters)
     training = fitted.fit.figures
     return fitted.model(manifest("p_tuning", parameters, row_account, training)), fitted.fit.curves, training
 
@@ -32,17 +33,8 @@ def repeat_with_seeds(
     parameters: StudyParameters,
 ) -> pd.DataFrame:
     """With ``p_tuning.repeat_seeds``, train with each further seed; return one row a seed with its scores."""
+    from tweet_sentiment.modeling.techniques import fit_p_tuning
     from tweet_sentiment.modeling.tuning import TuningData, repeat_tuning
 
     data = TuningData(training_posts, validation_posts, row_account, working_folder / "seeds")
-    return repeat_tuning(_fit, data, parameters.p_tuning, parameters)
-
-
-def _fit(data: Any, parameters: StudyParameters) -> Any:
-    from tweet_sentiment.modeling.encoders import load_classifier
-    from tweet_sentiment.modeling.p_tuning import KeepLearnt, add_prompt_encoder
-    from tweet_sentiment.modeling.tuning import tune
-
-    classifier = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
-    prompted = add_prompt_encoder(classifier, parameters.p_tuning, parameters.seed)
-    return tune(prompted, data, parameters.p_tuning, parameters, callbacks=[KeepLearnt()])
+    return repeat_tuning(fit_p_tuning, data, parameters.p_tuning, parameters)
