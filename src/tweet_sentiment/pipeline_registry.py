@@ -15,6 +15,7 @@ from tweet_sentiment.pipelines.preprocessing_ablation import pipeline as preproc
 from tweet_sentiment.pipelines.prompt_tuning import pipeline as prompt_tuning
 from tweet_sentiment.pipelines.reporting import pipeline as reporting
 from tweet_sentiment.pipelines.rivals import pipeline as rivals
+from tweet_sentiment.pipelines.training_ablation import pipeline as training_ablation
 from tweet_sentiment.pipelines.unfreezing_sweep import pipeline as unfreezing_sweep
 
 
@@ -38,6 +39,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     adapted = lora.create_pipeline() + evaluation.create_pipeline("lora", reads="validation_posts")
     p_tuned = p_tuning.create_pipeline() + evaluation.create_pipeline("p_tuning", reads="validation_posts")
     swept, heads_swept = unfreezing_sweep.create_pipeline(), prompt_tuning.create_sweep()
+    ablated = training_ablation.create_pipeline()
     report = reporting.create_pipeline()
     return {
         "__default__": features + frozen + unfrozen + searched + prompted_after_search + rivalled + report,
@@ -53,7 +55,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "p_tuning": data + p_tuned,
         "unfreezing_sweep": features + swept,
         "prompt_head_sweep": data + heads_swept,
-        "past_the_paper": features + tuned + adapted + p_tuned + swept + heads_swept,
+        "training_ablation": data + ablated,
+        "past_the_paper": features + tuned + adapted + p_tuned + swept + heads_swept + ablated,
         "preprocessing_ablation": data.to_nodes("split_posts") + preprocessing_ablation.create_pipeline(),
         "reporting": report,
     }

@@ -17,6 +17,7 @@ from tweet_sentiment.parameters.tuning import (
     FullFineTuningParameters,
     LoraParameters,
     PTuningParameters,
+    TrainingAblationParameters,
     TuningParameters,
     UnfreezingSweepParameters,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "Protocol",
     "SearchSpace",
     "StudyParameters",
+    "TrainingAblationParameters",
     "TrainingParameters",
     "TuningParameters",
     "UnfreezingSweepParameters",

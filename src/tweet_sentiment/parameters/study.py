@@ -22,6 +22,7 @@ from tweet_sentiment.parameters.tuning import (
     FullFineTuningParameters,
     LoraParameters,
     PTuningParameters,
+    TrainingAblationParameters,
     TuningParameters,
     UnfreezingSweepParameters,
 )
@@ -56,6 +57,7 @@ class StudyParameters(Strict):
     lora: LoraParameters
     p_tuning: PTuningParameters
     unfreezing_sweep: UnfreezingSweepParameters
+    training_ablation: TrainingAblationParameters
     rivals: RivalsParameters
     preprocessing_ablation: PreprocessingAblationParameters
     reporting: ReportingParameters
@@ -68,7 +70,12 @@ class StudyParameters(Strict):
     @property
     def chosen_on(self) -> str:
         """On what hyperparameters, prompts and epochs are chosen; ``published`` does it on the reported posts."""
-        return "validation posts" if self.protocol == "published" else "held-out training posts"
+        return "held-out training posts" if self.chooses_apart else "validation posts"
+
+    @property
+    def chooses_apart(self) -> bool:
+        """Whether choices are made on other posts than those that are reported."""
+        return self.protocol != "published"
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -93,6 +100,7 @@ class StudyParameters(Strict):
                 )
         for name in ("full_fine_tuning", "lora", "p_tuning"):
             self._columns_for(name, getattr(self, name))
+        self._check_variants()
         weights = self.training.class_weights
         if isinstance(weights, dict) and set(weights) != set(self.labels):
             raise ValueError(
@@ -103,6 +111,17 @@ class StudyParameters(Strict):
         if self.fp16 and self.device == "cpu":
             raise ValueError("fp16 needs a CUDA device, device is cpu: set fp16=false (precision may be bf16)")
         return self
+
+    def _check_variants(self) -> None:
+        ablation = self.training_ablation
+        for name, changes in ablation.variants.items():
+            key = f"training_ablation.variants.{name}"
+            try:
+                varied = ablation.applied(self, changes)
+            except ValidationError as error:
+                first = error.errors()[0]
+                raise ValueError(f"{key}: {_key(first['loc'])} {_reason(dict(first))}") from None
+            self._columns_for(key, getattr(varied, ablation.technique))
 
     def _columns_for(self, name: str, tuning: TuningParameters) -> None:
         columns = self.data.columns

@@ -133,3 +133,22 @@ class UnfreezingSweepParameters(Strict):
     def one(self) -> dict[str, Any]:
         """Return what one fit of the sweep depends on."""
         return self.model_dump(exclude={"top_blocks"})
+
+
+class TrainingAblationParameters(Strict):
+    """A technique trained once for each of ``variants``: a name, and which of the technique's parameters change.
+
+    The posts to choose on are held out in every one. ``row_limit`` takes the place of the technique's.
+    """
+
+    technique: Literal["full_fine_tuning", "lora"]
+    row_limit: PositiveInt | None
+    variants: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+
+    def applied(self, parameters: Any, changes: dict[str, Any]) -> Any:
+        """Return the study's parameters with a variant's changes; hyperparameters may be changed one by one."""
+        tuning = getattr(parameters, self.technique)
+        plain = tuning.model_dump() | {"row_limit": self.row_limit, "hold_out_selection": True}
+        chosen = plain["hyperparameters"] | changes.get("hyperparameters", {})
+        varied = type(tuning).model_validate(plain | changes | {"hyperparameters": chosen})
+        return parameters.model_copy(update={self.technique: varied})

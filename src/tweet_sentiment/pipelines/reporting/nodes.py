@@ -38,6 +38,9 @@ COLUMNS = [
     "accuracy_mean",
     "accuracy_sd",
     "chosen_on",
+    "selection_accuracy",
+    "selected",
+    "measured",
     "cleaning",
     "seed",
     "device",
@@ -64,7 +67,16 @@ def collect_results(*metrics_seeds_and_parameters: Any) -> pd.DataFrame:
             f"to report.\n  Run one first:  kedro run --pipeline=baseline"
         )
     rows = [_row(name, one, seeds.get(name), parameters) for name, one in metrics.items()]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS).assign(selected=lambda table: _selected(table["selection_accuracy"]))
+
+
+def _selected(selection_accuracy: pd.Series) -> "pd.Series[bool]":
+    """Mark the row that is best on the posts to choose on: the choice without a look at the posts that are reported.
+
+    Only what was measured on them can be chosen; under ``published`` there are none, and nothing is.
+    """
+    known = selection_accuracy.astype("float64")
+    return pd.Series(known.index == known.idxmax() if known.notna().any() else False, index=known.index)
 
 
 def _row(
@@ -81,6 +93,7 @@ def _row(
         **{name: metrics.get(name) for name in COLUMNS},
         **ends,
         "technique": technique,
+        "measured": True,
         "paper_accuracy": parameters.reporting.paper_accuracy.get(technique),
         "seeds": len(accuracies),
         "accuracy_mean": accuracies.mean(),
@@ -115,7 +128,10 @@ def compare(
 
     tables = {name: load() for name, load in sorted(results_by_protocol.items())}
     tables[parameters.protocol] = results
-    comparison = pd.concat(tables.values(), ignore_index=True)
+    comparison = pd.concat(tables.values(), ignore_index=True).reindex(columns=COLUMNS)
+    comparison = comparison.assign(  # an older table has neither
+        selected=comparison["selected"].eq(True), measured=comparison["measured"].ne(False)
+    )
     order = {name: i for i, name in enumerate(TECHNIQUES)}
     comparison = comparison.sort_values(
         ["protocol", "technique"], key=lambda column: column.map(order) if column.name == "technique" else column
