@@ -14,21 +14,35 @@ from tweet_sentiment.parameters.techniques import (
     SearchSpace,
 )
 from tweet_sentiment.parameters.training import Hyperparameters, ModelParameters, TrainingParameters
+from tweet_sentiment.parameters.tuning import (
+    FullFineTuningParameters,
+    LoraParameters,
+    PTuningParameters,
+    TrainingAblationParameters,
+    TuningParameters,
+    UnfreezingSweepParameters,
+)
 
 __all__ = [
     "AuditParameters",
     "Columns",
     "DataParameters",
+    "FullFineTuningParameters",
     "HyperparameterSearchParameters",
     "Hyperparameters",
     "InputSettings",
     "LayerUnfreezingParameters",
     "LeakFreeRules",
+    "LoraParameters",
     "ModelParameters",
+    "PTuningParameters",
     "PromptTuningParameters",
     "Protocol",
     "SearchSpace",
     "StudyParameters",
+    "TrainingAblationParameters",
     "TrainingParameters",
+    "TuningParameters",
+    "UnfreezingSweepParameters",
     "validate_parameters",
 ]

@@ -6,8 +6,7 @@ from pydantic import Field, model_validator
 
 from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Strict
 from tweet_sentiment.parameters.training import Hyperparameters
-
-HeadLayer = Literal["pre_classifier", "classifier"]
+from tweet_sentiment.parameters.tuning import HeadLayer, PossibleOnDistilBert
 
 
 class BaselineParameters(Strict):
@@ -108,15 +107,17 @@ class PromptTuningParameters(Strict):
 
     ``pooling`` ``first`` reads position 0 as DistilBERT does, which is then the first virtual token; ``cls`` reads
     [CLS] behind the virtual tokens. ``row_limit``: train on so many posts; null for all. ``repeat_seeds``: train the
-    chosen prompt again with each further one of ``seeds``; each costs as much as one prompt.
+    chosen prompt again with each further one of ``seeds``; each costs as much as one prompt. ``heads_to_compare``:
+    what pipeline ``prompt_head_sweep`` puts in the place of ``trainable_head``, in turn.
     """
 
     hard_prompts: Annotated[list[str], Field(min_length=1)]
-    peft_type: Literal["PROMPT_TUNING"]
+    peft_type: Annotated[Literal["PROMPT_TUNING"], PossibleOnDistilBert]
     num_virtual_tokens: PositiveInt
     prompt_tuning_init: Literal["TEXT", "RANDOM"]
     prompt_tuning_init_text: str
     trainable_head: list[HeadLayer]
+    heads_to_compare: Annotated[list[list[HeadLayer]], Field(min_length=1)]
     pooling: Literal["first", "cls"]
     row_limit: PositiveInt | None
     repeat_seeds: bool

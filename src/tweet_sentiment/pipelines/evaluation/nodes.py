@@ -20,6 +20,17 @@ def predict(model: Any, validation_tokens: Any, parameters: StudyParameters) -> 
     return predictions_table(model, validation_tokens, device, parameters.model)
 
 
+def predict_posts(model: Any, validation_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
+    """Return one row a validation post, as :func:`predict`; the posts reach the model as its manifest says."""
+    from tweet_sentiment.modeling.devices import choose_device
+    from tweet_sentiment.modeling.inputs import tokens_as_trained
+    from tweet_sentiment.modeling.prediction import predictions_table
+
+    tokens = tokens_as_trained(model, validation_posts, parameters.model.max_length)
+    device = choose_device(parameters.device, parameters.fp16, parameters.precision)
+    return predictions_table(model, tokens, device, parameters.model)
+
+
 def evaluate(
     predictions: pd.DataFrame, training: dict[str, Any], row_account: dict[str, Any], parameters: StudyParameters
 ) -> dict[str, Any]:
@@ -45,6 +56,7 @@ def evaluate(
         "seed": parameters.seed,
         "device": training.get("device"),
         "chosen_on": training.get("chosen_on"),
+        "selection_accuracy": training.get("selection_accuracy"),
         "arithmetic": training.get("arithmetic"),
         "data": row_account["files"],
         "versions": library_versions(),

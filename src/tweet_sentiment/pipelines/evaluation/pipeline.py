@@ -4,17 +4,21 @@ from kedro.pipeline import Pipeline, node
 
 from .errors import analyse_errors
 from .figures import plot_confusion, plot_curves, plot_reliability
-from .nodes import evaluate, predict
+from .nodes import evaluate, predict, predict_posts
 
 SPLIT_POSTS = ["split_validation_posts", "split_training_posts"]
 
 
-def create_pipeline(technique: str, predicts: bool = True, learns: bool = True) -> Pipeline:
+def create_pipeline(
+    technique: str, predicts: bool = True, learns: bool = True, reads: str = "validation_tokens"
+) -> Pipeline:
     """Turn ``<technique>.model`` into predictions, metrics, figures and tables of errors.
 
     ``predicts`` false: the technique makes its predictions itself. ``learns`` false: it has no curves.
+    ``reads`` ``validation_posts``: they are tokenized as the model's manifest says, instead of all alike.
     """
-    prediction = node(predict, ["model", "validation_tokens", "parameters"], "predictions", name="predict")
+    predicting = predict if reads == "validation_tokens" else predict_posts
+    prediction = node(predicting, ["model", reads, "parameters"], "predictions", name="predict")
     curves = node(plot_curves, ["curves", "parameters"], "figure_of_curves", name="plot_curves")
     return Pipeline(
         [
@@ -31,7 +35,7 @@ def create_pipeline(technique: str, predicts: bool = True, learns: bool = True) 
             *([curves] if learns else []),
         ],
         namespace=technique,
-        inputs={"row_account", *SPLIT_POSTS, *(["validation_tokens"] if predicts else [])},
+        inputs={"row_account", *SPLIT_POSTS, *([reads] if predicts else [])},
         parameters="parameters",
         tags=technique,
     )
