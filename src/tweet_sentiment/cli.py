@@ -8,7 +8,14 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run as kedro_run
 
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.mistakes import mistake_of
+
+ONLY_CHANGED = click.Option(
+    ["--only-changed"],
+    is_flag=True,
+    help="Run only the nodes whose inputs, parameters, code, libraries or outputs have changed, and all after them.",
+)
 
 
 @click.group(name="tweet-sentiment")
@@ -16,11 +23,13 @@ def cli() -> None:
     """The project's own commands."""
 
 
-@cli.command(name="run", params=list(kedro_run.params), help=kedro_run.help)
-def run(**options: Any) -> None:
+@cli.command(name="run", params=[*kedro_run.params, ONLY_CHANGED], help=kedro_run.help)
+def run(only_changed: bool, **options: Any) -> None:
     """Run pipelines; see ``kedro run --help``."""
     sys.unraisablehook = heed_interrupt
     try:
+        if only_changed:
+            _choose_runner(options)
         kedro_run.callback(**options)  # type: ignore[misc]
     except KeyboardInterrupt:
         _stop("Stopped. The same command goes on from the last checkpoint.", 130)
@@ -28,6 +37,15 @@ def run(**options: Any) -> None:
         if mistake := mistake_of(error):
             _stop(mistake, 1)
         raise
+
+
+def _choose_runner(options: dict[str, Any]) -> None:
+    if options["runner"]:
+        raise StudyError(
+            f"--only-changed and --runner={options['runner']} were given together.\n"
+            "  Leave one out: --only-changed is a runner of its own, which runs one node after another."
+        )
+    options["runner"] = "tweet_sentiment.incremental.OnlyChanged"
 
 
 def heed_interrupt(dropped: Any) -> None:
