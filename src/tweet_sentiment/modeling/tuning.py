@@ -13,7 +13,7 @@ from transformers import DistilBertForSequenceClassification, PreTrainedTokenize
 from tweet_sentiment.modeling import pooling
 from tweet_sentiment.modeling.averaging import AverageLastEpochs
 from tweet_sentiment.modeling.devices import choose_device
-from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
+from tweet_sentiment.modeling.encoders import check_adapted, load_classifier, load_tokenizer
 from tweet_sentiment.modeling.fitting import Fit, Fitted, class_weights
 from tweet_sentiment.modeling.freezing import count_trainable
 from tweet_sentiment.modeling.losses import training_loss
@@ -65,13 +65,14 @@ def tune(
     on_epoch: OnEpoch = ignore,
 ) -> Fitted:
     """Train what learns of ``model``, in place, as ``tuning`` says; the same call after a kill goes on."""
-    start = perf_counter()
-    tokenizer = load_tokenizer(tuning.checkpoint or parameters.model.checkpoint)
+    start, checkpoint = perf_counter(), tuning.checkpoint or parameters.model.checkpoint
+    check_adapted(checkpoint, data.row_account, parameters)
+    tokenizer = load_tokenizer(checkpoint)
     learning, measuring = data.parted(tuning)
     training, measured = (tokens_of(posts, tokenizer, tuning, parameters) for posts in (learning, measuring))
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
     figures: dict[str, Any] = {
-        "encoder": tuning.checkpoint or parameters.model.checkpoint,
+        "encoder": checkpoint,
         "second_segment": tuning.second_segment,
         "notes": _notes(model, tuning),
         "trainable_parameters": count_trainable(model),

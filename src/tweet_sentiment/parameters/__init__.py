@@ -14,6 +14,7 @@ from tweet_sentiment.parameters.techniques import (
 )
 from tweet_sentiment.parameters.training import Hyperparameters, ModelParameters, TrainingParameters
 from tweet_sentiment.parameters.tuning import (
+    DomainAdaptationParameters,
     FullFineTuningParameters,
     LoraParameters,
     PTuningParameters,
@@ -26,6 +27,7 @@ __all__ = [
     "AuditParameters",
     "Columns",
     "DataParameters",
+    "DomainAdaptationParameters",
     "FullFineTuningParameters",
     "HyperparameterSearchParameters",
     "Hyperparameters",

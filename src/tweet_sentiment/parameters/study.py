@@ -19,6 +19,7 @@ from tweet_sentiment.parameters.techniques import (
 )
 from tweet_sentiment.parameters.training import ModelParameters, SelectionParameters, TrainingParameters
 from tweet_sentiment.parameters.tuning import (
+    DomainAdaptationParameters,
     FullFineTuningParameters,
     LoraParameters,
     PTuningParameters,
@@ -58,6 +59,7 @@ class StudyParameters(Strict):
     p_tuning: PTuningParameters
     unfreezing_sweep: UnfreezingSweepParameters
     training_ablation: TrainingAblationParameters
+    domain_adaptation: DomainAdaptationParameters
     rivals: RivalsParameters
     preprocessing_ablation: PreprocessingAblationParameters
     reporting: ReportingParameters

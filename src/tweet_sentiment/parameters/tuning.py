@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Strict
+from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Share, Strict
 from tweet_sentiment.parameters.training import Hyperparameters
 
 HeadLayer = Literal["pre_classifier", "classifier"]
@@ -152,3 +152,16 @@ class TrainingAblationParameters(Strict):
         chosen = plain["hyperparameters"] | changes.get("hyperparameters", {})
         varied = type(tuning).model_validate(plain | changes | {"hyperparameters": chosen})
         return parameters.model_copy(update={self.technique: varied})
+
+
+class DomainAdaptationParameters(Strict):
+    """Masked-language training on the posts, labels aside; ``mlm_probability`` of the word pieces is guessed.
+
+    ``measured_share`` of the texts is not learnt from and makes ``eval_loss``. ``row_limit``: so many texts; null for
+    all.
+    """
+
+    row_limit: PositiveInt | None
+    mlm_probability: Share
+    measured_share: Share
+    hyperparameters: Hyperparameters

@@ -26,7 +26,7 @@ def compare_variants(
     from .variants import check_checkpoints, finished_variant, table_of_variants
 
     data = TuningData(training_posts, validation_posts, row_account, working_folder)
-    check_checkpoints(parameters)
+    check_checkpoints(data, parameters)
     finished = {
         name: finished_variant(name, changes, data, parameters)
         for name, changes in parameters.training_ablation.variants.items()
