@@ -22,6 +22,7 @@ from transformers import (
 from tweet_sentiment.modeling.callbacks import Ended, ShowProgress, StopIfNotFinite
 from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder, newest_valid
 from tweet_sentiment.modeling.devices import Device
+from tweet_sentiment.modeling.lean import lean
 from tweet_sentiment.parameters import DomainAdaptationParameters, TrainingParameters
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,8 @@ def adapt_encoder(
     Raises:
         StudyError: the loss is no longer finite.
     """
-    model = _with_guesser(encoder, seed)
+    model: Any = _with_guesser(encoder, seed)
+    model.pooled_position = None  # all are read, so lean.py must not leave any out
     conditions = {"given": fingerprint, "adaptation": adaptation.model_dump(), "seed": seed, "device": device.name}
     folder = checkpoints_folder(working_folder, conditions | {"precision": device.precision, "rows": len(training)})
     trainer = _MaskedTrainer(
@@ -68,7 +70,8 @@ def adapt_encoder(
     trainer.remove_callback(ProgressCallback)
     start = newest_valid(folder)
     try:
-        trainer.train(resume_from_checkpoint=str(start) if start else None)
+        with lean(model):
+            trainer.train(resume_from_checkpoint=str(start) if start else None)
     except Ended as end:
         shutil.rmtree(folder)
         raise end.reason from None
