@@ -1,7 +1,7 @@
 """Training through the encoder beyond the paper: what full fine-tuning, LoRA and P-tuning share."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,6 +13,7 @@ from transformers import DistilBertForSequenceClassification, PreTrainedTokenize
 from tweet_sentiment.modeling import pooling
 from tweet_sentiment.modeling.averaging import AverageLastEpochs
 from tweet_sentiment.modeling.devices import choose_device
+from tweet_sentiment.modeling.distilling import SoftLabels
 from tweet_sentiment.modeling.encoders import check_adapted, load_classifier, load_tokenizer
 from tweet_sentiment.modeling.fitting import Fit, Fitted, class_weights
 from tweet_sentiment.modeling.freezing import count_trainable
@@ -62,9 +63,13 @@ def tune(
     *,
     optimizer_groups: list[dict[str, Any]] | None = None,
     callbacks: Sequence[TrainerCallback] = (),
+    soft_labels: SoftLabels | None = None,
     on_epoch: OnEpoch = ignore,
 ) -> Fitted:
-    """Train what learns of ``model``, in place, as ``tuning`` says; the same call after a kill goes on."""
+    """Train what learns of ``model``, in place, as ``tuning`` says; the same call after a kill goes on.
+
+    With ``soft_labels`` these are learnt in place of the posts' labels; smoothing and consistency are then left out.
+    """
     start, checkpoint = perf_counter(), tuning.checkpoint or parameters.model.checkpoint
     check_adapted(checkpoint, data.row_account, parameters)
     tokenizer = load_tokenizer(checkpoint)
@@ -81,6 +86,9 @@ def tune(
         "device": device.name,
         "arithmetic": device.precision,
     }
+    hooks = _hooks(training, tuning, parameters, optimizer_groups, callbacks)
+    if soft_labels:
+        training, hooks = soft_labels.on(training), replace(hooks, loss=soft_labels.loss)
     outcome = train(
         model,
         tokenizer,
@@ -99,10 +107,11 @@ def tune(
             "account": data.row_account,
             "parameters": parameters.decisive(),
             "technique": tuning.model_dump(),
+            "soft_labels": soft_labels and soft_labels.table.to_json(),
         },
         names=parameters.labels,
         on_epoch=on_epoch,
-        hooks=_hooks(training, tuning, parameters, optimizer_groups, callbacks),
+        hooks=hooks,
     )
     figures |= {"steps": outcome.steps, "epoch": outcome.best_epoch, "seconds": perf_counter() - start}
     if tuning.load_best_model_at_end:

@@ -14,7 +14,9 @@ from tweet_sentiment.parameters.techniques import (
 )
 from tweet_sentiment.parameters.training import Hyperparameters, ModelParameters, TrainingParameters
 from tweet_sentiment.parameters.tuning import (
+    DistillationParameters,
     DomainAdaptationParameters,
+    EnsembleParameters,
     FullFineTuningParameters,
     LoraParameters,
     PTuningParameters,
@@ -27,7 +29,9 @@ __all__ = [
     "AuditParameters",
     "Columns",
     "DataParameters",
+    "DistillationParameters",
     "DomainAdaptationParameters",
+    "EnsembleParameters",
     "FullFineTuningParameters",
     "HyperparameterSearchParameters",
     "Hyperparameters",

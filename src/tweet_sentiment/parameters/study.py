@@ -19,7 +19,9 @@ from tweet_sentiment.parameters.techniques import (
 )
 from tweet_sentiment.parameters.training import ModelParameters, SelectionParameters, TrainingParameters
 from tweet_sentiment.parameters.tuning import (
+    DistillationParameters,
     DomainAdaptationParameters,
+    EnsembleParameters,
     FullFineTuningParameters,
     LoraParameters,
     PTuningParameters,
@@ -60,6 +62,8 @@ class StudyParameters(Strict):
     unfreezing_sweep: UnfreezingSweepParameters
     training_ablation: TrainingAblationParameters
     domain_adaptation: DomainAdaptationParameters
+    ensemble: EnsembleParameters
+    distillation: DistillationParameters
     rivals: RivalsParameters
     preprocessing_ablation: PreprocessingAblationParameters
     reporting: ReportingParameters
@@ -100,7 +104,7 @@ class StudyParameters(Strict):
                     f"model.max_length ({self.model.max_length}) + {name}.num_virtual_tokens "
                     f"({prompt.num_virtual_tokens}) = {positions}; the encoder has {MAX_POSITIONS} positions"
                 )
-        for name in ("full_fine_tuning", "lora", "p_tuning"):
+        for name in ("full_fine_tuning", "lora", "p_tuning", "distillation"):
             self._columns_for(name, getattr(self, name))
         self._check_variants()
         weights = self.training.class_weights
