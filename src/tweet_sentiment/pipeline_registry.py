@@ -42,6 +42,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     adapted = lora.create_pipeline() + evaluation.create_pipeline("lora", reads="validation_posts")
     p_tuned = p_tuning.create_pipeline() + evaluation.create_pipeline("p_tuning", reads="validation_posts")
     student = distillation.create_pipeline() + evaluation.create_pipeline("distillation", reads="validation_posts")
+    technique_searched = hyperparameter_search.create_technique_search() + evaluation.create_pipeline(
+        "technique_search", reads="validation_posts"
+    )
     averaged = ensemble.create_pipeline() + evaluation.create_pipeline("ensemble", predicts=False, learns=False)
     swept, heads_swept = unfreezing_sweep.create_pipeline(), prompt_tuning.create_sweep()
     ablated, adaptation = training_ablation.create_pipeline(), domain_adaptation.create_pipeline()
@@ -62,6 +65,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "prompt_head_sweep": data + heads_swept,
         "training_ablation": data + ablated,
         "domain_adaptation": data + adaptation,
+        "technique_search": data + technique_searched,
         "ensemble": data + averaged,
         "distillation": data + student,
         "past_the_paper": features
@@ -69,6 +73,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         + adapted
         + p_tuned
         + student
+        + technique_searched
         + averaged
         + swept
         + heads_swept

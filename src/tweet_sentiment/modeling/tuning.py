@@ -80,6 +80,7 @@ def tune(
         "encoder": checkpoint,
         "second_segment": tuning.second_segment,
         "notes": _notes(model, tuning),
+        "selection_held_out": measuring is not data.validation_posts,
         "trainable_parameters": count_trainable(model),
         "n_train": len(training),
         "hyperparameters": tuning.hyperparameters.model_dump(),
@@ -116,7 +117,7 @@ def tune(
     figures |= {"steps": outcome.steps, "epoch": outcome.best_epoch, "seconds": perf_counter() - start}
     if tuning.load_best_model_at_end:
         figures["chosen_on"] = parameters.chosen_on
-    if measuring is not data.validation_posts:
+    if figures["selection_held_out"]:
         averaged = tuning.average_last_epochs is not None  # the curves are of the weights before that
         figures["selection_accuracy"] = (
             scores_on(model, measured, device, parameters)["accuracy"]

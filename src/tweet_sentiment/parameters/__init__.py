@@ -7,10 +7,12 @@ from tweet_sentiment.parameters.data import AuditParameters, Columns, DataParame
 from tweet_sentiment.parameters.shared import Protocol
 from tweet_sentiment.parameters.study import StudyParameters, validate_parameters
 from tweet_sentiment.parameters.techniques import (
+    Hyperband,
     HyperparameterSearchParameters,
     LayerUnfreezingParameters,
     PromptTuningParameters,
     SearchSpace,
+    TechniqueSearchParameters,
 )
 from tweet_sentiment.parameters.training import Hyperparameters, ModelParameters, TrainingParameters
 from tweet_sentiment.parameters.tuning import (
@@ -33,6 +35,7 @@ __all__ = [
     "DomainAdaptationParameters",
     "EnsembleParameters",
     "FullFineTuningParameters",
+    "Hyperband",
     "HyperparameterSearchParameters",
     "Hyperparameters",
     "LayerUnfreezingParameters",
@@ -44,6 +47,7 @@ __all__ = [
     "Protocol",
     "SearchSpace",
     "StudyParameters",
+    "TechniqueSearchParameters",
     "TrainingAblationParameters",
     "TrainingParameters",
     "TuningParameters",

@@ -16,6 +16,7 @@ from tweet_sentiment.parameters.techniques import (
     PreprocessingAblationParameters,
     PromptTuningParameters,
     RivalsParameters,
+    TechniqueSearchParameters,
 )
 from tweet_sentiment.parameters.training import ModelParameters, SelectionParameters, TrainingParameters
 from tweet_sentiment.parameters.tuning import (
@@ -55,6 +56,7 @@ class StudyParameters(Strict):
     baseline: BaselineParameters
     layer_unfreezing: LayerUnfreezingParameters
     hyperparameter_search: HyperparameterSearchParameters
+    technique_search: TechniqueSearchParameters
     prompt_tuning: PromptTuningParameters
     full_fine_tuning: FullFineTuningParameters
     lora: LoraParameters

@@ -34,7 +34,7 @@ def predict_posts(model: Any, validation_posts: pd.DataFrame, parameters: StudyP
 
 def predict_selection(model: Any, training_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
     """Return the same of the posts to choose on, if the model has not learnt from them; otherwise an empty table."""
-    if model.manifest.get("selection_accuracy") is None:
+    if not model.manifest.get("selection_held_out"):
         return pd.DataFrame(columns=["row", "id", "label", "predicted"])
     return predict_posts(model, training_posts[training_posts["selection"]].reset_index(drop=True), parameters)
 
