@@ -139,3 +139,18 @@ def test_the_entity_and_wordings_need_their_columns():
         raw["lora"] |= setting
         with pytest.raises(StudyError, match=f"data.columns.{column} is null"):
             validate_parameters(raw)
+
+
+def test_a_variant_that_does_not_go_with_the_data_concerns_the_ablation_alone():
+    raw = deepcopy(raw_parameters())
+    raw["data"]["columns"] |= {"id": None, "entity": None}
+    raw["lora"]["hyperparameters"]["num_train_epochs"] = 1
+    parameters = validate_parameters(raw)
+    assert parameters.variant("mean_pooling").lora.pooling == "mean"
+    for name, said in (
+        ("entity", "entity is null"),
+        ("consistency", "id is null"),
+        ("average_of_two_epochs", "only 1"),
+    ):
+        with pytest.raises(StudyError, match=f"training_ablation.variants.{name}.*{said}"):
+            parameters.variant(name)

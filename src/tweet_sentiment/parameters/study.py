@@ -125,11 +125,26 @@ class StudyParameters(Strict):
         for name, changes in ablation.variants.items():
             key = f"training_ablation.variants.{name}"
             try:
-                varied = ablation.applied(self, changes)
+                ablation.applied(self, changes)
             except ValidationError as error:
-                first = error.errors()[0]
-                raise ValueError(f"{key}: {_key(first['loc'])} {_reason(dict(first))}") from None
-            self._columns_for(key, getattr(varied, ablation.technique))
+                for one in error.errors():
+                    if one["loc"]:  # what does not go with the technique's other values concerns the ablation alone
+                        raise ValueError(f"{key}: {_key(one['loc'])} {_reason(dict(one))}") from None
+
+    def variant(self, name: str) -> "StudyParameters":
+        """Return the parameters under a variant of ``training_ablation``.
+
+        Raises:
+            StudyError: its changes do not go with the other parameters.
+        """
+        ablation = self.training_ablation
+        try:
+            varied: StudyParameters = ablation.applied(self, ablation.variants[name])
+            self._columns_for(name, getattr(varied, ablation.technique))
+        except ValueError as error:
+            reasons = [_reason(dict(one)) for one in error.errors()] if isinstance(error, ValidationError) else [error]
+            raise StudyError(f"training_ablation.variants.{name}: {reasons[0]}.") from None
+        return varied
 
     def _columns_for(self, name: str, tuning: TuningParameters) -> None:
         columns = self.data.columns
