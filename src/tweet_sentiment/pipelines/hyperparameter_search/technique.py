@@ -85,10 +85,13 @@ class _Objective:
         return float(last[self.parameters.training.metric_for_best_model])
 
     def posts_an_epoch(self) -> int:
+        """Return from how many posts a trial learns in an epoch."""
         search = self.parameters.technique_search
         tuning = getattr(self.parameters, search.technique)
         apart = tuning.model_copy(update={"row_limit": search.row_limit, "hold_out_selection": True})
-        return len(self.data.parted(apart)[0])
+        learning = self.data.parted(apart)[0]
+        wordings = 2 if tuning.consistency_weight else 1
+        return wordings * learning["id"].nunique() if tuning.one_wording_per_epoch else len(learning)
 
 
 def with_hyperparameters(

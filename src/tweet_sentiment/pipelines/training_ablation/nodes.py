@@ -35,4 +35,6 @@ def plot_variants(table_of_variants: pd.DataFrame, parameters: StudyParameters) 
     """Draw accuracy by variant."""
     from tweet_sentiment.reports.sweeps import sweep_figure
 
-    return sweep_figure(table_of_variants, "variant", "variant of the training", parameters.protocol)
+    return sweep_figure(
+        table_of_variants, "variant", "variant of the training", parameters.protocol, parameters.chosen_on
+    )
