@@ -55,7 +55,8 @@ def test_the_layers_have_an_order_so_kedro_viz_shows_them(catalog, everything):
     assert order[-1] == "reporting"
 
 
-PAST_THE_PAPER = ("full_fine_tuning", "lora", "p_tuning")
+PAST_THE_PAPER = ("full_fine_tuning", "lora", "p_tuning", "technique_search", "domain_adaptation")
+PAST_THE_PAPER += ("training_ablation", "unfreezing_sweep")
 
 
 @pytest.mark.parametrize(

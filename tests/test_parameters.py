@@ -79,6 +79,13 @@ def _changed(key, value):
         ("lora.label_smoothing_factor", 1.0, "less than 1"),
         ("lora.consistency_weight", -1.0, "greater than or equal to 0"),
         ("lora.pooling", "max", "'cls' or 'mean'"),
+        ("ensemble.members", ["lora", "lora"], "a name stands here twice"),
+        ("ensemble.members", ["lora", "baseline"], "ensemble.members"),
+        ("distillation.label_smoothing_factor", 0.1, "here they are soft"),
+        ("distillation.temperature", 0.5, "greater than or equal to 1"),
+        ("training_ablation.variants", {"odd": {"poolin": "mean"}}, "training_ablation.variants.odd: poolin no such"),
+        ("training_ablation.variants", {"odd": {"pooling": "max"}}, "training_ablation.variants.odd: pooling"),
+        ("unfreezing_sweep.top_blocks", [1, 1], "a number twice"),
         ("full_fine_tuning.layerwise_learning_rate_decay", 1.1, "less than or equal to 1"),
         ("labels", ["a", "a"], "twice"),
         ("labels", ["Negative", "Irrelevant"], "['Irrelevant'] stand in both"),
@@ -132,3 +139,18 @@ def test_the_entity_and_wordings_need_their_columns():
         raw["lora"] |= setting
         with pytest.raises(StudyError, match=f"data.columns.{column} is null"):
             validate_parameters(raw)
+
+
+def test_a_variant_that_does_not_go_with_the_data_concerns_the_ablation_alone():
+    raw = deepcopy(raw_parameters())
+    raw["data"]["columns"] |= {"id": None, "entity": None}
+    raw["lora"]["hyperparameters"]["num_train_epochs"] = 1
+    parameters = validate_parameters(raw)
+    assert parameters.variant("mean_pooling").lora.pooling == "mean"
+    for name, said in (
+        ("entity", "entity is null"),
+        ("consistency", "id is null"),
+        ("average_of_two_epochs", "only 1"),
+    ):
+        with pytest.raises(StudyError, match=f"training_ablation.variants.{name}.*{said}"):
+            parameters.variant(name)

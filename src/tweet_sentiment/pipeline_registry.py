@@ -4,6 +4,9 @@ from kedro.pipeline import Pipeline
 
 from tweet_sentiment.pipelines.baseline import pipeline as baseline
 from tweet_sentiment.pipelines.data_processing import pipeline as data_processing
+from tweet_sentiment.pipelines.distillation import pipeline as distillation
+from tweet_sentiment.pipelines.domain_adaptation import pipeline as domain_adaptation
+from tweet_sentiment.pipelines.ensemble import pipeline as ensemble
 from tweet_sentiment.pipelines.evaluation import pipeline as evaluation
 from tweet_sentiment.pipelines.feature_extraction import pipeline as feature_extraction
 from tweet_sentiment.pipelines.full_fine_tuning import pipeline as full_fine_tuning
@@ -39,8 +42,13 @@ def register_pipelines() -> dict[str, Pipeline]:
     )
     adapted = lora.create_pipeline() + evaluation.create_pipeline("lora", reads="validation_posts")
     p_tuned = p_tuning.create_pipeline() + evaluation.create_pipeline("p_tuning", reads="validation_posts")
+    student = distillation.create_pipeline() + evaluation.create_pipeline("distillation", reads="validation_posts")
+    technique_searched = hyperparameter_search.create_technique_search() + evaluation.create_pipeline(
+        "technique_search", reads="validation_posts"
+    )
+    averaged = ensemble.create_pipeline() + evaluation.create_pipeline("ensemble", predicts=False, learns=False)
     swept, heads_swept = unfreezing_sweep.create_pipeline(), prompt_tuning.create_sweep()
-    ablated = training_ablation.create_pipeline()
+    ablated, adaptation = training_ablation.create_pipeline(), domain_adaptation.create_pipeline()
     report = reporting.create_pipeline()
     return {
         "__default__": features + frozen + unfrozen + searched + prompted_after_search + rivalled + report,
@@ -57,7 +65,21 @@ def register_pipelines() -> dict[str, Pipeline]:
         "unfreezing_sweep": features + swept,
         "prompt_head_sweep": data + heads_swept,
         "training_ablation": data + ablated,
-        "past_the_paper": features + tuned + adapted + p_tuned + swept + heads_swept + ablated,
+        "domain_adaptation": data + adaptation,
+        "technique_search": data + technique_searched,
+        "ensemble": data + averaged,
+        "distillation": data + student,
+        "past_the_paper": features
+        + tuned
+        + adapted
+        + p_tuned
+        + student
+        + technique_searched
+        + averaged
+        + swept
+        + heads_swept
+        + ablated
+        + adaptation,
         "preprocessing_ablation": data.to_nodes("split_posts") + preprocessing_ablation.create_pipeline(),
         "reporting": report,
         "inference": inference.create_pipeline(),

@@ -7,6 +7,7 @@ from tests.modeling.conftest import LABELS
 from tweet_sentiment.modeling.adapters import add_adapter, merge
 from tweet_sentiment.modeling.batching import pad
 from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
+from tweet_sentiment.modeling.lean import lean
 from tweet_sentiment.modeling.pooling import pool
 
 
@@ -51,3 +52,12 @@ def test_a_saved_folder_pools_as_the_model_did(tiny_classifier, tokenizer, param
     expected = logits(model, batch)
     save_model(TrainedModel(model, tokenizer, {"labels": LABELS}), tmp_path / "model")
     torch.testing.assert_close(logits(load_model(tmp_path / "model").model, batch), expected)
+
+
+@pytest.mark.parametrize("adapted", [False, True])
+def test_the_lean_encoder_computes_every_position_for_the_mean(tiny_classifier, parameters, batch, adapted):
+    pool(tiny_classifier, "mean")
+    model = add_adapter(tiny_classifier, parameters.lora, 1) if adapted else tiny_classifier
+    expected = logits(model, batch)
+    with lean(model):
+        torch.testing.assert_close(logits(model, batch), expected, rtol=1e-4, atol=1e-5)

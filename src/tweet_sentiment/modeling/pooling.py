@@ -21,9 +21,10 @@ def pool(classifier: DistilBertForSequenceClassification, pooling: str) -> None:
     honour(classifier)
 
 
-def honour(classifier: DistilBertForSequenceClassification) -> None:
+def honour(classifier: Any) -> None:
     """Pool as the configuration says, ``cls`` if it says nothing."""
     if getattr(classifier.config, SETTING, "cls") == "mean":
+        classifier.pooled_position = None  # all are read, so lean.py must not leave any out
         classifier.distilbert.register_forward_hook(_mean_first, with_kwargs=True)
 
 

@@ -1,7 +1,7 @@
 """Training through the encoder beyond the paper: what full fine-tuning, LoRA and P-tuning share."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,7 +13,8 @@ from transformers import DistilBertForSequenceClassification, PreTrainedTokenize
 from tweet_sentiment.modeling import pooling
 from tweet_sentiment.modeling.averaging import AverageLastEpochs
 from tweet_sentiment.modeling.devices import choose_device
-from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
+from tweet_sentiment.modeling.distilling import SoftLabels
+from tweet_sentiment.modeling.encoders import check_adapted, load_classifier, load_tokenizer
 from tweet_sentiment.modeling.fitting import Fit, Fitted, class_weights
 from tweet_sentiment.modeling.freezing import count_trainable
 from tweet_sentiment.modeling.losses import training_loss
@@ -62,24 +63,33 @@ def tune(
     *,
     optimizer_groups: list[dict[str, Any]] | None = None,
     callbacks: Sequence[TrainerCallback] = (),
+    soft_labels: SoftLabels | None = None,
     on_epoch: OnEpoch = ignore,
 ) -> Fitted:
-    """Train what learns of ``model``, in place, as ``tuning`` says; the same call after a kill goes on."""
-    start = perf_counter()
-    tokenizer = load_tokenizer(tuning.checkpoint or parameters.model.checkpoint)
+    """Train what learns of ``model``, in place, as ``tuning`` says; the same call after a kill goes on.
+
+    With ``soft_labels`` these are learnt in place of the posts' labels; smoothing and consistency are then left out.
+    """
+    start, checkpoint = perf_counter(), tuning.checkpoint or parameters.model.checkpoint
+    check_adapted(checkpoint, data.row_account, parameters)
+    tokenizer = load_tokenizer(checkpoint)
     learning, measuring = data.parted(tuning)
     training, measured = (tokens_of(posts, tokenizer, tuning, parameters) for posts in (learning, measuring))
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
     figures: dict[str, Any] = {
-        "encoder": tuning.checkpoint or parameters.model.checkpoint,
+        "encoder": checkpoint,
         "second_segment": tuning.second_segment,
         "notes": _notes(model, tuning),
+        "selection_held_out": measuring is not data.validation_posts,
         "trainable_parameters": count_trainable(model),
         "n_train": len(training),
         "hyperparameters": tuning.hyperparameters.model_dump(),
         "device": device.name,
         "arithmetic": device.precision,
     }
+    hooks = _hooks(training, tuning, parameters, optimizer_groups, callbacks)
+    if soft_labels:
+        training, hooks = soft_labels.on(training), replace(hooks, loss=soft_labels.loss)
     outcome = train(
         model,
         tokenizer,
@@ -98,15 +108,16 @@ def tune(
             "account": data.row_account,
             "parameters": parameters.decisive(),
             "technique": tuning.model_dump(),
+            "soft_labels": soft_labels and soft_labels.table.to_json(),
         },
         names=parameters.labels,
         on_epoch=on_epoch,
-        hooks=_hooks(training, tuning, parameters, optimizer_groups, callbacks),
+        hooks=hooks,
     )
     figures |= {"steps": outcome.steps, "epoch": outcome.best_epoch, "seconds": perf_counter() - start}
     if tuning.load_best_model_at_end:
         figures["chosen_on"] = parameters.chosen_on
-    if measuring is not data.validation_posts:
+    if figures["selection_held_out"]:
         averaged = tuning.average_last_epochs is not None  # the curves are of the weights before that
         figures["selection_accuracy"] = (
             scores_on(model, measured, device, parameters)["accuracy"]

@@ -18,9 +18,13 @@ from tweet_sentiment.parameters.techniques import (
     PreprocessingAblationParameters,
     PromptTuningParameters,
     RivalsParameters,
+    TechniqueSearchParameters,
 )
 from tweet_sentiment.parameters.training import ModelParameters, SelectionParameters, TrainingParameters
 from tweet_sentiment.parameters.tuning import (
+    DistillationParameters,
+    DomainAdaptationParameters,
+    EnsembleParameters,
     FullFineTuningParameters,
     LoraParameters,
     PTuningParameters,
@@ -54,12 +58,16 @@ class StudyParameters(Strict):
     baseline: BaselineParameters
     layer_unfreezing: LayerUnfreezingParameters
     hyperparameter_search: HyperparameterSearchParameters
+    technique_search: TechniqueSearchParameters
     prompt_tuning: PromptTuningParameters
     full_fine_tuning: FullFineTuningParameters
     lora: LoraParameters
     p_tuning: PTuningParameters
     unfreezing_sweep: UnfreezingSweepParameters
     training_ablation: TrainingAblationParameters
+    domain_adaptation: DomainAdaptationParameters
+    ensemble: EnsembleParameters
+    distillation: DistillationParameters
     rivals: RivalsParameters
     preprocessing_ablation: PreprocessingAblationParameters
     reporting: ReportingParameters
@@ -114,7 +122,7 @@ class StudyParameters(Strict):
                     f"model.max_length ({self.model.max_length}) + {name}.num_virtual_tokens "
                     f"({prompt.num_virtual_tokens}) = {positions}; the encoder has {MAX_POSITIONS} positions"
                 )
-        for name in ("full_fine_tuning", "lora", "p_tuning"):
+        for name in ("full_fine_tuning", "lora", "p_tuning", "distillation"):
             self._columns_for(name, getattr(self, name))
         self._check_variants()
         weights = self.training.class_weights
@@ -133,11 +141,26 @@ class StudyParameters(Strict):
         for name, changes in ablation.variants.items():
             key = f"training_ablation.variants.{name}"
             try:
-                varied = ablation.applied(self, changes)
+                ablation.applied(self, changes)
             except ValidationError as error:
-                first = error.errors()[0]
-                raise ValueError(f"{key}: {_key(first['loc'])} {_reason(dict(first))}") from None
-            self._columns_for(key, getattr(varied, ablation.technique))
+                for one in error.errors():
+                    if one["loc"]:  # what does not go with the technique's other values concerns the ablation alone
+                        raise ValueError(f"{key}: {_key(one['loc'])} {_reason(dict(one))}") from None
+
+    def variant(self, name: str) -> "StudyParameters":
+        """Return the parameters under a variant of ``training_ablation``.
+
+        Raises:
+            StudyError: its changes do not go with the other parameters.
+        """
+        ablation = self.training_ablation
+        try:
+            varied: StudyParameters = ablation.applied(self, ablation.variants[name])
+            self._columns_for(name, getattr(varied, ablation.technique))
+        except ValueError as error:
+            reasons = [_reason(dict(one)) for one in error.errors()] if isinstance(error, ValidationError) else [error]
+            raise StudyError(f"training_ablation.variants.{name}: {reasons[0]}.") from None
+        return varied
 
     def _columns_for(self, name: str, tuning: TuningParameters) -> None:
         columns = self.data.columns

@@ -78,6 +78,31 @@ class Pruner(Strict):
     n_warmup_steps: NonNegativeInt
     interval_steps: PositiveInt
 
+    @property
+    def waits_for(self) -> str:
+        """What must have happened before it can stop a trial."""
+        return f"{self.n_startup_trials} trials and {self.n_warmup_steps} epochs"
+
+    def can_fire(self, n_trials: int, epochs: int) -> bool:
+        """Whether it can stop some trial of a search with at most so many epochs."""
+        return n_trials > self.n_startup_trials and epochs > self.n_warmup_steps + 1
+
+
+class Hyperband(Strict):
+    """``optuna.pruners.HyperbandPruner``; a resource is an epoch, the most of it the space's most epochs."""
+
+    min_resource: PositiveInt
+    reduction_factor: Annotated[int, Field(ge=2)]
+
+    @property
+    def waits_for(self) -> str:
+        """What must have happened before it can stop a trial."""
+        return f"{self.min_resource} epochs of several trials"
+
+    def can_fire(self, n_trials: int, epochs: int) -> bool:
+        """Whether it can stop some trial of a search with at most so many epochs."""
+        return n_trials > self.reduction_factor and epochs >= self.min_resource * self.reduction_factor
+
 
 class HyperparameterSearchParameters(Strict):
     """The search: how many trials, over what, pruned how; trials learn what layer unfreezing learns.
@@ -91,15 +116,24 @@ class HyperparameterSearchParameters(Strict):
     processes: PositiveInt | Literal["auto"]
     direction: Literal["maximize", "minimize"]
     space: SearchSpace
-    pruner: Pruner
+    pruner: Pruner | Hyperband
 
     @property
     def pruner_can_fire(self) -> bool:
-        """Whether some trial is long enough for the median pruner to stop it."""
-        return (
-            self.n_trials > self.pruner.n_startup_trials
-            and self.space.num_train_epochs.high > self.pruner.n_warmup_steps + 1
-        )
+        """Whether some trial is long enough for the pruner to stop it."""
+        return self.pruner.can_fire(self.n_trials, self.space.num_train_epochs.high)
+
+
+class TechniqueSearchParameters(HyperparameterSearchParameters):
+    """The same search for a technique that trains through the encoder.
+
+    Trials learn from ``row_limit`` posts (null: all). No trial is begun once ``budget_posts`` have been learnt from in
+    all of them together, a post counted in each epoch.
+    """
+
+    technique: Literal["full_fine_tuning", "lora", "p_tuning"]
+    row_limit: PositiveInt | None
+    budget_posts: PositiveInt
 
 
 class PromptTuningParameters(Strict):

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Strict
+from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Share, Strict
 from tweet_sentiment.parameters.training import Hyperparameters
 
 HeadLayer = Literal["pre_classifier", "classifier"]
@@ -22,6 +22,12 @@ def _possible(peft_type: Any) -> Any:
 
 
 PossibleOnDistilBert = BeforeValidator(_possible)
+
+
+def _distinct_names(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("a name stands here twice")
+    return names
 
 
 class TuningParameters(Strict):
@@ -152,3 +158,44 @@ class TrainingAblationParameters(Strict):
         chosen = plain["hyperparameters"] | changes.get("hyperparameters", {})
         varied = type(tuning).model_validate(plain | changes | {"hyperparameters": chosen})
         return parameters.model_copy(update={self.technique: varied})
+
+
+class DomainAdaptationParameters(Strict):
+    """Masked-language training on the posts, labels aside; ``mlm_probability`` of the word pieces is guessed.
+
+    ``measured_share`` of the texts is not learnt from and makes ``eval_loss``. ``row_limit``: so many texts; null for
+    all.
+    """
+
+    row_limit: PositiveInt | None
+    mlm_probability: Share
+    measured_share: Share
+    hyperparameters: Hyperparameters
+
+
+Teacher = Literal["layer_unfreezing", "hyperparameter_search", "prompt_tuning", "full_fine_tuning", "lora", "p_tuning"]
+Member = Teacher | Literal["distillation", "nearest_neighbour", "logistic_regression", "linear_svc"]
+
+
+class EnsembleParameters(Strict):
+    """Whose probabilities are averaged."""
+
+    members: Annotated[list[Member], Field(min_length=2), AfterValidator(_distinct_names)]
+
+
+class DistillationParameters(FullFineTuningParameters):
+    """A student, trained as in full fine-tuning, learns the mean of what ``teachers`` say of the training posts.
+
+    ``temperature``: 1.0 takes their probabilities as they are, more makes them softer. ``hard_label_weight``: how much
+    of the posts' own labels is mixed in.
+    """
+
+    teachers: Annotated[list[Teacher], Field(min_length=1), AfterValidator(_distinct_names)]
+    temperature: Annotated[float, Field(ge=1, le=20)]
+    hard_label_weight: Annotated[float, Field(ge=0, le=1)]
+
+    @model_validator(mode="after")
+    def _labels_are_soft(self) -> Self:
+        if self.consistency_weight or self.label_smoothing_factor:
+            raise ValueError("consistency_weight and label_smoothing_factor are of labels; here they are soft: set 0.0")
+        return self

@@ -35,7 +35,7 @@ def test_each_number_of_blocks_is_a_row_and_learns_its_blocks_more(small, encode
     figure = plot_sweep(table, small)
     assert [list(line.y) for line in figure.data] == [list(table["accuracy"]), list(table["selection_accuracy"])]
     best = table["top_blocks"][table["selection_accuracy"] == table["selection_accuracy"].max()]
-    assert any(f"Chosen without peeking: {k} unfrozen blocks" in figure.layout.title.text for k in best)
+    assert any(f"Best on the held-out training posts: {k} unfrozen blocks" in figure.layout.title.text for k in best)
 
 
 def test_finished_rows_are_kept_for_a_longer_sweep_and_not_under_other_settings(small, encoder, tmp_path):

@@ -58,4 +58,6 @@ def plot_heads(table_of_heads: pd.DataFrame, parameters: StudyParameters) -> Any
     """Draw accuracy by what of the head learns beside the prompt."""
     from tweet_sentiment.reports.sweeps import sweep_figure
 
-    return sweep_figure(table_of_heads, "trainable_head", "of the head beside the prompt", parameters.protocol)
+    return sweep_figure(
+        table_of_heads, "trainable_head", "of the head beside the prompt", parameters.protocol, parameters.chosen_on
+    )

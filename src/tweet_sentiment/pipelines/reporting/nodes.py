@@ -13,9 +13,10 @@ logger = logging.getLogger(__name__)
 
 STUDY = ("baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning")
 RIVALS = ("majority_class", "nearest_neighbour", "logistic_regression", "linear_svc")
-PAST_THE_PAPER = ("full_fine_tuning", "lora", "p_tuning")  # run by choice: none is missed
+TUNED = ("full_fine_tuning", "lora", "p_tuning", "distillation")
+PAST_THE_PAPER = (*TUNED, "technique_search", "ensemble")  # run by choice: none is missed
 TECHNIQUES = STUDY + PAST_THE_PAPER + RIVALS
-SEEDED = ("layer_unfreezing", "hyperparameter_search", "prompt_tuning", *PAST_THE_PAPER)
+SEEDED = ("layer_unfreezing", "hyperparameter_search", "prompt_tuning", *TUNED)
 SCORES = ["eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1"]
 COLUMNS = [
     "technique",

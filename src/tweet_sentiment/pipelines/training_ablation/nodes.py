@@ -23,14 +23,11 @@ def compare_variants(
     """
     from tweet_sentiment.modeling.tuning import TuningData
 
-    from .variants import check_checkpoints, finished_variant, table_of_variants
+    from .variants import check_variants, finished_variant, table_of_variants
 
     data = TuningData(training_posts, validation_posts, row_account, working_folder)
-    check_checkpoints(parameters)
-    finished = {
-        name: finished_variant(name, changes, data, parameters)
-        for name, changes in parameters.training_ablation.variants.items()
-    }
+    check_variants(data, parameters)
+    finished = {name: finished_variant(name, data, parameters) for name in parameters.training_ablation.variants}
     return table_of_variants(finished, parameters)
 
 
@@ -38,4 +35,6 @@ def plot_variants(table_of_variants: pd.DataFrame, parameters: StudyParameters) 
     """Draw accuracy by variant."""
     from tweet_sentiment.reports.sweeps import sweep_figure
 
-    return sweep_figure(table_of_variants, "variant", "variant of the training", parameters.protocol)
+    return sweep_figure(
+        table_of_variants, "variant", "variant of the training", parameters.protocol, parameters.chosen_on
+    )

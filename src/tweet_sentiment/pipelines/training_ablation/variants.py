@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tweet_sentiment.modeling.devices import choose_device
-from tweet_sentiment.modeling.encoders import checkpoint_folder
+from tweet_sentiment.modeling.encoders import check_adapted
 from tweet_sentiment.modeling.folders import TrainedModel
 from tweet_sentiment.modeling.inputs import tokens_as_trained
 from tweet_sentiment.modeling.prediction import predictions_table
@@ -27,17 +27,18 @@ logger = logging.getLogger(__name__)
 FIGURES = ["selection_accuracy", "trainable_parameters", "n_train", "seconds", "epoch", "steps", "encoder"]
 
 
-def check_checkpoints(parameters: StudyParameters) -> None:
-    """Look for each variant's encoder before hours are spent on the others."""
-    for changes in parameters.training_ablation.variants.values():
-        if changes.get("checkpoint"):
-            checkpoint_folder(changes["checkpoint"])
+def check_variants(data: TuningData, parameters: StudyParameters) -> None:
+    """Look at each variant, its encoder too, before hours are spent on the others."""
+    for name in parameters.training_ablation.variants:
+        tuning = getattr(parameters.variant(name), parameters.training_ablation.technique)
+        if tuning.checkpoint:
+            check_adapted(tuning.checkpoint, data.row_account, parameters)
 
 
-def finished_variant(name: str, changes: dict[str, Any], data: TuningData, parameters: StudyParameters) -> Path:
+def finished_variant(name: str, data: TuningData, parameters: StudyParameters) -> Path:
     """Return the folder with ``figures.json`` and ``predictions.parquet`` of a variant, fitted now or before."""
     ablation = parameters.training_ablation
-    varied = ablation.applied(parameters, changes)
+    varied = parameters.variant(name)
     tuning = getattr(varied, ablation.technique)
     mark = fingerprint(varied.decisive(), ablation.technique, tuning, data.row_account)
     folder = data.working_folder / f"finished-{mark}"

@@ -48,4 +48,4 @@ def plot_sweep(table_of_blocks: pd.DataFrame, parameters: StudyParameters) -> An
     """Draw accuracy against the number of unfrozen blocks."""
     from tweet_sentiment.reports.sweeps import sweep_figure
 
-    return sweep_figure(table_of_blocks, "top_blocks", "unfrozen blocks", parameters.protocol)
+    return sweep_figure(table_of_blocks, "top_blocks", "unfrozen blocks", parameters.protocol, parameters.chosen_on)
