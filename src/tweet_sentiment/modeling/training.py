@@ -36,6 +36,7 @@ from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 logger = logging.getLogger(__name__)
 
 LOGS_A_RUN = 10
+WORKERS = 2  # processes that collate batches while a GPU computes
 INPUTS = ["input_ids", "attention_mask", "label"]
 
 
@@ -192,6 +193,7 @@ def _arguments(
         bf16=device.precision == "bf16",
         use_cpu=device.name == "cpu",
         dataloader_pin_memory=device.name != "cpu",
+        dataloader_num_workers=0 if device.name == "cpu" else WORKERS,
         report_to="none",
         disable_tqdm=True,
     )
