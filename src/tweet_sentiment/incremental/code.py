@@ -63,6 +63,7 @@ def _with_packages(name: str) -> Iterator[str]:
 def _parsed(file: Path, name: str) -> _Module:
     """Hash the code of the module ``name`` and find what it imports."""
     tree = ast.parse(file.read_bytes())
+    _drop_type_checking(tree)
     package = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
     imports = frozenset(found for node in ast.walk(tree) for found in _imported(node, package))
     _drop_docstrings(tree)
@@ -78,6 +79,15 @@ def _imported(node: ast.AST, package: list[str]) -> Iterator[str]:
         module = ".".join([*start, *([node.module] if node.module else [])])
         yield module
         yield from (f"{module}.{alias.name}" for alias in node.names)  # a name, or a module of the package
+
+
+def _drop_type_checking(tree: ast.Module) -> None:
+    """Take out what is imported for annotations alone: it never runs."""
+    tree.body = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING")
+    ]
 
 
 def _drop_docstrings(tree: ast.Module) -> None:
