@@ -45,3 +45,16 @@ def test_a_folder_s_checkpoint_is_its_files(asked, parameters, tmp_path):
 @pytest.mark.parametrize("name", ["somebody/some-model-of-theirs", "not/a/name", "/no/such/folder", "a b"])
 def test_a_checkpoint_that_is_not_here_is_missing_without_asking_the_hub(asked, parameters, name):
     assert checkpoint(asked, parameters, name) == "missing"
+
+
+def test_the_encoder_that_a_technique_starts_from_is_its_files_too(asked, parameters, tmp_path):
+    folder = tmp_path / "adapted"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    lora = parameters.lora.model_copy(update={"checkpoint": str(folder)})
+    variants = {"plain": {}, "adapted": {"checkpoint": str(folder)}}
+    ablation = parameters.training_ablation.model_copy(update={"variants": variants})
+    found = asked(lora=lora, training_ablation=ablation)
+    assert found["the files of lora.checkpoint"] == found["the files of training_ablation.variants.adapted.checkpoint"]
+    assert not any("p_tuning" in key or "plain" in key for key in found)
+    assert not any("lora" in key for key in surroundings(parameters.model_copy(update={"lora": lora}), {"seed"}))

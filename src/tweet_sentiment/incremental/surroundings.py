@@ -7,6 +7,8 @@ from pathlib import Path
 from tweet_sentiment.incremental.content import MISSING, content_hash
 from tweet_sentiment.parameters import StudyParameters
 
+TUNED = ("full_fine_tuning", "lora", "p_tuning", "distillation")
+
 
 def surroundings(parameters: StudyParameters, read: Set[str]) -> dict[str, str]:
     """Return what the parameters that were read stand for here.
@@ -19,7 +21,20 @@ def surroundings(parameters: StudyParameters, read: Set[str]) -> dict[str, str]:
         found["the device"] = _device(parameters.device, parameters.fp16, parameters.precision)
     if "model" in read:
         found["the files of model.checkpoint"] = _checkpoint(parameters.model.checkpoint)
+    for name in sorted(read & {*TUNED, "training_ablation"}):
+        for key, checkpoint in _starts(parameters, name).items():
+            found[f"the files of {key}"] = _checkpoint(checkpoint)
     return found
+
+
+def _starts(parameters: StudyParameters, name: str) -> dict[str, str]:
+    """Return the encoders that a technique, or a variant of one, starts from instead of ``model.checkpoint``."""
+    if name == "training_ablation":
+        variants = parameters.training_ablation.variants.items()
+        named = {f"{name}.variants.{variant}.checkpoint": changes.get("checkpoint") for variant, changes in variants}
+    else:
+        named = {f"{name}.checkpoint": getattr(parameters, name).checkpoint}
+    return {key: checkpoint for key, checkpoint in named.items() if checkpoint}
 
 
 @cache

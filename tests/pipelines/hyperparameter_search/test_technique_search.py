@@ -42,7 +42,8 @@ def test_the_best_values_train_the_technique_on_the_posts_it_names(small, tmp_pa
     assert training["hyperparameters"] == best["hyperparameters"]
     assert training["n_train"] == 30  # the technique has no limit of its own
     assert curves["accuracy"].notna().sum() == best["hyperparameters"]["num_train_epochs"]
-    assert model.manifest["technique"] == "lora"
+    assert (model.manifest["technique"], model.manifest["searched"]) == ("technique_search", "lora")
+    assert model.manifest["parameters"]["lora"]["hyperparameters"] == best["hyperparameters"]
     assert len(plot_technique_search(trials, small)) == 3
 
 

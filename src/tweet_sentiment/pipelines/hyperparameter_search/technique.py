@@ -124,14 +124,16 @@ def train_best_technique(
     chosen = with_hyperparameters(parameters, Hyperparameters(**best["hyperparameters"]))
     fitted = FITS[best["technique"]](data, chosen, lambda epoch, metrics: None)
     training = fitted.fit.figures | {
-        "technique": best["technique"],
+        "searched": best["technique"],
         "seconds": best["seconds"] + perf_counter() - start,
         "search_seconds": best["seconds"],
         "chosen_on": best["chosen_on"],
     }
     training.setdefault("selection_accuracy", best["selection_accuracy"])
     fitted = replace(fitted, fit=replace(fitted.fit, figures=training))
-    return fitted.model(manifest("technique_search", parameters, row_account, training)), fitted.fit.curves, training
+    settings = chosen.decisive() | chosen.model_dump(include={"technique_search", best["technique"]})
+    made = manifest("technique_search", parameters, row_account, training, settings)
+    return fitted.model(made), fitted.fit.curves, training
 
 
 def plot_technique_search(trials: pd.DataFrame, parameters: StudyParameters) -> tuple[Any, Any, Any]:
