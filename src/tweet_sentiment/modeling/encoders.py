@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file
+from torch import nn
 from transformers import (
     DistilBertConfig,
     DistilBertForSequenceClassification,
@@ -17,7 +18,7 @@ from transformers import (
 )
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.embedded import EMBEDDED, embedded_folder, load_embedded
+from tweet_sentiment.modeling.embedded import EMBEDDED, embedded_folder, encoder_of, load_embedded
 
 logger = logging.getLogger(__name__)
 
@@ -122,15 +123,15 @@ def load_encoder(checkpoint: str) -> DistilBertModel:
     weights = {
         _encoder_name(name): tensor for name, tensor in _read(folder).items() if not name.startswith(_NOT_ENCODER)
     }
-    encoder = DistilBertModel(config)
+    with torch.device("meta"):
+        encoder = DistilBertModel(config)
     expected = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
     found = {name: tensor.shape for name, tensor in weights.items()}
     if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
         raise StudyError(f"{folder}: config.json and model.safetensors disagree at {len(wrong)} weights: {wrong[:3]}.")
     if broken := [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]:
         raise StudyError(f"{folder}: {broken[0]} holds NaN or infinite weights.")
-    encoder.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-    return encoder.eval()
+    return encoder_of(config, weights)
 
 
 _NOT_ENCODER = ("vocab_", "pre_classifier.", "classifier.", "qa_outputs.")
@@ -173,8 +174,12 @@ def load_classifier(checkpoint: str, labels: list[str], seed: int) -> DistilBert
             "problem_type": "single_label_classification",
         }
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with torch.device("meta"):
         classifier = DistilBertForSequenceClassification(config)
-    classifier.distilbert.load_state_dict(encoder.state_dict())
+    classifier.distilbert = encoder
+    draws = torch.Generator().manual_seed(seed)
+    for layer in (classifier.pre_classifier, classifier.classifier):  # as transformers draws them
+        layer.to_empty(device="cpu")
+        nn.init.normal_(layer.weight, std=config.initializer_range, generator=draws)
+        nn.init.zeros_(layer.bias)
     return classifier.eval()

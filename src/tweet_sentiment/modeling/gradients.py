@@ -9,8 +9,6 @@ import math
 import torch
 from torch import nn
 
-from tweet_sentiment.modeling.dropout import draw_kept
-
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # the Trainer's
 
 
@@ -50,36 +48,55 @@ class FlatWeights:
         )
 
 
-@torch.inference_mode()
-def head_gradients(
-    pre_classifier: nn.Linear, classifier: nn.Linear, dropout: float, vectors: torch.Tensor, targets: torch.Tensor
-) -> torch.Tensor:
-    """Write the gradients of the mean cross-entropy into ``.grad`` of the weights that have one; return the loss.
+class HeadGradients:
+    """The gradients of the head of ``DistilBertForSequenceClassification``: linear, ReLU, dropout, linear.
 
-    ``vectors`` has shape (posts, dim); ``targets`` (posts, classes) is one-hot, times the weight of the class. The
-    head is that of ``DistilBertForSequenceClassification``: linear, ReLU, dropout with this probability, linear.
+    They are written into ``.grad`` of the weights that have one when this is made.
     """
-    active = torch.addmm(pre_classifier.bias, vectors, pre_classifier.weight.t())
-    passing = draw_kept(active.shape, dropout, active.device).logical_and_(active > 0)
-    active.mul_(passing).mul_(1 / (1 - dropout))
-    log_likely = torch.addmm(classifier.bias, active, classifier.weight.t()).log_softmax(1)
-    weights = targets.sum(1, keepdim=True)
-    total = weights.sum()
-    back = log_likely.exp().mul_(weights).sub_(targets).div_(total)
-    _linear_gradients(classifier, back, active)
-    if pre_classifier.weight.grad is not None or pre_classifier.bias.grad is not None:
-        _linear_gradients(pre_classifier, (back @ classifier.weight).mul_(passing).mul_(1 / (1 - dropout)), vectors)
-    return -(log_likely * targets).sum() / total
+
+    def __init__(self, pre_classifier: nn.Linear, classifier: nn.Linear, dropout: float) -> None:
+        self.first, self.last = (_Layer(layer) for layer in (pre_classifier, classifier))
+        self.scale = 1 / (1 - dropout)
+
+    def __call__(
+        self, vectors: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None, kept: torch.Tensor
+    ) -> torch.Tensor:
+        """Take the gradients of the mean cross-entropy and return it.
+
+        ``vectors`` has shape (posts, dim); ``targets`` (posts, classes) is one-hot, times the post's weight;
+        ``weights`` (posts, 1) are those, None if all are 1; ``kept`` (posts, dim) is False where dropout falls.
+        """
+        first, last = self.first, self.last
+        active = torch.addmm(first.bias, vectors, first.transposed).relu_().mul_(kept)
+        log_likely = torch.addmm(last.bias, active, last.transposed, alpha=self.scale).log_softmax(1)
+        total = len(targets) if weights is None else float(weights.sum())
+        back = log_likely.exp()
+        if weights is not None:
+            back.mul_(weights)
+        back.sub_(targets).mul_(1 / total)
+        if last.bias_gradient is not None:
+            torch.sum(back, 0, out=last.bias_gradient)
+        back.mul_(self.scale)  # from here on, of the layer before dropout's scaling
+        if last.gradient is not None:
+            torch.mm(back.t(), active, out=last.gradient)
+        if first.gradient is not None or first.bias_gradient is not None:
+            into = torch.ops.aten.threshold_backward(back @ last.weight, active, 0)
+            if first.gradient is not None:
+                torch.mm(into.t(), vectors, out=first.gradient)
+            if first.bias_gradient is not None:
+                torch.sum(into, 0, out=first.bias_gradient)
+        return torch.dot(log_likely.flatten(), targets.flatten()).mul_(-1 / total)
 
 
-def _linear_gradients(layer: nn.Linear, back: torch.Tensor, inputs: torch.Tensor) -> None:
-    if layer.weight.grad is not None:
-        torch.mm(back.t(), inputs, out=layer.weight.grad)
-    if layer.bias.grad is not None:
-        torch.sum(back, 0, out=layer.bias.grad)
+class _Layer:
+    """A linear layer's tensors: looking them up in the module costs as much as using them."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        self.weight, self.bias = layer.weight.data, layer.bias.data
+        self.transposed = self.weight.t()
+        self.gradient, self.bias_gradient = layer.weight.grad, layer.bias.grad
 
 
-@torch.inference_mode()
 def clip(flat: list[FlatWeights], max_norm: float) -> None:
     """Scale the gradients down to a norm of ``max_norm`` in all, as ``torch.nn.utils.clip_grad_norm_`` does."""
     norm = math.sqrt(sum(float(torch.dot(weights.gradient, weights.gradient)) for weights in flat))

@@ -16,11 +16,13 @@ from transformers import DistilBertForSequenceClassification, get_scheduler
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import score, softmax
-from tweet_sentiment.modeling.gradients import FlatWeights, clip, head_gradients
+from tweet_sentiment.modeling.dropout import draw_kept
+from tweet_sentiment.modeling.gradients import FlatWeights, HeadGradients, clip
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 from tweet_sentiment.progress import progress_bar
 
 LOGS_A_RUN = 10
+STEPS_A_BLOCK = 64  # whose posts and random numbers are fetched at once
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def train_head(
         fit = _Fit(head.to(device), training, hyperparameters, settings, weight, steps, device)
         best: tuple[float, int, dict[str, torch.Tensor]] | None = None
         for epoch in range(1, hyperparameters.num_train_epochs + 1):
-            fit.train_epoch(bar.update)
+            with torch.inference_mode():
+                fit.train_epoch(bar.update)
             metrics = evaluate_head(head, validation, names, device)
             _stop_if_not_finite(metrics["eval_loss"], fit.step)
             fit.rows.append({"step": fit.step, "epoch": float(epoch)} | _without_classes(metrics))
@@ -114,10 +117,12 @@ class _Fit:
         self.vectors = torch.as_tensor(training.vectors, device=device)
         labels = torch.as_tensor(training.labels, device=device)
         self.targets = functional.one_hot(labels, head.classifier.out_features).float()
-        if weight is not None:
-            self.targets *= weight
+        self.weights = None if weight is None else weight[labels].unsqueeze(1)
+        if self.weights is not None:
+            self.targets *= self.weights
         self.batch_size, self.max_grad_norm = hyperparameters.per_device_train_batch_size, settings.max_grad_norm
         self.flat = _flat_weights(head, hyperparameters.weight_decay)
+        self.gradients = HeadGradients(head.pre_classifier, head.classifier, head.dropout.p)
         self.learning_rate = _schedule(settings.lr_scheduler_type, hyperparameters, steps)
         self.every = max(1, min(settings.logging_steps, steps // LOGS_A_RUN))
         self.step, self.logged, self.losses = 0, 0, torch.zeros((), device=device)
@@ -125,16 +130,27 @@ class _Fit:
 
     def train_epoch(self, done: Callable[[int], object]) -> None:
         """Take one pass over the posts in a new order."""
-        head, order = self.head, torch.randperm(len(self.targets)).to(self.targets.device)
-        for batch in order.split(self.batch_size):
-            vectors, targets = self.vectors.index_select(0, batch), self.targets.index_select(0, batch)
-            self.losses += head_gradients(head.pre_classifier, head.classifier, head.dropout.p, vectors, targets)
-            clip(self.flat, self.max_grad_norm)
-            for weights in self.flat:
-                weights.step(self.learning_rate(self.step))
-            self.step += 1
-            if self.step % self.every == 0 or self.step == self.steps:
-                done(self._log())
+        order = torch.randperm(len(self.targets)).to(self.targets.device)
+        for block in order.split(self.batch_size * STEPS_A_BLOCK):
+            for batch in self._batches(block):
+                self._take_step(*batch)
+                if self.step % self.every == 0 or self.step == self.steps:
+                    done(self._log())
+
+    def _batches(self, rows: torch.Tensor) -> Iterator[Any]:
+        """Yield vectors, targets, weights and dropout's mask of each batch; fetched for many steps together."""
+        vectors, targets = self.vectors.index_select(0, rows), self.targets.index_select(0, rows)
+        weights = None if self.weights is None else self.weights.index_select(0, rows).split(self.batch_size)
+        kept = draw_kept(vectors.shape, self.head.dropout.p, vectors.device).split(self.batch_size)
+        parts = vectors.split(self.batch_size), targets.split(self.batch_size), weights or [None] * len(kept), kept
+        return zip(*parts, strict=True)
+
+    def _take_step(self, *batch: Any) -> None:
+        self.losses += self.gradients(*batch)
+        clip(self.flat, self.max_grad_norm)
+        for weights in self.flat:
+            weights.step(self.learning_rate(self.step))
+        self.step += 1
 
     def _log(self) -> int:
         taken = self.step - self.logged

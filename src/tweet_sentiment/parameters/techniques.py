@@ -81,9 +81,15 @@ class Pruner(Strict):
 
 
 class HyperparameterSearchParameters(Strict):
-    """The search: how many trials, over what, pruned how; trials learn what layer unfreezing learns."""
+    """The search: how many trials, over what, pruned how; trials learn what layer unfreezing learns.
+
+    ``trials_at_once``: so many are drawn before any of them is known. ``processes``: so many run side by side; the
+    result does not depend on it. ``auto`` takes a processor each where heads learn on features and there is much to do.
+    """
 
     n_trials: PositiveInt
+    trials_at_once: PositiveInt
+    processes: PositiveInt | Literal["auto"]
     direction: Literal["maximize", "minimize"]
     space: SearchSpace
     pruner: Pruner

@@ -29,9 +29,16 @@ TRIALS = 12  # Optuna's sampler draws at random up to 10
 NEVER = {"n_startup_trials": 100, "n_warmup_steps": 0, "interval_steps": 1}
 
 
-def settings(n_trials, pruner=NEVER, direction="maximize", **space):
+def settings(n_trials, pruner=NEVER, direction="maximize", trials_at_once=1, **space):
     return HyperparameterSearchParameters.model_validate(
-        {"n_trials": n_trials, "direction": direction, "space": SPACE | space, "pruner": pruner}
+        {
+            "n_trials": n_trials,
+            "trials_at_once": trials_at_once,
+            "processes": "auto",
+            "direction": direction,
+            "space": SPACE | space,
+            "pruner": pruner,
+        }
     )
 
 
@@ -46,8 +53,8 @@ def learn(hyperparameters, on_epoch):
     return value(hyperparameters, hyperparameters.num_train_epochs)
 
 
-def search(folder, n_trials, objective=learn, name="search-a", seed=42, **changes):
-    return run_study(folder, name, settings(n_trials, **changes), objective, seed, "accuracy")
+def search(folder, n_trials, objective=learn, name="search-a", seed=42, processes=1, **changes):
+    return run_study(folder, name, settings(n_trials, **changes), objective, seed, "accuracy", processes)
 
 
 def drawn(study):
@@ -148,6 +155,29 @@ def test_a_search_killed_twice_goes_on_as_if_it_had_not_been(uninterrupted, tmp_
     resumed = search(tmp_path, TRIALS)
     assert drawn(resumed) == drawn(uninterrupted)
     assert not resumed.get_trials(states=(optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.WAITING))
+
+
+def test_trials_drawn_together_end_the_same_in_one_process_and_in_two(tmp_path):
+    pruner = {"n_startup_trials": 2, "n_warmup_steps": 0, "interval_steps": 1}
+    one, two = (
+        search(tmp_path / str(n), 20, processes=n, trials_at_once=2, pruner=pruner, seed=1)
+        for n in (1, 2)
+        if not (tmp_path / str(n)).mkdir()
+    )
+    assert drawn(one) == drawn(two)
+    assert [t.intermediate_values for t in one.trials] == [t.intermediate_values for t in two.trials]
+    assert [t.state for t in one.trials] == [t.state for t in two.trials]
+    assert {t.state.name for t in one.trials} == {"COMPLETE", "PRUNED"}
+
+
+@pytest.mark.parametrize("at", [1, 2, 12])
+def test_a_search_interrupted_in_trials_drawn_together_goes_on_as_if_it_had_not_been(tmp_path, at):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path / "a", TRIALS, breaking(at, KeyboardInterrupt()), trials_at_once=2)
+    resumed = search(tmp_path / "a", TRIALS, trials_at_once=2)
+    assert drawn(resumed) == drawn(search(tmp_path / "b", TRIALS, trials_at_once=2))
 
 
 def test_a_finished_search_has_nothing_to_do(tmp_path):

@@ -27,44 +27,22 @@ def search(
     the choice is made on them, as in the paper. Trials learn what ``layer_unfreezing`` learns. A finished search that
     is run again has nothing to do.
     """
-    from tweet_sentiment.modeling.devices import choose_device
-    from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
-    from tweet_sentiment.modeling.fitting import FittingData, fit_classifier
+    from tweet_sentiment.modeling.fitting import FittingData
 
-    from .study import OnEpoch, run_study, trials_table
+    from .objective import TrialObjective
+    from .study import run_study, trials_table
 
     data = FittingData(training_tokens, validation_tokens, training_features, validation_features).to_choose_on()
-    device = choose_device(parameters.device, parameters.fp16, parameters.precision)
-    tokenizer = load_tokenizer(parameters.model.checkpoint)
-    untrained = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
-    start = {name: weight.clone() for name, weight in untrained.state_dict().items()}
-    metric = parameters.training.metric_for_best_model
-    conditions = _conditions(parameters, row_account)
-
-    def objective(hyperparameters: Hyperparameters, on_epoch: OnEpoch) -> float:
-        untrained.load_state_dict(start)
-        last: dict[str, Any] = {}
-
-        def report(epoch: int, metrics: dict[str, Any]) -> None:
-            last.update(metrics)
-            on_epoch(epoch, metrics)
-
-        fit_classifier(
-            untrained,
-            tokenizer,
-            data,
-            hyperparameters,
-            parameters,
-            device=device,
-            working_folder=working_folder / "trial",
-            fingerprint={"conditions": conditions, "hyperparameters": hyperparameters.model_dump()},
-            on_epoch=report,
-            description="Trial",
-        )
-        return float(last[metric])
-
+    metric, conditions = parameters.training.metric_for_best_model, _conditions(parameters, row_account)
+    objective = TrialObjective(data, parameters, working_folder / "trial", conditions)
     study = run_study(
-        working_folder, f"search-{conditions}", parameters.hyperparameter_search, objective, parameters.seed, metric
+        working_folder,
+        f"search-{conditions}",
+        parameters.hyperparameter_search,
+        objective,
+        parameters.seed,
+        metric,
+        objective.processes(),
     )
     trials = trials_table(study)
     best = {
@@ -80,9 +58,9 @@ def search(
 
 
 def _conditions(parameters: StudyParameters, row_account: dict[str, Any]) -> str:
-    """Return what the study's name ends in: it changes with everything but the number of trials and the pruner."""
+    """Return what the study's name ends in: it changes with all but the number of trials, the pruner, the processes."""
     search = parameters.hyperparameter_search
-    return fingerprint(parameters.decisive(), search.space, search.direction, row_account)
+    return fingerprint(parameters.decisive(), search.space, search.direction, search.trials_at_once, row_account)
 
 
 def plot_search(trials: pd.DataFrame, parameters: StudyParameters) -> tuple[Any, Any, Any]:

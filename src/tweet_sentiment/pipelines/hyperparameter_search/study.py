@@ -9,15 +9,18 @@ from typing import Any
 
 import optuna
 import pandas as pd
+from joblib import Parallel, delayed
 from optuna.trial import TrialState
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import Hyperparameters, HyperparameterSearchParameters, SearchSpace
+from tweet_sentiment.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 
 OnEpoch = Callable[[int, dict[str, Any]], None]
 Objective = Callable[[Hyperparameters, OnEpoch], float]
+Outcome = tuple[TrialState, float | None]
 DATABASE = "study.sqlite3"
 CAUGHT = (RuntimeError, StudyError, MemoryError, ValueError)
 
@@ -36,39 +39,76 @@ def suggest(trial: optuna.Trial, space: SearchSpace) -> Hyperparameters:
 
 
 def run_study(
-    folder: Path, name: str, search: HyperparameterSearchParameters, objective: Objective, seed: int, metric: str
+    folder: Path,
+    name: str,
+    search: HyperparameterSearchParameters,
+    objective: Objective,
+    seed: int,
+    metric: str,
+    processes: int = 1,
 ) -> optuna.Study:
     """Run trials until ``n_trials`` have finished; those that an earlier run finished count.
 
-    ``name`` must change with data, space and settings, so that a study never goes on under other conditions. A trial
-    that a kill or Ctrl-C cut off is run again; one that raises or gives NaN fails, and the search goes on.
+    ``trials_at_once`` trials are drawn together, run by as many ``processes``, and told together: the outcome does not
+    depend on which of them ends first, nor on how many processes there are. ``name`` must change with data, space and
+    settings, so that a study never goes on under other conditions. Trials that a kill or Ctrl-C cut off are run again;
+    one that raises or gives NaN fails, and the search goes on.
 
     Raises:
         StudyError: the database is damaged, or no trial gave a value.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     _warn_if_pruner_is_idle(search)
+    _check_database(folder / DATABASE)
     study = _open(folder / DATABASE, name, search)
     _end_stale(study)
     if finished := _finished(study):
         logger.info("Search: %d of %d trials are done already.", finished, search.n_trials)
-    while (finished := _finished(study)) < search.n_trials:
-        study.sampler = _sampler(seed, finished)
-        study.optimize(
-            lambda trial: _run_trial(trial, search, objective, metric), n_trials=1, catch=CAUGHT, callbacks=[_log_trial]
-        )
+    with (
+        Parallel(processes, mmap_mode="r") as parallel,
+        progress_bar("Search", search.n_trials - finished, "trials") as bar,
+    ):
+        while (finished := _finished(study)) < search.n_trials:
+            together = min(search.trials_at_once, search.n_trials - finished)
+            drawn = [_draw(study, search, seed, finished + place) for place in range(together)]
+            outcomes = parallel(
+                delayed(_run_trial)(folder, name, search, trial, hyperparameters, objective, metric)
+                for trial, hyperparameters in drawn
+            )
+            for (trial, _), (state, value) in zip(drawn, outcomes, strict=True):
+                study.tell(trial, value, state)
+                _log_trial(study, study.trials[trial])
+                bar.update(1)
     if not study.get_trials(states=(TrialState.COMPLETE,)):
         raise StudyError(f"No trial of the search gave a value; the last error: {_last_error(study)}")
     return study
 
 
-def _sampler(seed: int, finished: int) -> optuna.samplers.TPESampler:
-    """Seed each trial by its place: a search that was interrupted then draws what an uninterrupted one would have."""
-    return optuna.samplers.TPESampler(seed=(seed + 1_000_003 * finished) % 2**32)
+def _draw(
+    study: optuna.Study, search: HyperparameterSearchParameters, seed: int, place: int
+) -> tuple[int, Hyperparameters]:
+    """Draw a trial and return its number, seeded by its place: an interrupted search then draws what it would have.
+
+    Of trials drawn together the later take the earlier for bad ones (a constant liar), and look elsewhere.
+    """
+    study.sampler = optuna.samplers.TPESampler(
+        seed=(seed + 1_000_003 * place) % 2**32, constant_liar=search.trials_at_once > 1
+    )
+    trial = study.ask()
+    return trial.number, suggest(trial, search.space)
 
 
-def _run_trial(trial: optuna.Trial, search: HyperparameterSearchParameters, objective: Objective, metric: str) -> float:
-    hyperparameters = suggest(trial, search.space)
+def _run_trial(
+    folder: Path,
+    name: str,
+    search: HyperparameterSearchParameters,
+    number: int,
+    hyperparameters: Hyperparameters,
+    objective: Objective,
+    metric: str,
+) -> Outcome:
+    """Run one trial, in whichever process this is; it is reported to the database by epochs, and told by the caller."""
+    study = _open(folder / DATABASE, name, search)
+    trial = optuna.Trial(study, study.trials[number]._trial_id)
 
     def on_epoch(epoch: int, metrics: dict[str, Any]) -> None:
         trial.report(metrics[metric], epoch - 1)  # Optuna counts steps from 0
@@ -79,14 +119,16 @@ def _run_trial(trial: optuna.Trial, search: HyperparameterSearchParameters, obje
         value = float(objective(hyperparameters, on_epoch))
         if math.isnan(value):
             raise StudyError(f"{metric} is NaN.")
+    except optuna.TrialPruned:
+        return TrialState.PRUNED, None
     except CAUGHT as error:
         trial.set_user_attr("error", str(error))
-        raise
-    return value
+        return TrialState.FAIL, None
+    return TrialState.COMPLETE, value
 
 
 def _open(path: Path, name: str, search: HyperparameterSearchParameters) -> optuna.Study:
-    _check_database(path)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     pruner = search.pruner
     return optuna.create_study(
         study_name=name,
