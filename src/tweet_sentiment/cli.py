@@ -8,6 +8,7 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run as kedro_run
 
+from tweet_sentiment.commands.export import export
 from tweet_sentiment.commands.messages import Command
 from tweet_sentiment.commands.predict import predict
 from tweet_sentiment.commands.promote import promote
@@ -41,3 +42,4 @@ def heed_interrupt(dropped: Any) -> None:
 
 cli.add_command(predict)
 cli.add_command(promote)
+cli.add_command(export)
