@@ -12,6 +12,7 @@ from tweet_sentiment.commands.export import export
 from tweet_sentiment.commands.messages import Command
 from tweet_sentiment.commands.predict import predict
 from tweet_sentiment.commands.promote import promote
+from tweet_sentiment.commands.serve import serve
 
 
 @click.group(name="tweet-sentiment")
@@ -43,3 +44,4 @@ def heed_interrupt(dropped: Any) -> None:
 cli.add_command(predict)
 cli.add_command(promote)
 cli.add_command(export)
+cli.add_command(serve)
