@@ -27,7 +27,8 @@ def catalog():
 
 @pytest.fixture(scope="module")
 def everything():
-    return pipelines["__default__"] + pipelines["preprocessing_ablation"] + pipelines["inference"]
+    more = ("preprocessing_ablation", "past_the_paper", "inference")
+    return sum((pipelines[name] for name in more), pipelines["__default__"])
 
 
 def test_every_dataset_of_every_pipeline_is_on_disk(catalog, everything):
@@ -54,14 +55,21 @@ def test_the_layers_have_an_order_so_kedro_viz_shows_them(catalog, everything):
     assert order[-1] == "reporting"
 
 
-@pytest.mark.parametrize("name", ["prompt_tuning", "baseline", "layer_unfreezing", "hyperparameter_search", "rivals"])
+PAST_THE_PAPER = ("full_fine_tuning", "lora", "p_tuning", "technique_search", "domain_adaptation")
+PAST_THE_PAPER += ("training_ablation", "unfreezing_sweep")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["prompt_tuning", "baseline", "layer_unfreezing", "hyperparameter_search", "rivals", *PAST_THE_PAPER],
+)
 def test_a_technique_takes_the_data_steps_that_it_needs_along(name):
     assert pipelines[name].inputs() - {"parameters"} <= {
         "training_file",
         "validation_file",
         *(
             f"{technique}.working_folder"
-            for technique in ("prompt_tuning", "layer_unfreezing", "hyperparameter_search")
+            for technique in ("prompt_tuning", "layer_unfreezing", "hyperparameter_search", *PAST_THE_PAPER)
         ),
     }
 

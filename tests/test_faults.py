@@ -153,7 +153,7 @@ def test_a_second_run_on_the_same_outputs_is_refused_and_on_others_it_is_not(pro
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--nodes=linear_svc.evaluate"], "is not there yet"),
+        (["--nodes=linear_svc.evaluate"], "run this technique's whole pipeline first"),
         (["--nodes=linear_svc.evaluat"], "does not contain nodes named ['linear_svc.evaluat']"),
         (["--pipelines=prompt"], "Did you mean"),
     ],

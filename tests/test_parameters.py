@@ -68,7 +68,25 @@ def _changed(key, value):
         ("seeds", [], "seeds"),
         ("selection.share", 1.0, "less than 1"),
         ("uncertainty.resamples", 5, "greater than or equal to 100"),
-        ("prompt_tuning.peft_type", "PREFIX_TUNING", "PROMPT_TUNING"),
+        *((f"{name}.peft_type", "PREFIX_TUNING", "past_key_values") for name in ("prompt_tuning", "p_tuning", "lora")),
+        *(
+            (f"{name}.peft_type", "PREFIX_TUNING", "take PROMPT_TUNING")
+            for name in ("prompt_tuning", "p_tuning", "lora")
+        ),
+        ("lora.target_modules", ["all-linear"], "lora.target_modules"),
+        ("p_tuning.num_virtual_tokens", 400, "128) + p_tuning.num_virtual_tokens (400) = 528"),
+        ("lora.average_last_epochs", 2, "choose one, the mean or the best"),
+        ("lora.label_smoothing_factor", 1.0, "less than 1"),
+        ("lora.consistency_weight", -1.0, "greater than or equal to 0"),
+        ("lora.pooling", "max", "'cls' or 'mean'"),
+        ("ensemble.members", ["lora", "lora"], "a name stands here twice"),
+        ("ensemble.members", ["lora", "baseline"], "ensemble.members"),
+        ("distillation.label_smoothing_factor", 0.1, "here they are soft"),
+        ("distillation.temperature", 0.5, "greater than or equal to 1"),
+        ("training_ablation.variants", {"odd": {"poolin": "mean"}}, "training_ablation.variants.odd: poolin no such"),
+        ("training_ablation.variants", {"odd": {"pooling": "max"}}, "training_ablation.variants.odd: pooling"),
+        ("unfreezing_sweep.top_blocks", [1, 1], "a number twice"),
+        ("full_fine_tuning.layerwise_learning_rate_decay", 1.1, "less than or equal to 1"),
         ("labels", ["a", "a"], "twice"),
         ("labels", ["Negative", "Irrelevant"], "['Irrelevant'] stand in both"),
         ("data.columns.post", "text", "positions"),
@@ -93,3 +111,46 @@ def test_a_pruner_that_cannot_fire_is_recognised():
     raw = _changed("hyperparameter_search.space.num_train_epochs", {"low": 2, "high": 3})
     assert not validate_parameters(raw).hyperparameter_search.pruner_can_fire
     assert validate_parameters(raw_parameters("paper")).hyperparameter_search.pruner_can_fire
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"early_stopping_patience": 1, "load_best_model_at_end": False}, "needs load_best_model_at_end"),
+        ({"average_last_epochs": 99, "load_best_model_at_end": False}, "average_last_epochs is 99"),
+        ({"consistency_weight": 1.0, "hyperparameters.per_device_train_batch_size": 5}, "even"),
+    ],
+)
+@pytest.mark.parametrize("technique", ["full_fine_tuning", "lora", "p_tuning"])
+def test_settings_that_exclude_each_other_are_refused(technique, changes, said):
+    raw = deepcopy(raw_parameters())
+    for key, value in changes.items():
+        place, _, name = f"{technique}.{key}".rpartition(".")
+        section = raw[technique] if place == technique else raw[technique]["hyperparameters"]
+        section[name] = value
+    with pytest.raises(StudyError, match=said):
+        validate_parameters(raw)
+
+
+def test_the_entity_and_wordings_need_their_columns():
+    for column, setting in (("entity", {"second_segment": "entity"}), ("id", {"one_wording_per_epoch": True})):
+        raw = deepcopy(raw_parameters())
+        raw["data"]["columns"][column] = None
+        raw["lora"] |= setting
+        with pytest.raises(StudyError, match=f"data.columns.{column} is null"):
+            validate_parameters(raw)
+
+
+def test_a_variant_that_does_not_go_with_the_data_concerns_the_ablation_alone():
+    raw = deepcopy(raw_parameters())
+    raw["data"]["columns"] |= {"id": None, "entity": None}
+    raw["lora"]["hyperparameters"]["num_train_epochs"] = 1
+    parameters = validate_parameters(raw)
+    assert parameters.variant("mean_pooling").lora.pooling == "mean"
+    for name, said in (
+        ("entity", "entity is null"),
+        ("consistency", "id is null"),
+        ("average_of_two_epochs", "only 1"),
+    ):
+        with pytest.raises(StudyError, match=f"training_ablation.variants.{name}.*{said}"):
+            parameters.variant(name)

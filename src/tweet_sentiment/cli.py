@@ -13,6 +13,13 @@ from tweet_sentiment.commands.messages import Command
 from tweet_sentiment.commands.predict import predict
 from tweet_sentiment.commands.promote import promote
 from tweet_sentiment.commands.serve import serve
+from tweet_sentiment.errors import StudyError
+
+ONLY_CHANGED = click.Option(
+    ["--only-changed"],
+    is_flag=True,
+    help="Run only the nodes whose inputs, parameters, code, libraries or outputs have changed, and all after them.",
+)
 
 
 @click.group(name="tweet-sentiment")
@@ -26,11 +33,22 @@ class Run(Command):
     stopped = "Stopped. The same command goes on from the last checkpoint."
 
 
-@cli.command(name="run", cls=Run, params=list(kedro_run.params), help=kedro_run.help)
-def run(**options: Any) -> None:
+@cli.command(name="run", cls=Run, params=[*kedro_run.params, ONLY_CHANGED], help=kedro_run.help)
+def run(only_changed: bool, **options: Any) -> None:
     """Run pipelines; see ``kedro run --help``."""
     sys.unraisablehook = heed_interrupt
+    if only_changed:
+        _choose_runner(options)
     kedro_run.callback(**options)  # type: ignore[misc]
+
+
+def _choose_runner(options: dict[str, Any]) -> None:
+    if options["runner"]:
+        raise StudyError(
+            f"--only-changed and --runner={options['runner']} were given together.\n"
+            "  Leave one out: --only-changed is a runner of its own, which runs one node after another."
+        )
+    options["runner"] = "tweet_sentiment.incremental.OnlyChanged"
 
 
 def heed_interrupt(dropped: Any) -> None:

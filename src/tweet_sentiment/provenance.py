@@ -39,12 +39,22 @@ def fingerprint(*parts: Any) -> str:
     return sha256(json.dumps(plain, sort_keys=True, default=str).encode())[:16]
 
 
-def manifest(technique: str, parameters: Any, row_account: dict[str, Any], figures: dict[str, Any]) -> dict[str, Any]:
+def manifest(
+    technique: str,
+    parameters: Any,
+    row_account: dict[str, Any],
+    figures: dict[str, Any],
+    settings: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Return what stands in a model folder's ``manifest.json``: where the model comes from, and how good it was.
 
-    ``row_account`` is data_processing's, with the hash of each file; ``figures`` is what training says of itself.
-    ``input`` is all that whoever uses the model must know to make its input of a text.
+    ``row_account`` is data_processing's, with the hash of each file; ``figures`` is what training says of itself;
+    ``input`` is all that whoever uses the model must know to make its input of a text; ``settings`` are the parameters
+    that the model depends on: if not given, all decisive ones and the technique's own. Others are not looked at, so
+    that they can change without a new model.
     """
+    if settings is None:
+        settings = parameters.decisive() | parameters.model_dump(include={technique})
     return {
         "technique": technique,
         "protocol": parameters.protocol,
@@ -55,6 +65,6 @@ def manifest(technique: str, parameters: Any, row_account: dict[str, Any], figur
         "n_train": row_account["training_posts"],
         **figures,
         "input": parameters.input_settings(figures.get("hard_prompt", ""), figures.get("second_segment")).model_dump(),
-        "parameters": parameters.model_dump(),
+        "parameters": settings,
         "versions": library_versions(),
     }

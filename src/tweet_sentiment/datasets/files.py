@@ -1,5 +1,7 @@
 """Datasets that no library has: raw bytes, arrays, tokens, model folders and working folders."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,19 @@ class BestModel(ModelFolder):
 
     def save(self, data: Promotion) -> None:
         promote(data, self._models, self._filepath)
+
+
+class StoredModel(_OnDisk):
+    """A model folder that is loaded by whoever calls what is handed on; None if there is none."""
+
+    def load(self) -> Callable[[], Any] | None:
+        from tweet_sentiment.modeling.folders import load_model
+
+        restore(self._filepath)
+        return partial(load_model, self._filepath) if self._filepath.is_dir() else None
+
+    def _exists(self) -> bool:
+        return True
 
 
 class WorkingFolder(_OnDisk):

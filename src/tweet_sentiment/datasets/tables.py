@@ -69,8 +69,25 @@ class Text(_SavedWhole, TextDataset):
 
 
 class Partitions(PartitionedDataset):
-    """The same file of every protocol or technique, by "<protocol>/<technique>"; none is an empty dictionary."""
+    """The same file of every protocol or technique, by "<protocol>/<technique>"; none is an empty dictionary.
+
+    What lies in hidden folders is no partition: there are the records of what the files were made of.
+    """
 
     def load(self) -> dict[str, Callable[[], Any]]:
         self._invalidate_caches()
         return super().load() if self._list_partitions() else {}
+
+    def files(self) -> dict[str, Path]:
+        """Return the file of each partition that is there now."""
+        self._invalidate_caches()
+        return {self._path_to_partition(path): Path(path) for path in self._list_partitions()}
+
+    def holds(self, path: Path) -> bool:
+        """Tell whether a file would be one of the partitions."""
+        if not path.is_relative_to(self._normalized_path) or not str(path).endswith(self._filename_suffix):
+            return False
+        return not any(part.startswith(".") for part in path.relative_to(self._normalized_path).parts)
+
+    def _list_partitions(self) -> list[str]:
+        return [path for path in super()._list_partitions() if self.holds(Path(path))]

@@ -30,6 +30,8 @@ def choose_device(device: str, fp16: bool, precision: str) -> Device:
         StudyError: the device or the precision is not available on this machine, or there is none of that name.
     """
     name = _device_name(device)
+    if name != "cpu":
+        torch.set_float32_matmul_precision("high")  # TF32, in what stays in fp32
     if precision not in ("auto", "fp32", "bf16"):
         raise StudyError(f"precision is {precision!r}; expected auto, fp32 or bf16, or fp16=true.")
     if fp16:

@@ -1,6 +1,7 @@
 """Encoders: ``embedded``, a hub id or a folder. Nothing falls back to another one."""
 
 import hashlib
+import json
 import logging
 from pathlib import Path
 from threading import Thread
@@ -19,6 +20,7 @@ from transformers import (
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.embedded import EMBEDDED, embedded_folder, encoder_of, load_embedded
+from tweet_sentiment.parameters import StudyParameters
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +79,24 @@ def _hub_answers() -> bool:
     thread.start()
     thread.join(HUB_PATIENCE)
     return bool(answers)
+
+
+def check_adapted(checkpoint: str, row_account: dict[str, Any], parameters: StudyParameters) -> None:
+    """Refuse an encoder that ``domain_adaptation`` made of posts which are held out now.
+
+    Raises:
+        StudyError: it was adapted under another protocol or seed, or to other files.
+    """
+    path = checkpoint_folder(checkpoint) / "manifest.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if found.get("technique") != "domain_adaptation":
+        return
+    now = {"protocol": parameters.protocol, "seed": parameters.seed, "data": row_account["files"]}
+    if other := [name for name, value in now.items() if found[name] != value]:
+        raise StudyError(
+            f"{checkpoint}: this encoder was adapted under another {' and '.join(other)}, so it may have read the "
+            f"posts that are held out now.\n  Adapt one for this run:  kedro run --pipeline=domain_adaptation"
+        )
 
 
 def checkpoint_hash(checkpoint: str) -> str:

@@ -66,9 +66,9 @@ def class_weights(setting: Any, labels: list[str], targets: list[int]) -> list[f
 
 @dataclass(frozen=True)
 class Fitted:
-    """A classifier that has been fitted, its tokenizer, and what the fit says of itself."""
+    """A classifier (or peft's wrapper of one) that has been fitted, its tokenizer, and what the fit says of itself."""
 
-    classifier: DistilBertForSequenceClassification
+    classifier: Any
     tokenizer: PreTrainedTokenizerFast
     fit: Fit
 

@@ -9,6 +9,7 @@ from transformers import DistilBertForSequenceClassification, DistilBertTokenize
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import checked_manifest, write_manifest
+from tweet_sentiment.modeling import pooling
 from tweet_sentiment.modeling.encoders import probe
 
 
@@ -82,4 +83,5 @@ def _load_classifier(folder: Path) -> DistilBertForSequenceClassification:
     model, info = loaded
     if wrong := sorted(info["missing_keys"] | info["unexpected_keys"]):
         raise StudyError(f"{folder}: config.json and model.safetensors disagree at {len(wrong)} weights: {wrong[:3]}.")
+    pooling.honour(model)
     return model

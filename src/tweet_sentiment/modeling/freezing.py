@@ -11,6 +11,12 @@ def freeze(model: nn.Module) -> None:
         parameter.requires_grad = False
 
 
+def unfreeze_all(model: nn.Module, but: list[str]) -> None:
+    """Let every parameter learn but those named, by themselves or by what they are part of."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = not any(_below(name, prefix) for prefix in but)
+
+
 def unfreeze(model: nn.Module, names: list[str], top_blocks: int = 0) -> list[str]:
     """Freeze all but the named parameters and the top transformer blocks; return the names of those that learn.
 

@@ -50,17 +50,22 @@ def add_soft_prompt(
         )
     adapter: Any = model.peft_config["default"]
     adapter.tokenizer_name_or_path, adapter.base_model_name_or_path = BASE, ""  # a name would be looked up on the hub
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad = _learns(name, prompt.trainable_head)
-    _pool(model, prompt.pooling)
+    choose_learning(model, prompt.trainable_head)
+    pool(model, prompt.pooling)
     return model
+
+
+def choose_learning(model: PeftModel, trainable_head: list[Any]) -> None:
+    """Let the soft prompt learn, and of the head the named layers."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = _learns(name, trainable_head)
 
 
 def _learns(name: str, trainable_head: list[Any]) -> bool:
     return name.startswith("prompt_encoder.") or any(f".{layer}.modules_to_save." in name for layer in trainable_head)
 
 
-def _pool(model: Any, pooling: str) -> None:
+def pool(model: Any, pooling: str) -> None:
     """With ``cls`` hide the virtual tokens' outputs, so that the head reads [CLS] where it reads position 0."""
     model.tweet_sentiment_pooling = pooling
     virtual = model.peft_config["default"].num_virtual_tokens
@@ -130,5 +135,5 @@ def load_prompted(folder: Path) -> PeftModel:
         )
     base = DistilBertForSequenceClassification.from_pretrained(folder / BASE, local_files_only=True)
     model = PeftModel.from_pretrained(base, folder)
-    _pool(model, record["pooling"])
+    pool(model, record["pooling"])
     return model.eval()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from transformers import BatchEncoding, PreTrainedTokenizerFast
 
+from tweet_sentiment.provenance import sha256
+
 if TYPE_CHECKING:
     from datasets import Dataset
 
@@ -74,7 +76,17 @@ def tokenize(
     kept = [name for name in ("row", "id", "selection", *read) if name in posts]
     plain = posts[kept].assign(label=posts["label"].map(labels.index).astype("int64"))
     dataset = Dataset.from_pandas(plain, preserve_index=False).map(
-        pieces, batched=True, load_from_cache_file=False, remove_columns=read
+        pieces,
+        batched=True,
+        load_from_cache_file=False,
+        remove_columns=read,
+        new_fingerprint=_fingerprint(plain, max_length, hard_prompt, second_segment),
     )
     truncated = int(sum(dataset["cut"]))
     return dataset.remove_columns("cut"), truncated
+
+
+def _fingerprint(posts: pd.DataFrame, *settings: Any) -> str:
+    """Return what ``datasets`` would find out by pickling the tokenizer, which takes longer than to tokenize."""
+    rows = pd.util.hash_pandas_object(posts, index=False).to_numpy()
+    return sha256(rows.tobytes() + repr(settings).encode())[:16]

@@ -3,14 +3,13 @@
 import logging
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from datasets import Dataset
 from transformers import (
     DataCollatorWithPadding,
@@ -19,6 +18,7 @@ from transformers import (
     PrinterCallback,
     ProgressCallback,
     Trainer,
+    TrainerCallback,
     TrainerState,
     TrainingArguments,
 )
@@ -29,12 +29,22 @@ from tweet_sentiment.modeling.callbacks import Ended, ReportEpochs, ShowProgress
 from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder, newest_valid
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.lean import lean
+from tweet_sentiment.modeling.losses import Loss, training_loss
+from tweet_sentiment.modeling.stopping import StopEarly
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 
 logger = logging.getLogger(__name__)
 
 LOGS_A_RUN = 10
+WORKERS = 2  # processes that collate batches while a GPU computes
 INPUTS = ["input_ids", "attention_mask", "label"]
+
+
+OnEpoch = Callable[[int, dict[str, Any]], None]
+
+
+def ignore(epoch: int, metrics: dict[str, Any]) -> None:
+    """Take no notice of an epoch."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,22 @@ class TrainingOutcome:
     curves: pd.DataFrame
     best_epoch: float
     steps: int
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a technique may change of a training.
+
+    ``optimizer_groups``: parameters with rates of their own. ``callbacks`` come before ours, so that what they save
+    is sealed with the checkpoint. ``loss``: of logits and labels, in training only. ``sampler``: the order of the
+    posts, told each epoch by ``set_epoch``. ``stop_early``: may end the training before its last epoch.
+    """
+
+    optimizer_groups: list[dict[str, Any]] | None = None
+    callbacks: Sequence[TrainerCallback] = ()
+    loss: Loss | None = None
+    sampler: Any = None
+    stop_early: StopEarly | None = None
 
 
 def train(
@@ -66,7 +92,8 @@ def train(
     working_folder: Path,
     fingerprint: dict[str, Any],
     names: list[str],
-    on_epoch: Callable[[int, dict[str, Any]], None] = lambda epoch, metrics: None,
+    on_epoch: OnEpoch = ignore,
+    hooks: Hooks = Hooks(),
 ) -> TrainingOutcome:
     """Train what learns of ``model``, in place; the same call after a kill goes on from the last whole checkpoint.
 
@@ -85,8 +112,10 @@ def train(
         "device": [device.name, device.precision],
     }
     folder = checkpoints_folder(working_folder, conditions)
-    steps = math.ceil(len(training) / hyperparameters.per_device_train_batch_size) * hyperparameters.num_train_epochs
+    posts = len(training if hooks.sampler is None else hooks.sampler)
+    steps = math.ceil(posts / hyperparameters.per_device_train_batch_size) * hyperparameters.num_train_epochs
     arguments = _arguments(folder, hyperparameters, settings, load_best_model_at_end, padding, seed, device, steps)
+    stop_early = [hooks.stop_early] if hooks.stop_early else []
     trainer = _Trainer(
         model=model,
         args=arguments,
@@ -94,9 +123,18 @@ def train(
         eval_dataset=_by_length(validation).select_columns(INPUTS),
         data_collator=_collator(tokenizer, padding, max_length),
         compute_metrics=lambda outcome: _metrics(outcome, names),
-        callbacks=[SealCheckpoints(), StopIfNotFinite(), ReportEpochs(on_epoch), ShowProgress()],
+        optimizer_cls_and_kwargs=_optimizer(arguments, hooks.optimizer_groups),
+        callbacks=[
+            *hooks.callbacks,
+            *stop_early,
+            SealCheckpoints(),
+            StopIfNotFinite(),
+            ReportEpochs(on_epoch),
+            ShowProgress(),
+        ],
     )
-    trainer.class_weights = class_weights
+    trainer.training_loss = hooks.loss or training_loss(class_weights)
+    trainer.training_sampler = hooks.sampler
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
     if start := newest_valid(folder):
@@ -107,14 +145,16 @@ def train(
     except Ended as end:
         shutil.rmtree(folder)
         raise end.reason from None
-    if trainer.state.global_step < trainer.state.max_steps:
+    if trainer.state.global_step < trainer.state.max_steps and not any(one.stopped for one in stop_early):
         raise StudyError(
             f"The training was interrupted at step {trainer.state.global_step} of {trainer.state.max_steps}; "
             f"the same command goes on from the last checkpoint."
         )
     curves = _curves(trainer.state.log_history)
     shutil.rmtree(folder)
-    return TrainingOutcome(curves, _epoch_of_weights(trainer.state, load_best_model_at_end, steps), steps)
+    return TrainingOutcome(
+        curves, _epoch_of_weights(trainer.state, load_best_model_at_end, steps), trainer.state.global_step
+    )
 
 
 def _by_length(tokens: Dataset) -> Dataset:
@@ -153,15 +193,24 @@ def _arguments(
         bf16=device.precision == "bf16",
         use_cpu=device.name == "cpu",
         dataloader_pin_memory=device.name != "cpu",
+        dataloader_num_workers=0 if device.name == "cpu" else WORKERS,
         report_to="none",
         disable_tqdm=True,
     )
 
 
-class _Trainer(Trainer):
-    """The Trainer on one device, with class weights."""
+def _optimizer(arguments: TrainingArguments, groups: list[dict[str, Any]] | None) -> tuple[Any, Any] | None:
+    if groups is None:
+        return None
+    optimizer, settings = Trainer.get_optimizer_cls_and_kwargs(arguments)
+    return optimizer, {**settings, "params": groups}
 
-    class_weights: list[float] | None = None
+
+class _Trainer(Trainer):
+    """The Trainer on one device, with a loss and an order of posts of our own."""
+
+    training_loss: Loss | None = None
+    training_sampler: Any = None
 
     def __init__(self, *, args: TrainingArguments, **rest: Any) -> None:
         args._n_gpu = min(1, args.n_gpu)  # more would be DataParallel and a larger batch, without a word
@@ -170,12 +219,16 @@ class _Trainer(Trainer):
     def compute_loss(  # type: ignore[override]
         self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any
     ) -> Any:
-        if self.class_weights is None or not model.training:
+        if self.training_loss is None or not model.training:
             return super().compute_loss(model, inputs, return_outputs, **rest)
         outputs = model(**{name: tensor for name, tensor in inputs.items() if name != "labels"})
-        weight = torch.tensor(self.class_weights, device=outputs.logits.device)
-        loss = torch.nn.functional.cross_entropy(outputs.logits.float(), inputs["labels"], weight=weight)
+        loss = self.training_loss(outputs.logits, inputs["labels"])
         return (loss, outputs) if return_outputs else loss
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.training_sampler is not None:
+            return self.training_sampler
+        return super()._get_train_sampler(train_dataset)
 
 
 def _collator(tokenizer: PreTrainedTokenizerFast, padding: str, max_length: int) -> DataCollatorWithPadding:

@@ -8,27 +8,51 @@ from tweet_sentiment.parameters.inputs import InputSettings
 from tweet_sentiment.parameters.shared import Protocol
 from tweet_sentiment.parameters.study import StudyParameters, validate_parameters
 from tweet_sentiment.parameters.techniques import (
+    Hyperband,
     HyperparameterSearchParameters,
     LayerUnfreezingParameters,
     PromptTuningParameters,
     SearchSpace,
+    TechniqueSearchParameters,
 )
 from tweet_sentiment.parameters.training import Hyperparameters, ModelParameters, TrainingParameters
+from tweet_sentiment.parameters.tuning import (
+    DistillationParameters,
+    DomainAdaptationParameters,
+    EnsembleParameters,
+    FullFineTuningParameters,
+    LoraParameters,
+    PTuningParameters,
+    TrainingAblationParameters,
+    TuningParameters,
+    UnfreezingSweepParameters,
+)
 
 __all__ = [
     "AuditParameters",
     "Columns",
     "DataParameters",
+    "DistillationParameters",
+    "DomainAdaptationParameters",
+    "EnsembleParameters",
+    "FullFineTuningParameters",
+    "Hyperband",
     "HyperparameterSearchParameters",
     "Hyperparameters",
     "InputSettings",
     "LayerUnfreezingParameters",
     "LeakFreeRules",
+    "LoraParameters",
     "ModelParameters",
+    "PTuningParameters",
     "PromptTuningParameters",
     "Protocol",
     "SearchSpace",
     "StudyParameters",
+    "TechniqueSearchParameters",
+    "TrainingAblationParameters",
     "TrainingParameters",
+    "TuningParameters",
+    "UnfreezingSweepParameters",
     "validate_parameters",
 ]

@@ -18,8 +18,20 @@ from tweet_sentiment.parameters.techniques import (
     PreprocessingAblationParameters,
     PromptTuningParameters,
     RivalsParameters,
+    TechniqueSearchParameters,
 )
 from tweet_sentiment.parameters.training import ModelParameters, SelectionParameters, TrainingParameters
+from tweet_sentiment.parameters.tuning import (
+    DistillationParameters,
+    DomainAdaptationParameters,
+    EnsembleParameters,
+    FullFineTuningParameters,
+    LoraParameters,
+    PTuningParameters,
+    TrainingAblationParameters,
+    TuningParameters,
+    UnfreezingSweepParameters,
+)
 
 
 class StudyParameters(Strict):
@@ -46,7 +58,16 @@ class StudyParameters(Strict):
     baseline: BaselineParameters
     layer_unfreezing: LayerUnfreezingParameters
     hyperparameter_search: HyperparameterSearchParameters
+    technique_search: TechniqueSearchParameters
     prompt_tuning: PromptTuningParameters
+    full_fine_tuning: FullFineTuningParameters
+    lora: LoraParameters
+    p_tuning: PTuningParameters
+    unfreezing_sweep: UnfreezingSweepParameters
+    training_ablation: TrainingAblationParameters
+    domain_adaptation: DomainAdaptationParameters
+    ensemble: EnsembleParameters
+    distillation: DistillationParameters
     rivals: RivalsParameters
     preprocessing_ablation: PreprocessingAblationParameters
     reporting: ReportingParameters
@@ -73,7 +94,12 @@ class StudyParameters(Strict):
     @property
     def chosen_on(self) -> str:
         """On what hyperparameters, prompts and epochs are chosen; ``published`` does it on the reported posts."""
-        return "validation posts" if self.protocol == "published" else "held-out training posts"
+        return "held-out training posts" if self.chooses_apart else "validation posts"
+
+    @property
+    def chooses_apart(self) -> bool:
+        """Whether choices are made on other posts than those that are reported."""
+        return self.protocol != "published"
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -89,12 +115,16 @@ class StudyParameters(Strict):
             raise ValueError(f"{sorted(both)} stand in both labels and data.drop_labels")
         if not self.data.header and any(isinstance(c, str) for c in self.data.columns.model_dump().values()):
             raise ValueError("data.columns holds names, but data.header is false: give positions (0, 1, …)")
-        positions = self.model.max_length + self.prompt_tuning.num_virtual_tokens
-        if positions > MAX_POSITIONS:
-            raise ValueError(
-                f"model.max_length ({self.model.max_length}) + prompt_tuning.num_virtual_tokens "
-                f"({self.prompt_tuning.num_virtual_tokens}) = {positions}; the encoder has {MAX_POSITIONS} positions"
-            )
+        for name, prompt in (("prompt_tuning", self.prompt_tuning), ("p_tuning", self.p_tuning)):
+            positions = self.model.max_length + prompt.num_virtual_tokens
+            if positions > MAX_POSITIONS:
+                raise ValueError(
+                    f"model.max_length ({self.model.max_length}) + {name}.num_virtual_tokens "
+                    f"({prompt.num_virtual_tokens}) = {positions}; the encoder has {MAX_POSITIONS} positions"
+                )
+        for name in ("full_fine_tuning", "lora", "p_tuning", "distillation"):
+            self._columns_for(name, getattr(self, name))
+        self._check_variants()
         weights = self.training.class_weights
         if isinstance(weights, dict) and set(weights) != set(self.labels):
             raise ValueError(
@@ -105,6 +135,39 @@ class StudyParameters(Strict):
         if self.fp16 and self.device == "cpu":
             raise ValueError("fp16 needs a CUDA device, device is cpu: set fp16=false (precision may be bf16)")
         return self
+
+    def _check_variants(self) -> None:
+        ablation = self.training_ablation
+        for name, changes in ablation.variants.items():
+            key = f"training_ablation.variants.{name}"
+            try:
+                ablation.applied(self, changes)
+            except ValidationError as error:
+                for one in error.errors():
+                    if one["loc"]:  # what does not go with the technique's other values concerns the ablation alone
+                        raise ValueError(f"{key}: {_key(one['loc'])} {_reason(dict(one))}") from None
+
+    def variant(self, name: str) -> "StudyParameters":
+        """Return the parameters under a variant of ``training_ablation``.
+
+        Raises:
+            StudyError: its changes do not go with the other parameters.
+        """
+        ablation = self.training_ablation
+        try:
+            varied: StudyParameters = ablation.applied(self, ablation.variants[name])
+            self._columns_for(name, getattr(varied, ablation.technique))
+        except ValueError as error:
+            reasons = [_reason(dict(one)) for one in error.errors()] if isinstance(error, ValidationError) else [error]
+            raise StudyError(f"training_ablation.variants.{name}: {reasons[0]}.") from None
+        return varied
+
+    def _columns_for(self, name: str, tuning: TuningParameters) -> None:
+        columns = self.data.columns
+        if tuning.second_segment == "entity" and columns.entity is None:
+            raise ValueError(f"{name}.second_segment is entity, but data.columns.entity is null")
+        if (tuning.one_wording_per_epoch or tuning.consistency_weight) and columns.id is None:
+            raise ValueError(f"{name}: wordings of a tweet are known by its id, but data.columns.id is null")
 
 
 def validate_parameters(raw: dict[str, object]) -> StudyParameters:

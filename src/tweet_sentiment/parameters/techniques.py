@@ -6,8 +6,7 @@ from pydantic import Field, model_validator
 
 from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Strict
 from tweet_sentiment.parameters.training import Hyperparameters
-
-HeadLayer = Literal["pre_classifier", "classifier"]
+from tweet_sentiment.parameters.tuning import HeadLayer, PossibleOnDistilBert
 
 
 class BaselineParameters(Strict):
@@ -79,6 +78,31 @@ class Pruner(Strict):
     n_warmup_steps: NonNegativeInt
     interval_steps: PositiveInt
 
+    @property
+    def waits_for(self) -> str:
+        """What must have happened before it can stop a trial."""
+        return f"{self.n_startup_trials} trials and {self.n_warmup_steps} epochs"
+
+    def can_fire(self, n_trials: int, epochs: int) -> bool:
+        """Whether it can stop some trial of a search with at most so many epochs."""
+        return n_trials > self.n_startup_trials and epochs > self.n_warmup_steps + 1
+
+
+class Hyperband(Strict):
+    """``optuna.pruners.HyperbandPruner``; a resource is an epoch, the most of it the space's most epochs."""
+
+    min_resource: PositiveInt
+    reduction_factor: Annotated[int, Field(ge=2)]
+
+    @property
+    def waits_for(self) -> str:
+        """What must have happened before it can stop a trial."""
+        return f"{self.min_resource} epochs of several trials"
+
+    def can_fire(self, n_trials: int, epochs: int) -> bool:
+        """Whether it can stop some trial of a search with at most so many epochs."""
+        return n_trials > self.reduction_factor and epochs >= self.min_resource * self.reduction_factor
+
 
 class HyperparameterSearchParameters(Strict):
     """The search: how many trials, over what, pruned how; trials learn what layer unfreezing learns.
@@ -92,15 +116,24 @@ class HyperparameterSearchParameters(Strict):
     processes: PositiveInt | Literal["auto"]
     direction: Literal["maximize", "minimize"]
     space: SearchSpace
-    pruner: Pruner
+    pruner: Pruner | Hyperband
 
     @property
     def pruner_can_fire(self) -> bool:
-        """Whether some trial is long enough for the median pruner to stop it."""
-        return (
-            self.n_trials > self.pruner.n_startup_trials
-            and self.space.num_train_epochs.high > self.pruner.n_warmup_steps + 1
-        )
+        """Whether some trial is long enough for the pruner to stop it."""
+        return self.pruner.can_fire(self.n_trials, self.space.num_train_epochs.high)
+
+
+class TechniqueSearchParameters(HyperparameterSearchParameters):
+    """The same search for a technique that trains through the encoder.
+
+    Trials learn from ``row_limit`` posts (null: all). No trial is begun once ``budget_posts`` have been learnt from in
+    all of them together, a post counted in each epoch.
+    """
+
+    technique: Literal["full_fine_tuning", "lora", "p_tuning"]
+    row_limit: PositiveInt | None
+    budget_posts: PositiveInt
 
 
 class PromptTuningParameters(Strict):
@@ -108,15 +141,17 @@ class PromptTuningParameters(Strict):
 
     ``pooling`` ``first`` reads position 0 as DistilBERT does, which is then the first virtual token; ``cls`` reads
     [CLS] behind the virtual tokens. ``row_limit``: train on so many posts; null for all. ``repeat_seeds``: train the
-    chosen prompt again with each further one of ``seeds``; each costs as much as one prompt.
+    chosen prompt again with each further one of ``seeds``; each costs as much as one prompt. ``heads_to_compare``:
+    what pipeline ``prompt_head_sweep`` puts in the place of ``trainable_head``, in turn.
     """
 
     hard_prompts: Annotated[list[str], Field(min_length=1)]
-    peft_type: Literal["PROMPT_TUNING"]
+    peft_type: Annotated[Literal["PROMPT_TUNING"], PossibleOnDistilBert]
     num_virtual_tokens: PositiveInt
     prompt_tuning_init: Literal["TEXT", "RANDOM"]
     prompt_tuning_init_text: str
     trainable_head: list[HeadLayer]
+    heads_to_compare: Annotated[list[list[HeadLayer]], Field(min_length=1)]
     pooling: Literal["first", "cls"]
     row_limit: PositiveInt | None
     repeat_seeds: bool

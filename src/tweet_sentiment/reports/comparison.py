@@ -13,6 +13,8 @@ def comparison_markdown(comparison: pd.DataFrame, techniques: list[str], audit: 
     leak = [f"The files as they came: {headline(audit)}", ""] if audit else []
     lines = [f"# Comparison, run `{run}`", "", *leak, *markdown(SHOWN, comparison_rows(comparison))]
     for protocol, rows in comparison.groupby("protocol"):
+        for row in rows[rows["selected"]].to_dict("records"):
+            lines += ["", f"Chosen under `{protocol}` without a look at these posts: {_choice(row)}."]
         if missing := [name for name in techniques if name not in set(rows["technique"])]:
             lines += ["", f"Not run under `{protocol}`: {', '.join(missing)}."]
     first = comparison.iloc[0]
@@ -29,3 +31,8 @@ def comparison_markdown(comparison: pd.DataFrame, techniques: list[str], audit: 
         "",
     ]
     return "\n".join(lines)
+
+
+def _choice(row: dict[Any, Any]) -> str:
+    on_selection = f"{row['selection_accuracy']:.4f} on the training posts held out to choose on"
+    return f"{row['technique']}, {on_selection}, {row['accuracy']:.4f} here"

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.pipelines.evaluation.figures import plot_reliability
 from tweet_sentiment.pipelines.evaluation.nodes import evaluate
 
@@ -53,3 +54,9 @@ def test_the_reliability_diagram_states_and_shows_what_the_metrics_say(predictio
     assert sum(int(posts) for posts in bars.text) == 200
     assert sum(int(n) * y for n, y in zip(bars.text, bars.y, strict=True)) / 200 == pytest.approx(metrics["accuracy"])
     assert list(diagonal.x) == list(diagonal.y) == [0, 1]
+
+
+def test_without_a_training_or_predictions_there_is_a_message(predictions, parameters):
+    for given in ((predictions, {}), (predictions.head(0), TRAINING)):
+        with pytest.raises(StudyError, match="nothing to evaluate yet"):
+            evaluate(*given, ACCOUNT, parameters)

@@ -16,5 +16,6 @@ def load_frozen(row_account: dict[str, Any], parameters: StudyParameters) -> tup
     freeze(classifier)
     training = {"trainable_parameters": count_trainable(classifier), "n_train": 0, "seconds": 0.0}
     tokenizer = load_tokenizer(parameters.model.checkpoint)
-    model = TrainedModel(classifier, tokenizer, manifest("baseline", parameters, row_account, training))
+    settings = parameters.model_dump(include={"labels", "protocol", "seed", "data", "model"})
+    model = TrainedModel(classifier, tokenizer, manifest("baseline", parameters, row_account, training, settings))
     return model, training

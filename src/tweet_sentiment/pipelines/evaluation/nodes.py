@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import PROBABILITY, score
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import library_versions
@@ -20,10 +21,34 @@ def predict(model: Any, validation_tokens: Any, parameters: StudyParameters) -> 
     return predictions_table(model, validation_tokens, device, parameters.model)
 
 
+def predict_posts(model: Any, validation_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
+    """Return one row a validation post, as :func:`predict`; the posts reach the model as its manifest says."""
+    from tweet_sentiment.modeling.devices import choose_device
+    from tweet_sentiment.modeling.inputs import tokens_as_trained
+    from tweet_sentiment.modeling.prediction import predictions_table
+
+    tokens = tokens_as_trained(model, validation_posts, parameters.model.max_length)
+    device = choose_device(parameters.device, parameters.fp16, parameters.precision)
+    return predictions_table(model, tokens, device, parameters.model)
+
+
+def predict_selection(model: Any, training_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
+    """Return the same of the posts to choose on, if the model has not learnt from them; otherwise an empty table."""
+    if not model.manifest.get("selection_held_out"):
+        return pd.DataFrame(columns=["row", "id", "label", "predicted"])
+    return predict_posts(model, training_posts[training_posts["selection"]].reset_index(drop=True), parameters)
+
+
 def evaluate(
     predictions: pd.DataFrame, training: dict[str, Any], row_account: dict[str, Any], parameters: StudyParameters
 ) -> dict[str, Any]:
-    """Score the predictions, and put beside the scores all that a reader must know of them."""
+    """Score the predictions, and put beside the scores all that a reader must know of them.
+
+    Raises:
+        StudyError: nothing was trained or predicted.
+    """
+    if not training or predictions.empty:
+        raise StudyError("There is nothing to evaluate yet: run this technique's whole pipeline first.")
     labels, uncertainty = parameters.labels, parameters.uncertainty
     intervals = bootstrap_intervals(
         predictions, labels, resamples=uncertainty.resamples, level=uncertainty.level, seed=parameters.seed
@@ -45,6 +70,7 @@ def evaluate(
         "seed": parameters.seed,
         "device": training.get("device"),
         "chosen_on": training.get("chosen_on"),
+        "selection_accuracy": training.get("selection_accuracy"),
         "arithmetic": training.get("arithmetic"),
         "data": row_account["files"],
         "versions": library_versions(),

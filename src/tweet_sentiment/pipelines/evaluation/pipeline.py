@@ -4,21 +4,32 @@ from kedro.pipeline import Pipeline, node
 
 from .errors import analyse_errors
 from .figures import plot_confusion, plot_curves, plot_reliability
-from .nodes import evaluate, predict
+from .nodes import evaluate, predict, predict_posts, predict_selection
 
 SPLIT_POSTS = ["split_validation_posts", "split_training_posts"]
 
 
-def create_pipeline(technique: str, predicts: bool = True, learns: bool = True) -> Pipeline:
+def create_pipeline(
+    technique: str, predicts: bool = True, learns: bool = True, reads: str = "validation_tokens"
+) -> Pipeline:
     """Turn ``<technique>.model`` into predictions, metrics, figures and tables of errors.
 
     ``predicts`` false: the technique makes its predictions itself. ``learns`` false: it has no curves.
+    ``reads`` ``validation_posts``: they are tokenized as the model's manifest says, instead of all alike; so are the
+    posts to choose on, for the ensemble.
     """
-    prediction = node(predict, ["model", "validation_tokens", "parameters"], "predictions", name="predict")
+    by_manifest = reads == "validation_posts"
+    training = ["training_posts"] if by_manifest else []
+    selection = node(
+        predict_selection, ["model", "training_posts", "parameters"], "selection_predictions", name="predict_selection"
+    )
+    predicting = predict_posts if by_manifest else predict
+    prediction = node(predicting, ["model", reads, "parameters"], "predictions", name="predict")
     curves = node(plot_curves, ["curves", "parameters"], "figure_of_curves", name="plot_curves")
     return Pipeline(
         [
             *([prediction] if predicts else []),
+            *([selection] if by_manifest else []),
             node(evaluate, ["predictions", "training", "row_account", "parameters"], "metrics", name="evaluate"),
             node(plot_confusion, ["predictions", "parameters"], "figure_of_confusion", name="plot_confusion"),
             node(plot_reliability, ["predictions", "parameters"], "figure_of_reliability", name="plot_reliability"),
@@ -31,7 +42,7 @@ def create_pipeline(technique: str, predicts: bool = True, learns: bool = True) 
             *([curves] if learns else []),
         ],
         namespace=technique,
-        inputs={"row_account", *SPLIT_POSTS, *(["validation_tokens"] if predicts else [])},
+        inputs={"row_account", *SPLIT_POSTS, *([reads] if predicts else []), *training},
         parameters="parameters",
         tags=technique,
     )

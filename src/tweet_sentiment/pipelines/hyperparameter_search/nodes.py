@@ -52,6 +52,7 @@ def search(
         "trial": study.best_trial.number,
         "trials": len(trials),
         "chosen_on": parameters.chosen_on,
+        "selection_accuracy": study.best_value if metric == "accuracy" and parameters.chooses_apart else None,
         "seconds": float(trials["seconds"].sum()),
     }
     return best, trials
@@ -98,7 +99,7 @@ def train_best(
         "search_seconds": best["seconds"],
         "encoding_seconds": encoding["seconds"],
         "chosen_on": best["chosen_on"],
-        "selection_accuracy": best.get("accuracy"),  # of the best trial, if trials are judged by it
+        "selection_accuracy": best.get("selection_accuracy"),
     }
     return (
         fitted.model(manifest("hyperparameter_search", parameters, row_account, training)),

@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from .nodes import plot_search, repeat_with_seeds, search, train_best
+from .technique import plot_technique_search, search_technique, train_best_technique
 
 DATA = ["training_tokens", "validation_tokens", "training_features", "validation_features"]
 
@@ -40,4 +41,35 @@ def create_pipeline() -> Pipeline:
         inputs={*DATA, "encoding", "row_account"},
         parameters="parameters",
         tags="hyperparameter_search",
+    )
+
+
+def create_technique_search() -> Pipeline:
+    """Do the same for a technique that trains through the encoder."""
+    posts = ["training_posts", "validation_posts", "row_account"]
+    return Pipeline(
+        [
+            node(
+                search_technique,
+                [*posts, "working_folder", "parameters"],
+                ["hyperparameters", "table_of_trials"],
+                name="search_technique",
+            ),
+            node(
+                plot_technique_search,
+                ["table_of_trials", "parameters"],
+                ["figure_of_history", "figure_of_importance", "figure_of_parallel_coordinates"],
+                name="plot_technique_search",
+            ),
+            node(
+                train_best_technique,
+                [*posts, "hyperparameters", "working_folder", "parameters"],
+                ["model", "curves", "training"],
+                name="train_best_technique",
+            ),
+        ],
+        namespace="technique_search",
+        inputs=set(posts),
+        parameters="parameters",
+        tags=["technique_search", "past_the_paper"],
     )

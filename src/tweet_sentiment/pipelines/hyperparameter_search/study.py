@@ -10,10 +10,10 @@ from typing import Any
 import optuna
 import pandas as pd
 from joblib import Parallel, delayed
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import Hyperparameters, HyperparameterSearchParameters, SearchSpace
+from tweet_sentiment.parameters import Hyperband, Hyperparameters, HyperparameterSearchParameters, SearchSpace
 from tweet_sentiment.progress import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -46,8 +46,9 @@ def run_study(
     seed: int,
     metric: str,
     processes: int = 1,
+    enough: Callable[[list[FrozenTrial]], bool] = lambda trials: False,
 ) -> optuna.Study:
-    """Run trials until ``n_trials`` have finished; those that an earlier run finished count.
+    """Run trials until ``n_trials`` have finished, or those there are are ``enough``; those of an earlier run count.
 
     ``trials_at_once`` trials are drawn together, run by as many ``processes``, and told together: the outcome does not
     depend on which of them ends first, nor on how many processes there are. ``name`` must change with data, space and
@@ -67,7 +68,7 @@ def run_study(
         Parallel(processes, mmap_mode="r") as parallel,
         progress_bar("Search", search.n_trials - finished, "trials") as bar,
     ):
-        while (finished := _finished(study)) < search.n_trials:
+        while (finished := _finished(study)) < search.n_trials and not enough(study.trials):
             together = min(search.trials_at_once, search.n_trials - finished)
             drawn = [_draw(study, search, seed, finished + place) for place in range(together)]
             outcomes = parallel(
@@ -129,14 +130,22 @@ def _run_trial(
 
 def _open(path: Path, name: str, search: HyperparameterSearchParameters) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    pruner = search.pruner
     return optuna.create_study(
         study_name=name,
         storage=f"sqlite:///{path}",
-        pruner=optuna.pruners.MedianPruner(pruner.n_startup_trials, pruner.n_warmup_steps, pruner.interval_steps),
+        pruner=_pruner(search),
         direction=search.direction,
         load_if_exists=True,
     )
+
+
+def _pruner(search: HyperparameterSearchParameters) -> optuna.pruners.BasePruner:
+    chosen = search.pruner
+    if isinstance(chosen, Hyperband):
+        return optuna.pruners.HyperbandPruner(
+            chosen.min_resource, search.space.num_train_epochs.high, chosen.reduction_factor
+        )
+    return optuna.pruners.MedianPruner(chosen.n_startup_trials, chosen.n_warmup_steps, chosen.interval_steps)
 
 
 def _check_database(path: Path) -> None:
@@ -171,16 +180,14 @@ def _finished(study: optuna.Study) -> int:
 def _warn_if_pruner_is_idle(search: HyperparameterSearchParameters) -> None:
     if not search.pruner_can_fire:
         logger.warning(
-            "The pruner cannot stop any trial: it waits for %d trials and %d epochs; the search has %d trials of at "
-            "most %d epochs.",
-            search.pruner.n_startup_trials,
-            search.pruner.n_warmup_steps,
+            "The pruner cannot stop any trial: it waits for %s; the search has %d trials of at most %d epochs.",
+            search.pruner.waits_for,
             search.n_trials,
             search.space.num_train_epochs.high,
         )
 
 
-def _log_trial(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+def _log_trial(study: optuna.Study, trial: FrozenTrial) -> None:
     value = "" if trial.value is None else f" {trial.value:.4f}"
     finished = [t for t in study.trials if t.state == TrialState.COMPLETE]
     best = f", best so far {study.best_value:.4f}" if finished else ""

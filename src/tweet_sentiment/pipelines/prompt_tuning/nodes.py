@@ -51,7 +51,7 @@ def train(
         "seconds": sum(one.figures["seconds"] for one in finished),
         "hyperparameters": hyperparameters,
         "chosen_on": parameters.chosen_on,
-        "selection_accuracy": best.figures["chosen_by_accuracy"],
+        "selection_accuracy": best.figures["chosen_by_accuracy"] if parameters.chooses_apart else None,
     }
     table = pd.DataFrame([{"chosen": one is best, **_plain(one.figures)} for one in finished])
     curves = pd.concat([one.curves.assign(prompt=one.figures["hard_prompt"]) for one in finished], ignore_index=True)

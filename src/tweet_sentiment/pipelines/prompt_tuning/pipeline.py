@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
+from .heads import plot_heads, sweep_heads
 from .nodes import predict, repeat_with_seeds, take_best, take_parameters, train
 
 
@@ -46,4 +47,19 @@ def create_pipeline(after_search: bool) -> Pipeline:
         inputs={"training_posts", "validation_posts", "row_account", *([best] if after_search else [])},
         parameters="parameters",
         tags="prompt_tuning",
+    )
+
+
+def create_sweep() -> Pipeline:
+    """Train one prompt with and without layers of the head beside it, and draw the table."""
+    posts = ["training_posts", "validation_posts", "row_account"]
+    return Pipeline(
+        [
+            node(sweep_heads, [*posts, "working_folder", "parameters"], "table_of_heads", name="sweep_heads"),
+            node(plot_heads, ["table_of_heads", "parameters"], "figure_of_heads", name="plot_heads"),
+        ],
+        namespace="prompt_tuning",
+        inputs=set(posts),
+        parameters="parameters",
+        tags=["prompt_head_sweep", "past_the_paper"],
     )

@@ -71,7 +71,9 @@ class PromptRun:
         """Train a soft prompt under ``hard_prompt``, or take the one that was trained under the same conditions."""
         conditions = conditions | {
             "parameters": self.parameters.decisive(),
-            "prompt_tuning": self.parameters.prompt_tuning.model_dump(exclude={"hard_prompts", "repeat_seeds"}),
+            "prompt_tuning": self.parameters.prompt_tuning.model_dump(
+                exclude={"hard_prompts", "repeat_seeds", "heads_to_compare"}
+            ),
             "hyperparameters": self.hyperparameters.model_dump(),
         }
         mark = fingerprint(conditions, hard_prompt)

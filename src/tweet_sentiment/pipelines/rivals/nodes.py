@@ -34,24 +34,43 @@ def fit_predict(
     training, validation = (raw_training, raw_validation) if raw else (cleaned_training, cleaned_validation)
     start = perf_counter()
     estimator = build(technique, parameters.seed, parameters.rivals.C, len(training))
-    codes = training["label"].map(parameters.labels.index).to_numpy()
-    try:
-        estimator.fit(training["post"].tolist(), codes)
-    except ValueError as error:
-        raise StudyError(
-            f"{technique}: the {len(training)} training posts cannot be learnt from ({error}).\n"
-            "  Expected posts with words in them; look at the file, at data.columns and at data.cleaning."
-        ) from error
+    _fit(estimator, technique, training, parameters.labels)
     probabilities = probabilities_of(estimator, validation["post"].tolist())
+    seconds = perf_counter() - start
     return _table(validation, probabilities, parameters.labels), {
         "n_train": len(training),
-        "seconds": perf_counter() - start,
+        "selection_accuracy": _selection_accuracy(technique, training, parameters),
+        "seconds": seconds,
         "trainable_parameters": count_weights(estimator),
         "device": "cpu",
         "arithmetic": "fp64",
         "encoder": ENCODERS[technique],
         "cleaning": "none" if raw else parameters.data.cleaning,
     }
+
+
+def _fit(estimator: Any, technique: str, training: pd.DataFrame, labels: list[str]) -> None:
+    try:
+        estimator.fit(training["post"].tolist(), training["label"].map(labels.index).to_numpy())
+    except ValueError as error:
+        raise StudyError(
+            f"{technique}: the {len(training)} training posts cannot be learnt from ({error}).\n"
+            "  Expected posts with words in them; look at the file, at data.columns and at data.cleaning."
+        ) from error
+
+
+def _selection_accuracy(technique: str, training: pd.DataFrame, parameters: StudyParameters) -> float | None:
+    """Learn from the training posts but those to choose on, and return the accuracy on these; None without any."""
+    from .models import build, probabilities_of
+
+    if "selection" not in training or not training["selection"].any():
+        return None
+    marked = training["selection"]
+    learning, chosen = training[~marked], training[marked]
+    estimator = build(technique, parameters.seed, parameters.rivals.C, len(learning))
+    _fit(estimator, technique, learning, parameters.labels)
+    predicted = probabilities_of(estimator, chosen["post"].tolist()).argmax(axis=1)
+    return float((predicted == chosen["label"].map(parameters.labels.index).to_numpy()).mean())
 
 
 def _table(posts: pd.DataFrame, probabilities: Any, labels: list[str]) -> pd.DataFrame:

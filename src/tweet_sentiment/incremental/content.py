@@ -1,0 +1,67 @@
+"""The content of files, folders and datasets as one hash. Everything is read: dates and sizes prove nothing."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+RECORDS = ".fingerprints"  # the folder with the records, beside the outputs
+MISSING = "missing"
+NO_DATA = "no data"
+
+
+def content_hash(path: Path) -> str:
+    """Return the sha256 of a file, or of a folder's files and their relative paths; ``missing`` where nothing is."""
+    if path.is_file():
+        return _file_hash(path)
+    if not path.is_dir():
+        return MISSING
+    relative = {file.relative_to(path): file for file in path.rglob("*") if file.is_file()}
+    return files_hash({name.as_posix(): file for name, file in relative.items() if RECORDS not in name.parts})
+
+
+def files_hash(files: Mapping[str, Path]) -> str:
+    """Return a hash of several files and of their names."""
+    listing = sorted((name, _file_hash(path)) for name, path in files.items())
+    return hashlib.sha256(f"files:{json.dumps(listing)}".encode()).hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def path_of(dataset: Any) -> Path | None:
+    """Return where a dataset lies on this machine's disk; None for what lies elsewhere or in memory."""
+    path = getattr(dataset, "_filepath", None)
+    return None if path is None or getattr(dataset, "_protocol", "file") != "file" else Path(path)
+
+
+class Contents:
+    """The hashes of a catalog's datasets, each taken once; what is written anew has to be forgotten.
+
+    A working folder has no data. Of partitions, which other nodes write, every call takes the hash again.
+    """
+
+    def __init__(self, catalog: Any) -> None:
+        self._catalog = catalog
+        self._known: dict[str, str] = {}
+
+    def hash(self, name: str) -> str | None:
+        """Return the hash of a dataset's content; None where it cannot be compared."""
+        from tweet_sentiment.datasets.files import WorkingFolder
+        from tweet_sentiment.datasets.tables import Partitions
+
+        dataset = self._catalog.get(name)
+        if isinstance(dataset, WorkingFolder):
+            return NO_DATA
+        if isinstance(dataset, Partitions):
+            return files_hash(dataset.files())
+        if name not in self._known and (path := path_of(dataset)) is not None:
+            self._known[name] = content_hash(path)
+        return self._known.get(name)
+
+    def forget(self, name: str) -> None:
+        """Take the hash again when it is asked for."""
+        self._known.pop(name, None)

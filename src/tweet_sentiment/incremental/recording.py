@@ -1,0 +1,67 @@
+"""Records what each output is made of, whatever runner makes it. Only a whole record counts, and it comes last."""
+
+import logging
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+
+from tweet_sentiment.incremental.content import Contents, path_of
+from tweet_sentiment.incremental.identity import PARAMETERS, Identity, versions
+from tweet_sentiment.incremental.record import record_path, write_record
+from tweet_sentiment.incremental.tracing import TracedParameters
+
+logger = logging.getLogger(__name__)
+
+
+class RecordFingerprints:
+    """Hashes inputs before they are loaded and outputs after they are saved, and watches which parameters are read.
+
+    What changes while a node runs then differs from the record, and the node runs again; so it is with the source,
+    which is read before the first node. Between two saves of a node none of its outputs has an old record.
+    """
+
+    def __init__(self) -> None:
+        self._identities: dict[str, Identity] = {}
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        self._catalog, self._contents = catalog, Contents(catalog)
+        self._inputs: dict[str, dict[str, str | None]] = {node.name: {} for node in pipeline.nodes}
+        self._parameters: dict[str, TracedParameters] = {}
+        known = versions()
+        self._identities = {node.name: Identity.of(node, catalog, known) for node in pipeline.nodes}
+
+    @hook_impl
+    def before_dataset_loaded(self, dataset_name: str, node: Any) -> None:
+        if node.name in self._identities and dataset_name != PARAMETERS:
+            self._inputs[node.name][dataset_name] = self._contents.hash(dataset_name)
+
+    @hook_impl
+    def before_node_run(self, node: Any, catalog: Any, inputs: dict[str, Any]) -> dict[str, Any] | None:
+        if node.name not in self._identities:
+            return None
+        traced = TracedParameters.of(inputs.get(PARAMETERS) or catalog.load(PARAMETERS))
+        self._parameters[node.name] = traced
+        return {PARAMETERS: traced} if PARAMETERS in inputs else None
+
+    @hook_impl
+    def after_node_run(self, node: Any, catalog: Any) -> None:
+        for name in node.outputs:
+            if (path := path_of(catalog.get(name))) is not None:
+                record_path(path, name).unlink(missing_ok=True)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, node: Any) -> None:
+        if node.name not in self._identities:
+            return
+        self._contents.forget(dataset_name)
+        inputs, output = self._inputs[node.name], self._contents.hash(dataset_name)
+        known = {name: hash_ for name, hash_ in inputs.items() if hash_ is not None}
+        path, read = path_of(self._catalog.get(dataset_name)), self._parameters[node.name].fields_read
+        if path is None or output is None or known.keys() != inputs.keys():
+            return  # what lies in no file cannot be compared: such a node always runs
+        record = self._identities[node.name].record(self._catalog.load(PARAMETERS), read, known, output)
+        try:
+            write_record(record_path(path, dataset_name), record)
+        except OSError as error:
+            logger.warning("%s is written, but not what it was made of (%s): it is made anew.", dataset_name, error)

@@ -1,0 +1,134 @@
+"""Masked-language training of the encoder on posts without labels (domain-adaptive pre-training)."""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from datasets import Dataset
+from transformers import (
+    DataCollatorForLanguageModeling,
+    DistilBertForMaskedLM,
+    DistilBertModel,
+    PreTrainedTokenizerFast,
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainingArguments,
+)
+
+from tweet_sentiment.modeling.callbacks import Ended, ShowProgress, StopIfNotFinite
+from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder, newest_valid
+from tweet_sentiment.modeling.devices import Device
+from tweet_sentiment.modeling.lean import lean
+from tweet_sentiment.parameters import DomainAdaptationParameters, TrainingParameters
+
+logger = logging.getLogger(__name__)
+
+NOT_MASKED = -100  # the label that a collator of transformers gives to what need not be guessed
+
+
+def adapt_encoder(
+    encoder: DistilBertModel,
+    tokenizer: PreTrainedTokenizerFast,
+    training: Dataset,
+    measured: Dataset,
+    adaptation: DomainAdaptationParameters,
+    settings: TrainingParameters,
+    *,
+    seed: int,
+    device: Device,
+    working_folder: Path,
+    fingerprint: dict[str, Any],
+) -> tuple[DistilBertModel, pd.DataFrame]:
+    """Let the encoder guess masked word pieces; return it, and the curves: step, epoch, loss, eval_loss.
+
+    Both datasets have ``input_ids`` and ``attention_mask``. ``encoder`` is changed in place. The layers that guess are
+    new, and thrown away. The same call after a kill goes on from the last whole checkpoint.
+    Source: S. Gururangan et al., "Don't stop pretraining", 2020.
+
+    Raises:
+        StudyError: the loss is no longer finite.
+    """
+    model: Any = _with_guesser(encoder, seed)
+    model.pooled_position = None  # all are read, so lean.py must not leave any out
+    conditions = {"given": fingerprint, "adaptation": adaptation.model_dump(), "seed": seed, "device": device.name}
+    folder = checkpoints_folder(working_folder, conditions | {"precision": device.precision, "rows": len(training)})
+    trainer = _MaskedTrainer(
+        model=model,
+        args=_arguments(folder, adaptation, settings, seed, device),
+        train_dataset=training.select_columns(["input_ids", "attention_mask"]),
+        eval_dataset=measured.select_columns(["input_ids", "attention_mask"]),
+        data_collator=DataCollatorForLanguageModeling(
+            tokenizer, mlm_probability=adaptation.mlm_probability, pad_to_multiple_of=8
+        ),
+        callbacks=[SealCheckpoints(), StopIfNotFinite(), ShowProgress()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    start = newest_valid(folder)
+    try:
+        with lean(model):
+            trainer.train(resume_from_checkpoint=str(start) if start else None)
+    except Ended as end:
+        shutil.rmtree(folder)
+        raise end.reason from None
+    curves = pd.DataFrame(trainer.state.log_history).reindex(columns=["step", "epoch", "loss", "eval_loss"])
+    shutil.rmtree(folder)
+    return model.distilbert.cpu().eval(), curves.dropna(subset=["loss", "eval_loss"], how="all")
+
+
+def _with_guesser(encoder: DistilBertModel, seed: int) -> DistilBertForMaskedLM:
+    """Put on the encoder what guesses word pieces; its last layer is the table of embeddings itself."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = DistilBertForMaskedLM(encoder.config)
+    model.distilbert.load_state_dict(encoder.state_dict())
+    return model
+
+
+def _arguments(
+    folder: Path, adaptation: DomainAdaptationParameters, settings: TrainingParameters, seed: int, device: Device
+) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(folder),
+        **adaptation.hyperparameters.model_dump(),
+        per_device_eval_batch_size=settings.per_device_eval_batch_size,
+        lr_scheduler_type=settings.lr_scheduler_type,
+        max_grad_norm=settings.max_grad_norm,
+        logging_steps=settings.logging_steps,
+        logging_nan_inf_filter=False,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=settings.save_total_limit,
+        prediction_loss_only=True,
+        train_sampling_strategy="group_by_length",
+        seed=seed,
+        fp16=device.precision == "fp16",
+        bf16=device.precision == "bf16",
+        use_cpu=device.name == "cpu",
+        dataloader_pin_memory=device.name != "cpu",
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+class _MaskedTrainer(Trainer):
+    """Guesses at the masked places alone: the vocabulary is by far the widest layer."""
+
+    def __init__(self, *, args: TrainingArguments, **rest: Any) -> None:
+        args._n_gpu = min(1, args.n_gpu)  # as in training.py
+        super().__init__(args=args, **rest)
+
+    def compute_loss(  # type: ignore[override]
+        self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any
+    ) -> Any:
+        masked = inputs["labels"] != NOT_MASKED
+        hidden = model.distilbert(inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
+        guessed = model.vocab_layer_norm(model.activation(model.vocab_transform(hidden[masked])))
+        logits, words = model.vocab_projector(guessed).float(), inputs["labels"][masked]
+        total = torch.nn.functional.cross_entropy(logits, words, reduction="sum")
+        loss = total / max(1, len(words))  # in a few short posts nothing may be masked
+        return (loss, {}) if return_outputs else loss

@@ -1,0 +1,36 @@
+"""Which vector of the encoder the head reads: that of [CLS], as DistilBERT does, or the mean of all."""
+
+from typing import Any
+
+import torch
+from transformers import DistilBertForSequenceClassification
+
+SETTING = "sentence_pooling"  # in config.json
+NOTE = (
+    "The head reads the mean of the word pieces' vectors; transformers alone would read that of [CLS]. "
+    "Load this folder with tweet_sentiment."
+)
+
+
+def pool(classifier: DistilBertForSequenceClassification, pooling: str) -> None:
+    """Let the head read the mean over the word pieces (``mean``) or [CLS] (``cls``); the configuration records it.
+
+    The head reads position 0, so the mean is put there. Padding does not count.
+    """
+    setattr(classifier.config, SETTING, pooling)
+    honour(classifier)
+
+
+def honour(classifier: Any) -> None:
+    """Pool as the configuration says, ``cls`` if it says nothing."""
+    if getattr(classifier.config, SETTING, "cls") == "mean":
+        classifier.pooled_position = None  # all are read, so lean.py must not leave any out
+        classifier.distilbert.register_forward_hook(_mean_first, with_kwargs=True)
+
+
+def _mean_first(_: Any, __: Any, given: dict[str, Any], output: Any) -> Any:
+    hidden = output["last_hidden_state"]
+    mask = given.get("attention_mask")
+    weight = torch.ones_like(hidden[..., :1]) if mask is None else mask.unsqueeze(-1).to(hidden.dtype)
+    output["last_hidden_state"] = (hidden * weight).sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True)
+    return output

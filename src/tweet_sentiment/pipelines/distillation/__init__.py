@@ -1,0 +1,1 @@
+"""Distillation: one model of the encoder's size learns what several say."""

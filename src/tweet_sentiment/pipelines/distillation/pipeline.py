@@ -1,0 +1,24 @@
+"""Wiring of distillation."""
+
+from kedro.pipeline import Pipeline, node
+
+from .nodes import TEACHERS, repeat_with_seeds, soften, train
+
+DATA = ["training_posts", "validation_posts", "row_account"]
+
+
+def create_pipeline() -> Pipeline:
+    """Ask the teachers, and train the student."""
+    teachers = [f"{name}.{what}" for what in ("stored_model", "training") for name in TEACHERS]
+    inputs = ["training_posts", "validation_posts", "soft_labels", "row_account", "working_folder", "parameters"]
+    return Pipeline(
+        [
+            node(soften, [*teachers, "training_posts", "parameters"], "soft_labels", name="soften"),
+            node(train, inputs, ["model", "curves", "training"], name="train"),
+            node(repeat_with_seeds, inputs, "table_of_seeds", name="repeat_with_seeds"),
+        ],
+        namespace="distillation",
+        inputs={*DATA, *teachers},
+        parameters="parameters",
+        tags=["distillation", "past_the_paper"],
+    )

@@ -1,0 +1,1 @@
+"""Domain adaptation: the encoder guesses masked words of the posts, labels aside, before any technique starts."""

@@ -1,0 +1,87 @@
+"""The posts that the encoder may be adapted to, and the adaptation."""
+
+import logging
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pandas as pd
+
+from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.provenance import manifest
+
+logger = logging.getLogger(__name__)
+
+
+def collect_posts(
+    read_training_posts: pd.DataFrame,
+    split_training_posts: pd.DataFrame,
+    split_validation_posts: pd.DataFrame,
+    parameters: StudyParameters,
+) -> pd.DataFrame:
+    """Return every text of the training file once, cleaned, whatever its label; columns ``id`` and ``post``.
+
+    Texts that the protocol's rules tie to a validation post are left out, and so are the posts to choose on with
+    their wordings: what is chosen on them would otherwise have been seen. ``published`` takes all, as it does.
+    """
+    from tweet_sentiment.text import cleaning
+    from tweet_sentiment.text.leakage import leaking_rows
+
+    data, posts = parameters.data, read_training_posts
+    ids_known = data.columns.id is not None
+    if parameters.protocol != "published":
+        chosen_on = split_training_posts[split_training_posts["selection"]]
+        tied = leaking_rows(posts, split_validation_posts, data.leak_free, ids_known).any(axis=1)
+        rules = data.leak_free.model_copy(update={"near_duplicate": False})
+        posts = posts[~(tied | leaking_rows(posts, chosen_on, rules, ids_known).any(axis=1))]
+    cleaned = cleaning.clean_posts(posts["post"], data.cleaning, data.remove_stop_words, data.lemmatize)
+    texts = posts[["id"]].assign(post=cleaned)
+    kept = texts[texts["post"].str.strip() != ""].drop_duplicates("post")
+    kept = kept.sample(frac=1, random_state=parameters.seed).head(parameters.domain_adaptation.row_limit or len(kept))
+    logger.info("%d of %d texts to adapt to.", len(kept), len(read_training_posts))
+    return kept.reset_index(drop=True)
+
+
+def adapt(
+    adaptation_posts: pd.DataFrame, row_account: dict[str, Any], working_folder: Path, parameters: StudyParameters
+) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
+    """Adapt the encoder to the posts; return its folder's content, curves and figures.
+
+    The folder is an encoder, for ``model.checkpoint`` or a technique's ``checkpoint``.
+    """
+    from tweet_sentiment.modeling.devices import choose_device
+    from tweet_sentiment.modeling.encoders import load_encoder, load_tokenizer
+    from tweet_sentiment.modeling.folders import TrainedModel
+    from tweet_sentiment.modeling.masking import adapt_encoder
+    from tweet_sentiment.modeling.tokenization import tokenize
+
+    start, adaptation = perf_counter(), parameters.domain_adaptation
+    tokenizer = load_tokenizer(parameters.model.checkpoint)
+    unlabelled = adaptation_posts.assign(label=parameters.labels[0])  # tokenize wants one; it is not looked at
+    tokens, _ = tokenize(unlabelled, tokenizer, parameters.labels, parameters.model.max_length)
+    held_out = max(1, round(len(tokens) * adaptation.measured_share))
+    device = choose_device(parameters.device, parameters.fp16, parameters.precision)
+    encoder, curves = adapt_encoder(
+        load_encoder(parameters.model.checkpoint),
+        tokenizer,
+        tokens.select(range(held_out, len(tokens))),
+        tokens.select(range(held_out)),
+        adaptation,
+        parameters.training,
+        seed=parameters.seed,
+        device=device,
+        working_folder=working_folder,
+        fingerprint={"account": row_account, "parameters": parameters.decisive()},
+    )
+    figures = {
+        "n_adapted": len(tokens) - held_out,
+        "eval_loss": float(curves["eval_loss"].dropna().iloc[-1]),
+        "seconds": perf_counter() - start,
+        "device": device.name,
+        "arithmetic": device.precision,
+    }
+    return (
+        TrainedModel(encoder, tokenizer, manifest("domain_adaptation", parameters, row_account, figures)),
+        curves,
+        figures,
+    )

@@ -1,0 +1,1 @@
+"""The ensemble: the mean of what other techniques say."""

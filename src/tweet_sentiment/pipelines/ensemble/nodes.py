@@ -1,0 +1,62 @@
+"""The mean of the probabilities that the members predicted; needs their predictions and no torch."""
+
+from typing import Any
+
+import pandas as pd
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.metrics import PROBABILITY
+
+TRAINED = ("layer_unfreezing", "hyperparameter_search", "prompt_tuning", "full_fine_tuning", "lora", "p_tuning")
+MEMBERS = (*TRAINED, "distillation", "nearest_neighbour", "logistic_regression", "linear_svc")
+
+
+def average(*given: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Average the predictions of ``ensemble.members``; return predictions as any technique's, and figures.
+
+    ``given``: of each of ``MEMBERS`` predictions on the validation posts; then the same on the posts to choose on;
+    then training's figures; then the parameters. What was not made is empty. ``selection_accuracy`` is known if every
+    member was trained without the posts to choose on.
+
+    Raises:
+        StudyError: a member has not been run, or the members' predictions are not about the same posts.
+    """
+    *tables, parameters = given
+    size, members = len(MEMBERS), parameters.ensemble.members
+    predictions, on_selection, training = (
+        dict(zip(MEMBERS, tables[at : at + size], strict=True)) for at in (0, size, 2 * size)
+    )
+    if missing := [name for name in members if not len(predictions[name]) or not training[name]]:
+        raise StudyError(
+            f"ensemble.members: {', '.join(missing)} has no predictions under protocol {parameters.protocol}.\n"
+            f"  Run it first:  kedro run --pipeline={missing[0]}   or leave it out: --params=ensemble.members=[…]"
+        )
+    chosen, known = [on_selection[name] for name in members], [training[name] for name in members]
+    figures = {
+        "members": members,
+        "n_train": max(one["n_train"] for one in known),
+        "trainable_parameters": sum(one["trainable_parameters"] for one in known),
+        "seconds": sum(one["seconds"] + one.get("encoding_seconds", 0.0) for one in known),
+        "encoder": ", ".join(dict.fromkeys(one.get("encoder", parameters.model.checkpoint) for one in known)),
+        "device": known[0]["device"],
+        "arithmetic": known[0]["arithmetic"],
+        "selection_accuracy": _accuracy(_mean(chosen, parameters.labels)) if all(map(len, chosen)) else None,
+    }
+    return _mean([predictions[name] for name in members], parameters.labels), figures
+
+
+def _mean(tables: list[pd.DataFrame], labels: list[str]) -> pd.DataFrame:
+    first, *others = (table.sort_values("row", ignore_index=True) for table in tables)
+    same, columns = ["row", "id", "label"], [f"{PROBABILITY}{label}" for label in labels]
+    if any(not first[same].equals(other[same]) for other in others):
+        raise StudyError(
+            "The members' predictions are not about the same posts: some are from other data or settings.\n"
+            "  Run their pipelines again, or name another run (--params=run=…)."
+        )
+    mean = sum((table[columns] for table in others), first[columns]) / len(tables)
+    predicted = mean.set_axis(labels, axis=1).idxmax(axis=1)
+    return first[same].assign(predicted=predicted, **{name: mean[name] for name in columns})
+
+
+def _accuracy(predictions: pd.DataFrame) -> float:
+    return float((predictions["label"] == predictions["predicted"]).mean())

@@ -1,0 +1,18 @@
+"""Wiring of ensemble."""
+
+from kedro.pipeline import Pipeline, node
+
+from .nodes import MEMBERS, average
+
+
+def create_pipeline() -> Pipeline:
+    """Average whatever members have predicted."""
+    kinds = ("predictions", "selection_predictions", "training")
+    inputs = [f"{name}.{kind}" for kind in kinds for name in MEMBERS]
+    return Pipeline(
+        [node(average, [*inputs, "parameters"], ["predictions", "training"], name="average")],
+        namespace="ensemble",
+        inputs=set(inputs),
+        parameters="parameters",
+        tags=["ensemble", "past_the_paper"],
+    )

@@ -1,0 +1,1 @@
+"""Full fine-tuning: every layer learns, the lower ones less."""

@@ -1,0 +1,22 @@
+"""Wiring of full_fine_tuning."""
+
+from kedro.pipeline import Pipeline, node
+
+from .nodes import repeat_with_seeds, train
+
+DATA = ["training_posts", "validation_posts", "row_account"]
+
+
+def create_pipeline() -> Pipeline:
+    """Train all layers, then again with other seeds."""
+    inputs = [*DATA, "working_folder", "parameters"]
+    return Pipeline(
+        [
+            node(train, inputs, ["model", "curves", "training"], name="train"),
+            node(repeat_with_seeds, inputs, "table_of_seeds", name="repeat_with_seeds"),
+        ],
+        namespace="full_fine_tuning",
+        inputs=set(DATA),
+        parameters="parameters",
+        tags=["full_fine_tuning", "past_the_paper"],
+    )

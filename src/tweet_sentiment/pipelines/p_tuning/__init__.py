@@ -1,0 +1,1 @@
+"""P-tuning: a soft prompt that a small network computes."""

@@ -1,0 +1,40 @@
+"""One technique, one fit a variant; what an interrupted ablation had finished is kept."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tweet_sentiment.parameters import StudyParameters
+
+
+def compare_variants(
+    training_posts: pd.DataFrame,
+    validation_posts: pd.DataFrame,
+    row_account: dict[str, Any],
+    working_folder: Path,
+    parameters: StudyParameters,
+) -> pd.DataFrame:
+    """Fit ``training_ablation.technique`` with each of ``variants``; return one row a variant.
+
+    The posts to choose on are held out of training throughout, so that a variant can be chosen by
+    ``selection_accuracy``; ``accuracy`` with ``low`` and ``high`` is of the validation posts. ``difference`` is to the
+    first variant there, with its paired interval and Holm's p-value.
+    """
+    from tweet_sentiment.modeling.tuning import TuningData
+
+    from .variants import check_variants, finished_variant, table_of_variants
+
+    data = TuningData(training_posts, validation_posts, row_account, working_folder)
+    check_variants(data, parameters)
+    finished = {name: finished_variant(name, data, parameters) for name in parameters.training_ablation.variants}
+    return table_of_variants(finished, parameters)
+
+
+def plot_variants(table_of_variants: pd.DataFrame, parameters: StudyParameters) -> Any:
+    """Draw accuracy by variant."""
+    from tweet_sentiment.reports.sweeps import sweep_figure
+
+    return sweep_figure(
+        table_of_variants, "variant", "variant of the training", parameters.protocol, parameters.chosen_on
+    )

@@ -1,0 +1,21 @@
+"""Wiring of unfreezing_sweep."""
+
+from kedro.pipeline import Pipeline, node
+
+from .nodes import plot_sweep, sweep
+
+DATA = ["training_tokens", "validation_tokens", "training_features", "validation_features", "row_account"]
+
+
+def create_pipeline() -> Pipeline:
+    """Fit with each number of blocks, and draw the table."""
+    return Pipeline(
+        [
+            node(sweep, [*DATA, "working_folder", "parameters"], "table_of_blocks", name="sweep"),
+            node(plot_sweep, ["table_of_blocks", "parameters"], "figure_of_blocks", name="plot_sweep"),
+        ],
+        namespace="unfreezing_sweep",
+        inputs=set(DATA),
+        parameters="parameters",
+        tags=["unfreezing_sweep", "past_the_paper"],
+    )

@@ -1,0 +1,43 @@
+"""The figure of a sweep: one technique at several settings."""
+
+from typing import Any
+
+import pandas as pd
+
+
+def sweep_figure(table: pd.DataFrame, setting: str, described: str, protocol: str, chosen_on: str) -> Any:
+    """Draw accuracy on the posts to choose on and, with its interval, on the validation posts, by setting.
+
+    ``table`` has ``setting``, ``selection_accuracy``, ``accuracy``, ``low``, ``high``, ``trainable_parameters`` and
+    ``seconds``. Under ``published`` the choice is made on the validation posts, and ``chosen_on`` says so.
+    """
+    import plotly.graph_objects as go
+
+    settings = table[setting].astype(str)
+    selection = table["selection_accuracy"].astype("float64").fillna(table["accuracy"])
+    cost = [f"{row['trainable_parameters']:,} parameters, {row['seconds']:,.0f} s" for row in table.to_dict("records")]
+    ends = {
+        "type": "data",
+        "array": table["high"] - table["accuracy"],
+        "arrayminus": table["accuracy"] - table["low"],
+        "color": "#555555",
+    }
+    figure = go.Figure()
+    figure.add_scatter(
+        x=settings, y=table["accuracy"], error_y=ends, text=cost, name="validation posts", marker_color="#1b5e7d"
+    )
+    figure.add_scatter(
+        x=settings,
+        y=selection,
+        text=cost,
+        name="posts to choose on",
+        line={"dash": "dot", "color": "#6fa8bf"},
+    )
+    best = table.assign(chosen_by=selection).sort_values("chosen_by", kind="stable").to_dict("records")[-1]
+    return figure.update_layout(
+        title=f"Best on the {chosen_on}: {best[setting]} {described}, {best['accuracy']:.1%} ({protocol})",
+        xaxis={"title": described, "type": "category"},
+        yaxis={"title": "accuracy"},
+        template="simple_white",
+        legend={"orientation": "h", "y": -0.2},
+    )

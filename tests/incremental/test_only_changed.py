@@ -1,0 +1,248 @@
+"""What runs again, and why: for each kind of thing that an output is made of, exactly what depends on it."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from tests.incremental.sessions import after, plan, run
+from tests.test_study import ENVIRONMENT, copy_project, kedro
+
+from tweet_sentiment import provenance
+from tweet_sentiment.cli import cli
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.incremental import OnlyChanged
+
+RIVALS = ["majority_class", "nearest_neighbour", "logistic_regression", "linear_svc"]
+TECHNIQUES = ["baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning", *RIVALS]
+DATA, MODELS, REPORTING = (
+    "data/02_intermediate/test/leak_free",
+    "data/06_models/test/leak_free",
+    "data/08_reporting/test",
+)
+
+
+def own_reasons(planned):
+    """Return the reasons of the nodes that run because of themselves, not because another one runs."""
+    return {name: reason for name, reason in planned.reasons.items() if not reason.startswith("after ")}
+
+
+def check(planned, expected):
+    """Exactly these nodes have reasons of their own, and exactly what comes after them runs too."""
+    assert own_reasons(planned) == expected
+    assert set(planned.reasons) == after(*expected)
+    assert {*planned.skipped, *planned.reasons} == {node.name for node in planned.nodes}
+
+
+def alter(path, at=-1):
+    """Change one byte."""
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_study_that_has_run_has_nothing_to_run(finished):
+    assert plan(finished).reasons == {}
+
+
+def test_a_study_that_has_not_run_runs_whole(tmp_path, encoder):
+    planned = plan(copy_project(tmp_path / "new", encoder))
+    assert planned.skipped == []
+    assert set(own_reasons(planned).values()) == {"never run"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "nodes"),
+    [
+        ({"reporting": {"paper_accuracy": {"baseline": 0.5}}}, ["collect_results"]),
+        ({"rivals": {"C": 2.0}}, [f"{name}.fit_predict" for name in RIVALS]),
+        ({"prompt_tuning": {"num_virtual_tokens": 4}}, ["prompt_tuning.train"]),
+        ({"hyperparameter_search": {"n_trials": 2}}, ["hyperparameter_search.search"]),
+        (
+            {"training": {"max_grad_norm": 0.5}},
+            ["hyperparameter_search.search", "layer_unfreezing.train", "layer_unfreezing.repeat_with_seeds"],
+        ),
+        (
+            {"uncertainty": {"level": 0.9}},
+            [
+                *(f"{name}.{node}" for name in TECHNIQUES for node in ("evaluate", "analyse_errors")),
+                "compare_techniques",
+            ],
+        ),
+        ({"data": {"cleaning": "published"}}, ["read_posts"]),
+        ({"preprocessing_ablation": {"row_limit": 5}}, []),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_changed_parameter_runs_the_nodes_that_read_it(finished, parameters, nodes):
+    planned = plan(finished, parameters)
+    if not nodes:
+        assert planned.reasons == {}
+        return
+    name = ""
+    while isinstance(parameters, dict):
+        ((key, parameters),) = parameters.items()
+        name += f".{key}"
+    check(planned, dict.fromkeys(nodes, f"parameter {name[1:]} changed"))
+
+
+def test_one_byte_of_a_raw_file_is_noticed(study):
+    alter(study / "data/01_raw/sample_validation.csv")
+    check(plan(study), {"read_posts": "validation_file changed"})
+
+
+def test_an_intermediate_file_of_which_one_byte_was_altered_is_made_anew(study):
+    alter(study / DATA / "split_training_posts.parquet", 100)
+    check(plan(study), {"split_posts": "split_training_posts.parquet was altered after it was written"})
+
+
+def test_a_model_folder_with_a_file_too_many_is_made_anew(study):
+    (study / MODELS / "layer_unfreezing/more.txt").write_text("")
+    check(plan(study), {"layer_unfreezing.train": "layer_unfreezing was altered after it was written"})
+
+
+def test_a_deleted_output_is_made_anew_even_if_others_of_its_node_are_there(study):
+    shutil.rmtree(study / MODELS / "hyperparameter_search")
+    check(plan(study), {"hyperparameter_search.train_best": "hyperparameter_search is missing"})
+
+
+@pytest.mark.parametrize("damage", ["deleted", "empty", "of another form"])
+def test_without_a_whole_record_an_output_is_made_anew(study, damage):
+    record = study / DATA / ".fingerprints/split_account.json"
+    content = json.loads(record.read_text())
+    record.unlink()
+    if damage != "deleted":
+        record.write_text("" if damage == "empty" else json.dumps(content | {"more": 1}))
+    check(plan(study), {"split_posts": "split_account.json has no record of what it is made of"})
+
+
+def test_another_version_of_a_library_runs_everything(study, monkeypatch):
+    version = provenance.version
+    was = version("pandas")
+    monkeypatch.setattr(provenance, "version", lambda name: "0.1" if name == "pandas" else version(name))
+    planned = plan(study)
+    assert planned.skipped == []
+    assert set(own_reasons(planned).values()) == {f"pandas is 0.1, was {was}"}
+
+
+def test_the_encoder_s_files_are_looked_at_as_its_name_says_nothing_of_them(study):
+    alter(study / "data/01_raw/tiny_encoder/model.safetensors")
+    planned = plan(study)
+    assert set(own_reasons(planned).values()) == {"the files of model.checkpoint changed"}
+    assert {"tokenize_posts", "linear_svc.evaluate"} <= set(planned.reasons)
+    assert {"clean_posts", "linear_svc.fit_predict"} <= set(planned.skipped)
+
+
+def test_results_of_another_protocol_are_taken_into_the_comparison(study):
+    shutil.copytree(study / REPORTING / "leak_free", study / REPORTING / "published")
+    planned = plan(study)
+    assert planned.reasons["compare"] == "results_by_protocol changed"
+    assert set(planned.reasons) == {"compare", "plot_comparison", "write_report", "promote"}
+
+
+def test_the_report_comes_after_whatever_it_gathers_though_kedro_does_not_know(finished):
+    planned = plan(finished, None, "preprocessing_ablation", "reporting")
+    names = [node.name for node in planned.nodes]
+    assert names.index("preprocessing_ablation.compare_variants") < names.index("write_report")
+    assert planned.reasons["write_report"].startswith("after preprocessing_ablation")
+    assert planned.reasons.keys().isdisjoint({"collect_results", "compare"})
+
+
+def test_hyperparameters_of_the_search_are_not_taken_for_those_of_the_parameters(finished):
+    planned = plan(finished, None, "prompt_tuning")
+    reason = "hyperparameters_prompt_tuning.json was made by prompt_tuning.take_best"
+    assert own_reasons(planned) == {"prompt_tuning.take_parameters": reason}
+    assert "clean_posts" in planned.skipped
+
+
+def figures(project, technique):
+    metrics = json.loads((project / REPORTING / "leak_free" / technique / "metrics.json").read_text())
+    return {name: value for name, value in metrics.items() if name != "seconds"}
+
+
+def test_results_after_an_incremental_run_are_those_of_a_whole_run(study, finished, tmp_path, encoder, caplog):
+    changed = {"rivals": {"C": 0.1}, "layer_unfreezing": {"hyperparameters": {"learning_rate": 0.05}}}
+    some = {"pipeline_names": ["layer_unfreezing", "rivals"]}
+    with caplog.at_level("INFO", "tweet_sentiment"):
+        run(study, changed, runner=OnlyChanged(), **some)
+    assert "linear_svc.fit_predict …" in caplog.messages
+    assert "encode_posts …" not in caplog.messages
+    whole = tmp_path / "whole"
+    shutil.copytree(finished, whole, ignore=shutil.ignore_patterns("0[2-8]_*"))
+    run(whole, changed, **some)
+    for technique in ["layer_unfreezing", *RIVALS]:
+        predictions = f"data/07_model_output/test/leak_free/{technique}/predictions.parquet"
+        pd.testing.assert_frame_equal(pd.read_parquet(study / predictions), pd.read_parquet(whole / predictions))
+        assert figures(study, technique) == figures(whole, technique)
+    weights = f"{MODELS}/layer_unfreezing/model.safetensors"
+    assert (study / weights).read_bytes() == (whole / weights).read_bytes()
+    assert (study / weights).read_bytes() != (finished / weights).read_bytes()
+    assert plan(study, changed, *some["pipeline_names"]).reasons == {}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from kedro.framework.cli.cli import KedroCLI
+from tweet_sentiment.incremental import recording
+write = recording.write_record
+def die(path, record):
+    if path.stem == "filtered_validation_posts":
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(path, record)
+recording.write_record = die
+KedroCLI(project_path=Path.cwd()).main(["run", "--env=test", "--nodes=filter_posts", "--params=seed=7"])
+"""
+
+
+def test_a_kill_between_an_output_and_its_record_leaves_no_record_and_the_node_runs_again(study):
+    environment = ENVIRONMENT | {"PYTHONPATH": str(study / "src")}
+    done = subprocess.run([sys.executable, "-c", KILLED], cwd=study, env=environment, capture_output=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    left = {path.stem for path in (study / DATA / ".fingerprints").glob("filter*")}
+    assert left == {"filtered_training_posts"}
+    assert "filter_posts" in plan(study).reasons
+    reason = "filtered_validation_posts.parquet has no record of what it is made of"
+    assert plan(study, {"seed": 7}).reasons["filter_posts"] == reason
+
+
+def only_changed(project, *arguments):
+    done = kedro(project, "run", "--env=test", "--only-changed", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stderr + done.stdout
+
+
+def test_the_command_skips_what_is_as_it_was_and_shows_the_comparison_all_the_same(study):
+    comments = study / "src/tweet_sentiment/pipelines/rivals/models.py"
+    comments.write_text("# A comment changes nothing.\n" + comments.read_text())
+    said = only_changed(study)
+    assert re.search(r"Nothing has changed: all \d+ nodes are skipped\.", said)
+    assert "…" not in said
+    assert "Report: data/08_reporting/test/report.html" in said
+
+
+def test_the_command_notices_changed_code_of_a_module_that_is_imported_late(study):
+    source = study / "src/tweet_sentiment/pipelines/rivals/models.py"
+    source.write_text(source.read_text() + "\nMORE = 1\n")
+    said = only_changed(study, "--pipeline=rivals")
+    assert "linear_svc.fit_predict runs: its code changed (tweet_sentiment/pipelines/rivals/models.py)" in said
+    assert "linear_svc.evaluate runs: after linear_svc.fit_predict" in said
+    assert "Unchanged, and skipped: read_posts, filter_posts" in said
+    assert "clean_posts …" not in said
+    assert "linear_svc.evaluate …" in said
+
+
+def test_another_runner_is_refused_beside_it():
+    done = CliRunner().invoke(cli, ["run", "--only-changed", "--runner=ThreadRunner"])
+    assert done.exit_code == 1
+    assert "--only-changed and --runner=ThreadRunner were given together" in done.output
+
+
+def test_asking_for_only_the_missing_outputs_too_is_refused(finished):
+    with pytest.raises(StudyError, match="what is missing counts as changed"):
+        run(finished, runner=OnlyChanged(), only_missing_outputs=True)

@@ -1,0 +1,66 @@
+"""The mean of predictions: by row, whatever the order, of posts that are the same."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.metrics import PROBABILITY
+from tweet_sentiment.pipelines.ensemble.nodes import MEMBERS, average
+
+TRAINING = {"n_train": 5, "trainable_parameters": 7, "seconds": 2.0, "encoder": "e", "device": "cpu"}
+TRAINING |= {"arithmetic": "fp32"}
+
+
+def predictions(labels, probabilities, rows=None):
+    table = pd.DataFrame({"row": rows or range(len(probabilities)), "id": "1", "label": labels[0]})
+    table["predicted"] = [labels[int(np.argmax(row))] for row in probabilities]
+    return table.assign(
+        **{f"{PROBABILITY}{label}": [row[i] for row in probabilities] for i, label in enumerate(labels)}
+    )
+
+
+def averaged(parameters, given, on_selection=None, training=TRAINING):
+    nothing = pd.DataFrame()
+    tables = [given.get(name, nothing) for name in MEMBERS]
+    chosen = [(on_selection or {}).get(name, nothing) for name in MEMBERS]
+    each = [training if name in given else {} for name in MEMBERS]
+    return average(*tables, *chosen, *each, parameters)
+
+
+@pytest.fixture
+def two(parameters):
+    one = predictions(parameters.labels, [[0.6, 0.4, 0.0], [0.1, 0.2, 0.7]])
+    other = predictions(parameters.labels, [[0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])
+    return {"lora": one, "full_fine_tuning": other.iloc[::-1]}
+
+
+def test_probabilities_are_averaged_row_by_row(parameters, two):
+    mean, figures = averaged(parameters, two)
+    found = mean[[f"{PROBABILITY}{label}" for label in parameters.labels]].to_numpy()
+    np.testing.assert_allclose(found, [[0.35, 0.6, 0.05], [0.15, 0.2, 0.65]])
+    assert list(mean["predicted"]) == [parameters.labels[1], parameters.labels[2]]
+    assert list(mean.columns) == list(two["lora"].columns)
+    assert (figures["trainable_parameters"], figures["seconds"], figures["n_train"]) == (14, 4.0, 5)
+    assert figures["selection_accuracy"] is None
+
+
+def test_it_is_measured_on_the_posts_to_choose_on_if_all_members_are(parameters, two):
+    assert averaged(parameters, two, on_selection=two)[1]["selection_accuracy"] == 0.0
+    assert averaged(parameters, two, on_selection={"lora": two["lora"]})[1]["selection_accuracy"] is None
+
+
+def test_a_member_that_was_not_run_and_members_of_other_posts_are_named(parameters, two):
+    with pytest.raises(StudyError, match="kedro run --pipeline=full_fine_tuning"):
+        averaged(parameters, {"lora": two["lora"]})
+    other = two["full_fine_tuning"].assign(row=[7, 8])
+    with pytest.raises(StudyError, match="not about the same posts"):
+        averaged(parameters, two | {"full_fine_tuning": other})
+
+
+def test_it_needs_no_torch():
+    code = "import sys, tweet_sentiment.pipelines.ensemble.pipeline; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,32 @@
+"""What a rival scores on the posts to choose on, learnt without them."""
+
+import pandas as pd
+import pytest
+
+from tweet_sentiment.pipelines.rivals.nodes import fit_predict
+
+
+@pytest.fixture
+def parameters(parameters):
+    return parameters.model_copy(update={"labels": ["Negative", "Positive"]})
+
+
+def test_a_rival_that_knows_nothing_but_its_posts_fails_on_the_posts_to_choose_on(parameters):
+    """The marked posts have words of their own under labels that the others never have."""
+    rows = [("Negative", f"bad thing {i}", False) for i in range(6)] + [
+        ("Positive", f"lovely {i}", True) for i in range(4)
+    ]
+    training = pd.DataFrame(rows, columns=["label", "post", "selection"]).assign(id="1", row=range(10))
+    validation = training.tail(4)
+    posts = (training, validation, training, validation)
+    predictions, figures = fit_predict("nearest_neighbour", *posts, parameters)
+    assert (predictions["label"] == predictions["predicted"]).all()
+    assert figures["selection_accuracy"] == 0.0
+    assert figures["n_train"] == 10
+
+
+def test_without_posts_to_choose_on_there_is_no_such_figure(parameters):
+    training = pd.DataFrame({"label": ["Negative", "Positive"], "post": ["bad", "good"], "id": "1", "row": [0, 1]})
+    for posts in (training, training.assign(selection=False)):
+        _, figures = fit_predict("majority_class", posts, posts, posts, posts, parameters)
+        assert figures["selection_accuracy"] is None

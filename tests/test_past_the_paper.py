@@ -1,0 +1,57 @@
+"""The techniques beyond the paper as a user runs them: one command, then the report."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.test_study import copy_project, run
+
+TECHNIQUES = ["full_fine_tuning", "lora", "p_tuning", "distillation", "technique_search", "ensemble"]
+SMALL = "--params=training_ablation.technique=full_fine_tuning"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, encoder) -> Path:
+    folder = copy_project(tmp_path_factory.mktemp("past") / "project", encoder)
+    run(folder, "--pipeline=past_the_paper", SMALL)
+    run(folder, "--pipeline=reporting")
+    return folder
+
+
+def test_each_technique_is_a_row_and_one_is_chosen_without_peeking(project):
+    comparison = pd.read_csv(project / "data/08_reporting/test/comparison.csv").set_index("technique")
+    assert list(comparison.index) == TECHNIQUES
+    assert comparison["selected"].sum() == 1
+    assert comparison["selection_accuracy"].idxmax() == comparison.index[comparison["selected"]][0]
+    assert comparison["measured"].all()
+    assert (comparison["trainable_parameters"] > 0).all()
+    report = (project / "data/08_reporting/test/comparison.md").read_text()
+    assert "Chosen under `leak_free` without a look at these posts" in report
+
+
+def test_tables_of_sweeps_and_variants_have_a_row_a_setting(project):
+    output = project / "data/07_model_output/test/leak_free"
+    assert list(pd.read_csv(output / "unfreezing_sweep/blocks.csv")["top_blocks"]) == [0, 1, 2]
+    assert len(pd.read_csv(output / "prompt_tuning/heads.csv")) == 3
+    trainings = pd.read_csv(output / "training_ablation/trainings.csv")
+    assert trainings["variant"][0] == "plain"
+    assert set(trainings["technique"]) == {"full_fine_tuning"}
+
+
+def test_models_but_soft_prompts_load_in_transformers_own_way(project):
+    from transformers import pipeline
+
+    models = project / "data/06_models/test/leak_free"
+    for technique in ("full_fine_tuning", "lora", "distillation", "technique_search"):
+        (answer,) = pipeline("text-classification", model=str(models / technique))("i love it")
+        assert answer["label"] in ("Negative", "Neutral", "Positive")
+
+
+def test_a_technique_starts_from_the_adapted_encoder(project):
+    adapted = "data/06_models/test/leak_free/domain_adaptation"
+    said = run(project, "--pipeline=lora", "--nodes=lora.train", f"--params=lora.checkpoint={adapted}")
+    manifest = json.loads((project / "data/06_models/test/leak_free/lora/manifest.json").read_text())
+    assert manifest["encoder"] == adapted
+    assert "UserWarning" not in said
