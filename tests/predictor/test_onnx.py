@@ -117,17 +117,19 @@ def test_it_says_agreement_and_accuracy(plain_folder, check_posts, tmp_path):
     assert f"Written: {tmp_path / 'out'}" in said
 
 
-def test_without_a_csv_the_validation_posts_of_the_run_are_compared_on(plain_folder, settings, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        StudyError, match=f"data/03_primary/{settings.run}/{settings.protocol}/validation_posts.parquet"
-    ):
+def test_without_a_csv_the_validation_posts_of_the_run_are_compared_on(plain_folder, settings, tmp_path):
+    with pytest.raises(StudyError, match="does not lie in data/06_models/<run>"):
         export(plain_folder, tmp_path / "out", None, None, "text", None)
-    path = tmp_path / f"data/03_primary/{settings.run}/{settings.protocol}/validation_posts.parquet"
+    path = tmp_path / f"data/03_primary/mine/{settings.protocol}/validation_posts.parquet"
+    best = tmp_path / "data/06_models/mine/best"
+    best.parent.mkdir(parents=True)
+    best.symlink_to(plain_folder)
+    with pytest.raises(StudyError, match=f"there is no {path}"):
+        export(best, tmp_path / "out", None, None, "text", None)
     path.parent.mkdir(parents=True)
     posts = pd.DataFrame({"post": ["i love it", "so bad"], "label": settings.labels[:2]})
     posts.to_parquet(path)
-    folder = export(plain_folder, tmp_path / "out", None, None, "text", None)
+    folder = export(best, tmp_path / "out", None, None, "text", None)
     assert json.loads((folder / MANIFEST).read_text())["onnx"]["posts"] == 2
 
 

@@ -43,14 +43,15 @@ class Browser:
         port = self._port()
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
             page = next(one for one in json.load(answer) if one["type"] == "page")
-        self._socket = connect(page["webSocketDebuggerUrl"], max_size=None)
+        self._connection = connect(page["webSocketDebuggerUrl"], max_size=None)
+        self._socket = self._connection.__enter__()
         for domain in ("Page", "Network", "Log", "Runtime", "DOM", "Accessibility"):
             self.call(f"{domain}.enable")
         self.window(900, 900)
         return self
 
     def __exit__(self, *_):
-        self._socket.close()
+        self._connection.__exit__(None, None, None)
         self._process.kill()
         self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -194,7 +194,7 @@ def test_a_csv_is_uploaded_and_its_result_downloaded(page, predictor, tmp_path):
     page.choose("#file", source)
     page.evaluate("document.querySelector('#upload button').focus()")
     page.press("Enter")
-    page.until("document.getElementById('download')")
+    page.until("document.getElementById('download') !== null")
     page.evaluate("document.getElementById('download').focus()")
     page.press("Enter")
     result, end = tmp_path / "mine_predicted.csv", time.monotonic() + 10

@@ -25,18 +25,25 @@ class CheckPosts:
 
 
 def posts_of_run(model: Path, predictor: Predictor) -> CheckPosts:
-    """Take the validation posts of the run that trained the model: they are cleaned already."""
-    manifest = predictor.manifest
-    run = manifest.get("parameters", {}).get("run", "?")
-    path = Path(f"data/03_primary/{run}/{manifest.get('protocol', '?')}/validation_posts.parquet")
-    if not path.is_file():
+    """Take the validation posts of the run that the model's folder belongs to: they are cleaned already."""
+    path = _validation_posts(model.absolute(), predictor.manifest.get("protocol", "?"))
+    if path is None or not path.is_file():
+        looked = f"there is no {path}" if path else f"{model} does not lie in data/06_models/<run>"
         raise StudyError(
-            f"The posts to compare on are not there: {path}, the validation posts that {model} names.\n"
+            f"The posts to compare on are not there: {looked}.\n"
             "  Make them (kedro run --pipeline=data_processing), or give some: --csv FILE --text-column NAME"
         )
     posts = pd.read_parquet(path)
     labels = posts["label"].map(predictor.labels.index).to_numpy(dtype=np.int64)
     return CheckPosts(posts["post"].tolist(), _entities(posts, predictor), labels)
+
+
+def _validation_posts(model: Path, protocol: str) -> Path | None:
+    """Return ``data/03_primary/<run>/<protocol>/…`` for a folder somewhere in ``data/06_models/<run>``, else None."""
+    for run in model.parents:
+        if run.parent.name == "06_models":
+            return run.parent.parent / "03_primary" / run.name / protocol / "validation_posts.parquet"
+    return None
 
 
 def _entities(posts: pd.DataFrame, predictor: Predictor) -> list[str] | None:
