@@ -1,6 +1,7 @@
 """The page of parameters, from the typed models and from ``conf``."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from kedro.config import OmegaConfigLoader
 
 from documentation.comments import comments
-from documentation.schemas import leaves
+from documentation.schemas import leaves, literal
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.settings import CONFIG_LOADER_ARGS
 
@@ -62,8 +63,8 @@ def _table(rows: Any, values: dict[str, dict[str, Any]], notes: dict[str, str]) 
     for key, kind in rows:
         found = {name: _show(_at(tree, key)) for name, tree in values.items()}
         others = [f"{name}: {found[name]}" for name in ENVIRONMENTS if found[name] != found["base"]]
-        cells = [f"`{key}`", kind, found["base"], notes.get(key, ""), "; ".join(others)]
-        lines.append("| " + " | ".join(cell.replace("|", r"\|").replace("<", "&lt;") for cell in cells) + " |")
+        note = re.sub(r"([_*|\\])", r"\\\1", notes.get(key, "")).replace("<", "&lt;")
+        lines.append(f"| `{key}` | {kind} | {found['base']} | {note} | {'; '.join(others)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -74,7 +75,7 @@ def _at(tree: Any, key: str) -> Any:
 
 
 def _show(value: Any) -> str:
-    return f"`{''.join(_flow(value))}`"
+    return literal("".join(_flow(value)))
 
 
 def _flow(value: Any) -> Iterator[str]:

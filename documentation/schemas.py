@@ -1,15 +1,22 @@
 """A JSON schema in words: the name of each value, its type and its limits."""
 
 from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 _LIMITS = {
     "minimum": "≥ {}",
-    "exclusiveMinimum": "> {}",
+    "exclusiveMinimum": "&gt; {}",
     "maximum": "≤ {}",
-    "exclusiveMaximum": "< {}",
-    "pattern": "matching `{}`",
+    "exclusiveMaximum": "&lt; {}",
 }
+
+
+def literal(text: str) -> str:
+    """Return text as code in a cell of a table, where a bar would end the cell."""
+    if "|" not in text:
+        return f"`{text}`"
+    return f"<code>{escape(text).translate({ord(mark): f'&#{ord(mark)};' for mark in '|*_'})}</code>"
 
 
 def leaves(schema: dict[str, Any], models: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -35,6 +42,7 @@ def _kind(part: dict[str, Any], models: dict[str, Any]) -> str:
     if "const" in part or "enum" in part:
         return ", ".join(f"`{one}`" for one in part.get("enum", [part.get("const")]))
     limits = [text.format(part[name]) for name, text in _LIMITS.items() if name in part]
+    limits += [f"matching {literal(part['pattern'])}"] if "pattern" in part else []
     return " ".join([_named(part, models), ", ".join(limits)]).rstrip()
 
 
