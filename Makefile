@@ -40,8 +40,9 @@ pages: setup  ## Write the pages of docs/ that are made from parameters, pipelin
 viz: setup  ## Look at the pipelines, tables, metrics and plots in the browser
 	$(BIN)/kedro viz run
 
-bench: setup  ## Measure beside the paper's script, about 20 minutes on two idle cores
+bench: setup  ## Measure beside the paper's script and transformers' pipeline, about 25 minutes on two idle cores
 	$(BIN)/python -m benchmarks.run --sample-run
+	$(BIN)/python -m benchmarks.serving --rounds 3 --requests 20000
 
 bench-full: setup  ## The same, and our side once on all posts
 	$(BIN)/python -m benchmarks.run --sample-run --full
