@@ -1,6 +1,7 @@
 """Everything ``conf`` and ``--params`` can say, in one frozen object that is checked before anything runs."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -31,6 +32,11 @@ from tweet_sentiment.parameters.tuning import (
     TrainingAblationParameters,
     TuningParameters,
     UnfreezingSweepParameters,
+)
+
+DECISIVE = frozenset(
+    {"labels", "protocol", "seed", "device", "fp16", "precision", "data", "model", "training", "selection"}
+    | {"layer_unfreezing"}
 )
 
 
@@ -76,8 +82,14 @@ class StudyParameters(Strict):
 
     def decisive(self) -> dict[str, Any]:
         """Return what weights depend on: a search or a training goes on only where all of it is the same."""
-        shared = {"labels", "protocol", "seed", "device", "fp16", "precision", "data", "model", "training", "selection"}
-        return self.model_dump(include=shared | {"layer_unfreezing"})
+        return self.model_dump(include=set(DECISIVE))
+
+    def only(self, names: Iterable[str]) -> "StudyParameters":
+        """Return these top-level fields alone: who is handed them, in another process too, can depend on no other.
+
+        Any other is an AttributeError.
+        """
+        return StudyParameters.model_construct(**{name: getattr(self, name) for name in names})
 
     def input_settings(self, hard_prompt: str, second_segment: Any) -> InputSettings:
         """Return how a text becomes input, for the manifest of a model that is trained with these parameters."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.parameters import Hyperparameters, StudyParameters
+from tweet_sentiment.parameters import DECISIVE, Hyperparameters, StudyParameters
 from tweet_sentiment.provenance import fingerprint, manifest
 
 
@@ -29,7 +29,7 @@ def search_technique(
 
     search, metric = parameters.technique_search, parameters.training.metric_for_best_model
     data = TuningData(training_posts, validation_posts, row_account, working_folder / "trial")
-    objective = _Objective(data, parameters)
+    objective = _Objective(data, parameters.only(DECISIVE | {"technique_search", search.technique}))
     conditions = fingerprint(
         parameters.decisive(), getattr(parameters, search.technique), search.model_dump(include=_DECISIVE), row_account
     )
