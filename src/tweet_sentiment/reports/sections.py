@@ -7,6 +7,8 @@ import pandas as pd
 
 from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables, headline
 from tweet_sentiment.reports.figures import accuracy_figure, cost_figure
+from tweet_sentiment.reports.frontier import recommendations
+from tweet_sentiment.reports.frontier_figure import frontier_figure
 from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, Table, folds, plain_rows, side_by_side
 
 MEMORY = 0.05  # of accuracy: what published must be above leak-free for the report to speak of memory
@@ -30,6 +32,7 @@ class Material:
     comparison: pd.DataFrame
     audit: dict[str, Any]
     audit_examples: pd.DataFrame
+    frontier: pd.DataFrame
     differences: dict[str, pd.DataFrame]
     accounts: dict[str, dict[str, Any]]
     metrics: dict[str, dict[str, Any]]
@@ -47,6 +50,7 @@ def sections(material: Material) -> list[Section]:
         _meaning(material),
         _comparison(material),
         _differences(material),
+        _frontier(material),
         _audit(material),
         _cleaning(material),
         _errors(material),
@@ -131,6 +135,14 @@ def _differences(material: Material) -> Section:
         better = table[table["better"].fillna("") != ""]
         said.append(f"{protocol}: {len(better)} of {len(table)} differences are significant after Holm's correction.")
     return Section("Which is better, by a test", said, tables)
+
+
+def _frontier(material: Material) -> Section:
+    title, table = "Which technique for which need", material.frontier
+    if not len(table):
+        return Section(title)
+    tables = [Table("Accuracy without the leak against what it costs, the best first", *plain_rows(table))]
+    return Section(title, recommendations(table), tables, [("Accuracy against cost", frontier_figure(table))])
 
 
 def _audit(material: Material) -> Section:

@@ -27,6 +27,7 @@ COLUMNS = [
     "trainable_parameters",
     *SCORES,
     "seconds",
+    "milliseconds_a_post",
     "paper_accuracy",
     "accuracy_low",
     "accuracy_high",
@@ -147,6 +148,24 @@ def plot_comparison(comparison: pd.DataFrame) -> tuple[Any, Any]:
     return accuracy_figure(comparison), cost_figure(comparison)
 
 
+def draw_frontier(
+    comparison: pd.DataFrame,
+    differences: pd.DataFrame,
+    differences_by_protocol: Partitions,
+    parameters: StudyParameters,
+) -> tuple[pd.DataFrame, Any]:
+    """Put leak-free accuracy beside what it costs, as a table and as a figure.
+
+    ``differences``, of this protocol, is among ``differences_by_protocol``; see :func:`compare`.
+    """
+    from tweet_sentiment.reports.frontier import PROTOCOL, frontier_table
+    from tweet_sentiment.reports.frontier_figure import frontier_figure
+
+    of_protocol = {**differences_by_protocol, parameters.protocol: lambda: differences}
+    table = frontier_table(comparison, of_protocol.get(PROTOCOL, pd.DataFrame)())
+    return table, frontier_figure(table)
+
+
 def write_report(
     comparison: pd.DataFrame,
     differences: pd.DataFrame,
@@ -161,6 +180,7 @@ def write_report(
     groups: Partitions,
     mistakes: Partitions,
     ablations: Partitions,
+    frontier: pd.DataFrame,
     parameters: StudyParameters,
 ) -> tuple[str, str]:
     """Write the whole study on one page: as HTML that needs no network, and as Markdown without the figures."""
@@ -171,7 +191,7 @@ def write_report(
     given = (differences_by_protocol, accounts, metrics, curves, confusions, reliabilities, groups, mistakes, ablations)
     read = [{key: load() for key, load in one.items() if key.partition("/")[0] in known} for one in given]
     read[0][parameters.protocol] = differences
-    material = Material(parameters.run, comparison, audit, table_of_leaks, *read)
+    material = Material(parameters.run, comparison, audit, table_of_leaks, frontier, *read)
     made = sections(material)
     title = f"Twitter sentiment, run {parameters.run}"
     return as_html(title, made), as_markdown(title, made)

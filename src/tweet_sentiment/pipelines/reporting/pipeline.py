@@ -8,6 +8,7 @@ from .nodes import (
     collect_results,
     compare,
     compare_techniques,
+    draw_frontier,
     plot_comparison,
     write_report,
 )
@@ -42,6 +43,12 @@ def create_pipeline() -> Pipeline:
             ),
             node(plot_comparison, "comparison", ["figure_of_accuracy", "figure_of_cost"], name="plot_comparison"),
             node(
+                draw_frontier,
+                ["comparison", "differences", "differences_by_protocol", "parameters"],
+                ["frontier", "figure_of_frontier"],
+                name="draw_frontier",
+            ),
+            node(
                 write_report,
                 [
                     "comparison",
@@ -57,6 +64,7 @@ def create_pipeline() -> Pipeline:
                     "groups_by_technique",
                     "mistakes_by_technique",
                     "ablations_by_protocol",
+                    "frontier",
                     "parameters",
                 ],
                 ["report_page", "report_text"],
