@@ -27,8 +27,8 @@ def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame) -> pd.Da
 
     ``difference`` with its interval and ``p_adjusted`` is to the best one. ``worse``: "yes" where the test, corrected
     for all pairs, says so; "likely" where the interval of this pair alone does; "not shown" where neither does; "not
-    tested"; or "best". ``on_frontier`` names the costs for which no other technique is as accurate for less. ``differences`` is of
-    ``uncertainty.comparison.compare_pairs``.
+    tested"; or "best". ``on_frontier`` names the costs for which no other technique is as accurate for less.
+    ``differences`` is of ``uncertainty.comparison.compare_pairs``.
     """
     rows = comparison[(comparison["protocol"] == PROTOCOL) & comparison["measured"].eq(True)]
     table = rows.sort_values("accuracy", ascending=False, kind="stable")[COLUMNS].reset_index(drop=True)

@@ -9,6 +9,7 @@ from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables, headli
 from tweet_sentiment.reports.figures import accuracy_figure, cost_figure
 from tweet_sentiment.reports.frontier import recommendations
 from tweet_sentiment.reports.frontier_figure import frontier_figure
+from tweet_sentiment.reports.learning import READING, SHOWN, extrapolations, learning_figure
 from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, Table, folds, plain_rows, side_by_side
 
 MEMORY = 0.05  # of accuracy: what published must be above leak-free for the report to speak of memory
@@ -42,6 +43,7 @@ class Material:
     groups: dict[str, pd.DataFrame]
     mistakes: dict[str, pd.DataFrame]
     ablations: dict[str, pd.DataFrame]
+    learning_curves: dict[str, pd.DataFrame]
 
 
 def sections(material: Material) -> list[Section]:
@@ -51,6 +53,7 @@ def sections(material: Material) -> list[Section]:
         _comparison(material),
         _differences(material),
         _frontier(material),
+        _learning(material),
         _audit(material),
         _cleaning(material),
         _errors(material),
@@ -143,6 +146,14 @@ def _frontier(material: Material) -> Section:
         return Section(title)
     tables = [Table("Accuracy without the leak against what it costs, the best first", *plain_rows(table))]
     return Section(title, recommendations(table), tables, [("Accuracy against cost", frontier_figure(table))])
+
+
+def _learning(material: Material) -> Section:
+    curves = sorted(material.learning_curves.items())
+    said = [words for _, table in curves for words in extrapolations(table, material.comparison)]
+    tables = [Table(f"Accuracy by posts learnt from ({name})", *plain_rows(table[SHOWN])) for name, table in curves]
+    figures = [(f"Learning curves ({name})", learning_figure(table, name)) for name, table in curves]
+    return Section("What more posts give", [*said, READING] if curves else [], tables, figures)
 
 
 def _audit(material: Material) -> Section:

@@ -37,7 +37,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 compare,
-                ["results", "results_by_protocol", "audit", "parameters"],
+                ["results", "results_by_protocol", "learning_curves_by_protocol", "audit", "parameters"],
                 ["comparison", "comparison_report"],
                 name="compare",
             ),
@@ -64,6 +64,7 @@ def create_pipeline() -> Pipeline:
                     "groups_by_technique",
                     "mistakes_by_technique",
                     "ablations_by_protocol",
+                    "learning_curves_by_protocol",
                     "frontier",
                     "parameters",
                 ],
