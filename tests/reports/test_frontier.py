@@ -76,6 +76,13 @@ def test_what_makes_figures_hard_to_compare_is_said():
     assert "cpu bf16, cpu fp64" in said
 
 
+def test_times_that_the_load_of_a_machine_may_explain_do_not_decide():
+    near = LINEAR | {"milliseconds_a_post": 1.5, "seconds": 100.0}
+    found = table([near, LORA], ALIKE)
+    assert cheapest(found, "milliseconds_a_post")["technique"] == "lora"
+    assert cheapest(found, "seconds")["technique"] == "linear"
+
+
 def test_other_protocols_and_what_was_not_measured_stay_out():
     rows = [LORA, row("leaky", "published", 0.99, measured=True), LINEAR | {"measured": False, "accuracy": 0.9}]
     rows = [one | {"device": "cpu", "arithmetic": "bf16", "milliseconds_a_post": 1.0} for one in rows]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.tables import interval
+from tweet_sentiment.reports.tables import FEWER, interval
 
 PROTOCOL = "leak_free"
 COSTS = {
@@ -19,7 +19,7 @@ NEEDS = {
 }
 COLUMNS = ["technique", "accuracy", "accuracy_low", "accuracy_high", "n_train", *COSTS, "device", "arithmetic"]
 AGAINST_BEST = ["difference", "difference_low", "difference_high", "p_adjusted"]
-FEWER = 0.8  # of the posts of another: with less, a technique is not at its best; a tenth is kept back to choose on
+ALIKE = {"seconds": 1.25, "milliseconds_a_post": 1.25}  # a time this many times the lowest may be the machine's load
 
 
 def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
@@ -49,8 +49,8 @@ def _against(technique: str, best: str, differences: pd.DataFrame) -> dict[str, 
     for row in differences.to_dict("records"):
         if {row["first"], row["second"]} == {technique, best}:
             sign = 1 if row["first"] == technique else -1
-            ends = sorted((sign * row["low"], sign * row["high"]))
-            found = dict(zip(AGAINST_BEST, (sign * row["difference"], *ends, row["p_adjusted"]), strict=True))
+            ends = sorted(sign * row[end] + 0.0 for end in ("low", "high"))  # 0.0 rather than -0.0
+            found = dict(zip(AGAINST_BEST, (sign * row["difference"] + 0.0, *ends, row["p_adjusted"]), strict=True))
             likely = "likely" if found["difference_high"] < 0 else "not shown"
             return found | {"worse": "yes" if row["better"] == best else likely}
     return {"worse": "not tested"}
@@ -68,12 +68,13 @@ def _undominated(row: dict[Any, Any], cost: str, table: pd.DataFrame) -> bool:
 def cheapest(table: pd.DataFrame, cost: str) -> dict[str, Any] | None:
     """Return the row of the cheapest technique that is not shown to be worse than the best; None if no cost is known.
 
-    Of two that cost the same, the more accurate one.
+    Of those that cost the same, times within ``ALIKE`` of the lowest included, the most accurate one.
     """
     candidates = table[table["worse"].isin(["best", "not shown"])].dropna(subset=[cost])
     if candidates.empty:
         return None
-    row = candidates.sort_values([cost, "accuracy"], ascending=[True, False], kind="stable").iloc[0]
+    enough = candidates[candidates[cost] <= ALIKE.get(cost, 1.0) * candidates[cost].min()]
+    row = enough.sort_values(["accuracy", cost], ascending=[False, True], kind="stable").iloc[0]
     return {str(name): value for name, value in row.items()}
 
 

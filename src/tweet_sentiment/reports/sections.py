@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables, headline
+from tweet_sentiment.reports.claims_words import answers
 from tweet_sentiment.reports.figures import accuracy_figure, cost_figure
 from tweet_sentiment.reports.frontier import recommendations
 from tweet_sentiment.reports.frontier_figure import frontier_figure
@@ -34,6 +35,8 @@ class Material:
     audit: dict[str, Any]
     audit_examples: pd.DataFrame
     frontier: pd.DataFrame
+    claims: pd.DataFrame
+    level: float
     differences: dict[str, pd.DataFrame]
     accounts: dict[str, dict[str, Any]]
     metrics: dict[str, dict[str, Any]]
@@ -52,6 +55,7 @@ def sections(material: Material) -> list[Section]:
         _meaning(material),
         _comparison(material),
         _differences(material),
+        _claims(material),
         _frontier(material),
         _learning(material),
         _audit(material),
@@ -138,6 +142,14 @@ def _differences(material: Material) -> Section:
         better = table[table["better"].fillna("") != ""]
         said.append(f"{protocol}: {len(better)} of {len(table)} differences are significant after Holm's correction.")
     return Section("Which is better, by a test", said, tables)
+
+
+def _claims(material: Material) -> Section:
+    title, table = "The paper's claims", material.claims
+    if not len(table):
+        return Section(title)
+    tables = [Table("What each answer rests on", *plain_rows(table))]
+    return Section(title, answers(table, material.level), tables)
 
 
 def _frontier(material: Material) -> Section:

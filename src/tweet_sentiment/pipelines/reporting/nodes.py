@@ -182,6 +182,24 @@ def draw_frontier(
     return table, frontier_figure(table)
 
 
+def answer_claims(
+    comparison: pd.DataFrame,
+    differences: pd.DataFrame,
+    differences_by_protocol: Partitions,
+    ablations: Partitions,
+    parameters: StudyParameters,
+) -> pd.DataFrame:
+    """Ask what the paper claims of the paired differences, with and without the leak; one row a comparison.
+
+    ``differences``, of this protocol, is among ``differences_by_protocol``; see :func:`compare`.
+    """
+    from tweet_sentiment.reports.claims import PROTOCOLS, claims_table
+
+    by_protocol = _loaded(differences_by_protocol, PROTOCOLS) | {parameters.protocol: differences}
+    cleaned = {key.partition("/")[0]: table for key, table in _loaded(ablations, PROTOCOLS).items()}
+    return claims_table(comparison, by_protocol, cleaned, parameters.uncertainty.level)
+
+
 def write_report(
     comparison: pd.DataFrame,
     differences: pd.DataFrame,
@@ -198,6 +216,7 @@ def write_report(
     ablations: Partitions,
     learning_curves: Partitions,
     frontier: pd.DataFrame,
+    claims: pd.DataFrame,
     parameters: StudyParameters,
 ) -> tuple[str, str]:
     """Write the whole study on one page: as HTML that needs no network, and as Markdown without the figures."""
@@ -208,7 +227,8 @@ def write_report(
     given = (differences_by_protocol, accounts, metrics, curves, confusions, reliabilities, groups, mistakes, ablations)
     read = [_loaded(one, known) for one in (*given, learning_curves)]
     read[0][parameters.protocol] = differences
-    material = Material(parameters.run, _measured(comparison), audit, table_of_leaks, frontier, *read)
+    measured, level = _measured(comparison), parameters.uncertainty.level
+    material = Material(parameters.run, measured, audit, table_of_leaks, frontier, claims, level, *read)
     made = sections(material)
     title = f"Twitter sentiment, run {parameters.run}"
     return as_html(title, made), as_markdown(title, made)

@@ -5,6 +5,7 @@ from kedro.pipeline import Pipeline, node
 from .nodes import (
     SEEDED,
     TECHNIQUES,
+    answer_claims,
     collect_results,
     compare,
     compare_techniques,
@@ -49,6 +50,12 @@ def create_pipeline() -> Pipeline:
                 name="draw_frontier",
             ),
             node(
+                answer_claims,
+                ["comparison", "differences", "differences_by_protocol", "ablations_by_protocol", "parameters"],
+                "claims",
+                name="answer_claims",
+            ),
+            node(
                 write_report,
                 [
                     "comparison",
@@ -66,6 +73,7 @@ def create_pipeline() -> Pipeline:
                     "ablations_by_protocol",
                     "learning_curves_by_protocol",
                     "frontier",
+                    "claims",
                     "parameters",
                 ],
                 ["report_page", "report_text"],
