@@ -2,6 +2,7 @@
 
 import os
 import pty
+import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
@@ -16,6 +17,7 @@ from tweet_sentiment.modeling.features import encode
 from tweet_sentiment.modeling.fitting import fit_classifier
 
 TURNS = 5
+SCREEN = (24, 100)  # lines, columns; a new terminal has none, and nothing is drawn
 EPOCHS = 80  # of a head: the paper's 8 are over before its bar is drawn
 
 
@@ -65,6 +67,7 @@ def _seconds(work: Callable[[str], None], shown: bool) -> float:
 def terminal() -> Iterator[list[bytes]]:
     """Put a terminal in the place of the standard error stream; yield what is drawn on it, whole afterwards."""
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, SCREEN)
     drawn: list[bytes] = []
     reader = Thread(target=_read, args=(ours, drawn), daemon=True)
     reader.start()
