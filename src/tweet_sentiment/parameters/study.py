@@ -27,6 +27,7 @@ from tweet_sentiment.parameters.tuning import (
     DomainAdaptationParameters,
     EnsembleParameters,
     FullFineTuningParameters,
+    LearningCurveParameters,
     LoraParameters,
     PTuningParameters,
     TrainingAblationParameters,
@@ -71,6 +72,7 @@ class StudyParameters(Strict):
     p_tuning: PTuningParameters
     unfreezing_sweep: UnfreezingSweepParameters
     training_ablation: TrainingAblationParameters
+    learning_curve: LearningCurveParameters
     domain_adaptation: DomainAdaptationParameters
     ensemble: EnsembleParameters
     distillation: DistillationParameters
