@@ -2,6 +2,7 @@
 
 import warnings
 
+from tweet_sentiment.disk import EnoughDisk
 from tweet_sentiment.hooks import CheckParameters, OneRunAtATime, ShowComparison, ShowProgress
 from tweet_sentiment.incremental import RecordFingerprints
 
@@ -10,7 +11,7 @@ warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is depreca
 # Reporting reads what the namespaced pipelines write, by its full name.
 warnings.filterwarnings("ignore", message=r"One or more dataset names contain '\.'")
 
-HOOKS = (CheckParameters(), OneRunAtATime(), ShowProgress(), ShowComparison(), RecordFingerprints())
+HOOKS = (CheckParameters(), OneRunAtATime(), EnoughDisk(), ShowProgress(), ShowComparison(), RecordFingerprints())
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
