@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK := 1
 RUN ?= sample
 
-.PHONY: help setup run test lint viz bench bench-full results lock clean clean-all
+.PHONY: help setup run test lint docs pages viz bench bench-full results lock clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,13 +23,19 @@ run: setup  ## Run the whole study on the sample and print the comparison
 	$(BIN)/kedro run
 
 test: setup lint  ## Run ruff, mypy, import-linter and the whole test suite, with line coverage
-	$(BIN)/python -m pytest --cov=tweet_sentiment --cov-report=term --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --cov=tweet_sentiment --cov-report=term --durations=10
 
 lint: setup  ## Check style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: setup pages  ## Build the documentation into site/, strictly and without a network; open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+pages: setup  ## Write the pages of docs/ that are made from parameters, pipelines and results
+	$(BIN)/python -W ignore -m documentation
 
 viz: setup  ## Look at the pipelines, tables, metrics and plots in the browser
 	$(BIN)/kedro viz run
@@ -54,7 +60,7 @@ lock: setup  ## Write requirements.lock from what is installed now
 
 clean:  ## Free the disk: delete every run's data, models and checkpoints (raw files stay)
 	find data -mindepth 2 -not -path 'data/01_raw*' -not -name .gitkeep -delete
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .viz
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .viz site
 
 clean-all: clean  ## The same, and delete .venv
 	rm -rf .venv
