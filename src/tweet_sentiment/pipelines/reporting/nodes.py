@@ -142,9 +142,17 @@ def compare(
 
 def plot_comparison(comparison: pd.DataFrame) -> tuple[Any, Any]:
     """Draw accuracy by technique and protocol beside the paper's, and accuracy against cost."""
-    from tweet_sentiment.reports.figures import accuracy_figure, cost_figure
+    from tweet_sentiment.reports.accuracy import accuracy_figure
+    from tweet_sentiment.reports.figures import cost_figure
 
     return accuracy_figure(comparison), cost_figure(comparison)
+
+
+def plot_leaks(audit: dict[str, Any]) -> Any:
+    """Draw how many validation posts are known from training, and what a look-up makes of it."""
+    from tweet_sentiment.reports.leaks import leaks_figure
+
+    return leaks_figure(audit)
 
 
 def write_report(
@@ -161,6 +169,10 @@ def write_report(
     groups: Partitions,
     mistakes: Partitions,
     ablations: Partitions,
+    entities: Partitions,
+    histories: Partitions,
+    importances: Partitions,
+    lengths: Partitions,
     parameters: StudyParameters,
 ) -> tuple[str, str]:
     """Write the whole study on one page: as HTML that needs no network, and as Markdown without the figures."""
@@ -168,10 +180,27 @@ def write_report(
     from tweet_sentiment.reports.sections import Material, sections
 
     known = set(comparison["protocol"])
-    given = (differences_by_protocol, accounts, metrics, curves, confusions, reliabilities, groups, mistakes, ablations)
-    read = [{key: load() for key, load in one.items() if key.partition("/")[0] in known} for one in given]
-    read[0][parameters.protocol] = differences
-    material = Material(parameters.run, comparison, audit, table_of_leaks, *read)
+    given = {
+        "differences": differences_by_protocol,
+        "accounts": accounts,
+        "metrics": metrics,
+        "curves": curves,
+        "confusions": confusions,
+        "reliabilities": reliabilities,
+        "groups": groups,
+        "mistakes": mistakes,
+        "ablations": ablations,
+        "entities": entities,
+        "histories": histories,
+        "importances": importances,
+        "lengths": lengths,
+    }
+    read: dict[str, Any] = {
+        name: {key: load() for key, load in one.items() if key.partition("/")[0] in known}
+        for name, one in given.items()
+    }
+    read["differences"][parameters.protocol] = differences
+    material = Material(parameters.run, comparison, audit, table_of_leaks, **read)
     made = sections(material)
     title = f"Twitter sentiment, run {parameters.run}"
     return as_html(title, made), as_markdown(title, made)

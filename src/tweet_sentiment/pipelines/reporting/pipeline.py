@@ -9,6 +9,7 @@ from .nodes import (
     compare,
     compare_techniques,
     plot_comparison,
+    plot_leaks,
     write_report,
 )
 from .promoting import promote
@@ -41,6 +42,7 @@ def create_pipeline() -> Pipeline:
                 name="compare",
             ),
             node(plot_comparison, "comparison", ["figure_of_accuracy", "figure_of_cost"], name="plot_comparison"),
+            node(plot_leaks, "audit", "figure_of_leaks", name="plot_leaks"),
             node(
                 write_report,
                 [
@@ -57,6 +59,10 @@ def create_pipeline() -> Pipeline:
                     "groups_by_technique",
                     "mistakes_by_technique",
                     "ablations_by_protocol",
+                    "entities_by_technique",
+                    "histories_by_technique",
+                    "importances_by_technique",
+                    "lengths_by_protocol",
                     "parameters",
                 ],
                 ["report_page", "report_text"],
