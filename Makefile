@@ -23,7 +23,7 @@ run: setup  ## Run the whole study on the sample and print the comparison
 	$(BIN)/kedro run
 
 test: setup lint  ## Run ruff, mypy, import-linter and the whole test suite, with line coverage
-	$(BIN)/python -m pytest --cov=tweet_sentiment --cov-report=term --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --cov=tweet_sentiment --cov-report=term --durations=10
 
 lint: setup  ## Check style, types and layers
 	$(BIN)/ruff check .

@@ -12,15 +12,12 @@ import numpy as np
 import pandas as pd
 from datasets import Dataset
 from transformers import (
-    DataCollatorWithPadding,
     EvalPrediction,
     PreTrainedTokenizerFast,
     PrinterCallback,
     ProgressCallback,
-    Trainer,
     TrainerCallback,
     TrainerState,
-    TrainingArguments,
 )
 
 from tweet_sentiment.errors import StudyError
@@ -31,12 +28,11 @@ from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.lean import lean
 from tweet_sentiment.modeling.losses import Loss, training_loss
 from tweet_sentiment.modeling.stopping import StopEarly
+from tweet_sentiment.modeling.trainer import OneDeviceTrainer, arguments, collator, optimizer
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 
 logger = logging.getLogger(__name__)
 
-LOGS_A_RUN = 10
-WORKERS = 2  # processes that collate batches while a GPU computes
 INPUTS = ["input_ids", "attention_mask", "label"]
 
 
@@ -114,16 +110,16 @@ def train(
     folder = checkpoints_folder(working_folder, conditions)
     posts = len(training if hooks.sampler is None else hooks.sampler)
     steps = math.ceil(posts / hyperparameters.per_device_train_batch_size) * hyperparameters.num_train_epochs
-    arguments = _arguments(folder, hyperparameters, settings, load_best_model_at_end, padding, seed, device, steps)
+    settled = arguments(folder, hyperparameters, settings, load_best_model_at_end, padding, seed, device, steps)
     stop_early = [hooks.stop_early] if hooks.stop_early else []
-    trainer = _Trainer(
+    trainer = OneDeviceTrainer(
         model=model,
-        args=arguments,
+        args=settled,
         train_dataset=training.select_columns(INPUTS),
         eval_dataset=_by_length(validation).select_columns(INPUTS),
-        data_collator=_collator(tokenizer, padding, max_length),
+        data_collator=collator(tokenizer, padding, max_length),
         compute_metrics=lambda outcome: _metrics(outcome, names),
-        optimizer_cls_and_kwargs=_optimizer(arguments, hooks.optimizer_groups),
+        optimizer_cls_and_kwargs=optimizer(settled, hooks.optimizer_groups),
         callbacks=[
             *hooks.callbacks,
             *stop_early,
@@ -160,81 +156,6 @@ def train(
 def _by_length(tokens: Dataset) -> Dataset:
     """Put posts of like lengths side by side, so that little is padded; scores do not depend on the order."""
     return tokens.select(np.argsort([len(ids) for ids in tokens["input_ids"]], kind="stable"))
-
-
-def _arguments(
-    folder: Path,
-    hyperparameters: Hyperparameters,
-    settings: TrainingParameters,
-    load_best_model_at_end: bool,
-    padding: str,
-    seed: int,
-    device: Device,
-    steps: int,
-) -> TrainingArguments:
-    metric = settings.metric_for_best_model
-    return TrainingArguments(
-        output_dir=str(folder),
-        **hyperparameters.model_dump(),
-        per_device_eval_batch_size=settings.per_device_eval_batch_size,
-        lr_scheduler_type=settings.lr_scheduler_type,
-        max_grad_norm=settings.max_grad_norm,
-        logging_steps=max(1, min(settings.logging_steps, steps // LOGS_A_RUN)),
-        logging_nan_inf_filter=False,
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        save_total_limit=settings.save_total_limit,
-        load_best_model_at_end=load_best_model_at_end,
-        metric_for_best_model=metric if metric == "eval_loss" else f"eval_{metric}",
-        greater_is_better=metric != "eval_loss",
-        train_sampling_strategy="group_by_length" if padding == "longest" else "random",
-        seed=seed,
-        fp16=device.precision == "fp16",
-        bf16=device.precision == "bf16",
-        use_cpu=device.name == "cpu",
-        dataloader_pin_memory=device.name != "cpu",
-        dataloader_num_workers=0 if device.name == "cpu" else WORKERS,
-        report_to="none",
-        disable_tqdm=True,
-    )
-
-
-def _optimizer(arguments: TrainingArguments, groups: list[dict[str, Any]] | None) -> tuple[Any, Any] | None:
-    if groups is None:
-        return None
-    optimizer, settings = Trainer.get_optimizer_cls_and_kwargs(arguments)
-    return optimizer, {**settings, "params": groups}
-
-
-class _Trainer(Trainer):
-    """The Trainer on one device, with a loss and an order of posts of our own."""
-
-    training_loss: Loss | None = None
-    training_sampler: Any = None
-
-    def __init__(self, *, args: TrainingArguments, **rest: Any) -> None:
-        args._n_gpu = min(1, args.n_gpu)  # more would be DataParallel and a larger batch, without a word
-        super().__init__(args=args, **rest)
-
-    def compute_loss(  # type: ignore[override]
-        self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any
-    ) -> Any:
-        if self.training_loss is None or not model.training:
-            return super().compute_loss(model, inputs, return_outputs, **rest)
-        outputs = model(**{name: tensor for name, tensor in inputs.items() if name != "labels"})
-        loss = self.training_loss(outputs.logits, inputs["labels"])
-        return (loss, outputs) if return_outputs else loss
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        if self.training_sampler is not None:
-            return self.training_sampler
-        return super()._get_train_sampler(train_dataset)
-
-
-def _collator(tokenizer: PreTrainedTokenizerFast, padding: str, max_length: int) -> DataCollatorWithPadding:
-    if padding == "max_length":
-        return DataCollatorWithPadding(tokenizer, padding="max_length", max_length=max_length)
-    return DataCollatorWithPadding(tokenizer, padding="longest", pad_to_multiple_of=8)
 
 
 def _metrics(outcome: EvalPrediction, names: list[str]) -> dict[str, float]:
