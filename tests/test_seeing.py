@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -29,10 +30,17 @@ def site(finished, tmp_path_factory):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "could not be previewed" not in done.stdout + done.stderr
-    handler = functools.partial(Quiet, directory=str(folder / "build"))
+    with served(folder / "build") as address:
+        yield address, folder / "build"
+
+
+@contextmanager
+def served(folder):
+    """Serve a folder on a free port; give its address."""
+    handler = functools.partial(Quiet, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/", folder / "build"
+        yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 
 
