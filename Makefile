@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK := 1
 RUN ?= sample
 
-.PHONY: help setup run test lint viz notebooks bench bench-full results lock clean clean-all
+.PHONY: help setup run test lint docs pages viz notebooks bench bench-full results lock clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,12 @@ lint: setup  ## Check style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: setup pages  ## Build the documentation into site/, strictly and without a network; open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+pages: setup  ## Write the pages of docs/ that are made from parameters, pipelines and results
+	$(BIN)/python -W ignore -m documentation
 
 viz: setup  ## Build the graph of the study with its tables, metrics and figures into docs/viz (KEDRO_ENV=kaggle for another run)
 	@test ! -e build || { echo "build/ is in the way: kedro-viz writes there. Move it first."; exit 1; }
@@ -60,7 +66,7 @@ lock: setup  ## Write requirements.lock from what is installed now
 
 clean:  ## Free the disk: delete every run's data, models and checkpoints (raw files stay)
 	find data -mindepth 2 -not -path 'data/01_raw*' -not -name .gitkeep -delete
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .viz docs/viz
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .viz docs/viz site
 
 clean-all: clean  ## The same, and delete .venv
 	rm -rf .venv

@@ -7,7 +7,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[1]
 _NLTK_HELP = "NLTK's stop words and WordNet are missing: python -m nltk.downloader stopwords wordnet"
-_DATA_HELP = "the real CSVs are not in data/01_raw (README: Data)"
+_DATA_HELP = "the real CSVs are not in data/01_raw (docs/index.md: Real data)"
 
 
 def _nltk_data_present() -> bool:

@@ -1,0 +1,15 @@
+"""The page of benchmarks: what ``make bench`` wrote, without the chart that only some viewers draw."""
+
+import re
+
+_ABOUT = """# Benchmarks
+
+Made by `make pages` from `benchmarks/results.md`. `make bench` measures again beside the paper's script, about
+20 minutes on two idle cores; `make bench-full` runs our side once on all posts too.
+"""
+
+
+def benchmarks_page(results: str) -> str:
+    """Return the page: ``results`` without its title and its Mermaid chart (its numbers stand in a table)."""
+    body = results.partition("\n")[2]
+    return _ABOUT + re.sub(r"```mermaid\n.*?```\n", "", body, flags=re.DOTALL).rstrip() + "\n"

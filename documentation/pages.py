@@ -1,0 +1,22 @@
+"""Which pages are made, and from what."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from documentation.benchmarks import benchmarks_page
+from documentation.parameters import parameters_page
+from documentation.picture import accuracy_picture
+from documentation.pipelines import pipelines_page
+from tweet_sentiment.pipeline_registry import register_pipelines
+
+
+def pages(project: Path) -> dict[Path, str]:
+    """Return the text of every made page by its file."""
+    docs, comparison = project / "docs", pd.read_csv(project / "docs/results/comparison.csv")
+    return {
+        docs / "parameters.md": parameters_page(project / "conf"),
+        docs / "pipelines.md": pipelines_page(register_pipelines()),
+        docs / "benchmarks.md": benchmarks_page((project / "benchmarks/results.md").read_text(encoding="utf-8")),
+        docs / "pictures/accuracy.svg": accuracy_picture(comparison),
+    }

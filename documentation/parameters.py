@@ -1,0 +1,89 @@
+"""The page of parameters, from the typed models and from ``conf``."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+
+from documentation.comments import comments
+from documentation.schemas import leaves, literal
+from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.settings import CONFIG_LOADER_ARGS
+
+ENVIRONMENTS = ("kaggle", "paper")
+
+_ABOUT = """# Parameters
+
+Made by `make pages` from the models in `src/tweet_sentiment/parameters` and the values in `conf/base`; the last column
+names what `--env=kaggle` and `--env=paper` set otherwise. Every one can be set for one run,
+`kedro run --params=lora.r=8,seed=7`, or for good in `conf/local/parameters.yml`. An unknown name or a wrong value is
+refused before anything runs.
+"""
+
+
+def parameters_page(conf: Path) -> str:
+    """Return the page: a section for each top-level key, a row for each value."""
+    values = {name: _values(conf, name) for name in ("base", *ENVIRONMENTS)}
+    notes, schema = comments(conf / "base"), StudyParameters.model_json_schema()
+    rows = list(leaves(schema, schema["$defs"]))
+    plain = {key: kind for key, kind in rows if "." not in key and key not in _models()}
+    parts = [_ABOUT, "## The study\n", _prose(StudyParameters), _table(plain.items(), values, notes)]
+    for name, model in _models().items():
+        below = [(key, kind) for key, kind in rows if key.startswith(f"{name}.")]
+        parts += [f"## {name}\n", _prose(model), *([_table(below, values, notes)] if below else [])]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _models() -> dict[str, Any]:
+    fields = StudyParameters.model_fields
+    return {name: field.annotation for name, field in fields.items() if hasattr(field.annotation, "model_fields")}
+
+
+def _values(conf: Path, environment: str) -> dict[str, Any]:
+    """Return ``conf``'s parameters under an environment; ``conf/local`` is not read."""
+    loader = OmegaConfigLoader(
+        str(conf),
+        env=environment,
+        base_env="base",
+        default_run_env="base",
+        merge_strategy=CONFIG_LOADER_ARGS["merge_strategy"],
+    )
+    return dict(loader["parameters"])
+
+
+def _prose(model: Any) -> str:
+    return inspect.cleandoc(model.__doc__).replace("``", "`") + "\n"
+
+
+def _table(rows: Any, values: dict[str, dict[str, Any]], notes: dict[str, str]) -> str:
+    lines = ["| parameter | type and limits | value | what it says | elsewhere |", "|---|---|---|---|---|"]
+    for key, kind in rows:
+        found = {name: _show(_at(tree, key)) for name, tree in values.items()}
+        others = [f"{name}: {found[name]}" for name in ENVIRONMENTS if found[name] != found["base"]]
+        note = re.sub(r"([_*|\\])", r"\\\1", notes.get(key, "")).replace("<", "&lt;")
+        lines.append(f"| `{key}` | {kind} | {found['base']} | {note} | {'; '.join(others)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _at(tree: Any, key: str) -> Any:
+    for part in key.split("."):
+        tree = tree.get(part) if isinstance(tree, dict) else None
+    return tree
+
+
+def _show(value: Any) -> str:
+    return literal("".join(_flow(value)))
+
+
+def _flow(value: Any) -> Iterator[str]:
+    """Write a value as YAML's flow style does, as it would stand in ``conf``."""
+    if isinstance(value, dict):
+        yield "{" + ", ".join(f"{key}: {''.join(_flow(one))}" for key, one in value.items()) + "}"
+    elif isinstance(value, list):
+        yield "[" + ", ".join("".join(_flow(one)) for one in value) + "]"
+    else:
+        named = {None: "null", True: "true", False: "false"}
+        yield named[value] if value is None or isinstance(value, bool) else str(value) or '""'

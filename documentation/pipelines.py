@@ -1,0 +1,66 @@
+"""The page of pipelines and nodes, from the registry."""
+
+import inspect
+from importlib import import_module
+
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+_ABOUT = """# Pipelines and single nodes
+
+Made by `make pages` from the registry. A pipeline takes along the data steps that it needs. Put `--env=kaggle` or
+`--env=paper` behind any command for the real data, `--only-changed` to run nothing twice, `--only-missing-outputs` to
+go on after a run that was stopped. A single node reads what is on disk: run its pipeline once first.
+
+## Pipelines
+
+| pipeline | what it does | nodes | command |
+|---|---|---|---|
+"""
+
+_SAID = {
+    "__default__": "The whole study: data, four techniques, the rivals, the report.",
+    "past_the_paper": "Every pipeline that goes past the paper, in one.",
+    "prompt_head_sweep": "Prompt tuning with none, one and both layers of the head learning.",
+    "technique_search": "The hyperparameter search for a technique that trains through the encoder.",
+}
+
+
+def pipelines_page(pipelines: dict[str, Pipeline]) -> str:
+    """Return the page: a row for each pipeline, then a copy-paste command for each node."""
+    rows = [f"| `{name}` | {_said(name)} | {len(one.nodes)} | `{_command(name)}` |" for name, one in pipelines.items()]
+    return _ABOUT + "\n".join(rows) + "\n\n## Nodes\n" + "".join(_nodes(pipelines))
+
+
+def _nodes(pipelines: dict[str, Pipeline]) -> list[str]:
+    """Each node once, under the smallest pipeline that holds it; the shared data steps stand under theirs."""
+    seen: set[str] = set()
+    parts = []
+    for name, one in sorted(pipelines.items(), key=lambda item: len(item[1].nodes)):
+        fresh = [node for node in one.nodes if node.name not in seen]
+        seen |= {node.name for node in fresh}
+        if fresh:
+            rows = "\n".join(_row(node, name, node in pipelines["__default__"].nodes) for node in fresh)
+            parts.append(f"\n### {name}\n\n| node | what it does | command |\n|---|---|---|\n{rows}\n")
+    return sorted(parts)
+
+
+def _row(node: Node, pipeline: str, in_default: bool) -> str:
+    where = "" if in_default else f" --pipelines={pipeline}"
+    name = node.name.split("__")[0]
+    return f"| `{name}` | {_first_line(node.func)} | `kedro run{where} --nodes={name}` |"
+
+
+def _command(pipeline: str) -> str:
+    return "kedro run" if pipeline == "__default__" else f"kedro run --pipelines={pipeline}"
+
+
+def _said(pipeline: str) -> str:
+    if pipeline in _SAID:
+        return _SAID[pipeline]
+    return _first_line(import_module(f"tweet_sentiment.pipelines.{pipeline}"))
+
+
+def _first_line(thing: object) -> str:
+    line = (inspect.getdoc(thing) or "").partition("\n")[0]
+    return line.replace("``", "`").replace("|", r"\|")

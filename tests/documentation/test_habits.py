@@ -1,0 +1,37 @@
+"""Versions and commands that stand in several files are the same in all."""
+
+import re
+import tomllib
+
+import yaml
+from tests.conftest import PROJECT
+
+
+def _read(path: str) -> str:
+    return (PROJECT / path).read_text(encoding="utf-8")
+
+
+def test_ruff_before_a_commit_is_the_ruff_of_the_tests():
+    hooks = {repo["repo"]: repo.get("rev") for repo in yaml.safe_load(_read(".pre-commit-config.yaml"))["repos"]}
+    assert f"ruff=={hooks['https://github.com/astral-sh/ruff-pre-commit'][1:]}\n" in _read("requirements.lock")
+
+
+def test_the_version_is_the_same_everywhere_and_in_the_changelog():
+    version = tomllib.loads(_read("pyproject.toml"))["project"]["version"]
+    assert yaml.safe_load(_read("CITATION.cff"))["version"] == version
+    assert f"## {version}\n" in _read("CHANGELOG.md")
+
+
+def test_github_runs_what_ci_runs():
+    steps = yaml.safe_load(_read(".github/workflows/test.yml"))["jobs"]["test"]["steps"]
+    assert [step["run"] for step in steps if "run" in step] == ["bash .ci/run"]
+    assert "exec make test" in _read(".ci/run")
+    assert re.search(r"^make test ", _read("README.md"), re.MULTILINE)
+
+
+def test_every_direct_dependency_is_locked():
+    project = tomllib.loads(_read("pyproject.toml"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.match(r"[\w.-]+", one)[0].lower() for one in wanted}
+    locked = {line.partition("==")[0].lower() for line in _read("requirements.lock").splitlines() if "==" in line}
+    assert names <= locked
