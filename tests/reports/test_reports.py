@@ -114,3 +114,12 @@ def test_the_first_thing_the_report_says_is_that_the_files_leak():
 def test_counts_are_parted_and_shares_have_four_digits():
     _, rows = plain_rows(pd.DataFrame({"n_train": [55666], "accuracy": [0.66666], "better": [None], "id": [2401]}))
     assert rows == [["55,666", "0.6667", "–", "2401"]]
+
+
+def test_of_many_figures_those_without_the_leak_come_first_the_best_technique_s_before_all():
+    rows = [row("a", "leak_free", 0.5), row("b", "leak_free", 0.6), row("a", "published", 0.9)]
+    keys = ("published/a", "grouped/a", "leak_free/a", "leak_free/b")
+    drawn = dict.fromkeys(keys, go.Figure(go.Bar(x=["a"], y=[1])))
+    shown = {section.title: section.figures for section in sections(material(rows, confusions=drawn, lengths=drawn))}
+    assert [key for key, _ in shown["Confusion"]] == ["leak_free/b", "leak_free/a", "grouped/a", "published/a"]
+    assert [key for key, _ in shown["The posts"]] == ["leak_free/a", "leak_free/b", "grouped/a", "published/a"]

@@ -13,6 +13,7 @@ _CALIBRATION = (
     "A bar at the diagonal means that posts given this confidence are right this often. LinearSVC and the nearest "
     "neighbour have no probabilities of their own; theirs are a convention."
 )
+_HONEST = ["leak_free", "grouped", "published"]
 _CURVES = "Training loss by step, and what was measured after each epoch on the posts to choose on."
 
 
@@ -58,7 +59,10 @@ def honest_keys(material: Material) -> list[str]:
 
 
 def _by_key(figures: dict[str, Any], first: Sequence[str] = ()) -> list[tuple[str, Any]]:
-    """Return the figures of protocols that are no folds: in the order of ``first``, the others by name."""
+    """Return the figures of protocols that are no folds: in the order of ``first``, then without the leak, by name."""
     rank = {key: i for i, key in enumerate(first)}
-    found = sorted(figures.items(), key=lambda item: (rank.get(item[0], len(rank)), item[0]))
-    return [(key, figure) for key, figure in found if key.partition("/")[0] in MAIN_PROTOCOLS]
+    shown = {key: figure for key, figure in figures.items() if key.partition("/")[0] in MAIN_PROTOCOLS}
+    return sorted(
+        shown.items(),
+        key=lambda item: (rank.get(item[0], len(rank)), _HONEST.index(item[0].partition("/")[0]), item[0]),
+    )
