@@ -28,12 +28,10 @@ def row(technique, protocol, accuracy, **more):
 
 
 def material(rows, **more):
-    nothing = {
-        name: {} for name in Material.__dataclass_fields__ if name not in ("run", "comparison", "audit_examples")
-    }
-    return Material(
-        **{"run": "r", "comparison": pd.DataFrame(rows), "audit_examples": pd.DataFrame(), **nothing, **more}
-    )
+    tables = {name: pd.DataFrame() for name in ("audit_examples", "frontier", "claims")}
+    known = {"run": "r", "comparison": pd.DataFrame(rows), "level": 0.95, **tables}
+    nothing = {name: {} for name in Material.__dataclass_fields__ if name not in known}
+    return Material(**{**known, **nothing, **more})
 
 
 LEAKING = [row("nearest_neighbour", "published", 0.98), row("nearest_neighbour", "leak_free", 0.54)]

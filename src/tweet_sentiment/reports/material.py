@@ -27,6 +27,9 @@ class Material:
     comparison: pd.DataFrame
     audit: dict[str, Any]
     audit_examples: pd.DataFrame
+    frontier: pd.DataFrame
+    claims: pd.DataFrame
+    level: float
     differences: dict[str, pd.DataFrame]
     accounts: dict[str, dict[str, Any]]
     metrics: dict[str, dict[str, Any]]
@@ -40,3 +43,4 @@ class Material:
     histories: dict[str, Any]
     importances: dict[str, Any]
     lengths: dict[str, Any]
+    learning_curves: dict[str, pd.DataFrame]
