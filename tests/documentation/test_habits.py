@@ -4,6 +4,7 @@ import re
 import tomllib
 
 import yaml
+from packaging.utils import canonicalize_name
 from tests.conftest import PROJECT
 
 
@@ -32,6 +33,7 @@ def test_github_runs_what_ci_runs():
 def test_every_direct_dependency_is_locked():
     project = tomllib.loads(_read("pyproject.toml"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    names = {re.match(r"[\w.-]+", one)[0].lower() for one in wanted}
-    locked = {line.partition("==")[0].lower() for line in _read("requirements.lock").splitlines() if "==" in line}
+    names = {canonicalize_name(re.match(r"[\w.-]+", one)[0]) for one in wanted}
+    lines = _read("requirements.lock").splitlines()
+    locked = {canonicalize_name(line.partition("==")[0]) for line in lines if "==" in line}
     assert names <= locked
