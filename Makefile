@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK := 1
 RUN ?= sample
 
-.PHONY: help setup run test lint docs pages viz bench bench-full results lock clean clean-all
+.PHONY: help setup run test lint docs pages tracking viz bench bench-full results lock clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ docs: setup pages  ## Build the documentation into site/, strictly and without a
 
 pages: setup  ## Write the pages of docs/ that are made from parameters, pipelines and results
 	$(BIN)/python -W ignore -m documentation
+
+tracking: setup  ## Install MLflow and TensorBoard, for --params=tracking.mlflow=… and tracking.tensorboard=…
+	$(BIN)/python -m pip install --quiet --progress-bar off -r requirements-tracking.lock -c requirements.lock
 
 viz: setup  ## Look at the pipelines, tables, metrics and plots in the browser
 	$(BIN)/kedro viz run
