@@ -33,7 +33,7 @@ def run(task: Task) -> dict[str, Any]:
 
 def _function(task: Task) -> Callable[[Task], dict[str, Any]]:
     """Import the task's side only: the other's imports would count as its memory."""
-    modules = {"ours": "ours", "script": "script", "machine": "limit", "ladder": "ladder"}
+    modules = {"ours": "ours", "script": "script", "machine": "limit", "ladder": "ladder", "serving": "serving_sides"}
     return getattr(importlib.import_module(f"benchmarks.{modules[task.side]}"), task.what)
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run as kedro_run
 
+from tweet_sentiment.commands.export import export
 from tweet_sentiment.commands.messages import Command
 from tweet_sentiment.commands.predict import predict
 from tweet_sentiment.commands.promote import promote
+from tweet_sentiment.commands.serve import serve
 from tweet_sentiment.errors import StudyError
 
 ONLY_CHANGED = click.Option(
@@ -59,3 +61,5 @@ def heed_interrupt(dropped: Any) -> None:
 
 cli.add_command(predict)
 cli.add_command(promote)
+cli.add_command(export)
+cli.add_command(serve)

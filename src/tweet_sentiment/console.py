@@ -66,7 +66,8 @@ class ShowComparison:
         for name in SHOWN:
             left = name in SHOWN[:2]
             table.add_column(name.replace("_", " "), justify="left" if left else "right", no_wrap=left)
-        for row in comparison_rows(catalog.load("comparison")):
+        comparison = catalog.load("comparison")
+        for row in comparison_rows(comparison[comparison["measured"]]):
             table.add_row(*row)
         console = Console()
         console.width = max(console.width, 150)

@@ -10,13 +10,14 @@ import sys
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from tests.incremental.sessions import after, plan, run
+from tests.incremental.sessions import after, before, plan, run
 from tests.test_study import ENVIRONMENT, copy_project, kedro
 
 from tweet_sentiment import provenance
 from tweet_sentiment.cli import cli
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.incremental import OnlyChanged
+from tweet_sentiment.text import cleaning
 
 RIVALS = ["majority_class", "nearest_neighbour", "logistic_regression", "linear_svc"]
 TECHNIQUES = ["baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning", *RIVALS]
@@ -153,6 +154,17 @@ def test_the_report_comes_after_whatever_it_gathers_though_kedro_does_not_know(f
     assert planned.reasons.keys().isdisjoint({"collect_results", "compare"})
 
 
+def test_a_file_by_another_name_and_an_encoder_that_a_parameter_names_are_what_their_makers_wrote(finished):
+    predicting = before("inference.predict", "reporting", "inference", project=finished)
+    assert predicting == {"promote"}
+    assert "full_fine_tuning.train" in before("distillation.make_soft_labels", "past_the_paper", project=finished)
+    adapted = {"lora": {"checkpoint": f"{MODELS}/domain_adaptation"}, "technique_search": {"technique": "lora"}}
+    for node, is_after in (("lora.train", True), ("technique_search.search", True), ("p_tuning.train", False)):
+        found = before(node, "past_the_paper", project=finished, parameters=adapted)
+        assert ("domain_adaptation.adapt" in found) == is_after
+        assert "domain_adaptation.adapt" not in before(node, "past_the_paper", project=finished)
+
+
 def test_hyperparameters_of_the_search_are_not_taken_for_those_of_the_parameters(finished):
     planned = plan(finished, None, "prompt_tuning")
     reason = "hyperparameters_prompt_tuning.json was made by prompt_tuning.take_best"
@@ -189,6 +201,28 @@ def test_results_after_an_incremental_run_are_those_of_a_whole_run(study, finish
     assert (study / weights).read_bytes() == (whole / weights).read_bytes()
     assert (study / weights).read_bytes() != (finished / weights).read_bytes()
     assert plan(study, changed, *some["pipeline_names"]).reasons == {}
+
+
+ENCODED = ["clean_posts", "tokenize_posts", "account_rows", "encode_posts"]
+
+
+def test_trials_of_other_texts_are_not_taken_for_ours_even_if_the_account_of_rows_is_the_same(
+    study, caplog, monkeypatch
+):
+    search = {"node_names": [*ENCODED, "hyperparameter_search.search"]}
+    account = (study / REPORTING / "leak_free/row_account.json").read_bytes()
+    caplog.set_level("INFO", "tweet_sentiment")
+    run(study, **search)
+    assert "Search: 1 of 1 trials are done already." in caplog.messages
+    caplog.clear()
+    clean = cleaning.clean_posts
+    monkeypatch.setattr(cleaning, "clean_posts", lambda posts, *how: clean(posts, *how).str.replace("a", "o"))
+    run(study, **search)
+    assert (study / REPORTING / "leak_free/row_account.json").read_bytes() == account
+    assert "hyperparameter_search.search: code, data or machine have changed; unfinished work is begun anew." in (
+        caplog.messages
+    )
+    assert "Search: 1 of 1 trials are done already." not in caplog.messages
 
 
 KILLED = """

@@ -62,7 +62,14 @@ def load_model(folder: Path) -> TrainedModel:
             raise StudyError(f"{folder}: the weights '{name}' are not finite; train the model again.")
     if (found := list(model.config.id2label.values())) != manifest["labels"]:
         raise StudyError(f"{folder}: config.json has the classes {found}, the manifest {manifest['labels']}.")
+    _detach_from_files(model)
     return TrainedModel(model.eval(), tokenizer, manifest)
+
+
+def _detach_from_files(model: Any) -> None:
+    """Copy the weights: they are mapped from the file, and whoever writes to it would change a model that is in use."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.clone()
 
 
 def _load_classifier(folder: Path) -> DistilBertForSequenceClassification:

@@ -1,6 +1,8 @@
 """One place where word pieces become logits."""
 
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +45,12 @@ class TorchBackend:
             batch = without_idle_mask(pad(input_ids, self._padding_id, None, self._multiple))
             on_device = {key: tensor.to(self.device.name) for key, tensor in batch.items()}
             return self.model(**on_device).logits.float().cpu().numpy()
+
+    @cached_property
+    def in_fp32(self) -> nn.Module:
+        """Return the model for what needs gradients: the same weights, but every calculation in fp32."""
+        cast = any(parameter.dtype != torch.float32 for parameter in self.model.parameters())
+        return deepcopy(self.model).float() if cast else self.model
 
 
 def cast_linear_layers(model: nn.Module, device: Device) -> nn.Module:

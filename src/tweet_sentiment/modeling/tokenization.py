@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from transformers import PreTrainedTokenizerFast
+from transformers import BatchEncoding, PreTrainedTokenizerFast
 
 from tweet_sentiment.provenance import sha256
 
@@ -14,6 +14,29 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+def encode(
+    texts: list[str],
+    tokenizer: PreTrainedTokenizerFast,
+    max_length: int,
+    hard_prompt: str = "",
+    entities: list[str] | None = None,
+) -> BatchEncoding:
+    """Tokenize texts with the hard prompt before each.
+
+    With ``entities``, one a text, an input is "[CLS] <entity> [SEP] <text> [SEP]", of which the text is truncated.
+    "[SEP]" and the like in a text are text. Source: the paper, sections "Data collection" and "Prompt tuning".
+    """
+    prefixed = [before_text(hard_prompt) + text for text in texts]
+    segments = (prefixed,) if entities is None else (entities, prefixed)
+    truncation = "longest_first" if entities is None else "only_second"
+    return tokenizer(*segments, truncation=truncation, max_length=max_length, split_special_tokens=True)
+
+
+def before_text(hard_prompt: str) -> str:
+    """Return what stands before each text: the prompt and a space, or nothing."""
+    return f"{hard_prompt} " if hard_prompt else ""
+
+
 def word_pieces(
     texts: list[str],
     tokenizer: PreTrainedTokenizerFast,
@@ -21,16 +44,9 @@ def word_pieces(
     hard_prompt: str = "",
     entities: list[str] | None = None,
 ) -> tuple[list[list[int]], list[bool]]:
-    """Return the word pieces of each text, with the hard prompt before it, and whether it lost some to ``max_length``.
-
-    With ``entities``, one a text, an input is "[CLS] <entity> [SEP] <text> [SEP]", of which the text is truncated.
-    "[SEP]" and the like in a text are text. Source: the paper, sections "Data collection" and "Prompt tuning".
-    """
-    prefixed = [f"{hard_prompt} {text}" if hard_prompt else text for text in texts]
-    segments = (prefixed,) if entities is None else (entities, prefixed)
-    truncation = "longest_first" if entities is None else "only_second"
-    encoded = tokenizer(*segments, truncation=truncation, max_length=max_length, split_special_tokens=True)
-    return encoded["input_ids"], [bool(encoding.overflowing) for encoding in encoded.encodings]
+    """Return the word pieces of each text, and whether it lost some to ``max_length``; see :func:`encode`."""
+    encoded = encode(texts, tokenizer, max_length, hard_prompt, entities)
+    return encoded["input_ids"], [bool(encoding.overflowing) for encoding in encoded.encodings or []]
 
 
 def tokenize(

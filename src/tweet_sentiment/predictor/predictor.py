@@ -64,7 +64,7 @@ class Predictor:
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto", fp16: bool = False, precision: str = "auto") -> Self:
-        """Load a model folder, soft-prompted or not; its files are checked against the hashes in its manifest.
+        """Load a model folder, soft-prompted, exported or neither; its files are checked against the manifest's hashes.
 
         Raises:
             StudyError: there is no model there, it is damaged, or the device or precision is not there.
@@ -73,7 +73,10 @@ class Predictor:
         _input_settings(read_manifest(Path(folder)), str(folder))  # what is not there is said before torch is imported
         from tweet_sentiment.modeling.devices import choose_device
         from tweet_sentiment.modeling.folders import load_model
+        from tweet_sentiment.predictor.onnx import is_onnx, load_onnx
 
+        if is_onnx(Path(folder)):
+            return cls(*load_onnx(Path(folder), device, fp16, precision), str(folder))
         return cls.of(load_model(Path(folder)), choose_device(device, fp16, precision), str(folder))
 
     @classmethod
@@ -99,7 +102,7 @@ class Predictor:
         from tweet_sentiment.modeling.tokenization import word_pieces
 
         cleaned = self.cleaned(texts)
-        given = self._checked_entities(len(cleaned), entities)
+        given = self.checked_entities(len(cleaned), entities)
         if not cleaned:
             return Inputs([], np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
         ids, cut = word_pieces(cleaned, self.tokenizer, self.input.max_length, self.input.hard_prompt, given)
@@ -117,7 +120,12 @@ class Predictor:
         if given and not self.reads_entities:
             raise StudyError("This model was trained on texts alone: leave the entities out.")
 
-    def _checked_entities(self, texts: int, entities: Iterable[str] | None) -> list[str] | None:
+    def checked_entities(self, texts: int, entities: Iterable[str] | None) -> list[str] | None:
+        """Return the entities as a list, None where the model reads none.
+
+        Raises:
+            StudyError: they are missing or too many, or one is none (it names the position).
+        """
         self.check_entities(entities is not None)
         if entities is None:
             return None
@@ -180,23 +188,59 @@ class Predictor:
         best = np.nan_to_num(probabilities).argmax(axis=1)
         return [self.labels[i] if it_is else None for i, it_is in zip(best.tolist(), known.tolist(), strict=True)]
 
+    @property
+    def explains(self) -> bool:
+        """Whether the model can say which words mattered; an exported one has no gradients to tell by."""
+        from tweet_sentiment.modeling.prediction import TorchBackend
+
+        return isinstance(self.backend, TorchBackend)
+
+    def explain(self, texts: Iterable[str], entities: Iterable[str] | None = None) -> list[list[tuple[str, float]]]:
+        """Return each word of each text with its share in the decision, above 0 for the label, below 0 against it.
+
+        The words are those of the cleaned text, which is what the model reads; the shares' absolute values sum to 1.
+        See :mod:`tweet_sentiment.predictor.explanation`.
+
+        Raises:
+            StudyError: the model is an exported one; or as in :meth:`probabilities`, blank texts excepted.
+        """
+        from tweet_sentiment.predictor.explanation import explain
+
+        cleaned = self.cleaned(checked_texts(texts, keep_blank=True))
+        return explain(self, cleaned, self.checked_entities(len(cleaned), entities))
+
     def __call__(
-        self, texts: Iterable[str], entities: Iterable[str] | None = None, keep_blank: bool = False
+        self,
+        texts: Iterable[str],
+        entities: Iterable[str] | None = None,
+        keep_blank: bool = False,
+        explain: bool = False,
     ) -> pd.DataFrame:
-        """Return one row a text: text, label, and one probability a class; see :meth:`probabilities`."""
+        """Return one row a text: text, label, and one probability a class; see :meth:`probabilities`.
+
+        With ``explain`` there is a column ``words`` too; see :meth:`explain`.
+        """
         given = checked_texts(texts, keep_blank)
         probabilities = self.probabilities(given, entities, keep_blank)
         columns = {f"{PROBABILITY}{label}": probabilities[:, i] for i, label in enumerate(self.labels)}
         label = pd.Series(self.named(probabilities), dtype="str")
-        return pd.DataFrame({"text": pd.Series(given, dtype="str"), "label": label, **columns})
+        table = pd.DataFrame({"text": pd.Series(given, dtype="str"), "label": label, **columns})
+        return table.assign(words=pd.Series(self.explain(given, entities), dtype="object")) if explain else table
 
     def records(
-        self, texts: Iterable[str], entities: Iterable[str] | None = None, keep_blank: bool = False
+        self,
+        texts: Iterable[str],
+        entities: Iterable[str] | None = None,
+        keep_blank: bool = False,
+        explain: bool = False,
     ) -> list[dict[str, Any]]:
-        """Return one dictionary a text: text, label, and probabilities by class, None for a blank text's."""
+        """Return one dictionary a text: text, label, and probabilities by class, None for a blank text's.
+
+        With ``explain`` there is ``words`` too, a list of ``{"word", "share"}``; see :meth:`explain`.
+        """
         given = checked_texts(texts, keep_blank)
         probabilities = self.probabilities(given, entities, keep_blank)
-        return [
+        records: list[dict[str, Any]] = [
             {
                 "text": text,
                 "label": label,
@@ -204,6 +248,10 @@ class Predictor:
             }
             for text, label, row in zip(given, self.named(probabilities), probabilities, strict=True)
         ]
+        if explain:
+            for record, words in zip(records, self.explain(given, entities), strict=True):
+                record["words"] = [{"word": word, "share": share} for word, share in words]
+        return records
 
 
 def _input_settings(manifest: dict[str, Any], name: str) -> InputSettings:

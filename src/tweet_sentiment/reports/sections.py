@@ -6,7 +6,11 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables, headline
+from tweet_sentiment.reports.claims_words import answers
 from tweet_sentiment.reports.figures import accuracy_figure, cost_figure
+from tweet_sentiment.reports.frontier import recommendations
+from tweet_sentiment.reports.frontier_figure import frontier_figure
+from tweet_sentiment.reports.learning import READING, SHOWN, extrapolations, learning_figure
 from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, Table, folds, plain_rows, side_by_side
 
 MEMORY = 0.05  # of accuracy: what published must be above leak-free for the report to speak of memory
@@ -30,6 +34,9 @@ class Material:
     comparison: pd.DataFrame
     audit: dict[str, Any]
     audit_examples: pd.DataFrame
+    frontier: pd.DataFrame
+    claims: pd.DataFrame
+    level: float
     differences: dict[str, pd.DataFrame]
     accounts: dict[str, dict[str, Any]]
     metrics: dict[str, dict[str, Any]]
@@ -39,6 +46,7 @@ class Material:
     groups: dict[str, pd.DataFrame]
     mistakes: dict[str, pd.DataFrame]
     ablations: dict[str, pd.DataFrame]
+    learning_curves: dict[str, pd.DataFrame]
 
 
 def sections(material: Material) -> list[Section]:
@@ -47,6 +55,9 @@ def sections(material: Material) -> list[Section]:
         _meaning(material),
         _comparison(material),
         _differences(material),
+        _claims(material),
+        _frontier(material),
+        _learning(material),
         _audit(material),
         _cleaning(material),
         _errors(material),
@@ -131,6 +142,30 @@ def _differences(material: Material) -> Section:
         better = table[table["better"].fillna("") != ""]
         said.append(f"{protocol}: {len(better)} of {len(table)} differences are significant after Holm's correction.")
     return Section("Which is better, by a test", said, tables)
+
+
+def _claims(material: Material) -> Section:
+    title, table = "The paper's claims", material.claims
+    if not len(table):
+        return Section(title)
+    tables = [Table("What each answer rests on", *plain_rows(table))]
+    return Section(title, answers(table, material.level), tables)
+
+
+def _frontier(material: Material) -> Section:
+    title, table = "Which technique for which need", material.frontier
+    if not len(table):
+        return Section(title)
+    tables = [Table("Accuracy without the leak against what it costs, the best first", *plain_rows(table))]
+    return Section(title, recommendations(table), tables, [("Accuracy against cost", frontier_figure(table))])
+
+
+def _learning(material: Material) -> Section:
+    curves = sorted(material.learning_curves.items())
+    said = [words for _, table in curves for words in extrapolations(table, material.comparison)]
+    tables = [Table(f"Accuracy by posts learnt from ({name})", *plain_rows(table[SHOWN])) for name, table in curves]
+    figures = [(f"Learning curves ({name})", learning_figure(table, name)) for name, table in curves]
+    return Section("What more posts give", [*said, READING] if curves else [], tables, figures)
 
 
 def _audit(material: Material) -> Section:

@@ -5,9 +5,11 @@ from kedro.pipeline import Pipeline, node
 from .nodes import (
     SEEDED,
     TECHNIQUES,
+    answer_claims,
     collect_results,
     compare,
     compare_techniques,
+    draw_frontier,
     plot_comparison,
     write_report,
 )
@@ -36,11 +38,23 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 compare,
-                ["results", "results_by_protocol", "audit", "parameters"],
+                ["results", "results_by_protocol", "learning_curves_by_protocol", "audit", "parameters"],
                 ["comparison", "comparison_report"],
                 name="compare",
             ),
             node(plot_comparison, "comparison", ["figure_of_accuracy", "figure_of_cost"], name="plot_comparison"),
+            node(
+                draw_frontier,
+                ["comparison", "differences", "differences_by_protocol", "parameters"],
+                ["frontier", "figure_of_frontier"],
+                name="draw_frontier",
+            ),
+            node(
+                answer_claims,
+                ["comparison", "differences", "differences_by_protocol", "ablations_by_protocol", "parameters"],
+                "claims",
+                name="answer_claims",
+            ),
             node(
                 write_report,
                 [
@@ -57,6 +71,9 @@ def create_pipeline() -> Pipeline:
                     "groups_by_technique",
                     "mistakes_by_technique",
                     "ablations_by_protocol",
+                    "learning_curves_by_protocol",
+                    "frontier",
+                    "claims",
                     "parameters",
                 ],
                 ["report_page", "report_text"],

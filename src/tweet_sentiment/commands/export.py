@@ -1,0 +1,43 @@
+"""``kedro export``: a model as ONNX."""
+
+from pathlib import Path
+
+import click
+
+from tweet_sentiment.commands.messages import Command
+from tweet_sentiment.commands.predict import BEST
+
+FILE = click.Path(path_type=Path)
+
+
+class Export(Command):
+    """The command's way to end."""
+
+    stopped = "Stopped; nothing was written."
+
+
+@click.command(name="export", cls=Export, short_help="Write a model as ONNX, compared with PyTorch first.")
+@click.option("--model", type=FILE, default=BEST, show_default=True, metavar="FOLDER", help="The model's folder.")
+@click.option("--format", "kind", type=click.Choice(["onnx"]), default="onnx", show_default=True, help="What to write.")
+@click.option("--quantize", type=click.Choice(["int8"]), help="Smaller and faster, with somewhat other answers.")
+@click.option("--output", type=FILE, metavar="FOLDER", help="Where to write it  [default: beside the model]")
+@click.option("--csv", type=FILE, help="Posts to compare on  [default: the validation posts of the model's run]")
+@click.option("--text-column", default="text", show_default=True, metavar="NAME", help="The CSV's column of posts.")
+@click.option("--label-column", metavar="NAME", help="The CSV's column of labels, to compare accuracies.")
+def export(
+    model: Path,
+    kind: str,
+    quantize: str | None,
+    output: Path | None,
+    csv: Path | None,
+    text_column: str,
+    label_column: str | None,
+) -> None:
+    """Write a model, soft-prompted or not, as ONNX, after comparing it with PyTorch on real posts.
+
+    Without --quantize it is refused if it does not give the same labels; with it, the difference is printed and put
+    into its manifest. What it writes is a model folder: kedro predict and kedro serve take it.
+    """
+    from tweet_sentiment.predictor.onnx.exporting import export
+
+    export(model, output, quantize, csv, text_column, label_column, click.echo)

@@ -1,0 +1,45 @@
+"""``kedro serve``: a model over HTTP."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tweet_sentiment.commands.messages import Command
+from tweet_sentiment.commands.predict import BEST
+
+KEY = "TWEET_SENTIMENT_API_KEY"
+
+
+@click.command(name="serve", cls=Command)
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    default=BEST,
+    show_default=True,
+    metavar="FOLDER",
+    help="The model's folder.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines ask.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
+@click.option("--api-key", envvar=KEY, help=f"Asked for in the header X-API-Key; best given as {KEY}.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--fp16", is_flag=True, help="Half precision, on a CUDA device.")
+@click.option("--precision", default="auto", show_default=True, help="auto, fp32 or bf16.")
+@click.option("--max-body", "body", type=int, default=1_000_000, show_default=True, help="Bytes a request.")
+@click.option("--max-csv", "csv_body", type=int, default=20_000_000, show_default=True, help="Bytes a CSV.")
+@click.option("--max-posts", "posts", type=int, default=1_000, show_default=True, help="Posts a request.")
+@click.option("--max-characters", "characters", type=int, default=10_000, show_default=True, help="Characters a post.")
+@click.option("--timeout", "seconds", type=float, default=30, show_default=True, help="Seconds a request.")
+def serve(
+    model: Path, host: str, port: int, api_key: str | None, device: str, fp16: bool, precision: str, **limits: Any
+) -> None:
+    """Answer over HTTP: /predict, /explain, /health, /model, /metrics; a page at /, documentation at /docs.
+
+    It goes on with the model that it has loaded if the folder is replaced; a restart takes the new one.
+    """
+    from tweet_sentiment.serving.limits import Limits
+    from tweet_sentiment.serving.server import serve
+
+    checked = Limits(**limits)
+    serve(model, host, port, api_key, (device, fp16, precision), checked, click.echo)

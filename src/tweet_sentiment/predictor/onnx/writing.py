@@ -1,0 +1,96 @@
+"""A trained model turned into ONNX, and the folder around it."""
+
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from tweet_sentiment.manifests import write_manifest
+from tweet_sentiment.modeling.folders import TrainedModel, is_prompted
+from tweet_sentiment.predictor.onnx.backend import MODEL
+from tweet_sentiment.whole import written_whole
+
+INT8 = "int8"
+
+
+class _Exported(nn.Module):
+    """Word pieces to logits, with the soft prompt's virtual tokens as constants before them."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        adapted = is_prompted(model)
+        prompted = adapted and model.active_peft_config.is_prompt_learning
+        self.classifier: Any = model.get_base_model() if adapted else model
+        self.embedding: Any = self.classifier.get_input_embeddings()
+        self.virtual: torch.Tensor
+        virtual = model.get_prompt(1).detach() if prompted else torch.zeros(1, 0, self.embedding.embedding_dim)
+        self.register_buffer("virtual", virtual.float().cpu())
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        rows, count = input_ids.shape[0], self.virtual.shape[1]
+        vectors = torch.cat([self.virtual.expand(rows, -1, -1), self.embedding(input_ids)], dim=1)
+        mask = torch.cat([attention_mask.new_ones(rows, count), attention_mask], dim=1)
+        return cast(torch.Tensor, self.classifier(inputs_embeds=vectors, attention_mask=mask).logits)
+
+
+def write_onnx(trained: TrainedModel, path: Path, quantize: str | None = None) -> None:
+    """Write the model to ``path``: any number of posts, any length that the encoder has positions for.
+
+    ``quantize`` ``int8`` makes weights 8-bit integers and activations too, as they come (dynamic quantization, by
+    channel). Weights take 7 bits of the 8: on processors without VNNI the sums of full ones overflow, and the
+    answers would hang on the machine. Activations are scaled by the batch, so a post's probabilities vary a little
+    with the posts it shares a batch with. Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
+    """
+    example = torch.ones((2, 8), dtype=torch.int64)
+    dynamic = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            _Exported(trained.model.cpu()).eval(),
+            (example, example.clone()),  # the same tensor twice would become one input
+            input_names=["input_ids", "attention_mask"],
+            output_names=["logits"],
+            dynamic_shapes={"input_ids": dynamic, "attention_mask": dynamic},
+            dynamo=True,
+            verbose=False,
+        )
+        assert program is not None
+        program.save(str(path), external_data=False)
+        if quantize == INT8:
+            from onnxruntime.quantization import QuantType, quantize_dynamic
+
+            full = path.with_suffix(".fp32")
+            path.replace(full)
+            quantize_dynamic(full, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
+            full.unlink()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter and the quantizer warn of packages and steps that are not ours to change."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def write_folder(trained: TrainedModel, model: Path, folder: Path, figures: dict[str, Any], card: str) -> None:
+    """Put ``model`` with tokenizer, configuration, card and manifest into ``folder``, whole or not at all.
+
+    The manifest is the trained model's, with ``onnx``: how it was exported and what the check against PyTorch gave.
+    """
+    with written_whole(folder) as new:
+        new.mkdir(parents=True)
+        shutil.copyfile(model, new / MODEL)
+        trained.tokenizer.save_pretrained(new)
+        trained.model.config.save_pretrained(new)
+        (new / "README.md").write_text(card, encoding="utf-8")
+        write_manifest(new, {**trained.manifest, "onnx": figures})

@@ -1,0 +1,64 @@
+"""What requests and answers look like; the OpenAPI document is made of these."""
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+EXAMPLES: list[JsonValue] = [
+    {"texts": ["I love it, best game in years!", "It keeps crashing."]},
+    {"texts": "I love it"},
+]
+
+
+class Posts(BaseModel):
+    """One post or many, as they are: the model's own cleaning is applied."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": EXAMPLES})
+
+    texts: str | list[str] = Field(description="A text, or a list of texts.")
+    entities: str | list[str] | None = Field(
+        None, description="What each text is about, for a model that reads it: one for all, or one a text."
+    )
+
+    def listed(self) -> tuple[list[str], list[str] | None]:
+        """Return texts and entities as lists; a single entity is that of all texts."""
+        texts = [self.texts] if isinstance(self.texts, str) else self.texts
+        return texts, [self.entities] * len(texts) if isinstance(self.entities, str) else self.entities
+
+
+class Prediction(BaseModel):
+    """A post, its most probable label, and the probability of each."""
+
+    text: str
+    label: str
+    probabilities: dict[str, float]
+
+
+class Word(BaseModel):
+    """A word as the model reads it; above 0 it spoke for the label, below 0 against it."""
+
+    word: str
+    share: float = Field(ge=-1, le=1)
+
+
+class Explanation(Prediction):
+    """A prediction, and each word's share in it; the shares' absolute values sum to 1."""
+
+    words: list[Word]
+
+
+class Health(BaseModel):
+    """Whether requests are answered, and how many posts wait."""
+
+    status: str
+    waiting_posts: int
+
+
+class Model(BaseModel):
+    """What is served: labels, what its manifest says (data, protocol, figures, versions), and its card in Markdown."""
+
+    labels: list[str]
+    explains: bool
+    reads_entities: bool
+    manifest: dict[str, object]
+    card: str
+    changed_on_disk: bool = Field(description="The folder holds another model by now; a restart serves that one.")
+    limits: dict[str, float]

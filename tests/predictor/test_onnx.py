@@ -1,0 +1,253 @@
+"""An exported model gives what PyTorch gives, says what quantization changed, and is refused where it would not."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from tests.predictor.conftest import save_prompted
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import MANIFEST
+from tweet_sentiment.predictor import Predictor
+from tweet_sentiment.predictor.onnx.backend import MODEL
+from tweet_sentiment.predictor.onnx.checking import compare, refuse_other_answers
+from tweet_sentiment.predictor.onnx.exporting import export
+from tweet_sentiment.provenance import sha256
+
+POSTS = [
+    "I love it, best game in years!",
+    "So bad... the worst update of all, it KEEPS crashing http://x.yz #fail",
+    "we play at nine",
+    "ok",
+    " ".join(["never ever again"] * 60),
+    "Thank you all for the great evening 🤣 &amp; the music",
+]
+
+
+@pytest.fixture(scope="session")
+def check_posts(tmp_path_factory, settings):
+    path = tmp_path_factory.mktemp("posts") / "posts.csv"
+    rows = [(settings.labels[i % len(settings.labels)], text) for i, text in enumerate(POSTS * 40)]
+    pd.DataFrame(rows, columns=["sentiment", "text"]).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def exported(plain_folder, prompted_folder, check_posts):
+    """Return a function that exports the plain or the prompted model, once for each way."""
+    folders = {"plain": plain_folder, "prompted": prompted_folder}
+    done = {}
+
+    def one(name, quantize=None):
+        if (name, quantize) not in done:
+            done[name, quantize] = export(folders[name], None, quantize, check_posts, "text", "sentiment")
+        return done[name, quantize]
+
+    return one
+
+
+@pytest.mark.parametrize("name", ["plain", "prompted"])
+def test_the_exported_model_gives_the_same_probabilities(request, exported, name):
+    torch_predictor = request.getfixturevalue({"plain": "predictor"}.get(name, name))
+    onnx = Predictor.load(exported(name))
+    expected = torch_predictor.probabilities(POSTS)
+    assert np.ptp(expected, axis=0).max() > 0.01  # or the order could not be seen
+    np.testing.assert_allclose(onnx.probabilities(POSTS), expected, atol=1e-4)
+    np.testing.assert_allclose(onnx.probabilities(POSTS[::-1]), expected[::-1], atol=1e-4)
+    assert list(onnx(POSTS)["label"]) == list(torch_predictor(POSTS)["label"])
+
+
+def test_a_soft_prompt_that_pools_cls_is_exported_too(settings, tmp_path, check_posts):
+    other = settings.model_copy(
+        update={"prompt_tuning": settings.prompt_tuning.model_copy(update={"pooling": "cls"})}, deep=True
+    )
+    folder = save_prompted(other, tmp_path / "cls")
+    expected = Predictor.load(folder, device="cpu", precision="fp32").probabilities(POSTS)
+    found = Predictor.load(export(folder, None, None, check_posts, "text", None)).probabilities(POSTS)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.fixture(scope="session")
+def onnx(exported):
+    return Predictor.load(exported("plain"))
+
+
+@hypothesis_settings(deadline=None, max_examples=30)
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=90), min_size=1, max_size=5))
+def test_any_texts_get_the_same_probabilities(predictor, onnx, texts):
+    expected = predictor.probabilities(texts, keep_blank=True)
+    np.testing.assert_allclose(onnx.probabilities(texts, keep_blank=True), expected, atol=1e-3)
+
+
+def test_the_manifest_says_where_it_comes_from_and_what_the_check_found(exported, plain_folder):
+    manifest = json.loads((exported("plain") / MANIFEST).read_text())
+    original = json.loads((plain_folder / MANIFEST).read_text())
+    assert {name: manifest[name] for name in original if name != "files"} == {
+        name: value for name, value in original.items() if name != "files"
+    }
+    assert manifest["onnx"]["agreement"] == 1
+    assert manifest["onnx"]["posts"] == len(POSTS) * 40
+    assert manifest["onnx"]["accuracy_change"] == 0
+    assert "ONNX, fp32" in (exported("plain") / "README.md").read_text()
+
+
+def test_int8_is_smaller_and_its_manifest_says_what_it_changed(exported):
+    full, small = exported("plain"), exported("plain", "int8")
+    assert (small / MODEL).stat().st_size < 0.5 * (full / MODEL).stat().st_size
+    figures = json.loads((small / MANIFEST).read_text())["onnx"]
+    assert figures["quantize"] == "int8"
+    assert 0.5 < figures["agreement"] <= 1
+    assert figures["largest_difference"] > 0
+    assert figures["accuracy_change"] == figures["accuracy_onnx"] - figures["accuracy_pytorch"]
+    assert 0 < figures["agreement_alone_and_in_batches"] <= 1
+    assert set(Predictor.load(small)(POSTS)["label"]) <= set(Predictor.load(full).labels)
+
+
+def test_it_says_agreement_and_accuracy(plain_folder, check_posts, tmp_path):
+    lines = []
+    export(plain_folder, tmp_path / "out", "int8", check_posts, "text", "sentiment", lines.append)
+    said = "\n".join(lines)
+    assert "Same label as PyTorch: " in said
+    assert "Accuracy: " in said
+    assert "Same label alone as in batches: " in said
+    assert f"Written: {tmp_path / 'out'}" in said
+
+
+def test_without_a_csv_the_validation_posts_of_the_run_are_compared_on(plain_folder, settings, tmp_path):
+    with pytest.raises(StudyError, match="does not lie in data/06_models/<run>"):
+        export(plain_folder, tmp_path / "out", None, None, "text", None)
+    path = tmp_path / f"data/03_primary/mine/{settings.protocol}/validation_posts.parquet"
+    best = tmp_path / "data/06_models/mine/best"
+    best.parent.mkdir(parents=True)
+    best.symlink_to(plain_folder)
+    with pytest.raises(StudyError, match=f"there is no {path}"):
+        export(best, tmp_path / "out", None, None, "text", None)
+    path.parent.mkdir(parents=True)
+    posts = pd.DataFrame({"post": ["i love it", "so bad"], "label": settings.labels[:2]})
+    posts.to_parquet(path)
+    folder = export(best, tmp_path / "out", None, None, "text", None)
+    assert json.loads((folder / MANIFEST).read_text())["onnx"]["posts"] == 2
+
+
+def test_fewer_than_995_of_1000_same_labels_are_refused_unless_quantized():
+    reference = np.tile([[0.0, 0.01]], (1000, 1))
+    found = reference.copy()
+    found[:5] = [0.01, 0]
+    refuse_other_answers(compare(reference, found, None), None)
+    found[5] = [0.01, 0]
+    figures = compare(reference, found, None)
+    refuse_other_answers(figures, "int8")
+    with pytest.raises(
+        StudyError, match=r"same label on 99.40% of 1000 posts, .* expected 99.5% and 0.05. Nothing was"
+    ):
+        refuse_other_answers(figures, None)
+
+
+def test_logits_that_are_off_are_refused_though_the_labels_are_the_same():
+    reference = np.tile([[0.0, 1.0]], (10, 1))
+    refuse_other_answers(compare(reference, reference + 0.04, None), None)
+    with pytest.raises(StudyError, match=r"100.00% of 10 posts, with logits up to 0.06 off"):
+        refuse_other_answers(compare(reference, reference + 0.06, None), None)
+
+
+def test_an_export_that_answers_otherwise_is_not_written(
+    plain_folder, prompted_folder, check_posts, tmp_path, monkeypatch
+):
+    from tweet_sentiment.modeling.folders import load_model
+    from tweet_sentiment.predictor.onnx import exporting
+
+    def write_another(trained, path, quantize):
+        other = load_model(prompted_folder)
+        write(other, path, quantize)
+
+    write = exporting.write_onnx
+    monkeypatch.setattr(exporting, "write_onnx", write_another)
+    with pytest.raises(StudyError, match="Nothing was written"):
+        export(plain_folder, tmp_path / "out", None, check_posts, "text", None)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"csv": "nothing.csv"}, "there is no file nothing.csv"),
+        ({"text_column": "tweet"}, r"has no column 'tweet'; it has \['sentiment', 'text'\]"),
+        ({"label_column": "text"}, "has no post to compare on"),
+    ],
+)
+def test_posts_that_cannot_be_compared_on_are_said(plain_folder, check_posts, tmp_path, changed, said):
+    from pathlib import Path
+
+    arguments = {"csv": check_posts, "text_column": "text", "label_column": "sentiment"} | changed
+    with pytest.raises(StudyError, match=said):
+        export(plain_folder, tmp_path / "out", None, **arguments | {"csv": Path(arguments["csv"])})
+
+
+def test_an_export_is_not_exported_again(exported, check_posts, tmp_path):
+    with pytest.raises(StudyError, match="is an ONNX model already"):
+        export(exported("plain"), tmp_path / "out", None, check_posts, "text", None)
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({"device": "cuda:0"}, "runs on the CPU"),
+        ({"fp16": True}, "its precision was chosen when it was exported"),
+        ({"precision": "bf16"}, "its precision was chosen when it was exported"),
+    ],
+)
+def test_a_device_or_precision_that_it_has_not_is_refused(exported, choice, said):
+    with pytest.raises(StudyError, match=said):
+        Predictor.load(exported("plain"), **choice)
+
+
+def test_it_does_not_explain_and_says_what_does(onnx):
+    assert not onnx.explains
+    with pytest.raises(StudyError, match="load the folder it was exported from"):
+        onnx.explain(["I love it"])
+
+
+def copied(folder, target, change):
+    """Copy an exported folder, change its model, and vouch for it anew."""
+    import shutil
+
+    shutil.copytree(folder, target)
+    change(target / MODEL)
+    manifest = json.loads((target / MANIFEST).read_text())
+    manifest["files"][MODEL] = sha256((target / MODEL).read_bytes())
+    (target / MANIFEST).write_text(json.dumps(manifest))
+    return target
+
+
+def test_one_flipped_bit_is_found_and_a_truncated_model_is_said(exported, tmp_path):
+    folder = exported("plain")
+    content = (folder / MODEL).read_bytes()
+    try:
+        (folder / MODEL).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(StudyError, match=f"{MODEL} has changed since it was saved"):
+            Predictor.load(folder)
+    finally:
+        (folder / MODEL).write_bytes(content)
+    cut = copied(folder, tmp_path / "cut", lambda path: path.write_bytes(content[:1000]))
+    with pytest.raises(StudyError, match="cannot be read by onnxruntime"):
+        Predictor.load(cut)
+
+
+def test_another_number_of_classes_is_refused(exported, tmp_path):
+    folder = copied(exported("plain"), tmp_path / "other", lambda path: None)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(manifest | {"labels": ["good", "bad"]}))
+    with pytest.raises(StudyError, match="classes, the manifest 2; export the model again"):
+        Predictor.load(folder)
+
+
+def test_a_model_that_is_replaced_or_cut_off_on_disk_goes_on_as_it_was(exported, tmp_path):
+    folder = copied(exported("plain"), tmp_path / "served", lambda path: None)
+    onnx = Predictor.load(folder)
+    before = onnx.probabilities(POSTS)
+    (folder / MODEL).write_bytes(b"")
+    np.testing.assert_array_equal(onnx.probabilities(POSTS), before)

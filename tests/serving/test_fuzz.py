@@ -1,0 +1,126 @@
+"""Nothing that is sent makes a 500: requests made from the OpenAPI document, and texts and bodies of any kind.
+
+A few hundred requests a run; more by ``TWEET_SENTIMENT_FUZZ=10000 pytest tests/serving/test_fuzz.py``.
+"""
+
+import json
+import os
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode, checks
+from starlette.testclient import TestClient
+
+from tweet_sentiment.serving.app import create_app
+from tweet_sentiment.serving.limits import Limits
+
+REQUESTS = int(os.environ.get("TWEET_SENTIMENT_FUZZ", "400"))
+PARTS = 4  # tests that share them; the first has many parts
+KEY = "secret"
+LIMITS = Limits(posts=20, explained_posts=3, characters=500)
+CHECKS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.negative_data_rejection,
+]
+
+
+def times(share):
+    """Run so often, however long one takes, and do not keep what was found between runs."""
+    return hypothesis_settings(
+        max_examples=max(10, share),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+
+
+@pytest.fixture(scope="module")
+def client(predictor):
+    with TestClient(
+        create_app(predictor, LIMITS, KEY), raise_server_exceptions=False, headers={"X-API-Key": KEY}
+    ) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def document(predictor):
+    return schemathesis.openapi.from_asgi("/openapi.json", create_app(predictor, LIMITS, KEY))
+
+
+PATHS = ["POST /predict", "POST /explain", "POST /predict/csv", "GET /health", "GET /model", "GET /metrics"]
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fit", "unfit"])
+@pytest.mark.parametrize("operation", PATHS)
+def test_requests_from_the_document_get_what_the_document_promises(document, operation, mode):
+    method, path = operation.split()
+    if mode is GenerationMode.NEGATIVE and method == "GET":
+        pytest.skip("it takes nothing that could be unfit")
+
+    @times(REQUESTS // PARTS // (6 if method == "POST" else 60))
+    @given(case=document[path][method].as_strategy(generation_mode=mode))
+    def ask(case):
+        case.call_and_validate(headers={"X-API-Key": KEY}, checks=CHECKS)
+
+    ask()
+
+
+ANY_TEXT = st.text(st.characters(), max_size=600)  # lone surrogates and NUL too
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT | st.just("texts"), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def answered(client, path, content, kind="application/json"):
+    """Send a body, and check that the answer is an answer or says what to put right."""
+    answer = client.post(path, content=content, headers={"Content-Type": kind})
+    assert answer.status_code < 500, (answer.status_code, answer.text, content)
+    if answer.status_code >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert len(answer.json()["detail"]) > 10
+    return answer
+
+
+def at_fault(text):
+    half = any(0xD800 <= ord(character) <= 0xDFFF for character in text)
+    return not text.strip() or "\0" in text or half or len(text) > LIMITS.characters
+
+
+@times(REQUESTS // PARTS)
+@given(texts=st.lists(ANY_TEXT, max_size=4))
+def test_any_texts_get_as_many_labels_or_a_reason(client, predictor, texts):
+    answer = answered(client, "/predict", json.dumps({"texts": texts}).encode())
+    if answer.status_code == 200:
+        assert [one["text"] for one in answer.json()] == texts
+        for one in answer.json():
+            assert one["label"] == max(one["probabilities"], key=one["probabilities"].get)
+            assert sum(one["probabilities"].values()) == pytest.approx(1)
+    else:
+        assert not texts or any(map(at_fault, texts))
+
+
+@times(REQUESTS // PARTS)
+@given(value=ANY_JSON, path=st.sampled_from(["/predict", "/explain"]))
+def test_any_json_gets_an_answer_or_a_reason(client, value, path):
+    answered(client, path, json.dumps(value).encode())
+
+
+@times(REQUESTS // PARTS)
+@given(
+    body=st.binary(max_size=300)
+    | st.lists(st.lists(st.text(st.characters(codec="utf-8"), max_size=9), max_size=3).map(",".join)).map(
+        lambda rows: "\n".join(["id,text,more", *rows]).encode()
+    ),
+    path=st.sampled_from(["/predict", "/explain", "/predict/csv", "/predict/csv?text_column=text"]),
+    kind=st.sampled_from(["application/json", "text/csv", "text/plain", "application/octet-stream", ""]),
+)
+def test_any_bytes_get_an_answer_or_a_reason(client, body, path, kind):
+    answered(client, path, body, kind)

@@ -1,0 +1,246 @@
+"""The page in a real browser: by keyboard alone, for a screen reader, in both colour schemes, from this host alone."""
+
+import contextlib
+import csv
+import io
+import threading
+import time
+
+import pytest
+import uvicorn
+from tests.serving.chromium import CONTROL, MISSING, NAME, Browser
+
+from tweet_sentiment.serving.app import create_app
+from tweet_sentiment.serving.limits import Limits
+from tweet_sentiment.serving.server import bound_socket
+
+pytestmark = pytest.mark.skipif(NAME is None, reason=MISSING)
+POSTS = ["I love it, best game in years!", "So bad... it KEEPS crashing"]
+NAMED = {"textbox", "button", "checkbox", "link", "combobox"}  # what one can use must have a name
+CONTRAST = """
+(() => {
+  const parse = (colour) => (colour.match(/[\\d.]+/g) ?? []).map(Number);
+  const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)
+    .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = parse(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const weak = [];
+  let seen = 0;
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.textContent.trim() || !element.checkVisibility() || element.disabled) continue;
+    const [a, b] = [light(parse(getComputedStyle(element).color)), light(behind(element))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    seen += 1;
+    if (ratio < 4.5) weak.push(`${element.tagName} ${walker.currentNode.textContent.trim()}: ${ratio.toFixed(2)}`);
+  }
+  return [seen, weak];
+})()
+"""
+
+
+@contextlib.contextmanager
+def on_http(app):
+    """Serve an application in a thread; give its address."""
+    bound = bound_socket("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(predictor, plain_folder):
+    with on_http(create_app(predictor, Limits(posts=5, explained_posts=3), folder=plain_folder)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser, address):
+    """The page, opened anew; at the end it must have asked no other host and must not have complained."""
+    browser.requests.clear()
+    browser.complaints.clear()
+    browser.open(f"{address}/")
+    browser.until("document.getElementById('model').textContent.startsWith('Model:')")
+    yield browser
+    elsewhere = [url for url in browser.requests if not url.startswith((address, "blob:"))]
+    assert elsewhere == []
+    complaints = [one for one in browser.complaints if "status of 4" not in one]  # it logs refusals by itself
+    assert complaints == []
+
+
+def classified(page, count):
+    page.until(f"document.getElementById('status').textContent.startsWith('{count} post')")
+    return page.evaluate(
+        "[...document.querySelectorAll('#results .label')].map((one) => one.textContent.split(',')[0])"
+    )
+
+
+def test_posts_are_classified_by_keyboard_alone_and_words_have_a_text_beside_their_colour(page, predictor):
+    for _ in range(3):  # skip link, documentation, posts
+        page.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "posts"
+    page.type("\n".join(POSTS))
+    page.press("Enter", CONTROL)
+    assert classified(page, 2) == [one["label"] for one in predictor.records(POSTS)]
+    shown = page.evaluate("[...document.querySelectorAll('#results .words')].map((one) => one.textContent)")
+    for text, words in zip(shown, predictor.cleaned(POSTS), strict=True):
+        assert " ".join(text.split()).endswith(words)
+    record = predictor.records(POSTS[:1], explain=True)[0]
+    first = max(record["words"], key=lambda one: abs(one["share"]))
+    said = page.evaluate("document.querySelector('#results .help').textContent")
+    assert f"{first['word']} ({round(100 * abs(first['share']))} %)" in said
+    assert page.evaluate("document.activeElement.id") == "posts"  # the next post can be typed at once
+
+
+def test_the_button_is_reached_by_tab_and_the_bars_are_as_long_as_the_probabilities(page, predictor):
+    page.evaluate("document.getElementById('posts').focus()")
+    page.type(POSTS[0])
+    page.press("Tab")
+    page.press(" ")  # no words
+    page.press("Tab")
+    page.press("Enter")
+    classified(page, 1)
+    assert page.evaluate("document.querySelectorAll('#results .words').length") == 0
+    (record,) = predictor.records(POSTS[:1])
+    widths = page.evaluate("[...document.querySelectorAll('.bar')].map((one) => one.style.width)")
+    assert [float(width.rstrip("%")) for width in widths] == pytest.approx(
+        [100 * share for share in record["probabilities"].values()], abs=0.01
+    )
+
+
+def test_a_screen_reader_gets_a_name_for_everything_and_hears_what_came_of_it(page):
+    page.evaluate("document.getElementById('posts').focus()")
+    page.type(POSTS[0])
+    page.press("Enter", CONTROL)
+    classified(page, 1)
+    spoken = page.spoken()
+    assert [role for role, name in spoken if role in NAMED and not name] == []
+    assert {("textbox", "Posts, one a line"), ("button", "Classify"), ("heading", "Classify posts")} <= set(spoken)
+    assert ("table", "Probability of each label") in spoken
+    assert page.evaluate("document.getElementById('status').getAttribute('aria-live')") == "polite"
+    assert not [name for _, name in spoken if name.startswith("As the model reads it")]  # said by the sentence
+    assert page.evaluate("document.documentElement.lang") == "en"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out_from_its_background(page, scheme):
+    page.colours(scheme)
+    page.evaluate("document.getElementById('posts').focus()")
+    page.type("\n".join([*POSTS, "we play at nine tonight and tomorrow"]))
+    page.press("Enter", CONTROL)
+    classified(page, 3)
+    page.evaluate("document.getElementById('key').open = true")
+    seen, weak = page.evaluate(CONTRAST)
+    assert seen > 40
+    assert weak == []
+    assert page.evaluate("document.querySelectorAll('.words .for, .words .against').length") > 0
+
+
+def test_a_refusal_is_said_and_the_next_question_is_answered(page):
+    page.evaluate("document.getElementById('posts').focus()")
+    page.type("\n".join(["a post"] * 4))
+    page.press("Enter", CONTROL)
+    page.until("document.getElementById('status').className == 'wrong'")
+    assert "4 posts, at most 3 a request" in page.evaluate("document.getElementById('status').textContent")
+    page.evaluate("document.getElementById('posts').value = ''")
+    page.press("Enter", CONTROL)
+    page.until("document.getElementById('status').textContent == 'Type a post first.'")
+    page.type("a post")
+    page.press("Enter", CONTROL)
+    classified(page, 1)
+    assert page.evaluate("document.getElementById('status').className") == ""
+
+
+def test_markup_in_a_post_is_text(page):
+    markup = "<img src=x onerror='document.title=1'> <b>good</b> &amp;"
+    page.evaluate("document.getElementById('posts').focus()")
+    page.type(markup)
+    page.press("Enter", CONTROL)
+    classified(page, 1)
+    assert page.evaluate("document.querySelector('#results .text').textContent") == markup
+    assert page.evaluate("document.querySelectorAll('#results img, #results b').length") == 0
+    assert page.evaluate("document.title") == "Tweet sentiment"
+
+
+def test_a_link_can_hold_the_question(browser, address, predictor):
+    browser.open(f"{address}/?text=I%20love%20it")
+    assert classified(browser, 1) == [predictor.records(["I love it"])[0]["label"]]
+
+
+def test_a_csv_is_uploaded_and_its_result_downloaded(page, predictor, tmp_path):
+    source = tmp_path / "mine.csv"
+    source.write_text('id,content,label\n1,"I love it, really",x\n2,,y\n', encoding="utf-8")
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    page.choose("#file", source)
+    page.evaluate("document.querySelector('#upload button').focus()")
+    page.press("Enter")
+    page.until("document.getElementById('download') !== null")
+    page.evaluate("document.getElementById('download').focus()")
+    page.press("Enter")
+    result, end = tmp_path / "mine_predicted.csv", time.monotonic() + 10
+    while not result.is_file() and time.monotonic() < end:
+        time.sleep(0.05)
+    first, second = csv.DictReader(io.StringIO(result.read_text(encoding="utf-8"), newline=""))
+    assert first["predicted_label"] == predictor.records(["I love it, really"])[0]["label"]
+    assert first["label"] == "x"
+    assert second["predicted_error"] == "the text is empty or blank"
+
+
+def test_a_csv_that_cannot_be_read_is_said(page, tmp_path):
+    source = tmp_path / "mine.csv"
+    source.write_text("a,b\n1,2\n")
+    page.choose("#file", source)
+    page.evaluate("document.querySelector('#upload button').click()")
+    page.until("document.getElementById('file-status').className == 'wrong'")
+    assert "does not show which column holds the texts" in page.evaluate(
+        "document.getElementById('file-status').textContent"
+    )
+
+
+def test_the_key_is_asked_for_where_it_is_needed_and_then_used(browser, predictor):
+    with on_http(create_app(predictor, api_key="secret")) as address:
+        browser.open(f"{address}/")
+        browser.until("document.getElementById('key').open && document.activeElement.id == 'api-key'")
+        browser.type("secret")
+        browser.press("Enter")
+        browser.until("document.getElementById('model').textContent.startsWith('Model:')")
+        browser.evaluate("document.getElementById('posts').focus()")
+        browser.type("I love it")
+        browser.press("Enter", CONTROL)
+        classified(browser, 1)
+
+
+def test_the_documentation_shows_each_path_with_a_command(page, address):
+    page.open(f"{address}/docs")
+    headings = page.until("[...document.querySelectorAll('h2')].map((one) => one.textContent).join()")
+    assert headings.split(",") == [
+        "POST /predict",
+        "POST /explain",
+        "POST /predict/csv",
+        "GET /health",
+        "GET /model",
+        "GET /metrics",
+    ]
+    commands = page.evaluate("[...document.querySelectorAll('pre')].map((one) => one.textContent)")
+    assert [one for one in commands if one.startswith(f"curl '{address}/predict' ") and '{"texts":' in one]
+    assert page.evaluate(CONTRAST)[1] == []

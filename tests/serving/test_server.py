@@ -1,0 +1,116 @@
+"""``kedro serve`` as a process: it listens where it says, answers, stops in order, refuses what cannot be served."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import httpx2
+from click.testing import CliRunner
+from tests.conftest import PROJECT
+
+from tweet_sentiment.commands.serve import serve
+
+ENVIRONMENT = os.environ | {"DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+JUNK = [b"\x16\x03\x01\x02\x00\x01", b"GET\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b""]
+POSTS = ["I love it, best game in years!", "So bad... it KEEPS crashing"]
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "kedro", "serve", *map(str, arguments)]
+
+
+@contextlib.contextmanager
+def served(folder, *arguments, **environment):
+    """Serve a model on a free port; give its address, what it said so far, and the process, which is ended at last."""
+    process = subprocess.Popen(
+        command("--model", folder, "--port", 0, "--precision", "fp32", *arguments),
+        cwd=PROJECT,
+        env=ENVIRONMENT | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        said = ""
+        while not (found := re.search(r"on (http://\S+) ", said)):
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+        yield found[1], said, process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_it_listens_on_loopback_answers_and_ends_with_0_after_the_requests_under_way(plain_folder, predictor):
+    with served(plain_folder) as (address, said, process), httpx2.Client(base_url=address) as client:
+        assert address.startswith("http://127.0.0.1:")
+        assert "API key" not in said
+        assert client.get("/health").json()["status"] == "ok"
+        records = client.post("/predict", json={"texts": POSTS}).json()
+        assert [one["label"] for one in records] == [one["label"] for one in predictor.records(POSTS)]
+        answers = []
+        many = {"texts": [f"{i} {'never ever again ' * 50}" for i in range(1000)]}
+        ask = threading.Thread(target=lambda: answers.append(httpx2.post(f"{address}/predict", json=many, timeout=60)))
+        ask.start()
+        while not client.get("/health").json()["waiting_posts"] and ask.is_alive():
+            time.sleep(0.001)
+        process.send_signal(signal.SIGTERM)
+        ask.join()
+        assert answers[0].status_code == 200, answers[0].text
+        assert len(answers[0].json()) == 1000
+        assert process.wait(30) == 0
+        assert process.stdout.read().strip() == "Stopped."
+
+
+def test_it_warns_where_others_can_ask_bears_junk_and_slow_bodies_and_ends_at_ctrl_c(plain_folder):
+    with served(plain_folder, "--timeout", 0.5, "--host", "0.0.0.0") as (address, said, process):
+        assert "there is no API key" in said
+        here = ("127.0.0.1", int(address.rpartition(":")[2]))
+        for junk in JUNK:
+            with socket.create_connection(here) as raw:
+                raw.sendall(junk)
+        with socket.create_connection(here) as raw:
+            raw.sendall(b"POST /predict HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 9\r\n\r\n{")
+            answer = b"".join(iter(lambda: raw.recv(10_000), b""))
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"The body did not arrive within 0.5 s" in answer
+        assert httpx2.get(f"http://127.0.0.1:{here[1]}/health").status_code == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert process.stdout.read().strip().splitlines()[-1] == "Stopped."
+
+
+def test_the_key_may_come_from_the_environment_and_an_absent_model_is_one_message(plain_folder, tmp_path):
+    with served(plain_folder, TWEET_SENTIMENT_API_KEY="secret") as (address, _, _):
+        assert httpx2.post(f"{address}/predict", json={"texts": "a"}).status_code == 401
+        answer = httpx2.post(f"{address}/predict", json={"texts": "a"}, headers={"X-API-Key": "secret"})
+        assert answer.status_code == 200
+    arguments = command("--model", tmp_path, "--port", 0)
+    done = subprocess.run(arguments, cwd=PROJECT, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "no manifest.json here" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def refused(*arguments):
+    done = CliRunner().invoke(serve, [*map(str, arguments), "--precision", "fp32"])
+    assert done.exit_code == 1
+    return done.output
+
+
+def test_a_taken_port_and_a_wrong_limit_or_key_are_one_message(plain_folder):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"Cannot listen on 127.0.0.1:{port}" in refused("--model", plain_folder, "--port", port)
+    assert "Cannot listen on 192.0.2.1:0" in refused("--model", plain_folder, "--port", 0, "--host", "192.0.2.1")
+    assert "The limit posts is 0: give a number above 0" in refused("--model", plain_folder, "--max-posts", 0)
+    assert "The API key is blank" in refused("--model", plain_folder, "--port", 0, "--api-key", " ")

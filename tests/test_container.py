@@ -1,0 +1,71 @@
+"""The Dockerfile and compose file: nothing runs them here, so what can be checked without an engine is."""
+
+import fnmatch
+import re
+import shlex
+
+import pytest
+import yaml
+
+from tests.conftest import PROJECT
+from tweet_sentiment.commands.serve import KEY, serve
+
+
+@pytest.fixture(scope="module")
+def instructions():
+    """The Dockerfile's instructions: name and the rest, continued lines put together."""
+    text = re.sub(r"\\\n", " ", re.sub(r"(?m)^#.*\n", "", (PROJECT / "Dockerfile").read_text()))
+    return [tuple(line.split(maxsplit=1)) for line in text.splitlines() if line.strip()]
+
+
+def given_to_the_engine(path):
+    """Tell whether .dockerignore lets a path through: the last pattern that matches it or a folder above decides."""
+    let_through = True
+    for line in (PROJECT / ".dockerignore").read_text().split():
+        pattern = line.removeprefix("!").removeprefix("**/")
+        if any(fnmatch.fnmatch(str(part), pattern) for part in (path, *path.parents)):
+            let_through = line.startswith("!")
+    return let_through
+
+
+def test_it_installs_by_the_steps_of_the_readme_and_runs_what_is_documented(instructions):
+    runs = [rest for name, rest in instructions if name == "RUN"]
+    assert any(re.fullmatch(r"make setup PYTHON=\w+", rest) for rest in runs)
+    torch = re.search(r"^torch==\S+$", (PROJECT / "requirements.lock").read_text(), re.M)[0]
+    assert any(rest.endswith(torch) for rest in runs)
+    command = eval(next(rest for name, rest in instructions if name == "CMD"))
+    assert command[:2] == ["kedro", "serve"]
+    options = {option for parameter in serve.params for option in parameter.opts}
+    assert {part for part in command if part.startswith("--")} <= options
+
+
+def test_it_runs_as_nobody_and_says_whether_it_is_well(instructions):
+    names = [name for name, _ in instructions]
+    user = dict(instructions)["USER"]
+    assert int(user.split(":")[0]) >= 1000
+    assert names.index("USER") < names.index("CMD")
+    assert "/health" in dict(instructions)["HEALTHCHECK"]
+
+
+def test_everything_that_is_copied_is_there_and_reaches_the_engine_and_no_data_do(instructions):
+    sources = [
+        PROJECT / source
+        for name, rest in instructions
+        if name == "COPY" and not rest.startswith("--from")
+        for source in shlex.split(rest)[:-1]
+    ]
+    assert {path.name for path in sources} >= {"requirements.lock", "src", "conf", "pyproject.toml"}
+    for path in sources:
+        assert path.exists(), path
+        assert given_to_the_engine(path.relative_to(PROJECT)), path
+    for secret in ("data", ".git", ".venv", "conf/local/credentials.yml", "tests"):
+        assert not given_to_the_engine((PROJECT / secret).relative_to(PROJECT)), secret
+
+
+def test_compose_serves_on_loopback_read_only_with_the_key_of_the_environment():
+    (service,) = yaml.safe_load((PROJECT / "compose.yaml").read_text())["services"].values()
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    assert service["volumes"] == ["${MODEL:-./data/06_models/sample/best}:/model:ro"]
+    assert service["environment"] == {KEY: f"${{{KEY}:-}}"}
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
