@@ -3,6 +3,7 @@
 import warnings
 
 from tweet_sentiment.console import ShowComparison, ShowProgress
+from tweet_sentiment.disk import EnoughDisk
 from tweet_sentiment.hooks import CheckParameters, OneRunAtATime
 from tweet_sentiment.incremental import RecordFingerprints
 from tweet_sentiment.tracking import Track
@@ -12,7 +13,15 @@ warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is depreca
 # Reporting reads what the namespaced pipelines write, by its full name.
 warnings.filterwarnings("ignore", message=r"One or more dataset names contain '\.'")
 
-HOOKS = (CheckParameters(), OneRunAtATime(), ShowProgress(), ShowComparison(), RecordFingerprints(), Track())
+HOOKS = (
+    CheckParameters(),
+    OneRunAtATime(),
+    EnoughDisk(),
+    ShowProgress(),
+    ShowComparison(),
+    RecordFingerprints(),
+    Track(),
+)
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

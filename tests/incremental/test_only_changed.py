@@ -17,7 +17,6 @@ from tweet_sentiment import provenance
 from tweet_sentiment.cli import cli
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.incremental import OnlyChanged
-from tweet_sentiment.text import cleaning
 
 RIVALS = ["majority_class", "nearest_neighbour", "logistic_regression", "linear_svc"]
 TECHNIQUES = ["baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning", *RIVALS]
@@ -201,28 +200,6 @@ def test_results_after_an_incremental_run_are_those_of_a_whole_run(study, finish
     assert (study / weights).read_bytes() == (whole / weights).read_bytes()
     assert (study / weights).read_bytes() != (finished / weights).read_bytes()
     assert plan(study, changed, *some["pipeline_names"]).reasons == {}
-
-
-ENCODED = ["clean_posts", "tokenize_posts", "account_rows", "encode_posts"]
-
-
-def test_trials_of_other_texts_are_not_taken_for_ours_even_if_the_account_of_rows_is_the_same(
-    study, caplog, monkeypatch
-):
-    search = {"node_names": [*ENCODED, "hyperparameter_search.search"]}
-    account = (study / REPORTING / "leak_free/row_account.json").read_bytes()
-    caplog.set_level("INFO", "tweet_sentiment")
-    run(study, **search)
-    assert "Search: 1 of 1 trials are done already." in caplog.messages
-    caplog.clear()
-    clean = cleaning.clean_posts
-    monkeypatch.setattr(cleaning, "clean_posts", lambda posts, *how: clean(posts, *how).str.replace("a", "o"))
-    run(study, **search)
-    assert (study / REPORTING / "leak_free/row_account.json").read_bytes() == account
-    assert "hyperparameter_search.search: code, data or machine have changed; unfinished work is begun anew." in (
-        caplog.messages
-    )
-    assert "Search: 1 of 1 trials are done already." not in caplog.messages
 
 
 KILLED = """

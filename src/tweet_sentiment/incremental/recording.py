@@ -48,7 +48,10 @@ class RecordFingerprints:
         return dict.fromkeys(given, traced) | self._working_folders(node, catalog, inputs)
 
     def _working_folders(self, node: Any, catalog: Any, inputs: dict[str, Any]) -> dict[str, Path]:
-        """Give a node that goes on from unfinished work a folder for work on the same data, by the same code."""
+        """Give a node that goes on from unfinished work a folder for work on the same data, by the same code.
+
+        JSON says how long something took, which is never the same; what decides of it, the nodes mark their work with.
+        """
         from tweet_sentiment.datasets.files import WorkingFolder
         from tweet_sentiment.datasets.tables import Json
 

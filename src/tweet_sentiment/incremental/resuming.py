@@ -1,8 +1,7 @@
 """Unfinished work is gone on with only by the code, and on the data, that it was begun with.
 
-The search and the trainings know by their own fingerprints the parameters and the account of rows of what lies in their
-working folders. They do not know code, libraries, or texts that changed while their number did not: without this, a
-search that runs again because its code has changed would hand out the trials of the old code.
+What lies in a working folder is marked with the parameters and the account of rows that it was made of, but not with
+code, libraries, or texts that changed while their number did not. So each such state has a folder of its own.
 """
 
 import logging
@@ -24,7 +23,7 @@ def folder_for(working_folder: Path, node: str, conditions: Any) -> Path:
     mine = working_folder / f"{name}-{fingerprint(conditions)}"
     others = sorted(set(working_folder.glob(f"{name}-*")) - {mine}, key=lambda folder: folder.stat().st_mtime)
     if others and not mine.exists():
-        logger.info("%s: code, data or machine have changed; unfinished work is begun anew.", node)
+        logger.info("%s: code, libraries, data or machine have changed; unfinished work is begun anew.", node)
     for old in others[:-1]:
         shutil.rmtree(old)
     mine.mkdir(parents=True, exist_ok=True)

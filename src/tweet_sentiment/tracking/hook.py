@@ -31,7 +31,7 @@ class Track:
         if parameters.tracking.mlflow:
             from tweet_sentiment.tracking.mlflow import MlflowTracker
 
-            self._trackers.append(MlflowTracker(parameters, run_params.get("pipeline_names") or []))
+            self._trackers.append(MlflowTracker(parameters, sorted(run_params.get("pipeline_names") or [])))
         if parameters.tracking.tensorboard:
             from tweet_sentiment.tracking.tensorboard import TensorBoardTracker
 
