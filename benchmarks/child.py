@@ -33,8 +33,8 @@ def run(task: Task) -> dict[str, Any]:
 
 def _function(task: Task) -> Callable[[Task], dict[str, Any]]:
     """Import the task's side only: the other's imports would count as its memory."""
-    modules = {"ours": "ours", "script": "script", "machine": "limit", "ladder": "ladder", "serving": "serving_sides"}
-    return getattr(importlib.import_module(f"benchmarks.{modules[task.side]}"), task.what)
+    modules = {"machine": "limit", "serving": "serving_sides"}
+    return getattr(importlib.import_module(f"benchmarks.{modules.get(task.side, task.side)}"), task.what)
 
 
 def _device_peak() -> float | None:

@@ -93,9 +93,11 @@ def search(task: Task) -> dict[str, Any]:
     from tweet_sentiment.pipelines.hyperparameter_search.nodes import search as search_node
 
     ready = Ready.of(task)
+    parameters, device, rows = ready.parameters, ready.device, len(ready.training)
     start = perf_counter()
+    data = ready.encoded()
+    del ready  # in a run the encoder is gone by now: the search reads the features from disk
     with TemporaryDirectory() as folder:
-        data = ready.encoded()
         _, trials = search_node(
             data.training_tokens,
             data.validation_tokens,
@@ -103,11 +105,11 @@ def search(task: Task) -> dict[str, Any]:
             data.validation_features,
             {},
             Path(folder),
-            ready.parameters,
+            parameters,
         )
     seconds, epochs = perf_counter() - start, int(trials["epochs"].sum())
     counts = {"trials": len(trials), "pruned": int((trials["state"] == "PRUNED").sum()), "epochs": epochs}
-    return _rate(len(ready.training) * epochs, seconds, ready.device) | counts
+    return _rate(rows * epochs, seconds, device) | counts
 
 
 def prompt_tuning(task: Task) -> dict[str, Any]:

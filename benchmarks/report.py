@@ -10,6 +10,7 @@ from benchmarks.ratios import limits, ratios, script_seconds, spread
 from benchmarks.tables import markdown
 from tweet_sentiment.provenance import library_versions
 
+BARS = ("encode", "head")
 KEPT = ("rows", "rows_per_second", "seconds", "peak_mb", "start_mb", "peak_device_mb", "wall_seconds", "epochs")
 
 
@@ -46,6 +47,7 @@ def summarise(found: dict[str, Any]) -> dict[str, Any]:
         "limit": limits(measured, found["matrix"]),
         "figures": figures,
         "growth": growth(found["growth"]),
+        "bars": bars(found["bars"]),
         "ladder": found["ladder"],
         "commands": found["commands"],
         "full": full(found["full"], measured, settings) if "full" in found else None,
@@ -54,6 +56,11 @@ def summarise(found: dict[str, Any]) -> dict[str, Any]:
 
 def _spread(rounds: list[dict[str, Any]], key: str) -> dict[str, float | None]:
     return spread([one[key] for one in rounds if one[key] is not None])
+
+
+def bars(found: dict[str, Any]) -> dict[str, Any]:
+    """Return of encoding and of a head the spread of the seconds with a progress bar over those without."""
+    return {what: spread(found[what]) for what in BARS if found}
 
 
 def growth(points: list[dict[str, Any]]) -> dict[str, Any]:

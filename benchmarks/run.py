@@ -48,7 +48,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     add("--trials", type=int, default=40, help="trials of our search (default: 40, the paper's)")
     add("--threads", type=int, default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
     add("--encoder", default="embedded", help="embedded, a hub id or a folder (default: embedded)")
-    add("--only", type=lambda text: text.split(","), default=[*SIDES, "growth", "ladder", "commands"])
+    add("--only", type=lambda text: text.split(","), default=[*SIDES, "growth", "bars", "ladder", "commands"])
     add("--full", action="store_true", help="also our side once on all posts, the 40-trial search included")
     add("--sample-run", action="store_true", help="also time `kedro run` on the sample, in a copy of the project")
     add("--out", type=Path, default=Path(__file__).parent, help="folder for the results (default: benchmarks)")
@@ -75,6 +75,7 @@ def run(options: argparse.Namespace, prepare: Task) -> dict[str, Any]:
         if "growth" in options.only and "head" in measured:
             growth.append([*_grown(task, GROWTH), _point(rows, measured["head"]["ours"][-1])])
     found["growth"] = [_middle(points) for points in zip(*growth, strict=True)]
+    found["bars"] = _said("bars", replace(task, side="bars", what="bars")) if "bars" in options.only else {}
     found["ladder"] = _ladder(task) if "ladder" in options.only else {}
     found["commands"] = _commands(options) if "commands" in options.only else {}
     if options.full:

@@ -16,7 +16,7 @@ TIMEOUT = 3 * 3600  # seconds
 
 @dataclass(frozen=True)
 class Task:
-    """What one process measures: ``side`` is ours, script, machine or data; ``rows`` are training posts.
+    """What one process measures: ``side`` is ours, script, bars, machine or data; ``rows`` are training posts.
 
     ``steps`` is how many steps of 16 posts the script's training takes; ``precision`` is that of the parameter.
     """

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,3 +176,17 @@ def test_yaml_that_holds_a_key_twice_or_is_broken_is_named_with_its_file(project
         path.unlink()
     assert done.returncode == 1
     assert "conf/local/parameters_extra.yml" in message(done)
+
+
+def test_a_run_whose_model_would_not_fit_on_the_disk_is_refused_first(project, tmp_path):
+    before = outputs(project)
+    checkpoint = tmp_path / "large"
+    checkpoint.mkdir()
+    with (checkpoint / "model.safetensors").open("wb") as file:
+        file.truncate(shutil.disk_usage(project).free + 2**32)  # sparse: it takes no room itself
+    done = kedro(
+        project, "run", "--env=test", "--pipelines=layer_unfreezing", f"--params=model.checkpoint={checkpoint}"
+    )
+    assert done.returncode == 1
+    assert re.search(r"The disk has [\d,]+ MB left, and this run writes at least [\d,]+ MB of models", message(done))
+    assert outputs(project) == before

@@ -21,14 +21,25 @@ def project(tmp_path_factory, encoder) -> Path:
 
 
 def test_each_technique_is_a_row_and_one_is_chosen_without_peeking(project):
-    comparison = pd.read_csv(project / "data/08_reporting/test/comparison.csv").set_index("technique")
+    every = pd.read_csv(project / "data/08_reporting/test/comparison.csv").set_index("technique")
+    comparison = every[every["measured"]]
     assert list(comparison.index) == TECHNIQUES
     assert comparison["selected"].sum() == 1
     assert comparison["selection_accuracy"].idxmax() == comparison.index[comparison["selected"]][0]
-    assert comparison["measured"].all()
+    assert (comparison["milliseconds_a_post"] > 0).all()
     assert (comparison["trainable_parameters"] > 0).all()
     report = (project / "data/08_reporting/test/comparison.md").read_text()
     assert "Chosen under `leak_free` without a look at these posts" in report
+
+
+def test_what_a_learning_curve_expects_is_in_the_comparison_and_marked_and_nowhere_a_result(project):
+    every = pd.read_csv(project / "data/08_reporting/test/comparison.csv")
+    (expected,) = every[~every["measured"]].to_dict("records")
+    sizes = pd.read_csv(project / "data/07_model_output/test/leak_free/learning_curve/sizes.csv")
+    assert list(sizes["n_train"]) == [8, 16, 24, expected["n_train"]]
+    assert (expected["technique"], expected["accuracy"]) == ("lora", sizes["accuracy"].iloc[-1])
+    assert len(pd.read_csv(project / "data/08_reporting/test/frontier.csv")) == len(TECHNIQUES)
+    assert "is to be expected of all" in (project / "data/08_reporting/test/report.md").read_text()
 
 
 def test_tables_of_sweeps_and_variants_have_a_row_a_setting(project):

@@ -8,7 +8,7 @@ HEAVY = ("torch", "transformers", "datasets", "peft", "optuna", "sklearn", "scip
 
 def test_the_pipelines_are_named_without_any_heavy_import() -> None:
     code = (
-        "import sys, tweet_sentiment.hooks, tweet_sentiment.cli\n"
+        "import sys, tweet_sentiment.settings, tweet_sentiment.cli\n"
         "from tweet_sentiment.pipeline_registry import register_pipelines\n"
         "assert 'prompt_tuning' in register_pipelines()\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"

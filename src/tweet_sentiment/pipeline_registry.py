@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Pipeline
 
+from tweet_sentiment.descriptions import described
 from tweet_sentiment.pipelines.baseline import pipeline as baseline
 from tweet_sentiment.pipelines.data_processing import pipeline as data_processing
 from tweet_sentiment.pipelines.distillation import pipeline as distillation
@@ -13,6 +14,7 @@ from tweet_sentiment.pipelines.full_fine_tuning import pipeline as full_fine_tun
 from tweet_sentiment.pipelines.hyperparameter_search import pipeline as hyperparameter_search
 from tweet_sentiment.pipelines.inference import pipeline as inference
 from tweet_sentiment.pipelines.layer_unfreezing import pipeline as layer_unfreezing
+from tweet_sentiment.pipelines.learning_curve import pipeline as learning_curve
 from tweet_sentiment.pipelines.lora import pipeline as lora
 from tweet_sentiment.pipelines.p_tuning import pipeline as p_tuning
 from tweet_sentiment.pipelines.preprocessing_ablation import pipeline as preprocessing_ablation
@@ -49,8 +51,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     averaged = ensemble.create_pipeline() + evaluation.create_pipeline("ensemble", predicts=False, learns=False)
     swept, heads_swept = unfreezing_sweep.create_pipeline(), prompt_tuning.create_sweep()
     ablated, adaptation = training_ablation.create_pipeline(), domain_adaptation.create_pipeline()
+    curved = learning_curve.create_pipeline()
     report = reporting.create_pipeline()
-    return {
+    registered = {
         "__default__": features + frozen + unfrozen + searched + prompted_after_search + rivalled + report,
         "data_processing": data,
         "feature_extraction": features,
@@ -65,6 +68,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "unfreezing_sweep": features + swept,
         "prompt_head_sweep": data + heads_swept,
         "training_ablation": data + ablated,
+        "learning_curve": data + curved,
         "domain_adaptation": data + adaptation,
         "technique_search": data + technique_searched,
         "ensemble": data + averaged,
@@ -79,8 +83,10 @@ def register_pipelines() -> dict[str, Pipeline]:
         + swept
         + heads_swept
         + ablated
+        + curved
         + adaptation,
         "preprocessing_ablation": data.to_nodes("split_posts") + preprocessing_ablation.create_pipeline(),
         "reporting": report,
         "inference": inference.create_pipeline(),
     }
+    return {name: described(pipeline) for name, pipeline in registered.items()}

@@ -27,6 +27,7 @@ def found():
         "measured": MEASURED,
         "matrix": [{"operations_per_second": 8e9}] * 2,
         "growth": GROWTH,
+        "bars": {"rows": 400, "encode": [0.99, 1.0, 1.01], "head": [1.0, 1.03, 1.04]},
         "ladder": ladder | {what: figures(30, 900) for what in ("prompt_tuning", "full_fine_tuning")},
         "commands": {"kedro registry list": 1.5},
         "full": {
@@ -51,6 +52,12 @@ def test_a_target_that_is_missed_is_said_to_be_missed_and_one_that_is_met_to_be_
     assert "met: **no**" in page
 
 
+def test_bars_cost_too_much_where_the_work_takes_over_a_fiftieth_longer_with_them(found):
+    page = markdown(summarise(found))
+    assert "| < 1.02 | 1.000 (0.990 to 1.010) | yes |" in line(page, "encoding: seconds with a progress bar")[0]
+    assert "| 1.030 (1.000 to 1.040) | **no** |" in line(page, "a head of 80 epochs: seconds with a progress bar")[0]
+
+
 def test_posts_to_evaluate_on_and_versions_stand_in_the_settings(found):
     settings = summarise(found)["settings"]
     assert settings["validation_posts"] == 50
@@ -70,7 +77,10 @@ def test_what_could_not_be_tried_has_no_rate(found):
 
 def test_an_empty_run_gives_a_page_without_figures(found):
     page = markdown(
-        summarise({"settings": SETTINGS, "measured": {}, "matrix": [], "growth": [], "ladder": {}} | {"commands": {}})
+        summarise(
+            {"settings": SETTINGS, "measured": {}, "matrix": [], "growth": [], "bars": {}}
+            | {"ladder": {}, "commands": {}}
+        )
     )
     assert page.count("not run") >= 6
     assert "Growth" not in page

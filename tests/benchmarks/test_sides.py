@@ -11,9 +11,10 @@ from benchmarks.run import main
 from benchmarks.task import StepClock, Task
 from transformers import DistilBertForSequenceClassification, DistilBertTokenizerFast
 
-from benchmarks import child, paper_script
+from benchmarks import bars, child, paper_script
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.tokenization import tokenize
+from tweet_sentiment.progress import progress_bar
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,19 @@ def test_our_side_gives_a_rate_over_all_posts(task, what):
     if what == "search":
         assert found["trials"] == 2
         assert 4 <= epochs <= 30
+
+
+def test_bars_are_drawn_on_the_terminal_and_the_work_is_timed_with_and_without_them(task, monkeypatch):
+    monkeypatch.setattr(bars, "EPOCHS", 2)
+    found = child.run(replace(task, side="bars", what="bars"))
+    assert all(len(found[what]) == bars.TURNS and min(found[what]) > 0 for what in ("encode", "head"))
+    with bars.terminal() as drawn, progress_bar("Measuring", 2) as bar:
+        bar.delay = 0
+        bar.update(2)
+    assert b"Measuring: 100%" in b"".join(drawn)
+    with bars.terminal() as drawn, progress_bar("", 2) as bar:
+        bar.update(2)
+    assert drawn == []
 
 
 @pytest.mark.filterwarnings("ignore:'pin_memory':UserWarning")

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from tests.conftest import raw_parameters
 
 from tweet_sentiment.incremental.tracing import FIELDS, TracedParameters
-from tweet_sentiment.parameters import StudyParameters, validate_parameters
+from tweet_sentiment.parameters import DECISIVE, StudyParameters, validate_parameters
 from tweet_sentiment.provenance import fingerprint, manifest
 
 PLAIN = validate_parameters(raw_parameters())
-DECISIVE = frozenset(PLAIN.decisive())
 ACCOUNT = {"files": {}, "training_posts": 1}
 
 
@@ -40,6 +39,7 @@ ACCOUNT = {"files": {}, "training_posts": 1}
         (lambda p: copy.copy(p), FIELDS),
         (lambda p: copy.deepcopy(p), FIELDS),
         (lambda p: pickle.dumps(p), FIELDS),
+        (lambda p: pickle.dumps(p.only({"seed", "model"})), {"seed", "model"}),
         (lambda p: fingerprint(p), FIELDS),
         (lambda p: p.model_copy(update={"seed": 1}), set()),
         (lambda p: p.model_copy(update={"seed": 1}).model_copy().rivals.C, {"rivals"}),
@@ -69,3 +69,12 @@ def test_a_copy_has_the_value_it_was_given_and_the_original_keeps_its_own():
     traced = TracedParameters.of(PLAIN)
     assert (traced.model_copy(update={"seed": 7}).seed, traced.seed) == (7, PLAIN.seed)
     assert traced.model_copy(update={"seed": 7}).decisive() == PLAIN.model_copy(update={"seed": 7}).decisive()
+
+
+def test_what_another_process_is_handed_is_whole_or_only_what_was_said():
+    traced = TracedParameters.of(PLAIN)
+    assert pickle.loads(pickle.dumps(traced)).rivals == PLAIN.rivals
+    handed = pickle.loads(pickle.dumps(traced.only(DECISIVE)))
+    assert handed.decisive() == PLAIN.decisive()
+    with pytest.raises(AttributeError, match="rivals"):
+        handed.rivals  # noqa: B018

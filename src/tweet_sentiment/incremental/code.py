@@ -86,7 +86,7 @@ def _drop_type_checking(tree: ast.Module) -> None:
     tree.body = [
         node
         for node in tree.body
-        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING")
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not node.orelse)
     ]
 
 

@@ -38,30 +38,17 @@ def path_of(dataset: Any) -> Path | None:
     return None if path is None or getattr(dataset, "_protocol", "file") != "file" else Path(path)
 
 
-class Contents:
-    """The hashes of a catalog's datasets, each taken once; what is written anew has to be forgotten.
+def dataset_hash(dataset: Any) -> str | None:
+    """Return the hash of what a dataset would load now; None where it cannot be compared. A working folder has no data.
 
-    A working folder has no data. Of partitions, which other nodes write, every call takes the hash again.
+    Not for a file that is being written: ours are renamed into place when they are whole.
     """
+    from tweet_sentiment.datasets.files import WorkingFolder
+    from tweet_sentiment.datasets.tables import Partitions
 
-    def __init__(self, catalog: Any) -> None:
-        self._catalog = catalog
-        self._known: dict[str, str] = {}
-
-    def hash(self, name: str) -> str | None:
-        """Return the hash of a dataset's content; None where it cannot be compared."""
-        from tweet_sentiment.datasets.files import WorkingFolder
-        from tweet_sentiment.datasets.tables import Partitions
-
-        dataset = self._catalog.get(name)
-        if isinstance(dataset, WorkingFolder):
-            return NO_DATA
-        if isinstance(dataset, Partitions):
-            return files_hash(dataset.files())
-        if name not in self._known and (path := path_of(dataset)) is not None:
-            self._known[name] = content_hash(path)
-        return self._known.get(name)
-
-    def forget(self, name: str) -> None:
-        """Take the hash again when it is asked for."""
-        self._known.pop(name, None)
+    if isinstance(dataset, WorkingFolder):
+        return NO_DATA
+    if isinstance(dataset, Partitions):
+        return files_hash(dataset.files())
+    path = path_of(dataset)
+    return None if path is None else content_hash(path)

@@ -14,7 +14,17 @@ from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import library_versions, sha256
 
 PARAMETERS = "parameters"
-ALSO_USED = ("accelerate", "jinja2", "kedro-datasets", "plotly", "pyarrow", "rapidfuzz", "scipy", "tokenizers")
+ALSO_USED = (
+    "accelerate",
+    "jinja2",
+    "joblib",
+    "kedro-datasets",
+    "plotly",
+    "pyarrow",
+    "rapidfuzz",
+    "scipy",
+    "tokenizers",
+)
 
 
 def versions() -> dict[str, str]:

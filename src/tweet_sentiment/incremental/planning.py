@@ -1,6 +1,7 @@
 """Which nodes run, and why: those whose records differ from what is so now, and all that come after them."""
 
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from tweet_sentiment.incremental.content import MISSING, Contents, path_of
+from tweet_sentiment.incremental.content import MISSING, dataset_hash, path_of
 from tweet_sentiment.incremental.identity import PARAMETERS, Identity, versions
 from tweet_sentiment.incremental.record import Record, difference, read_record, record_path
+from tweet_sentiment.incremental.surroundings import encoders_of
 from tweet_sentiment.parameters import StudyParameters
 
 
@@ -34,7 +36,7 @@ class Plan:
 
 def make_plan(pipeline: Pipeline, catalog: Any) -> Plan:
     """Compare each node with its records. A node after one that runs, runs; it is not asked what that one will give."""
-    parents = dependencies(pipeline, catalog)
+    parents = dependencies(pipeline, catalog, catalog.load(PARAMETERS))
     nodes = _in_order(pipeline.nodes, parents)
     now = _Now(catalog)
     reasons: dict[str, str] = {}
@@ -45,17 +47,34 @@ def make_plan(pipeline: Pipeline, catalog: Any) -> Plan:
     return Plan(nodes, reasons)
 
 
-def dependencies(pipeline: Pipeline, catalog: Any) -> dict[Node, set[Node]]:
-    """Return the nodes before each node. Kedro does not know that partitions are files which other nodes write."""
+def dependencies(pipeline: Pipeline, catalog: Any, parameters: StudyParameters) -> dict[Node, set[Node]]:
+    """Return the nodes before each node, those included that Kedro does not know of.
+
+    Partitions are files that other nodes write; a dataset may be another's file by another name; and a parameter may
+    name the folder of an encoder that another technique makes.
+    """
+    parents = {node: set(before) for node, before in pipeline.node_dependencies.items()}
+    paths = {node: [path_of(catalog.get(name)) for name in node.outputs] for node in pipeline.nodes}
+    written = [(node, path) for node, some in paths.items() for path in some if path is not None]
+    for node in pipeline.nodes:
+        read = [catalog.get(name) for name in node.inputs]
+        encoders = encoders_of(parameters, _technique(node))
+        parents[node] |= {writer for writer, path in written if any(_is_of(one, path) for one in read)} - {node}
+        parents[node] |= {
+            writer for writer, path in written if path.resolve() in encoders and _technique(writer) != _technique(node)
+        }
+    return parents
+
+
+def _technique(node: Node) -> str:
+    return (node.namespace or "").partition(".")[0]
+
+
+def _is_of(dataset: Any, path: Path) -> bool:
+    """Tell whether a file is, or is among, what a dataset loads."""
     from tweet_sentiment.datasets.tables import Partitions
 
-    parents = {node: set(before) for node, before in pipeline.node_dependencies.items()}
-    written = [(node, path_of(catalog.get(name))) for node in pipeline.nodes for name in node.outputs]
-    for node in pipeline.nodes:
-        for dataset in map(catalog.get, node.inputs):
-            if isinstance(dataset, Partitions):
-                parents[node] |= {writer for writer, path in written if path and dataset.holds(path)} - {node}
-    return parents
+    return dataset.holds(path) if isinstance(dataset, Partitions) else path_of(dataset) == path
 
 
 def _in_order(nodes: list[Node], parents: dict[Node, set[Node]]) -> list[Node]:
@@ -79,13 +98,13 @@ class _Now:
 
     def __init__(self, catalog: Any) -> None:
         self._catalog = catalog
-        self._contents = Contents(catalog)
+        self._hash = cache(lambda name: dataset_hash(catalog.get(name)))
         self._versions = versions()
         self._parameters: StudyParameters = catalog.load(PARAMETERS)
 
     def reason(self, node: Node) -> str | None:
         """Say why a node runs that no other makes run."""
-        inputs = {name: self._contents.hash(name) for name in node.inputs if name != PARAMETERS}
+        inputs = {name: self._hash(name) for name in node.inputs if name != PARAMETERS}
         outputs = {name: path_of(self._catalog.get(name)) for name in node.outputs}
         elsewhere = [name for name, found in (*inputs.items(), *outputs.items()) if found is None]
         if elsewhere or not outputs:
@@ -104,10 +123,8 @@ class _Now:
     def _output_reason(
         self, identity: Identity, inputs: dict[str, str], name: str, path: Path, record: Record | None
     ) -> str | None:
-        output = self._contents.hash(name) or MISSING
+        output = self._hash(name) or MISSING
         if record is None:
-            return (
-                f"{path.name} is missing" if output == MISSING else f"{path.name} has no record of what it is made of"
-            )
+            return f"{path.name} " + ("is missing" if output == MISSING else "has no record of what it is made of")
         read = record.parameters.keys()
         return difference(record, identity.record(self._parameters, read, inputs, output), path.name)

@@ -71,9 +71,9 @@ def difference(old: Record, new: Record, output: str) -> str | None:
         return f"the catalog's entry of {_some(changed)} changed"
     if changed := _changed(old.inputs, new.inputs):
         return f"{_some(changed)} changed"
-    if new.output == MISSING:
-        return f"{output} is missing"
-    return None if old.output == new.output else f"{output} was altered after it was written"
+    if old.output == new.output:
+        return None
+    return f"{output} " + ("is missing" if new.output == MISSING else "was altered after it was written")
 
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any], before: str = "") -> list[str]:

@@ -1,14 +1,17 @@
 """Records what each output is made of, whatever runner makes it. Only a whole record counts, and it comes last."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from tweet_sentiment.incremental.content import Contents, path_of
+from tweet_sentiment.incremental.content import dataset_hash, path_of
 from tweet_sentiment.incremental.identity import PARAMETERS, Identity, versions
 from tweet_sentiment.incremental.record import record_path, write_record
-from tweet_sentiment.incremental.tracing import TracedParameters
+from tweet_sentiment.incremental.resuming import folder_for
+from tweet_sentiment.incremental.surroundings import surroundings
+from tweet_sentiment.incremental.tracing import FIELDS, TracedParameters
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +28,7 @@ class RecordFingerprints:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
-        self._catalog, self._contents = catalog, Contents(catalog)
+        self._catalog = catalog
         self._inputs: dict[str, dict[str, str | None]] = {node.name: {} for node in pipeline.nodes}
         self._parameters: dict[str, TracedParameters] = {}
         known = versions()
@@ -34,15 +37,32 @@ class RecordFingerprints:
     @hook_impl
     def before_dataset_loaded(self, dataset_name: str, node: Any) -> None:
         if node.name in self._identities and dataset_name != PARAMETERS:
-            self._inputs[node.name][dataset_name] = self._contents.hash(dataset_name)
+            self._inputs[node.name][dataset_name] = dataset_hash(self._catalog.get(dataset_name))
 
     @hook_impl
     def before_node_run(self, node: Any, catalog: Any, inputs: dict[str, Any]) -> dict[str, Any] | None:
         if node.name not in self._identities:
             return None
-        traced = TracedParameters.of(inputs.get(PARAMETERS) or catalog.load(PARAMETERS))
-        self._parameters[node.name] = traced
-        return {PARAMETERS: traced} if PARAMETERS in inputs else None
+        traced = self._parameters[node.name] = TracedParameters.of(catalog.load(PARAMETERS))
+        given = inputs.keys() & {PARAMETERS}
+        return dict.fromkeys(given, traced) | self._working_folders(node, catalog, inputs)
+
+    def _working_folders(self, node: Any, catalog: Any, inputs: dict[str, Any]) -> dict[str, Path]:
+        """Give a node that goes on from unfinished work a folder for work on the same data, by the same code.
+
+        JSON says how long something took, which is never the same; what decides of it, the nodes mark their work with.
+        """
+        from tweet_sentiment.datasets.files import WorkingFolder
+        from tweet_sentiment.datasets.tables import Json
+
+        kinds = {name: catalog.get(name) for name in inputs}
+        folders = {name: inputs[name] for name, kind in kinds.items() if isinstance(kind, WorkingFolder)}
+        if not folders:
+            return {}
+        data = {name: hash_ for name, hash_ in self._inputs[node.name].items() if not isinstance(kinds[name], Json)}
+        identity, here = self._identities[node.name], surroundings(catalog.load(PARAMETERS), FIELDS)
+        conditions = (identity.wiring, identity.catalog, identity.code, identity.versions, here, data)
+        return {name: folder_for(folder, node.name, conditions) for name, folder in folders.items()}
 
     @hook_impl
     def after_node_run(self, node: Any, catalog: Any) -> None:
@@ -54,10 +74,9 @@ class RecordFingerprints:
     def after_dataset_saved(self, dataset_name: str, node: Any) -> None:
         if node.name not in self._identities:
             return
-        self._contents.forget(dataset_name)
-        inputs, output = self._inputs[node.name], self._contents.hash(dataset_name)
+        dataset, inputs = self._catalog.get(dataset_name), self._inputs[node.name]
+        path, output, read = path_of(dataset), dataset_hash(dataset), self._parameters[node.name].fields_read
         known = {name: hash_ for name, hash_ in inputs.items() if hash_ is not None}
-        path, read = path_of(self._catalog.get(dataset_name)), self._parameters[node.name].fields_read
         if path is None or output is None or known.keys() != inputs.keys():
             return  # what lies in no file cannot be compared: such a node always runs
         record = self._identities[node.name].record(self._catalog.load(PARAMETERS), read, known, output)

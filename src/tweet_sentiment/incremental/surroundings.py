@@ -37,6 +37,15 @@ def _starts(parameters: StudyParameters, name: str) -> dict[str, str]:
     return {key: checkpoint for key, checkpoint in named.items() if checkpoint}
 
 
+def encoders_of(parameters: StudyParameters, technique: str) -> list[Path]:
+    """Return the folders of the encoders that the nodes of a technique start from instead of ``model.checkpoint``."""
+    names = {technique}
+    if technique in ("technique_search", "training_ablation"):
+        names.add(getattr(parameters, technique).technique)
+    starts = [_starts(parameters, name).values() for name in names & {*TUNED, "training_ablation"}]
+    return [Path(checkpoint).expanduser().resolve() for some in starts for checkpoint in some]
+
+
 @cache
 def _device(device: str, fp16: bool, precision: str) -> str:
     if (device, fp16, precision) == ("cpu", False, "fp32"):
@@ -57,7 +66,7 @@ def _checkpoint(checkpoint: str) -> str:
 
 @cache
 def _hash(folder: Path) -> str:
-    """Hash a checkpoint once a process; one that changes during a run differs from the record ever after."""
+    """Hash a checkpoint once a process: most nodes ask for it, and none writes it."""
     return content_hash(folder)
 
 

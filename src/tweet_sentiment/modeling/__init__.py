@@ -1,5 +1,6 @@
 """Encoders, freezing, features, heads, soft prompts, training and prediction: torch, no Kedro, no Optuna."""
 
+import os
 import warnings
 
 from transformers.utils import logging
@@ -9,3 +10,8 @@ logging.disable_progress_bar()
 logging.set_verbosity_error()
 for _about_them in ("pin_memory", "is_gradient_checkpointing"):
     warnings.filterwarnings("ignore", message=f".*{_about_them}.*")
+
+# A CPU's bf16 kernel is made for one number of rows, and two caches keep 1,024 of them: batches of like lengths, which
+# have hundreds of sizes, would hold hundreds of megabytes. One batch needs these few; making one takes a millisecond.
+for _cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    os.environ.setdefault(_cache, "8")

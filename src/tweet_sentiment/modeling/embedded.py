@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import nn
 from transformers import DistilBertConfig, DistilBertModel
 
@@ -71,10 +71,8 @@ def load_embedded() -> DistilBertModel:
     Raises:
         StudyError: the weights are not those whose sha256 is known.
     """
-    bert = {
-        name.removeprefix("bert."): tensor
-        for name, tensor in load_file(_checked(embedded_folder() / "model.safetensors")).items()
-    }
+    weights = read_weights(_checked(embedded_folder() / "model.safetensors"))
+    bert = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
     encoder = encoder_of(CONFIG, {_renamed(name): tensor for name, tensor in bert.items() if _is_ours(name)})
     with torch.no_grad():
         token_type = bert["embeddings.token_type_embeddings.weight"][0]
@@ -82,11 +80,26 @@ def load_embedded() -> DistilBertModel:
     return encoder
 
 
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return copies of the file's tensors in fp32.
+
+    The file is opened for each anew: one that stays open has all that was read of it in memory, beside the copies.
+    """
+    with safe_open(path, framework="pt") as file:
+        names = list(file.keys())
+    return {name: _tensor(path, name) for name in names}
+
+
+def _tensor(path: Path, name: str) -> torch.Tensor:
+    with safe_open(path, framework="pt") as file:
+        return file.get_tensor(name).to(torch.float32, copy=True)
+
+
 def encoder_of(config: DistilBertConfig, weights: dict[str, torch.Tensor]) -> DistilBertModel:
-    """Return the encoder with copies of these weights in fp32, in evaluation mode; no random ones are drawn first."""
+    """Return the encoder with these weights, in evaluation mode; no random ones are drawn first."""
     with torch.device("meta"):
         encoder = DistilBertModel(config)
-    encoder.load_state_dict({name: torch.clone(tensor).float() for name, tensor in weights.items()}, assign=True)
+    encoder.load_state_dict(weights, assign=True)
     encoder.embeddings.position_ids = nn.Buffer(torch.arange(config.max_position_embeddings)[None], persistent=False)
     return encoder.eval()
 

@@ -8,7 +8,6 @@ from threading import Thread
 from typing import Any, cast
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from transformers import (
     DistilBertConfig,
@@ -19,7 +18,7 @@ from transformers import (
 )
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.embedded import EMBEDDED, embedded_folder, encoder_of, load_embedded
+from tweet_sentiment.modeling.embedded import EMBEDDED, embedded_folder, encoder_of, load_embedded, read_weights
 from tweet_sentiment.parameters import StudyParameters
 
 logger = logging.getLogger(__name__)
@@ -171,7 +170,7 @@ def _file(folder: Path, name: str) -> Path:
 
 def _read(folder: Path) -> dict[str, torch.Tensor]:
     try:
-        return load_file(_file(folder, "model.safetensors"))
+        return read_weights(_file(folder, "model.safetensors"))
     except StudyError:
         raise
     except Exception as error:

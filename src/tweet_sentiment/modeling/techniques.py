@@ -2,19 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
 from tweet_sentiment.modeling.adapters import add_adapter, merge
 from tweet_sentiment.modeling.distilling import SoftLabels
+from tweet_sentiment.modeling.encoders import load_tokenizer
 from tweet_sentiment.modeling.fitting import Fitted
 from tweet_sentiment.modeling.freezing import unfreeze_all
 from tweet_sentiment.modeling.layerwise import layerwise_groups
 from tweet_sentiment.modeling.p_tuning import KeepLearnt, add_prompt_encoder
 from tweet_sentiment.modeling.pooling import pool
+from tweet_sentiment.modeling.prompts import add_soft_prompt
 from tweet_sentiment.modeling.training import OnEpoch, ignore
 from tweet_sentiment.modeling.tuning import TuningData, starting_classifier, tune
 from tweet_sentiment.parameters import FullFineTuningParameters, StudyParameters
+from tweet_sentiment.provenance import fingerprint
 
 FitTechnique = Callable[[TuningData, StudyParameters, OnEpoch], Fitted]
 
@@ -59,6 +63,25 @@ def fit_p_tuning(data: TuningData, parameters: StudyParameters, on_epoch: OnEpoc
     return tune(prompted, data, parameters.p_tuning, parameters, callbacks=[KeepLearnt()], on_epoch=on_epoch)
 
 
+def fit_prompt(data: TuningData, parameters: StudyParameters, on_epoch: OnEpoch = ignore) -> Fitted:
+    """Let a soft prompt learn behind the last hard prompt, and what is named of the head; no prompt is chosen."""
+    prompt = parameters.prompt_tuning
+    hard_prompt, tuning = prompt.hard_prompts[-1], prompt.as_tuning()
+    parts: dict[str, Any] = {
+        name: _behind(hard_prompt, getattr(data, name)) for name in ("training_posts", "validation_posts")
+    }
+    tokenizer = load_tokenizer(parameters.model.checkpoint)
+    prompted = add_soft_prompt(starting_classifier(tuning, parameters), tokenizer, prompt, parameters.seed)
+    parts["working_folder"] = data.working_folder / f"prompt-{fingerprint(prompt)}"
+    fitted = tune(prompted, replace(data, **parts), tuning, parameters, on_epoch=on_epoch)
+    fitted.fit.figures["hard_prompt"] = hard_prompt
+    return fitted
+
+
+def _behind(hard_prompt: str, posts: pd.DataFrame) -> pd.DataFrame:
+    return posts.assign(post=hard_prompt + " " + posts["post"])
+
+
 def fit_student(
     data: TuningData, soft_labels: pd.DataFrame, parameters: StudyParameters, on_epoch: OnEpoch = ignore
 ) -> Fitted:
@@ -67,4 +90,9 @@ def fit_student(
     return _fit_all(data, parameters.distillation, parameters, soft, on_epoch)
 
 
-FITS: dict[str, FitTechnique] = {"full_fine_tuning": fit_full, "lora": fit_lora, "p_tuning": fit_p_tuning}
+FITS: dict[str, FitTechnique] = {
+    "full_fine_tuning": fit_full,
+    "lora": fit_lora,
+    "p_tuning": fit_p_tuning,
+    "prompt_tuning": fit_prompt,
+}

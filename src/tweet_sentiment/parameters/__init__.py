@@ -6,7 +6,7 @@ Every node receives one frozen :class:`StudyParameters`; it is checked before an
 from tweet_sentiment.parameters.data import AuditParameters, Columns, DataParameters, LeakFreeRules
 from tweet_sentiment.parameters.inputs import InputSettings
 from tweet_sentiment.parameters.shared import Protocol
-from tweet_sentiment.parameters.study import StudyParameters, validate_parameters
+from tweet_sentiment.parameters.study import DECISIVE, StudyParameters, validate_parameters
 from tweet_sentiment.parameters.techniques import (
     Hyperband,
     HyperparameterSearchParameters,
@@ -21,6 +21,7 @@ from tweet_sentiment.parameters.tuning import (
     DomainAdaptationParameters,
     EnsembleParameters,
     FullFineTuningParameters,
+    LearningCurveParameters,
     LoraParameters,
     PTuningParameters,
     TrainingAblationParameters,
@@ -29,6 +30,7 @@ from tweet_sentiment.parameters.tuning import (
 )
 
 __all__ = [
+    "DECISIVE",
     "AuditParameters",
     "Columns",
     "DataParameters",
@@ -42,6 +44,7 @@ __all__ = [
     "InputSettings",
     "LayerUnfreezingParameters",
     "LeakFreeRules",
+    "LearningCurveParameters",
     "LoraParameters",
     "ModelParameters",
     "PTuningParameters",

@@ -1,6 +1,7 @@
 """Everything ``conf`` and ``--params`` can say, in one frozen object that is checked before anything runs."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -9,7 +10,12 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters.data import DataParameters
 from tweet_sentiment.parameters.inference import InferenceParameters
 from tweet_sentiment.parameters.inputs import InputSettings
-from tweet_sentiment.parameters.reporting import PromotionParameters, ReportingParameters, UncertaintyParameters
+from tweet_sentiment.parameters.reporting import (
+    PromotionParameters,
+    ReportingParameters,
+    TrackingParameters,
+    UncertaintyParameters,
+)
 from tweet_sentiment.parameters.shared import MAX_POSITIONS, Protocol, Seed, Strict
 from tweet_sentiment.parameters.techniques import (
     BaselineParameters,
@@ -26,11 +32,17 @@ from tweet_sentiment.parameters.tuning import (
     DomainAdaptationParameters,
     EnsembleParameters,
     FullFineTuningParameters,
+    LearningCurveParameters,
     LoraParameters,
     PTuningParameters,
     TrainingAblationParameters,
     TuningParameters,
     UnfreezingSweepParameters,
+)
+
+DECISIVE = frozenset(
+    {"labels", "protocol", "seed", "device", "fp16", "precision", "data", "model", "training", "selection"}
+    | {"layer_unfreezing"}
 )
 
 
@@ -65,6 +77,7 @@ class StudyParameters(Strict):
     p_tuning: PTuningParameters
     unfreezing_sweep: UnfreezingSweepParameters
     training_ablation: TrainingAblationParameters
+    learning_curve: LearningCurveParameters
     domain_adaptation: DomainAdaptationParameters
     ensemble: EnsembleParameters
     distillation: DistillationParameters
@@ -73,11 +86,18 @@ class StudyParameters(Strict):
     reporting: ReportingParameters
     promotion: PromotionParameters
     inference: InferenceParameters
+    tracking: TrackingParameters
 
     def decisive(self) -> dict[str, Any]:
         """Return what weights depend on: a search or a training goes on only where all of it is the same."""
-        shared = {"labels", "protocol", "seed", "device", "fp16", "precision", "data", "model", "training", "selection"}
-        return self.model_dump(include=shared | {"layer_unfreezing"})
+        return self.model_dump(include=set(DECISIVE))
+
+    def only(self, names: Iterable[str]) -> "StudyParameters":
+        """Return these top-level fields alone: who is handed them, in another process too, can depend on no other.
+
+        Any other is an AttributeError.
+        """
+        return StudyParameters.model_construct(**{name: getattr(self, name) for name in names})
 
     def input_settings(self, hard_prompt: str, second_segment: Any) -> InputSettings:
         """Return how a text becomes input, for the manifest of a model that is trained with these parameters."""

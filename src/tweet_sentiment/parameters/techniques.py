@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Strict
 from tweet_sentiment.parameters.training import Hyperparameters
-from tweet_sentiment.parameters.tuning import HeadLayer, PossibleOnDistilBert
+from tweet_sentiment.parameters.tuning import HeadLayer, PossibleOnDistilBert, TuningParameters
 
 
 class BaselineParameters(Strict):
@@ -165,6 +165,23 @@ class PromptTuningParameters(Strict):
         if self.prompt_tuning_init == "TEXT" and not self.prompt_tuning_init_text.strip():
             raise ValueError("prompt_tuning_init TEXT needs a prompt_tuning_init_text")
         return self
+
+    def as_tuning(self) -> TuningParameters:
+        """Return what it shares with the other techniques that train through the encoder; the rest of theirs is off."""
+        return TuningParameters(
+            checkpoint=None,
+            second_segment=None,
+            one_wording_per_epoch=False,
+            consistency_weight=0.0,
+            label_smoothing_factor=0.0,
+            early_stopping_patience=None,
+            average_last_epochs=None,
+            row_limit=self.row_limit,
+            load_best_model_at_end=self.load_best_model_at_end,
+            hold_out_selection=True,
+            repeat_seeds=False,
+            hyperparameters=self.hyperparameters,
+        )
 
 
 class RivalsParameters(Strict):

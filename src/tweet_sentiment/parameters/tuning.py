@@ -1,5 +1,6 @@
 """Parameters of the techniques beyond the paper: all of them train through the encoder."""
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -158,6 +159,23 @@ class TrainingAblationParameters(Strict):
         chosen = plain["hyperparameters"] | changes.get("hyperparameters", {})
         varied = type(tuning).model_validate(plain | changes | {"hyperparameters": chosen})
         return parameters.model_copy(update={self.technique: varied})
+
+
+class LearningCurveParameters(Strict):
+    """Techniques trained on the first ``sizes`` posts of an order by tweet; a power law through them needs three."""
+
+    techniques: Annotated[
+        list[Literal["full_fine_tuning", "lora", "p_tuning", "prompt_tuning"]],
+        Field(min_length=1),
+        AfterValidator(_distinct_names),
+    ]
+    sizes: Annotated[list[PositiveInt], Field(min_length=3)]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if any(larger <= smaller for smaller, larger in pairwise(self.sizes)):
+            raise ValueError("sizes must ascend")
+        return self
 
 
 class DomainAdaptationParameters(Strict):

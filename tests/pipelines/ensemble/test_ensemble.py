@@ -23,12 +23,12 @@ def predictions(labels, probabilities, rows=None):
     )
 
 
-def averaged(parameters, given, on_selection=None, training=TRAINING):
+def averaged(parameters, given, on_selection=None, training=TRAINING, speeds=None):
     nothing = pd.DataFrame()
     tables = [given.get(name, nothing) for name in MEMBERS]
     chosen = [(on_selection or {}).get(name, nothing) for name in MEMBERS]
     each = [training if name in given else {} for name in MEMBERS]
-    return average(*tables, *chosen, *each, parameters)
+    return average(*tables, *chosen, *each, *((speeds or {}).get(name, {}) for name in MEMBERS), parameters)
 
 
 @pytest.fixture
@@ -46,6 +46,13 @@ def test_probabilities_are_averaged_row_by_row(parameters, two):
     assert list(mean.columns) == list(two["lora"].columns)
     assert (figures["trainable_parameters"], figures["seconds"], figures["n_train"]) == (14, 4.0, 5)
     assert figures["selection_accuracy"] is None
+
+
+def test_a_post_takes_as_long_as_all_members_take_and_is_not_known_if_one_is_not(parameters, two):
+    of_lora, of_full = {"milliseconds_a_post": 1.5}, {"milliseconds_a_post": 2.0}
+    both = averaged(parameters, two, speeds={"lora": of_lora, "full_fine_tuning": of_full})[1]
+    assert both["milliseconds_a_post"] == 3.5
+    assert averaged(parameters, two, speeds={"lora": of_lora})[1]["milliseconds_a_post"] is None
 
 
 def test_it_is_measured_on_the_posts_to_choose_on_if_all_members_are(parameters, two):

@@ -1,9 +1,12 @@
 """The search over a technique: its budget, its pruner, its resumption, and the model at its end."""
 
+import math
+
 import pytest
 from optuna.trial import TrialState
 from tests.modeling.tuned import few, tiny, tuning_data
 from tests.pipelines.hyperparameter_search.test_study import learn, search
+from transformers import Trainer
 
 from tweet_sentiment.parameters import Hyperparameters
 from tweet_sentiment.pipelines.hyperparameter_search.technique import (
@@ -51,6 +54,29 @@ def test_no_trial_is_begun_once_the_budget_is_spent(small, tmp_path):
     best, trials = run(small, tmp_path, budget_posts=1)
     assert len(trials) == 1
     assert best["trials"] == 1
+
+
+def test_the_epoch_that_a_trial_was_cut_off_in_counts_against_the_budget(small, tmp_path, monkeypatch):
+    learnt, step = [], Trainer.training_step
+
+    def interrupted(trainer, model, inputs, *more):
+        if len(learnt) == 5:  # of 3 steps an epoch: in the midst of the second
+            learnt.append(0)
+            raise KeyboardInterrupt
+        learnt.append(len(inputs["labels"]))
+        return step(trainer, model, inputs, *more)
+
+    monkeypatch.setattr(Trainer, "training_step", interrupted)
+    epochs = small.technique_search.space.num_train_epochs.model_copy(update={"low": 3, "high": 3})
+    space = small.technique_search.space.model_copy(update={"num_train_epochs": epochs})
+    with pytest.raises(KeyboardInterrupt):
+        run(small, tmp_path, space=space)
+    best, trials = run(small, tmp_path, space=space, budget_posts=3 * POSTS + 1)
+    assert list(trials["state"]) == ["FAIL", "COMPLETE"]  # 60 posts would have been one trial more
+    assert sum(learnt) == 3 * POSTS + 16
+    assert best["posts"] == 4 * POSTS
+    assert math.isnan(trials["seconds"][0])
+    assert best["seconds"] == trials["seconds"][1]
 
 
 def test_a_finished_search_has_nothing_to_do_and_a_longer_one_goes_on(small, tmp_path):

@@ -36,7 +36,7 @@ def test_the_comparison_has_one_choice_a_protocol_and_says_it(parameters, old):
     results = collected(parameters, lora=metrics(0.7, 0.75), baseline=metrics(0.3))
     other = collected(parameters, baseline=metrics(0.3, 0.4)).assign(protocol="grouped")
     other = other.drop(columns=["selected", "measured", "selection_accuracy"]) if old else other
-    table, said = compare(results, {"grouped": lambda: other}, {}, parameters)
+    table, said = compare(results, {"grouped": lambda: other}, {}, {}, parameters)
     assert table["selected"].groupby(table["protocol"]).sum().to_dict() == {"grouped": 0 if old else 1, "leak_free": 1}
     assert table["measured"].all()
     assert "Chosen under `leak_free` without a look at these posts: lora, 0.7500" in said

@@ -23,6 +23,7 @@ def test_a_rival_that_knows_nothing_but_its_posts_fails_on_the_posts_to_choose_o
     assert (predictions["label"] == predictions["predicted"]).all()
     assert figures["selection_accuracy"] == 0.0
     assert figures["n_train"] == 10
+    assert figures["milliseconds_a_post"] > 0
 
 
 def test_without_posts_to_choose_on_there_is_no_such_figure(parameters):

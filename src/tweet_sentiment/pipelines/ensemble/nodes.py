@@ -15,28 +15,30 @@ def average(*given: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Average the predictions of ``ensemble.members``; return predictions as any technique's, and figures.
 
     ``given``: of each of ``MEMBERS`` predictions on the validation posts; then the same on the posts to choose on;
-    then training's figures; then the parameters. What was not made is empty. ``selection_accuracy`` is known if every
-    member was trained without the posts to choose on.
+    then training's figures; then how fast each is; then the parameters. What was not made is empty.
+    ``selection_accuracy`` is known if every member was trained without the posts to choose on.
 
     Raises:
         StudyError: a member has not been run, or the members' predictions are not about the same posts.
     """
     *tables, parameters = given
     size, members = len(MEMBERS), parameters.ensemble.members
-    predictions, on_selection, training = (
-        dict(zip(MEMBERS, tables[at : at + size], strict=True)) for at in (0, size, 2 * size)
+    predictions, on_selection, training, speeds = (
+        dict(zip(MEMBERS, tables[at : at + size], strict=True)) for at in range(0, 4 * size, size)
     )
     if missing := [name for name in members if not len(predictions[name]) or not training[name]]:
         raise StudyError(
             f"ensemble.members: {', '.join(missing)} has no predictions under protocol {parameters.protocol}.\n"
             f"  Run it first:  kedro run --pipeline={missing[0]}   or leave it out: --params=ensemble.members=[…]"
         )
-    chosen, known = [on_selection[name] for name in members], [training[name] for name in members]
+    chosen, known = [on_selection[name] for name in members], [training[name] | speeds[name] for name in members]
+    milliseconds = [one.get("milliseconds_a_post") for one in known]
     figures = {
         "members": members,
         "n_train": max(one["n_train"] for one in known),
         "trainable_parameters": sum(one["trainable_parameters"] for one in known),
         "seconds": sum(one["seconds"] + one.get("encoding_seconds", 0.0) for one in known),
+        "milliseconds_a_post": None if None in milliseconds else sum(milliseconds),
         "encoder": ", ".join(dict.fromkeys(one.get("encoder", parameters.model.checkpoint) for one in known)),
         "device": known[0]["device"],
         "arithmetic": known[0]["arithmetic"],

@@ -7,7 +7,7 @@ from .nodes import MEMBERS, average
 
 def create_pipeline() -> Pipeline:
     """Average whatever members have predicted."""
-    kinds = ("predictions", "selection_predictions", "training")
+    kinds = ("predictions", "selection_predictions", "training", "speed")
     inputs = [f"{name}.{kind}" for kind in kinds for name in MEMBERS]
     return Pipeline(
         [node(average, [*inputs, "parameters"], ["predictions", "training"], name="average")],

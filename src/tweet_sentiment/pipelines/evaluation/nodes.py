@@ -8,6 +8,7 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import PROBABILITY, score
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import library_versions
+from tweet_sentiment.timing import POSTS, milliseconds_a_post
 from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
 from tweet_sentiment.uncertainty.calibration import confidence_of, expected_calibration_error, right_of
 
@@ -39,10 +40,40 @@ def predict_selection(model: Any, training_posts: pd.DataFrame, parameters: Stud
     return predict_posts(model, training_posts[training_posts["selection"]].reset_index(drop=True), parameters)
 
 
+def measure_speed(model: Any, validation_posts: pd.DataFrame, parameters: StudyParameters) -> dict[str, Any]:
+    """Return how many milliseconds a post takes, from cleaned text to probabilities, many posts at a time.
+
+    Apart from predicting, so that predictions can be made again and the figures stay.
+    """
+    from tweet_sentiment.modeling.devices import choose_device
+    from tweet_sentiment.modeling.inputs import tokens_as_trained
+    from tweet_sentiment.modeling.prediction import predictions_table
+
+    posts = validation_posts.head(POSTS)
+    device = choose_device(parameters.device, parameters.fp16, parameters.precision)
+
+    def predict_once() -> None:
+        tokens = tokens_as_trained(model, posts, parameters.model.max_length)
+        predictions_table(model, tokens, device, parameters.model)
+
+    return {
+        "milliseconds_a_post": milliseconds_a_post(predict_once, len(posts)),
+        "posts": len(posts),
+        "device": device.name,
+        "arithmetic": device.precision,
+    }
+
+
 def evaluate(
-    predictions: pd.DataFrame, training: dict[str, Any], row_account: dict[str, Any], parameters: StudyParameters
+    predictions: pd.DataFrame,
+    training: dict[str, Any],
+    row_account: dict[str, Any],
+    parameters: StudyParameters,
+    speed: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score the predictions, and put beside the scores all that a reader must know of them.
+
+    ``speed`` is :func:`measure_speed`'s; a technique without a model of its own says it in ``training``.
 
     Raises:
         StudyError: nothing was trained or predicted.
@@ -67,6 +98,7 @@ def evaluate(
         "n_validation": len(predictions),
         "trainable_parameters": training["trainable_parameters"],
         "seconds": training["seconds"] + training.get("encoding_seconds", 0.0),
+        "milliseconds_a_post": (training | (speed or {})).get("milliseconds_a_post"),
         "seed": parameters.seed,
         "device": training.get("device"),
         "chosen_on": training.get("chosen_on"),

@@ -3,8 +3,8 @@
 from kedro.pipeline import Pipeline, node
 
 from .errors import analyse_errors
-from .figures import plot_confusion, plot_curves, plot_reliability
-from .nodes import evaluate, predict, predict_posts, predict_selection
+from .figures import plot_confusion, plot_curves, plot_entities, plot_reliability
+from .nodes import evaluate, measure_speed, predict, predict_posts, predict_selection
 
 SPLIT_POSTS = ["split_validation_posts", "split_training_posts"]
 
@@ -14,23 +14,32 @@ def create_pipeline(
 ) -> Pipeline:
     """Turn ``<technique>.model`` into predictions, metrics, figures and tables of errors.
 
-    ``predicts`` false: the technique makes its predictions itself. ``learns`` false: it has no curves.
+    ``predicts`` false: the technique makes its predictions itself. ``learns`` false: it has no curves. Neither: it has
+    no model, and tells itself how fast it is.
     ``reads`` ``validation_posts``: they are tokenized as the model's manifest says, instead of all alike; so are the
     posts to choose on, for the ensemble.
     """
-    by_manifest = reads == "validation_posts"
+    by_manifest, has_model = reads == "validation_posts", predicts or learns
     training = ["training_posts"] if by_manifest else []
     selection = node(
         predict_selection, ["model", "training_posts", "parameters"], "selection_predictions", name="predict_selection"
     )
     predicting = predict_posts if by_manifest else predict
     prediction = node(predicting, ["model", reads, "parameters"], "predictions", name="predict")
+    speed = node(measure_speed, ["model", "validation_posts", "parameters"], "speed", name="measure_speed")
+    read = [*([reads] if predicts else []), *(["validation_posts"] if has_model else [])]
     curves = node(plot_curves, ["curves", "parameters"], "figure_of_curves", name="plot_curves")
     return Pipeline(
         [
             *([prediction] if predicts else []),
             *([selection] if by_manifest else []),
-            node(evaluate, ["predictions", "training", "row_account", "parameters"], "metrics", name="evaluate"),
+            *([speed] if has_model else []),
+            node(
+                evaluate,
+                ["predictions", "training", "row_account", "parameters", *(["speed"] if has_model else [])],
+                "metrics",
+                name="evaluate",
+            ),
             node(plot_confusion, ["predictions", "parameters"], "figure_of_confusion", name="plot_confusion"),
             node(plot_reliability, ["predictions", "parameters"], "figure_of_reliability", name="plot_reliability"),
             node(
@@ -39,10 +48,13 @@ def create_pipeline(
                 ["table_of_accuracy_by_group", "table_of_mistakes"],
                 name="analyse_errors",
             ),
+            node(
+                plot_entities, ["table_of_accuracy_by_group", "parameters"], "figure_of_entities", name="plot_entities"
+            ),
             *([curves] if learns else []),
         ],
         namespace=technique,
-        inputs={"row_account", *SPLIT_POSTS, *([reads] if predicts else []), *training},
+        inputs={"row_account", *SPLIT_POSTS, *read, *training},
         parameters="parameters",
         tags=technique,
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tweet_sentiment.parameters import Hyperparameters, StudyParameters
+from tweet_sentiment.parameters import DECISIVE, Hyperparameters, StudyParameters
 from tweet_sentiment.provenance import fingerprint, manifest
 
 
@@ -34,7 +34,8 @@ def search(
 
     data = FittingData(training_tokens, validation_tokens, training_features, validation_features).to_choose_on()
     metric, conditions = parameters.training.metric_for_best_model, _conditions(parameters, row_account)
-    objective = TrialObjective(data, parameters, working_folder / "trial", conditions)
+    known = parameters.only(DECISIVE | {"hyperparameter_search"})
+    objective = TrialObjective(data, known, working_folder / "trial", conditions)
     study = run_study(
         working_folder,
         f"search-{conditions}",

@@ -30,8 +30,8 @@ class TrialObjective:
 
     def __call__(self, hyperparameters: Hyperparameters, on_epoch: Callable[[int, dict[str, Any]], None]) -> float:
         parameters, last = self.parameters, dict[str, Any]()
-        classifier, start = _untrained(parameters.model.checkpoint, tuple(parameters.labels), parameters.seed)
-        classifier.load_state_dict(start)
+        classifier, start = self._untrained()
+        classifier.load_state_dict(start, strict=False)
 
         def report(epoch: int, metrics: dict[str, Any]) -> None:
             last.update(metrics)
@@ -58,15 +58,22 @@ class TrialObjective:
         much = len(self.data.training_tokens) * search.n_trials >= WORTH_PROCESSES
         if not much or choose_device(device.device, device.fp16, device.precision).name != "cpu":
             return 1
-        checkpoint, chosen = self.parameters.model.checkpoint, self.parameters.layer_unfreezing
-        classifier, _ = _untrained(checkpoint, tuple(self.parameters.labels), self.parameters.seed)
-        learning = unfreeze(classifier, chosen.unfreeze, chosen.top_blocks)
-        return min(search.trials_at_once, cpu_count()) if on_features(learning, self.parameters) else 1
+        return min(search.trials_at_once, cpu_count()) if on_features([*self._untrained()[1]], self.parameters) else 1
+
+    def _untrained(self) -> tuple[DistilBertForSequenceClassification, dict[str, torch.Tensor]]:
+        parameters, chosen = self.parameters, self.parameters.layer_unfreezing
+        labels, layers = tuple(parameters.labels), tuple(chosen.unfreeze)
+        return _untrained(parameters.model.checkpoint, labels, parameters.seed, layers, chosen.top_blocks)
 
 
 @cache
 def _untrained(
-    checkpoint: str, labels: tuple[str, ...], seed: int
+    checkpoint: str, labels: tuple[str, ...], seed: int, layers: tuple[str, ...], top_blocks: int
 ) -> tuple[DistilBertForSequenceClassification, dict[str, torch.Tensor]]:
+    """Load the classifier once a process; return it and copies of the weights that learn, for each trial to start from.
+
+    The others no trial changes: a copy of the whole would be as much memory again.
+    """
     classifier = load_classifier(checkpoint, list(labels), seed)
-    return classifier, {name: weight.clone() for name, weight in classifier.state_dict().items()}
+    learning = unfreeze(classifier, list(layers), top_blocks)
+    return classifier, {name: classifier.get_parameter(name).detach().clone() for name in learning}

@@ -174,7 +174,20 @@ def _finished(study: optuna.Study) -> int:
     A failed one without an error was cut off. The sampler takes no notice of it, and draws the same again.
     """
     ended = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
-    return sum(trial.state != TrialState.FAIL or "error" in trial.user_attrs for trial in ended)
+    return sum(not _cut_off(trial) for trial in ended)
+
+
+def _cut_off(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.FAIL and "error" not in trial.user_attrs
+
+
+def epochs_begun(trial: FrozenTrial) -> int:
+    """Return in how many epochs a trial has learnt; one that failed or was cut off was in the midst of one more.
+
+    The trial that goes on from its checkpoint has only the epochs from there on.
+    """
+    ended = len(trial.intermediate_values)
+    return ended + (trial.state == TrialState.FAIL and ended < trial.params.get("num_train_epochs", 0))
 
 
 def _warn_if_pruner_is_idle(search: HyperparameterSearchParameters) -> None:
@@ -199,17 +212,20 @@ def _last_error(study: optuna.Study) -> str:
 
 
 def trials_table(study: optuna.Study) -> pd.DataFrame:
-    """Return one row a trial: number, state, value, seconds, epochs run, and the five hyperparameters."""
+    """Return one row a trial: number, state, value, seconds, epochs begun, and the five hyperparameters.
+
+    When a trial was cut off is not known, only when the search went on: it has no seconds.
+    """
     rows = []
     for trial in study.trials:
-        seconds = trial.duration.total_seconds() if trial.duration else None
+        seconds = trial.duration.total_seconds() if trial.duration and not _cut_off(trial) else None
         rows.append(
             {
                 "number": trial.number,
                 "state": trial.state.name,
                 "value": trial.value,
                 "seconds": seconds,
-                "epochs": len(trial.intermediate_values),
+                "epochs": epochs_begun(trial),
                 **trial.params,
             }
         )

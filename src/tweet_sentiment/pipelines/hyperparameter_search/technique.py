@@ -21,11 +21,12 @@ def search_technique(
     """Look for the hyperparameters of ``technique_search.technique``; return the best, and all trials.
 
     As in the paper's search they are chosen on posts parted from training, and a finished search that is run again has
-    nothing to do. No trial is begun once ``budget_posts`` have been learnt from in all trials together.
+    nothing to do. No trial is begun once ``budget_posts`` have been learnt from in all trials together; an epoch in the
+    midst of which a trial was cut off or failed counts as a whole one.
     """
     from tweet_sentiment.modeling.tuning import TuningData
 
-    from .study import run_study, trials_table
+    from .study import epochs_begun, run_study, trials_table
 
     search, metric = parameters.technique_search, parameters.training.metric_for_best_model
     data = TuningData(training_posts, validation_posts, row_account, working_folder / "trial")
@@ -41,7 +42,7 @@ def search_technique(
         objective,
         parameters.seed,
         metric,
-        enough=lambda trials: _epochs(trials) * posts >= search.budget_posts,
+        enough=lambda trials: sum(map(epochs_begun, trials)) * posts >= search.budget_posts,
     )
     trials = trials_table(study).assign(posts=lambda table: table["epochs"] * posts)
     return {
@@ -58,10 +59,6 @@ def search_technique(
 
 
 _DECISIVE = {"technique", "row_limit", "space", "direction", "trials_at_once"}
-
-
-def _epochs(trials: list[Any]) -> int:
-    return sum(len(trial.intermediate_values) for trial in trials)
 
 
 @dataclass(frozen=True)

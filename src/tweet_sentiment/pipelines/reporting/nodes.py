@@ -1,7 +1,7 @@
 """The comparison and the report: from metrics, predictions, tables and figures that lie on disk; trains nothing."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pandas as pd
@@ -27,6 +27,7 @@ COLUMNS = [
     "trainable_parameters",
     *SCORES,
     "seconds",
+    "milliseconds_a_post",
     "paper_accuracy",
     "accuracy_low",
     "accuracy_high",
@@ -119,17 +120,23 @@ def compare_techniques(*predictions_and_parameters: Any) -> pd.DataFrame:
 
 
 def compare(
-    results: pd.DataFrame, results_by_protocol: Partitions, audit: dict[str, Any], parameters: StudyParameters
+    results: pd.DataFrame,
+    results_by_protocol: Partitions,
+    learning_curves: Partitions,
+    audit: dict[str, Any],
+    parameters: StudyParameters,
 ) -> tuple[pd.DataFrame, str]:
-    """Gather the results of every protocol of this run into one table, and the same as Markdown.
+    """Gather the results of every protocol of this run into one table, and what was measured as Markdown.
 
     ``results`` is among ``results_by_protocol``: it is an input so that it is written before the others are read.
+    What learning curves expect of all posts is there with ``measured`` false.
     """
     from tweet_sentiment.reports.comparison import comparison_markdown
 
     tables = {name: load() for name, load in sorted(results_by_protocol.items())}
     tables[parameters.protocol] = results
-    comparison = pd.concat(tables.values(), ignore_index=True).reindex(columns=COLUMNS)
+    curves = [table[~table["measured"]] for table in _loaded(learning_curves, tables).values()]
+    comparison = pd.concat([*tables.values(), *curves], ignore_index=True).reindex(columns=COLUMNS)
     comparison = comparison.assign(  # an older table has neither
         selected=comparison["selected"].eq(True), measured=comparison["measured"].ne(False)
     )
@@ -137,14 +144,68 @@ def compare(
     comparison = comparison.sort_values(
         ["protocol", "technique"], key=lambda column: column.map(order) if column.name == "technique" else column
     ).reset_index(drop=True)
-    return comparison, comparison_markdown(comparison, list(STUDY + RIVALS), audit, parameters.run)
+    return comparison, comparison_markdown(_measured(comparison), list(STUDY + RIVALS), audit, parameters.run)
+
+
+def _loaded(partitions: Partitions, protocols: Collection[str]) -> dict[str, Any]:
+    """Load what is of these protocols."""
+    return {key: load() for key, load in sorted(partitions.items()) if key.partition("/")[0] in protocols}
+
+
+def _measured(comparison: pd.DataFrame) -> pd.DataFrame:
+    return comparison[comparison["measured"]].reset_index(drop=True)
 
 
 def plot_comparison(comparison: pd.DataFrame) -> tuple[Any, Any]:
     """Draw accuracy by technique and protocol beside the paper's, and accuracy against cost."""
-    from tweet_sentiment.reports.figures import accuracy_figure, cost_figure
+    from tweet_sentiment.reports.accuracy import accuracy_figure
+    from tweet_sentiment.reports.figures import cost_figure
 
-    return accuracy_figure(comparison), cost_figure(comparison)
+    measured = _measured(comparison)
+    return accuracy_figure(measured), cost_figure(measured)
+
+
+def draw_frontier(
+    comparison: pd.DataFrame,
+    differences: pd.DataFrame,
+    differences_by_protocol: Partitions,
+    parameters: StudyParameters,
+) -> tuple[pd.DataFrame, Any]:
+    """Put leak-free accuracy beside what it costs, as a table and as a figure.
+
+    ``differences``, of this protocol, is among ``differences_by_protocol``; see :func:`compare`.
+    """
+    from tweet_sentiment.reports.frontier import PROTOCOL, frontier_table
+    from tweet_sentiment.reports.frontier_figure import frontier_figure
+
+    of_protocol = {**differences_by_protocol, parameters.protocol: lambda: differences}
+    table = frontier_table(comparison, of_protocol.get(PROTOCOL, pd.DataFrame)())
+    return table, frontier_figure(table)
+
+
+def answer_claims(
+    comparison: pd.DataFrame,
+    differences: pd.DataFrame,
+    differences_by_protocol: Partitions,
+    ablations: Partitions,
+    parameters: StudyParameters,
+) -> pd.DataFrame:
+    """Ask what the paper claims of the paired differences, with and without the leak; one row a comparison.
+
+    ``differences``, of this protocol, is among ``differences_by_protocol``; see :func:`compare`.
+    """
+    from tweet_sentiment.reports.claims import PROTOCOLS, claims_table
+
+    by_protocol = _loaded(differences_by_protocol, PROTOCOLS) | {parameters.protocol: differences}
+    cleaned = {key.partition("/")[0]: table for key, table in _loaded(ablations, PROTOCOLS).items()}
+    return claims_table(comparison, by_protocol, cleaned, parameters.uncertainty.level)
+
+
+def plot_leaks(audit: dict[str, Any]) -> Any:
+    """Draw how many validation posts are known from training, and what a look-up makes of it."""
+    from tweet_sentiment.reports.leaks import leaks_figure
+
+    return leaks_figure(audit)
 
 
 def write_report(
@@ -161,6 +222,13 @@ def write_report(
     groups: Partitions,
     mistakes: Partitions,
     ablations: Partitions,
+    entities: Partitions,
+    histories: Partitions,
+    importances: Partitions,
+    lengths: Partitions,
+    learning_curves: Partitions,
+    frontier: pd.DataFrame,
+    claims: pd.DataFrame,
     parameters: StudyParameters,
 ) -> tuple[str, str]:
     """Write the whole study on one page: as HTML that needs no network, and as Markdown without the figures."""
@@ -168,10 +236,26 @@ def write_report(
     from tweet_sentiment.reports.sections import Material, sections
 
     known = set(comparison["protocol"])
-    given = (differences_by_protocol, accounts, metrics, curves, confusions, reliabilities, groups, mistakes, ablations)
-    read = [{key: load() for key, load in one.items() if key.partition("/")[0] in known} for one in given]
-    read[0][parameters.protocol] = differences
-    material = Material(parameters.run, comparison, audit, table_of_leaks, *read)
+    given = {
+        "differences": differences_by_protocol,
+        "accounts": accounts,
+        "metrics": metrics,
+        "curves": curves,
+        "confusions": confusions,
+        "reliabilities": reliabilities,
+        "groups": groups,
+        "mistakes": mistakes,
+        "ablations": ablations,
+        "entities": entities,
+        "histories": histories,
+        "importances": importances,
+        "lengths": lengths,
+        "learning_curves": learning_curves,
+    }
+    read: dict[str, Any] = {name: _loaded(one, known) for name, one in given.items()}
+    read["differences"][parameters.protocol] = differences
+    measured, level = _measured(comparison), parameters.uncertainty.level
+    material = Material(parameters.run, measured, audit, table_of_leaks, frontier, claims, level, **read)
     made = sections(material)
     title = f"Twitter sentiment, run {parameters.run}"
     return as_html(title, made), as_markdown(title, made)

@@ -5,10 +5,13 @@ from kedro.pipeline import Pipeline, node
 from .nodes import (
     SEEDED,
     TECHNIQUES,
+    answer_claims,
     collect_results,
     compare,
     compare_techniques,
+    draw_frontier,
     plot_comparison,
+    plot_leaks,
     write_report,
 )
 from .promoting import promote
@@ -36,11 +39,24 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 compare,
-                ["results", "results_by_protocol", "audit", "parameters"],
+                ["results", "results_by_protocol", "learning_curves_by_protocol", "audit", "parameters"],
                 ["comparison", "comparison_report"],
                 name="compare",
             ),
             node(plot_comparison, "comparison", ["figure_of_accuracy", "figure_of_cost"], name="plot_comparison"),
+            node(plot_leaks, "audit", "figure_of_leaks", name="plot_leaks"),
+            node(
+                draw_frontier,
+                ["comparison", "differences", "differences_by_protocol", "parameters"],
+                ["frontier", "figure_of_frontier"],
+                name="draw_frontier",
+            ),
+            node(
+                answer_claims,
+                ["comparison", "differences", "differences_by_protocol", "ablations_by_protocol", "parameters"],
+                "claims",
+                name="answer_claims",
+            ),
             node(
                 write_report,
                 [
@@ -57,6 +73,13 @@ def create_pipeline() -> Pipeline:
                     "groups_by_technique",
                     "mistakes_by_technique",
                     "ablations_by_protocol",
+                    "entities_by_technique",
+                    "histories_by_technique",
+                    "importances_by_technique",
+                    "lengths_by_protocol",
+                    "learning_curves_by_protocol",
+                    "frontier",
+                    "claims",
                     "parameters",
                 ],
                 ["report_page", "report_text"],

@@ -8,6 +8,7 @@ import pandas as pd
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.timing import POSTS, milliseconds_a_post
 
 ENCODERS = {"majority_class": "none", "linear_svc": "TF-IDF", "logistic_regression": "TF-IDF"}
 ENCODERS |= {"nearest_neighbour": "TF-IDF"}
@@ -37,10 +38,12 @@ def fit_predict(
     _fit(estimator, technique, training, parameters.labels)
     probabilities = probabilities_of(estimator, validation["post"].tolist())
     seconds = perf_counter() - start
+    timed = validation["post"].tolist()[:POSTS]
     return _table(validation, probabilities, parameters.labels), {
         "n_train": len(training),
         "selection_accuracy": _selection_accuracy(technique, training, parameters),
         "seconds": seconds,
+        "milliseconds_a_post": milliseconds_a_post(lambda: probabilities_of(estimator, timed), len(timed)),
         "trainable_parameters": count_weights(estimator),
         "device": "cpu",
         "arithmetic": "fp64",

@@ -1,11 +1,14 @@
 """One technique, one fit a variant; what an interrupted ablation had finished is kept."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from tweet_sentiment.parameters import StudyParameters
+
+logger = logging.getLogger(__name__)
 
 
 def compare_variants(
@@ -21,13 +24,17 @@ def compare_variants(
     ``selection_accuracy``; ``accuracy`` with ``low`` and ``high`` is of the validation posts. ``difference`` is to the
     first variant there, with its paired interval and Holm's p-value.
     """
+    from tweet_sentiment.modeling.finished import finished_fit
     from tweet_sentiment.modeling.tuning import TuningData
 
-    from .variants import check_variants, finished_variant, table_of_variants
+    from .variants import check_variants, table_of_variants
 
     data = TuningData(training_posts, validation_posts, row_account, working_folder)
     check_variants(data, parameters)
-    finished = {name: finished_variant(name, data, parameters) for name in parameters.training_ablation.variants}
+    ablation, finished = parameters.training_ablation, {}
+    for name in ablation.variants:
+        logger.info("%s, %s", ablation.technique, name)
+        finished[name] = finished_fit(ablation.technique, data, parameters.variant(name))
     return table_of_variants(finished, parameters)
 
 

@@ -1,0 +1,150 @@
+"""What the paper claims, asked of the figures: one row a comparison, and no verdict beyond what its interval allows."""
+
+from typing import Any
+
+import pandas as pd
+
+from tweet_sentiment.reports.tables import FEWER
+
+PROTOCOLS = ("leak_free", "published")
+SUPPORTED, CONTRADICTED, NOT_SHOWN, NOT_RUN = "supported", "contradicted", "not shown", "not run"
+BEST, CHEAPEST = "Prompt tuning is the most accurate", "Prompt tuning demands the least"
+PAIRS = [  # claim, technique that is claimed to be right more often, the other
+    ("Unfreezing layers is better than the baseline", "layer_unfreezing", "baseline"),
+    ("Searching hyperparameters is better than the defaults", "hyperparameter_search", "layer_unfreezing"),
+    *((BEST, "prompt_tuning", other) for other in ("baseline", "layer_unfreezing", "hyperparameter_search")),
+]
+TRAINED = ("layer_unfreezing", "hyperparameter_search")  # what prompt tuning is cheaper than, if the claim holds
+APART = {"trainable_parameters": 1.0, "seconds": 2.0, "milliseconds_a_post": 1.25}  # a loaded machine is no difference
+STEPS = {("kept", "yes"): "Lemmatisation hurts", ("removed", "no"): "Removing stop words hurts"}
+CLAIMS = list(dict.fromkeys([*(claim for claim, _, _ in PAIRS), CHEAPEST, *STEPS.values()]))
+COLUMNS = ["claim", "protocol", "measure", "first", "second", "first_value", "second_value", "first_n_train"]
+COLUMNS += ["second_n_train", "difference", "low", "high", "test", "p_value", "p_adjusted", "verdict", "note"]
+
+Row = dict[str, Any]
+
+
+def claims_table(
+    comparison: pd.DataFrame, differences: dict[str, pd.DataFrame], ablations: dict[str, pd.DataFrame], level: float
+) -> pd.DataFrame:
+    """Return one row a comparison that a claim rests on, under each of ``PROTOCOLS``; columns ``COLUMNS``.
+
+    A claim is that ``first`` is better: ``difference`` is its accuracy less that of ``second``, the interval is of the
+    pair, and ``p_adjusted`` is Holm's over the comparisons of all claims under that protocol. Costs have no interval.
+    ``differences`` and ``ablations`` (``preprocessing_ablation``'s tables) are by protocol.
+    """
+    rows = []
+    for protocol in PROTOCOLS:
+        mine = comparison[(comparison["protocol"] == protocol) & comparison["measured"].eq(True)]
+        known = {str(row["technique"]): {str(k): v for k, v in row.items()} for row in mine.to_dict("records")}
+        asked = [_pair(*one, known, differences.get(protocol, pd.DataFrame())) for one in PAIRS]
+        asked += _cleaning(ablations.get(protocol, pd.DataFrame()))
+        _adjust(asked)
+        asked = [row | dict(zip(("verdict", "note"), accuracy_verdict(row, level), strict=True)) for row in asked]
+        asked += [_cost(cost, other, known) for cost in APART for other in TRAINED]
+        rows += [row | {"protocol": protocol} for row in asked]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.sort_values("claim", key=lambda c: c.map(CLAIMS.index), kind="stable").reset_index(drop=True)
+
+
+def _pair(claim: str, first: str, second: str, known: dict[str, Row], differences: pd.DataFrame) -> Row:
+    row: Row = {"claim": claim, "measure": "accuracy", "first": first, "second": second}
+    for found in differences.to_dict("records"):
+        if {found["first"], found["second"]} == {first, second} <= set(known):
+            sign = 1 if found["first"] == first else -1
+            row["difference"] = sign * found["difference"] + 0.0  # 0.0 rather than -0.0
+            row["low"], row["high"] = sorted((sign * found["low"] + 0.0, sign * found["high"] + 0.0))
+            row |= {"test": found["test"], "p_value": found["p_value"]}
+    return row | _of_both("accuracy", first, second, known)
+
+
+def _of_both(measure: str, first: str, second: str, known: dict[str, Row]) -> Row:
+    return {
+        f"{place}_{what}": known.get(name, {}).get(column)
+        for place, name in (("first", first), ("second", second))
+        for what, column in (("value", measure), ("n_train", "n_train"))
+    }
+
+
+def _cleaning(ablation: pd.DataFrame) -> list[Row]:
+    """Return a row for each step and way of cleaning: without the step is claimed to be better than with it."""
+    ways = {str(row["variant"]): row for row in ablation.to_dict("records")}
+    rows = []
+    for name, way in ways.items():
+        if claim := STEPS.get((way["stop_words"], way["lemmas"])):
+            plain = ways[way["reference"]]
+            row: Row = {"claim": claim, "measure": "accuracy", "first": way["reference"], "second": name}
+            row |= {"first_value": plain["accuracy"], "second_value": way["accuracy"]}
+            row |= {"first_n_train": plain["n_train"], "second_n_train": way["n_train"]}
+            row |= {"difference": -way["difference"] + 0.0, "test": way["test"], "p_value": way["p_value"]}
+            rows.append(row | {"low": -way["difference_high"] + 0.0, "high": -way["difference_low"] + 0.0})
+    missing = [claim for claim in STEPS.values() if claim not in {row["claim"] for row in rows}]
+    return rows + [{"claim": claim, "measure": "accuracy", "first": "without", "second": "with"} for claim in missing]
+
+
+def _adjust(rows: list[Row]) -> None:
+    """Put Holm's p-value into each row that has one."""
+    from statsmodels.stats.multitest import multipletests
+
+    if tested := [row for row in rows if "p_value" in row]:
+        adjusted = multipletests([row["p_value"] for row in tested], method="holm")[1]
+        for row, p_value in zip(tested, adjusted, strict=True):
+            row["p_adjusted"] = float(p_value)
+
+
+def accuracy_verdict(row: Row, level: float) -> tuple[str, str]:
+    """Return the verdict on "first is right more often", and why it is not more.
+
+    Interval and test must agree. Where one of two that are trained learnt from fewer posts, only what holds in spite of
+    it is said.
+    """
+    if "p_adjusted" not in row:
+        return NOT_RUN, ""
+    if row["p_adjusted"] >= 1 - level or row["low"] <= 0 <= row["high"]:
+        return NOT_SHOWN, ""
+    verdict, loser = (SUPPORTED, "second") if row["low"] > 0 else (CONTRADICTED, "first")
+    if _learnt_less(row, loser):
+        return NOT_SHOWN, f"{row[loser]} learnt from fewer posts"
+    return verdict, ""
+
+
+def _learnt_less(row: Row, place: str) -> bool:
+    other = "second" if place == "first" else "first"
+    mine, its = row[f"{place}_n_train"], row[f"{other}_n_train"]
+    return bool(0 < mine < FEWER * its)
+
+
+def _cost(cost: str, other: str, known: dict[str, Row]) -> Row:
+    first = "prompt_tuning"
+    row: Row = {"claim": CHEAPEST, "measure": cost, "first": first, "second": other}
+    row |= _of_both(cost, first, other, known)
+    if pd.isna(row["first_value"]) or pd.isna(row["second_value"]):
+        return row | {"verdict": NOT_RUN, "note": ""}
+    alike = all(known[first].get(key) == known[other].get(key) for key in ("device", "arithmetic"))
+    verdict, note = cost_verdict(row, alike)
+    return row | {"verdict": verdict, "note": note}
+
+
+def cost_verdict(row: Row, alike: bool) -> tuple[str, str]:
+    """Return the verdict on "first costs less", and why it is not more; ``alike``: both on one device and arithmetic.
+
+    Times must lie apart by the factor of ``APART``, and a training is not called cheap for having had fewer posts.
+    """
+    cost, mine, other = row["measure"], row["first_value"], row["second_value"]
+    if cost != "trainable_parameters" and not alike:
+        return NOT_SHOWN, "measured on different devices"
+    if mine == other or max(mine, other) < APART[cost] * min(mine, other):
+        return NOT_SHOWN, "too near to each other"
+    verdict, winner = (SUPPORTED, "first") if mine < other else (CONTRADICTED, "second")
+    if cost == "seconds" and _learnt_less(row, winner):
+        return NOT_SHOWN, f"{row[winner]} learnt from fewer posts"
+    return verdict, ""
+
+
+def answer(verdicts: list[str]) -> str:
+    """Return a claim's verdict: all its comparisons must support it, and a single one contradicts it."""
+    if CONTRADICTED in verdicts:
+        return CONTRADICTED
+    if set(verdicts) == {SUPPORTED}:
+        return SUPPORTED
+    return NOT_RUN if set(verdicts) <= {NOT_RUN} else NOT_SHOWN

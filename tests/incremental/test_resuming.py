@@ -1,0 +1,119 @@
+"""Unfinished work is kept apart by what it was begun with: parameters, rows, code, libraries, texts, encoder."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from tests.incremental.sessions import run
+from tests.test_study import ENVIRONMENT, kedro
+
+from tweet_sentiment import provenance
+from tweet_sentiment.incremental.resuming import folder_for
+from tweet_sentiment.text import cleaning
+
+REUSED = ("Search: 1 of 1 trials are done already.", "Hard prompt 'The sentiment is:' is trained already.")
+NODES = ["hyperparameter_search.search", "prompt_tuning.train"]
+CLEANED = ["clean_posts", "tokenize_posts", "account_rows", "encode_posts"]
+ACCOUNT = "data/08_reporting/test/leak_free/row_account.json"
+
+
+def test_the_same_conditions_give_the_same_folder_with_what_is_in_it(tmp_path):
+    folder = folder_for(tmp_path, "prompt_tuning.train", {"code": "1"})
+    (folder / "finished").write_text("a prompt")
+    assert (folder_for(tmp_path, "prompt_tuning.train", {"code": "1"}) / "finished").read_text() == "a prompt"
+
+
+def test_other_conditions_and_other_nodes_give_empty_ones_and_leave_those_of_other_nodes(tmp_path):
+    first = folder_for(tmp_path, "hyperparameter_search.train", {"code": "1"})
+    other_node = folder_for(tmp_path, "hyperparameter_search.train_best", {"code": "1"})
+    changed = folder_for(tmp_path, "hyperparameter_search.train", {"code": "2"})
+    assert len({first, other_node, changed}) == 3
+    assert set(tmp_path.iterdir()) == {first, other_node, changed}
+    assert list(changed.iterdir()) == []
+
+
+def test_a_change_that_is_taken_back_finds_its_work_and_older_work_is_deleted(tmp_path):
+    folders = []
+    for time, code in enumerate("123"):
+        folders.append(folder_for(tmp_path, "search", code))
+        os.utime(folders[-1], (time, time))
+    assert set(tmp_path.iterdir()) == set(folders[1:])
+    (folders[1] / "study").write_text("trials")
+    assert (folder_for(tmp_path, "search", "2") / "study").read_text() == "trials"
+
+
+def reused(messages):
+    return [message for message in REUSED if message in messages]
+
+
+def test_work_is_reused_where_nothing_changed_even_if_its_inputs_were_written_anew(study, caplog):
+    caplog.set_level("INFO", "tweet_sentiment")
+    run(study, node_names=[*CLEANED, *NODES])
+    assert reused(caplog.messages) == [*REUSED]
+
+
+def other_version(study, monkeypatch):
+    version = provenance.version
+    monkeypatch.setattr(provenance, "version", lambda name: "0.1" if name == "pandas" else version(name))
+
+
+def other_encoder(study, monkeypatch):
+    weights = study / "data/01_raw/tiny_encoder/model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-4] ^= 1
+    weights.write_bytes(content)
+
+
+def other_texts(study, monkeypatch):
+    clean = cleaning.clean_posts
+    monkeypatch.setattr(cleaning, "clean_posts", lambda posts, *how: clean(posts, *how).str.replace("a", "o"))
+    run(study, node_names=CLEANED)
+
+
+@pytest.mark.parametrize("change", [other_version, other_encoder, other_texts])
+def test_trials_and_prompts_of_other_conditions_are_not_taken_for_ours(study, caplog, monkeypatch, change):
+    account = (study / ACCOUNT).read_bytes()
+    change(study, monkeypatch)
+    caplog.set_level("INFO", "tweet_sentiment")
+    run(study, node_names=NODES)
+    assert (study / ACCOUNT).read_bytes() == account
+    assert reused(caplog.messages) == []
+    anew = "code, libraries, data or machine have changed; unfinished work is begun anew."
+    assert [message for message in caplog.messages if anew in message] == [f"{node}: {anew}" for node in NODES]
+
+
+def test_trials_and_prompts_of_other_code_are_not_taken_for_ours(study):
+    source = study / "src/tweet_sentiment/modeling/lean.py"
+    source.write_text(source.read_text() + "\nMORE = 1\n")
+    done = kedro(study, "run", "--env=test", f"--nodes={','.join(NODES)}")
+    assert done.returncode == 0, done.stderr
+    said = " ".join((done.stdout + done.stderr).split())
+    assert said.count("unfinished work is begun anew.") == len(NODES)
+    assert reused([said]) == []
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from kedro.framework.cli.cli import KedroCLI
+from tweet_sentiment.pipelines.hyperparameter_search import study
+log = study._log_trial
+def die(of, trial):
+    log(of, trial)
+    if trial.number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+study._log_trial = die
+parameters = "--params=hyperparameter_search.n_trials=3"
+KedroCLI(project_path=Path.cwd()).main(["run", "--env=test", "--nodes=hyperparameter_search.search", parameters])
+"""
+
+
+def test_a_search_that_was_killed_goes_on_from_its_last_finished_trial(study, caplog):
+    environment = ENVIRONMENT | {"PYTHONPATH": str(study / "src")}
+    done = subprocess.run([sys.executable, "-c", KILLED], cwd=study, env=environment, capture_output=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    caplog.set_level("INFO", "tweet_sentiment")
+    run(study, {"hyperparameter_search": {"n_trials": 3}}, node_names=["hyperparameter_search.search"])
+    assert "Search: 2 of 3 trials are done already." in caplog.messages

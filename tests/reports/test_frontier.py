@@ -1,0 +1,129 @@
+"""What is said of cost: no technique is named for a need unless the test leaves it beside the best."""
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.reports.test_reports import row
+
+from tweet_sentiment.reports.frontier import COSTS, cheapest, frontier_table, recommendations
+from tweet_sentiment.reports.frontier_figure import frontier_figure
+from tweet_sentiment.uncertainty.comparison import COLUMNS
+
+
+def technique(name, accuracy, parameters, seconds, milliseconds, **more):
+    costs = dict(zip(COSTS, (parameters, seconds, milliseconds), strict=True))
+    return row(name, "leak_free", accuracy, measured=True, device="cpu", arithmetic="bf16", **costs, **more)
+
+
+def pair(first, second, difference, better=""):
+    known = {"difference": difference, "low": difference - 0.03, "high": difference + 0.03, "p_adjusted": 0.5}
+    return {"first": first, "second": second, "better": better, **known}
+
+
+LORA, LINEAR = technique("lora", 0.74, 900_000, 4000.0, 1.6), technique("linear", 0.72, 500_000, 20.0, 0.1)
+FULL = technique("full", 0.73, 22_000_000, 6000.0, 1.6)
+ALIKE = [pair("lora", "linear", 0.02), pair("full", "lora", -0.01), pair("full", "linear", 0.01)]
+
+
+def table(rows, pairs):
+    return frontier_table(pd.DataFrame(rows), pd.DataFrame(pairs, columns=COLUMNS))
+
+
+def test_the_frontier_leaves_out_what_another_beats_at_its_cost():
+    found = table([FULL, LINEAR, LORA], ALIKE).set_index("technique")
+    every = ", ".join(COSTS.values())
+    assert dict(found["on_frontier"]) == {"lora": every, "full": "no", "linear": every}
+
+
+def test_of_techniques_that_are_not_shown_to_differ_the_cheaper_is_taken():
+    said = recommendations(table([FULL, LINEAR, LORA], ALIKE))
+    assert said[0] == "Right most often: lora, 0.7400 (0.710–0.770). Not shown to be worse: full, linear."
+    assert said[1].startswith("Little to train and to keep: take linear, 500,000 trained parameters; lora has 900,000.")
+    assert "-2.0 points from that of lora (-5.0 to +1.0): no difference is shown, so the cheaper one" in said[1]
+    assert said[3].startswith("Answers fast: take linear, 0.1 milliseconds a post; lora has 1.6.")
+
+
+def test_a_cheaper_one_that_is_worse_is_not_taken():
+    said = recommendations(table([LINEAR, LORA], [pair("linear", "lora", -0.04, better="lora")]))
+    assert said[0].endswith("Every other one that was tested is below it.")
+    assert all("take lora" in one for one in said[1:4])
+
+
+def test_a_difference_that_only_its_own_interval_shows_keeps_the_cheaper_one_out_too():
+    found = table([LINEAR, LORA], [pair("linear", "lora", -0.04)])
+    assert list(found["worse"]) == ["best", "likely"]
+    assert cheapest(found, "seconds")["technique"] == "lora"
+
+
+def test_what_was_never_compared_with_the_best_is_not_taken_either():
+    found = table([LINEAR, LORA], [])
+    assert list(found["worse"]) == ["best", "not tested"]
+    assert cheapest(found, "seconds")["technique"] == "lora"
+
+
+def test_a_cost_that_nobody_measured_is_said_and_others_still_count():
+    rows = [LORA | {"milliseconds_a_post": None}, LINEAR | {"milliseconds_a_post": None}]
+    said = recommendations(table(rows, ALIKE))
+    assert said[3] == "Answers fast: milliseconds a post were not measured."
+    assert "take linear" in said[2]
+
+
+def test_what_makes_figures_hard_to_compare_is_said():
+    rows = [LORA | {"n_train": 50_000}, LINEAR | {"n_train": 10_000, "arithmetic": "fp64"}]
+    said = " ".join(recommendations(table(rows, ALIKE)))
+    assert "linear (10,000)" in said
+    assert "cpu bf16, cpu fp64" in said
+
+
+def test_times_that_the_load_of_a_machine_may_explain_do_not_decide():
+    near = LINEAR | {"milliseconds_a_post": 1.5, "seconds": 100.0}
+    found = table([near, LORA], ALIKE)
+    assert cheapest(found, "milliseconds_a_post")["technique"] == "lora"
+    assert cheapest(found, "seconds")["technique"] == "linear"
+
+
+def test_other_protocols_and_what_was_not_measured_stay_out():
+    rows = [LORA, row("leaky", "published", 0.99, measured=True), LINEAR | {"measured": False, "accuracy": 0.9}]
+    rows = [one | {"device": "cpu", "arithmetic": "bf16", "milliseconds_a_post": 1.0} for one in rows]
+    assert list(table(rows, ALIKE)["technique"]) == ["lora"]
+
+
+def test_without_a_leak_free_technique_there_is_an_empty_table_and_a_figure_that_says_so():
+    found = table([LORA | {"protocol": "published"}], ALIKE)
+    assert found.empty
+    assert recommendations(found) == []
+    assert frontier_figure(found).layout.title.text == "Nothing was run under leak_free"
+
+
+def test_the_figure_has_a_panel_a_cost_and_its_title_says_what_follows():
+    figure = frontier_figure(table([FULL, LINEAR, LORA], ALIKE))
+    assert [axis.title.text for axis in (figure.layout.xaxis, figure.layout.xaxis2, figure.layout.xaxis3)] == list(
+        COSTS.values()
+    )
+    assert figure.layout.title.text.replace("<br>", " ") == (
+        "lora is right most often, 74.0% (leak_free); linear answers faster and is not shown to be worse"
+    )
+    assert list(figure.data[1].y) == [0.72, 0.74]
+
+
+COST = st.one_of(st.none(), st.integers(0, 3))
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), COST, COST, COST), min_size=1, max_size=6))
+def test_nothing_lies_above_the_frontier_and_some_technique_is_on_it(given):
+    rows = [technique(f"t{i}", accuracy / 4, *costs) for i, (accuracy, *costs) in enumerate(given)]
+    found = table(rows, [])
+    for cost, words in COSTS.items():
+        known = found.dropna(subset=[cost])
+        on_line = known[known["on_frontier"].str.contains(words)]
+        assert len(on_line) or known.empty
+        for one in on_line.to_dict("records"):
+            assert not ((known["accuracy"] > one["accuracy"]) & (known[cost] <= one[cost])).any()
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_the_interval_is_to_the_best_whichever_stands_first(flipped):
+    a = pair("linear", "lora", -0.02) if flipped else pair("lora", "linear", 0.02)
+    linear = table([LINEAR, LORA], [a]).iloc[1]
+    assert linear[["difference", "difference_low", "difference_high"]].tolist() == pytest.approx([-0.02, -0.05, 0.01])
