@@ -63,7 +63,10 @@ class TrialObjective:
     def _untrained(self) -> tuple[DistilBertForSequenceClassification, dict[str, torch.Tensor]]:
         parameters, chosen = self.parameters, self.parameters.layer_unfreezing
         labels, layers = tuple(parameters.labels), tuple(chosen.unfreeze)
-        return _untrained(parameters.model.checkpoint, labels, parameters.seed, layers, chosen.top_blocks)
+        classifier, start = _untrained(parameters.model.checkpoint, labels, parameters.seed, layers, chosen.top_blocks)
+        if on_features([*start], parameters):
+            classifier.distilbert.to("meta")  # the features stand for the encoder: its weights would only take memory
+        return classifier, start
 
 
 @cache
