@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK := 1
 RUN ?= sample
 
-.PHONY: help setup run test lint docs pages viz bench bench-full results lock clean clean-all
+.PHONY: help setup run test lint docs pages viz notebooks bench bench-full results lock clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,8 +37,14 @@ docs: setup pages  ## Build the documentation into site/, strictly and without a
 pages: setup  ## Write the pages of docs/ that are made from parameters, pipelines and results
 	$(BIN)/python -W ignore -m documentation
 
-viz: setup  ## Look at the pipelines, tables, metrics and plots in the browser
-	$(BIN)/kedro viz run
+viz: setup  ## Build the graph of the study with its tables, metrics and figures into docs/viz (KEDRO_ENV=kaggle for another run)
+	@test ! -e build || { echo "build/ is in the way: kedro-viz writes there. Move it first."; exit 1; }
+	$(BIN)/kedro viz build --include-previews
+	rm -rf docs/viz && mv build docs/viz
+	@echo "Look at it: python3 -m http.server --directory docs/viz, then http://127.0.0.1:8000 (or, without building: kedro viz run)"
+
+notebooks: setup  ## Execute the notebooks on what a run has left (KEDRO_ENV=kaggle for the real data)
+	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
 
 bench: setup  ## Measure beside the paper's script, about 20 minutes on two idle cores
 	$(BIN)/python -m benchmarks.run --sample-run
@@ -60,7 +66,7 @@ lock: setup  ## Write requirements.lock from what is installed now
 
 clean:  ## Free the disk: delete every run's data, models and checkpoints (raw files stay)
 	find data -mindepth 2 -not -path 'data/01_raw*' -not -name .gitkeep -delete
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .viz site
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .viz docs/viz site
 
 clean-all: clean  ## The same, and delete .venv
 	rm -rf .venv

@@ -14,7 +14,8 @@ def accuracy_picture(comparison: pd.DataFrame) -> str:
     Parameters:
         comparison: ``docs/results/comparison.csv``: ``technique``, ``protocol``, ``accuracy``, its interval.
     """
-    chosen = comparison[comparison["protocol"].isin(COLOURS)]
+    measured = comparison["measured"].ne(False) if "measured" in comparison else True  # what is expected is no result
+    chosen = comparison[comparison["protocol"].isin(COLOURS) & measured]
     techniques = list(dict.fromkeys(chosen["technique"]))
     height = TOP + ROW * len(techniques) + 34
     parts = [*_legend(), *_axis(height - 34)]

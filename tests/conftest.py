@@ -1,5 +1,6 @@
 """What every test shares: the project's real configuration, and skips that name the missing real part."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,31 @@ def parameters():
     from tweet_sentiment.parameters import validate_parameters
 
     return validate_parameters(raw_parameters())
+
+
+SMALLER = {
+    "seeds": [42, 43],
+    "data": {"row_limit": 60},
+    "hyperparameter_search": {"n_trials": 1},
+    "prompt_tuning": {"row_limit": 8, "hard_prompts": ["The sentiment is:"]},
+}
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, encoder) -> Path:
+    """The whole study on few posts, run once. To change nothing in."""
+    from omegaconf import OmegaConf
+
+    from tests.incremental.sessions import run
+    from tests.test_study import copy_project
+
+    folder = copy_project(tmp_path_factory.mktemp("finished") / "project", encoder)
+    (folder / "data/01_raw/tiny_encoder").unlink()
+    shutil.copytree(encoder, folder / "data/01_raw/tiny_encoder")
+    parameters = folder / "conf/test/parameters.yml"
+    OmegaConf.save(OmegaConf.merge(OmegaConf.load(parameters), SMALLER), parameters)
+    run(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ def catalog():
 
 
 @pytest.fixture(scope="module")
-def everything():
+def everything(catalog):
     more = ("preprocessing_ablation", "past_the_paper", "inference")
     return sum((pipelines[name] for name in more), pipelines["__default__"])
 

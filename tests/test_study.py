@@ -84,7 +84,7 @@ def test_the_report_is_one_page_that_says_the_leak_of_the_files_first(project):
     for said in ((project / "said.txt").read_text(), (project / "data/08_reporting/test/comparison.md").read_text()):
         assert leak in said
     page = (project / "data/08_reporting/test/report.html").read_text()
-    assert page.count('class="plotly-graph-div"') > len(STUDY + RIVALS)
+    assert page.count('class="drawing"') > len(STUDY + RIVALS)
 
 
 def test_nothing_was_chosen_on_the_posts_that_are_reported(project):

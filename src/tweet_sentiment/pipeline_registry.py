@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Pipeline
 
+from tweet_sentiment.descriptions import described
 from tweet_sentiment.pipelines.baseline import pipeline as baseline
 from tweet_sentiment.pipelines.data_processing import pipeline as data_processing
 from tweet_sentiment.pipelines.distillation import pipeline as distillation
@@ -52,7 +53,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     ablated, adaptation = training_ablation.create_pipeline(), domain_adaptation.create_pipeline()
     curved = learning_curve.create_pipeline()
     report = reporting.create_pipeline()
-    return {
+    registered = {
         "__default__": features + frozen + unfrozen + searched + prompted_after_search + rivalled + report,
         "data_processing": data,
         "feature_extraction": features,
@@ -88,3 +89,4 @@ def register_pipelines() -> dict[str, Pipeline]:
         "reporting": report,
         "inference": inference.create_pipeline(),
     }
+    return {name: described(pipeline) for name, pipeline in registered.items()}

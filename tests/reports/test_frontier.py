@@ -101,7 +101,7 @@ def test_the_figure_has_a_panel_a_cost_and_its_title_says_what_follows():
     assert [axis.title.text for axis in (figure.layout.xaxis, figure.layout.xaxis2, figure.layout.xaxis3)] == list(
         COSTS.values()
     )
-    assert figure.layout.title.text == (
+    assert figure.layout.title.text.replace("<br>", " ") == (
         "lora is right most often, 74.0% (leak_free); linear answers faster and is not shown to be worse"
     )
     assert list(figure.data[1].y) == [0.72, 0.74]

@@ -1,59 +1,19 @@
+import json
 import re
 
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conftest import PROJECT
+from tests.reports.made import AUDIT, LEAKING, material, row
 
+from tweet_sentiment.reports.origin import ENVIRONMENTS, commands
 from tweet_sentiment.reports.render import as_html, as_markdown
-from tweet_sentiment.reports.sections import Material, Section, sections
+from tweet_sentiment.reports.sections import Section, sections
 from tweet_sentiment.reports.tables import Table, folds, interval, markdown, plain_rows, side_by_side
-
-
-def row(technique, protocol, accuracy, **more):
-    scores = dict.fromkeys(("eval_loss", "f1", "precision", "recall", "macro_f1", "expected_calibration_error"), 0.5)
-    return {
-        "technique": technique,
-        "protocol": protocol,
-        "accuracy": accuracy,
-        "accuracy_low": accuracy - 0.03,
-        "accuracy_high": accuracy + 0.03,
-        "paper_accuracy": float("nan"),
-        "n_train": 10,
-        "n_validation": 828,
-        "trainable_parameters": 7,
-        "seconds": 2.0,
-        "chosen_on": None,
-        "seeds": 1,
-        "accuracy_mean": accuracy,
-        "accuracy_sd": float("nan"),
-        **scores,
-        **more,
-    }
-
-
-def material(rows, **more):
-    nothing = {
-        name: {} for name in Material.__dataclass_fields__ if name not in ("run", "comparison", "audit_examples")
-    }
-    return Material(
-        **{"run": "r", "comparison": pd.DataFrame(rows), "audit_examples": pd.DataFrame(), **nothing, **more}
-    )
-
-
-LEAKING = [row("nearest_neighbour", "published", 0.98), row("nearest_neighbour", "leak_free", 0.54)]
-
-
-def test_a_figure_that_falls_without_the_leak_is_called_memory():
-    text = as_markdown("t", sections(material(LEAKING)))
-    assert "nearest_neighbour scores 0.9800 under the published protocol and 0.5400" in text
-    assert "memory" in text.split("## Comparison")[0]
-
-
-def test_a_figure_that_stays_is_not_called_memory():
-    same = [row("linear_svc", "published", 0.70), row("linear_svc", "leak_free", 0.69)]
-    assert "memory" not in as_markdown("t", sections(material(same))).split("## Comparison")[0]
 
 
 def test_both_protocols_stand_side_by_side_and_what_was_not_run_is_said():
@@ -80,7 +40,8 @@ def test_the_page_needs_no_network_and_shows_every_figure():
     page = as_html("t", sections(material(LEAKING, curves={"leak_free/x": figure, "grouped_1_of_2/x": figure})))
     outside_the_library = re.sub(r"<script>/\*\*?\n\* plotly\.js.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r'(src|href)="(https?:)?//', outside_the_library)
-    assert page.count('class="plotly-graph-div"') == 3  # accuracy, cost, and the curves that are of no fold
+    assert page.count('class="drawing"') == 3  # accuracy, cost, and the curves that are of no fold
+    assert page.count("plotly.js v") == 1
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -89,8 +50,47 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 @given(TEXTS)
 def test_a_post_is_text_in_the_page_never_markup(text):
     page = as_html("t", [Section("s", tables=[Table("c", ["post"], [[f"<script>{text}</script>"]])])])
-    body = page[page.index("<h1>") :]
+    body = page[page.index("<h1>") : page.index("</main>")]
     assert "<script>" not in body
+
+
+def test_a_figure_s_texts_cannot_end_the_script_that_holds_it():
+    figure = go.Figure(go.Bar(x=["</script><b>"], y=[1]))
+    page = as_html("t", [Section("s", figures=[("c", figure)])])
+    held = re.search(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert json.loads(held[1])["data"][0]["x"] == ["</script><b>"]
+
+
+def test_figures_come_before_tables_and_how_to_reproduce_comes_last():
+    titles = [section.title for section in sections(material(LEAKING, metrics=METRICS))]
+    assert titles[0] == "In three sentences"
+    assert titles.index("Accuracy with the leak and without it") < titles.index("Comparison")
+    assert titles[-1] == "How to reproduce"
+
+
+METRICS = {
+    "leak_free/x": {"encoder": "e", "device": "cpu", "arithmetic": "fp32", "seed": 7, "versions": {"torch": "2.13.0"}}
+}
+
+
+def test_the_report_says_command_seed_versions_and_hashes():
+    account = {"cleaning": "corrected", "training_posts": 9, "selection_posts": 1, "validation_posts": 8}
+    account["files"] = {"training": {"rows": 10, "sha256": "c0ffee"}}
+    made = sections(material(LEAKING, run="kaggle", metrics=METRICS, accounts={"leak_free": account}))
+    text = as_markdown("t", made).split("## How to reproduce")[1]
+    for told in ("seed 7", "torch", "2.13.0", "sha256 c0ffee", "kedro run --env=kaggle --params=protocol=leak_free"):
+        assert told in text
+
+
+@pytest.mark.parametrize("run", ENVIRONMENTS)
+def test_a_run_whose_environment_the_report_names_is_made_by_that_environment(run):
+    assert yaml.safe_load((PROJECT / "conf" / run / "globals.yml").read_text())["run"] == run
+
+
+def test_a_run_of_another_name_is_named_in_the_command():
+    *runs, report = commands(material(LEAKING, run="mine"))
+    assert runs[0] == "kedro run --params=run=mine,protocol=published"
+    assert report == "kedro run --pipeline=reporting --params=run=mine"
 
 
 @given(st.lists(st.lists(TEXTS, min_size=2, max_size=2)))
@@ -106,28 +106,6 @@ def test_an_unknown_interval_is_a_dash():
     assert (interval(float("nan"), 1.0), interval(0.1234, 0.2)) == ("–", "0.123–0.200")
 
 
-AUDIT = {
-    "overlap": {"any_count": 8, "any_share": 1.0, "text_count": 8, "text_share": 1.0},
-    "posts": {"training": 9, "validation": 8},
-    "overlap_limit": 0.01,
-    "near_duplicate_threshold": 85,
-    "validation_drawn": False,
-    "ids_known": True,
-    "conflicting_labels": {
-        "training_texts": 0,
-        "validation_texts": 0,
-        "validation_posts_labelled_otherwise_in_training": 0,
-    },
-    "class_balance": {"training": {}, "validation": {}},
-    "memorisation": {
-        "published": {"accuracy": 1.0, "training_posts": 9},
-        "leak_free": {"accuracy": None, "training_posts": 0},
-        "majority_label": "Positive",
-        "majority_share": 0.5,
-    },
-}
-
-
 def test_the_first_thing_the_report_says_is_that_the_files_leak():
     text = as_markdown("t", sections(material(LEAKING, audit=AUDIT)))
     assert text.splitlines()[4].startswith("LEAK: 100 % of the validation posts (8 of 8) stand word for word")
@@ -136,3 +114,12 @@ def test_the_first_thing_the_report_says_is_that_the_files_leak():
 def test_counts_are_parted_and_shares_have_four_digits():
     _, rows = plain_rows(pd.DataFrame({"n_train": [55666], "accuracy": [0.66666], "better": [None], "id": [2401]}))
     assert rows == [["55,666", "0.6667", "–", "2401"]]
+
+
+def test_of_many_figures_those_without_the_leak_come_first_the_best_technique_s_before_all():
+    rows = [row("a", "leak_free", 0.5), row("b", "leak_free", 0.6), row("a", "published", 0.9)]
+    keys = ("published/a", "grouped/a", "leak_free/a", "leak_free/b")
+    drawn = dict.fromkeys(keys, go.Figure(go.Bar(x=["a"], y=[1])))
+    shown = {section.title: section.figures for section in sections(material(rows, confusions=drawn, lengths=drawn))}
+    assert [key for key, _ in shown["Confusion"]] == ["leak_free/b", "leak_free/a", "grouped/a", "published/a"]
+    assert [key for key, _ in shown["The posts"]] == ["leak_free/a", "leak_free/b", "grouped/a", "published/a"]

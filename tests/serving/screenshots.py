@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
+from tests.chromium import CONTROL, Browser
 from tests.conftest import PROJECT
-from tests.serving.chromium import CONTROL, Browser
 from tests.serving.test_page import on_http
 
 from tweet_sentiment.predictor import Predictor

@@ -8,7 +8,7 @@ import time
 
 import pytest
 import uvicorn
-from tests.serving.chromium import CONTROL, MISSING, NAME, Browser
+from tests.chromium import CONTROL, MISSING, NAME, Browser
 
 from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.limits import Limits

@@ -9,12 +9,13 @@ import numpy as np
 from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
+from tweet_sentiment.datasets.previews import NOT_MADE, ROWS, Previewed, facts, facts_of, listing, table
 from tweet_sentiment.promotion import Promotion, promote
 from tweet_sentiment.text.reading import RawFile
 from tweet_sentiment.whole import restore, written_whole
 
 
-class _OnDisk(AbstractDataset[Any, Any]):
+class _OnDisk(Previewed, AbstractDataset[Any, Any]):
     """What the datasets below share: one path in the catalog."""
 
     def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -63,6 +64,11 @@ class ArrowTable(_OnDisk):
         with written_whole(self._filepath) as new:
             pq.write_table(data, new)
 
+    def glimpse(self) -> str:
+        import pyarrow.parquet as pq
+
+        return table(next(pq.ParquetFile(self._filepath).iter_batches(ROWS)).to_pandas())
+
 
 class Array(_OnDisk):
     """A NumPy array, memory-mapped on loading; never a pickle."""
@@ -73,6 +79,10 @@ class Array(_OnDisk):
     def save(self, data: NDArray[Any]) -> None:
         with written_whole(self._filepath) as new, new.open("wb") as file:
             np.save(file, data, allow_pickle=False)
+
+    def glimpse(self) -> str:
+        array = self.load()
+        return facts({"shape": array.shape, "type": str(array.dtype)})
 
 
 class Tokens(_OnDisk):
@@ -88,8 +98,18 @@ class Tokens(_OnDisk):
         with written_whole(self._filepath) as new:
             data.save_to_disk(str(new))
 
+    def glimpse(self) -> str:
+        tokens = self.load()
+        return facts({"posts": len(tokens)}) + table(tokens.select(range(min(ROWS, len(tokens)))).to_pandas())
 
-class ModelFolder(_OnDisk):
+
+class _WithManifest(_OnDisk):
+    def glimpse(self) -> str:
+        manifest = self._filepath / "manifest.json"
+        return facts_of(manifest) if manifest.is_file() else NOT_MADE
+
+
+class ModelFolder(_WithManifest):
     """A model in Hugging Face's layout with ``manifest.json``; checked on loading."""
 
     def load(self) -> Any:
@@ -119,7 +139,7 @@ class BestModel(ModelFolder):
         promote(data, self._models, self._filepath)
 
 
-class StoredModel(_OnDisk):
+class StoredModel(_WithManifest):
     """A model folder that is loaded by whoever calls what is handed on; None if there is none."""
 
     def load(self) -> Callable[[], Any] | None:
@@ -141,3 +161,6 @@ class WorkingFolder(_OnDisk):
 
     def _exists(self) -> bool:
         return True
+
+    def glimpse(self) -> str:
+        return listing(sorted(path.name for path in self._filepath.iterdir()))

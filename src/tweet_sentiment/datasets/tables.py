@@ -5,12 +5,26 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
+from kedro_datasets._typing import HTMLPreview, PlotlyPreview
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.partitions import PartitionedDataset
 from kedro_datasets.plotly import JSONDataset as PlotlyDataset
 from kedro_datasets.text import TextDataset
 
+from tweet_sentiment.datasets.previews import (
+    LINES,
+    NOT_MADE,
+    ROWS,
+    Previewed,
+    described,
+    escape,
+    facts_of,
+    lines_of,
+    listing,
+    summary_of,
+    table,
+)
 from tweet_sentiment.whole import written_whole
 
 
@@ -42,30 +56,50 @@ class _Optional:
         return super().load()  # type: ignore[misc]
 
 
-class Csv(_SavedWhole, _Optional, CSVDataset):
+class Csv(_SavedWhole, _Optional, Previewed, CSVDataset):
     """A table people open. An empty one keeps its columns."""
 
     EMPTY = pd.DataFrame
 
+    def glimpse(self) -> str:
+        return table(pd.read_csv(Path(self._filepath), nrows=ROWS))
 
-class Parquet(_SavedWhole, _Optional, ParquetDataset):
+
+class Parquet(_SavedWhole, _Optional, Previewed, ParquetDataset):
     """A table between two nodes: texts come back as they were, "NaN" and line ends included."""
 
     EMPTY = pd.DataFrame
 
+    def glimpse(self) -> str:
+        return table(pd.read_parquet(Path(self._filepath)).head(ROWS))
 
-class Json(_SavedWhole, _Optional, JSONDataset):
+
+class Json(_SavedWhole, _Optional, Previewed, JSONDataset):
     """Figures, accounts, settings."""
 
     EMPTY = dict
 
+    def glimpse(self) -> str:
+        return facts_of(Path(self._filepath))
+
 
 class Plotly(_SavedWhole, PlotlyDataset):
-    """A figure."""
+    """A figure. Its title says what it shows; before it is made, kedro-viz says what it will be."""
+
+    def preview(self) -> PlotlyPreview:
+        if not Path(self._filepath).exists():
+            return PlotlyPreview(
+                {"data": [], "layout": {"title": {"text": f"Not made yet: {described(self.metadata)}"}}}
+            )
+        return super().preview()
 
 
-class Text(_SavedWhole, TextDataset):
-    """Markdown."""
+class Text(_SavedWhole, Previewed, TextDataset):
+    """Markdown, or a page: of a report its summary is shown."""
+
+    def glimpse(self) -> str:
+        path = Path(self._filepath)
+        return summary_of(path) if path.suffix == ".html" else lines_of(path)
 
 
 class Partitions(PartitionedDataset):
@@ -77,6 +111,12 @@ class Partitions(PartitionedDataset):
     def load(self) -> dict[str, Callable[[], Any]]:
         self._invalidate_caches()
         return super().load() if self._list_partitions() else {}
+
+    def preview(self) -> HTMLPreview:
+        """Name the partitions that are there, for kedro-viz."""
+        names = sorted(self.files())
+        shown = listing([*names[:LINES], *([f"and {len(names) - LINES} more"] if len(names) > LINES else [])])
+        return HTMLPreview(f"<p>{escape(described(self.metadata))}</p>{shown if names else NOT_MADE}")
 
     def files(self) -> dict[str, Path]:
         """Return the file of each partition that is there now."""

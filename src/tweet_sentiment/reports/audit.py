@@ -9,8 +9,8 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}".removesuffix(".0") + " %"
 
 
-def _kinds(figures: dict[str, Any]) -> dict[str, str]:
-    """Say in words what a validation post of each kind does, the most telling kind first."""
+def kinds(figures: dict[str, Any]) -> dict[str, str]:
+    """Say in words what a validation post of each kind that was looked for does, the most telling kind first."""
     near = f"stand almost word for word in training (similarity {figures['near_duplicate_threshold']:g} of 100 or more)"
     kinds = {
         "id": "share a tweet id with training",
@@ -23,10 +23,10 @@ def _kinds(figures: dict[str, Any]) -> dict[str, str]:
 
 def headline(figures: dict[str, Any]) -> str:
     """Return one line: the largest share of known validation posts, loud if it exceeds ``data.audit.overlap_limit``."""
-    found, kinds, posts = figures["overlap"], _kinds(figures), figures["posts"]["validation"]
-    kind = max(kinds, key=lambda name: found[f"{name}_share"])
+    found, words, posts = figures["overlap"], kinds(figures), figures["posts"]["validation"]
+    kind = max(words, key=lambda name: found[f"{name}_share"])
     share, count = found[f"{kind}_share"], found[f"{kind}_count"]
-    known = f"{_percent(share)} of the validation posts ({count:,} of {posts:,}) {kinds[kind]}."
+    known = f"{_percent(share)} of the validation posts ({count:,} of {posts:,}) {words[kind]}."
     return f"LEAK: {known} Accuracy on them is memory." if share > figures["overlap_limit"] else known
 
 
@@ -51,7 +51,7 @@ def audit_tables(figures: dict[str, Any]) -> list[Table]:
     found = figures["overlap"]
     rows = [
         [words, f"{found[f'{kind}_count']:,}", _percent(found[f"{kind}_share"])]
-        for kind, words in [*_kinds(figures).items(), ("any", "any of these")]
+        for kind, words in [*kinds(figures).items(), ("any", "any of these")]
     ]
     overlap = Table("Validation posts that are known from training", ["they", "posts", "share"], rows)
     return [overlap, _balance_table(figures["class_balance"])]

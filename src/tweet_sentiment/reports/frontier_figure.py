@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.reports.frontier import COSTS, PROTOCOL, cheapest
+from tweet_sentiment.reports.style import styled
 
 COLOURS = {"yes": "#c7b299", "likely": "#c7b299", "not shown": "#1b5e7d", "best": "#1b5e7d", "not tested": "#999999"}
 SMALLEST = {"trainable_parameters": 1.0, "seconds": 0.1, "milliseconds_a_post": 0.001}  # what 0 is drawn at
@@ -22,7 +23,13 @@ def frontier_figure(table: pd.DataFrame) -> Any:
         _panel(figure, table.dropna(subset=[cost]), cost, words, column)
         figure.update_xaxes(type="log", title=words, row=1, col=column)
     figure.update_yaxes(title="accuracy", row=1, col=1)
-    return figure.update_layout(title=_finding(table), template="simple_white", showlegend=False)
+    return styled(
+        figure,
+        _finding(table),
+        "A panel a cost, on a logarithmic scale: a mark for each technique at its accuracy with its interval, dark "
+        "where it is the best or not shown to be worse, and a dotted line that no technique lies above.",
+        showlegend=False,
+    )
 
 
 def _panel(figure: Any, rows: pd.DataFrame, cost: str, words: str, column: int) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tweet_sentiment.reports.style import styled
 from tweet_sentiment.reports.tables import interval
 
 COLOURS = ("#1b5e7d", "#b5651d", "#6fa8bf", "#7a6f9b")
@@ -50,12 +51,13 @@ def learning_figure(table: pd.DataFrame, protocol: str) -> Any:
             _points(figure, rows[~known], f"{technique}, not measured", {"color": "white", "line": {"color": colour}})
             _curve(figure, rows.loc[known, "n_train"], row, colour)
             found.append(f"{technique} {row['accuracy']:.1%}")
-    return figure.update_layout(
-        title=f"Expected of all posts: {', '.join(found)} ({protocol})",
+    return styled(
+        figure,
+        f"Expected of all posts: {', '.join(found)} ({protocol})",
+        "Accuracy by the number of posts learnt from, on a logarithmic scale: full marks with intervals were measured, "
+        "hollow ones are expected, and dotted lines are the law between them.",
         xaxis={"title": "posts learnt from", "type": "log"},
         yaxis={"title": "accuracy"},
-        template="simple_white",
-        legend={"orientation": "h", "y": -0.2},
     )
 
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.reports.style import MARKS, styled, whisker
+
 
 def sweep_figure(table: pd.DataFrame, setting: str, described: str, protocol: str, chosen_on: str) -> Any:
     """Draw accuracy on the posts to choose on and, with its interval, on the validation posts, by setting.
@@ -16,28 +18,29 @@ def sweep_figure(table: pd.DataFrame, setting: str, described: str, protocol: st
     settings = table[setting].astype(str)
     selection = table["selection_accuracy"].astype("float64").fillna(table["accuracy"])
     cost = [f"{row['trainable_parameters']:,} parameters, {row['seconds']:,.0f} s" for row in table.to_dict("records")]
-    ends = {
-        "type": "data",
-        "array": table["high"] - table["accuracy"],
-        "arrayminus": table["accuracy"] - table["low"],
-        "color": "#555555",
-    }
+    ends = whisker(table["accuracy"], table["low"], table["high"])
     figure = go.Figure()
     figure.add_scatter(
-        x=settings, y=table["accuracy"], error_y=ends, text=cost, name="validation posts", marker_color="#1b5e7d"
+        x=settings,
+        y=table["accuracy"],
+        error_y=ends,
+        text=cost,
+        name="validation posts",
+        marker={"color": MARKS["leak_free"][0], "size": 9},
     )
     figure.add_scatter(
         x=settings,
         y=selection,
         text=cost,
         name="posts to choose on",
-        line={"dash": "dot", "color": "#6fa8bf"},
+        line={"dash": "dot", "color": MARKS["grouped"][0]},
+        marker={"symbol": "square", "size": 8},
     )
     best = table.assign(chosen_by=selection).sort_values("chosen_by", kind="stable").to_dict("records")[-1]
-    return figure.update_layout(
-        title=f"Best on the {chosen_on}: {best[setting]} {described}, {best['accuracy']:.1%} ({protocol})",
+    return styled(
+        figure,
+        f"Best on the {chosen_on}: {best[setting]} {described}, {best['accuracy']:.1%} ({protocol})",
+        f"Accuracy by {described}: circles with intervals for validation posts, squares for the posts to choose on.",
         xaxis={"title": described, "type": "category"},
         yaxis={"title": "accuracy"},
-        template="simple_white",
-        legend={"orientation": "h", "y": -0.2},
     )

@@ -95,3 +95,25 @@ def markdown(header: list[str], rows: Rows) -> list[str]:
     """Return the lines of a Markdown table; a bar in a text is escaped, a line break becomes a space."""
     clean = [[" ".join(cell.replace("|", "\\|").split()) for cell in row] for row in rows]
     return ["| " + " | ".join(header) + " |", "|" + "---|" * len(header), *("| " + " | ".join(r) + " |" for r in clean)]
+
+
+def by_protocol(comparison: pd.DataFrame) -> dict[str, dict[str, dict[Any, Any]]]:
+    """Return each technique's rows by protocol."""
+    found: dict[str, dict[str, dict[Any, Any]]] = {}
+    for row in comparison.to_dict("records"):
+        found.setdefault(row["technique"], {})[row["protocol"]] = row
+    return found
+
+
+def fallen(comparison: pd.DataFrame) -> list[tuple[str, dict[Any, Any], dict[Any, Any]]]:
+    """Return technique, published row and leak-free row where the two intervals lie apart, the deepest fall first.
+
+    Intervals that lie apart are a stricter sign than a test of the difference: what they show is no luck.
+    """
+    pairs = [
+        (name, rows["published"], rows["leak_free"])
+        for name, rows in by_protocol(comparison).items()
+        if {"published", "leak_free"} <= rows.keys()
+    ]
+    apart = [pair for pair in pairs if pair[1]["accuracy_low"] > pair[2]["accuracy_high"]]
+    return sorted(apart, key=lambda pair: pair[2]["accuracy"] - pair[1]["accuracy"])

@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
+from .figures import plot_lengths
 from .nodes import account_rows, audit_posts, clean_posts, filter_posts, read_posts, split_posts, tokenize_posts
 
 
@@ -57,6 +58,12 @@ def create_pipeline() -> Pipeline:
                 ],
                 "row_account",
                 name="account_rows",
+            ),
+            node(
+                plot_lengths,
+                ["training_tokens", "validation_tokens", "tokenization_account", "parameters"],
+                "figure_of_lengths",
+                name="plot_lengths",
             ),
         ],
         tags="data_processing",

@@ -1,16 +1,20 @@
-"""Figures of any technique, from its predictions and curves."""
+"""Figures of any technique, from its predictions and curves; each title says what the figure shows."""
 
 from typing import Any
 
 import pandas as pd
 
 from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.reports.style import DASHES, FAINT, INK, QUIET, SERIES, percent, styled, whisker
 from tweet_sentiment.uncertainty.calibration import (
     confidence_of,
     expected_calibration_error,
     reliability_table,
     right_of,
 )
+
+LOSSES = {"loss": "training loss", "eval_loss": "evaluation loss"}
+SCORES = {"accuracy": "accuracy", "f1": "F1", "precision": "precision", "recall": "recall"}
 
 
 def plot_confusion(predictions: pd.DataFrame, parameters: StudyParameters) -> Any:
@@ -20,7 +24,7 @@ def plot_confusion(predictions: pd.DataFrame, parameters: StudyParameters) -> An
 
     labels = parameters.labels
     counts = confusion_matrix(predictions["label"], predictions["predicted"], labels=labels)
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
     right = (predictions["label"] == predictions["predicted"]).mean()
     figure = px.imshow(
         shares,
@@ -30,29 +34,62 @@ def plot_confusion(predictions: pd.DataFrame, parameters: StudyParameters) -> An
         zmax=1,
         color_continuous_scale="Greys",
         labels={"x": "given", "y": "true", "color": "share"},
-        title=f"{right:.1%} of {len(predictions)} posts right ({parameters.protocol})",
     )
-    return figure.update_traces(text=counts, texttemplate="%{text}")
+    figure.update_traces(text=counts, texttemplate="%{text}")
+    return styled(
+        figure,
+        f"{percent(right)} of {len(predictions):,} posts right{_worst(counts, labels)} ({parameters.protocol})",
+        "A table: true labels as rows, given labels as columns, the number of posts in each cell, darker for a larger "
+        "share of the row.",
+    )
+
+
+def _worst(counts: Any, labels: list[str]) -> str:
+    """Name the mistake that was made most often; nothing if there is none."""
+    wrong = counts.copy()
+    for i in range(len(labels)):
+        wrong[i, i] = 0
+    true, given = divmod(int(wrong.argmax()), len(labels))
+    return f"; most often wrong: {labels[true]} taken for {labels[given]}, {wrong.max():,} posts" if wrong.max() else ""
 
 
 def plot_curves(curves: pd.DataFrame, parameters: StudyParameters) -> Any:
-    """Draw the paper's curves over steps: training loss, and what was measured after each epoch."""
-    import plotly.graph_objects as go
+    """Draw the paper's curves over steps: above the losses, below what was measured after each epoch."""
+    from plotly.subplots import make_subplots
 
-    figure = go.Figure()
-    names = [name for name in ("loss", "eval_loss", "accuracy", "f1", "precision", "recall") if name in curves]
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     runs = list(curves.groupby("prompt", sort=False)) if "prompt" in curves else [("", curves)]
-    for run, rows in runs:
-        for name in names:
-            measured = rows.dropna(subset=[name])
-            label = f"{name} · {run!s}" if run else name
-            figure.add_scatter(x=measured["step"], y=measured[name], name=label, mode="lines+markers")
-    best = curves["accuracy"].max()
-    return figure.update_layout(
-        title=f"Best accuracy on the way {best:.1%} ({parameters.protocol})",
-        xaxis_title="step",
-        template="simple_white",
+    for i, (run, rows) in enumerate(runs):
+        for place, names in ((1, LOSSES), (2, SCORES)):
+            for j, (name, words) in enumerate((name, words) for name, words in names.items() if name in rows):
+                measured = rows.dropna(subset=[name])
+                line = {"color": SERIES[(j + 2 * i) % len(SERIES)], "dash": DASHES[j], "width": 2}
+                label = f"{words} · {run!s}" if run else words
+                figure.add_scatter(
+                    x=measured["step"], y=measured[name], name=label, line=line, mode="lines+markers", row=place, col=1
+                )
+    return styled(
+        figure,
+        f"{_turning(curves, parameters)} ({parameters.protocol})",
+        "Lines over training steps: above the training and evaluation loss, below accuracy, F1, precision and recall, "
+        f"measured after each epoch on the {parameters.chosen_on}.",
+        xaxis2={"title": "step"},
+        yaxis={"title": "loss"},
+        yaxis2={"title": "score"},
+        height=520,
     )
+
+
+def _turning(curves: pd.DataFrame, parameters: StudyParameters) -> str:
+    """Say where accuracy is highest, and where the evaluation loss is lowest: after that a model learns by heart."""
+    if "accuracy" not in curves or curves["accuracy"].isna().all():
+        return "Nothing was measured on the way"
+    best = curves.dropna(subset=["accuracy"]).sort_values("accuracy", kind="stable").to_dict("records")[-1]
+    said = f"Accuracy on the {parameters.chosen_on} is highest at step {best['step']:,.0f}, {percent(best['accuracy'])}"
+    if "eval_loss" not in curves or curves["eval_loss"].isna().all():
+        return said
+    lowest = curves.dropna(subset=["eval_loss"]).sort_values("eval_loss", kind="stable").to_dict("records")[0]
+    return f"{said}; their loss is lowest at step {lowest['step']:,.0f}"
 
 
 def plot_reliability(predictions: pd.DataFrame, parameters: StudyParameters) -> Any:
@@ -71,14 +108,58 @@ def plot_reliability(predictions: pd.DataFrame, parameters: StudyParameters) -> 
         text=table["posts"].astype("str"),  # as numbers they would be written 3.0
         customdata=table["confidence"],
         hovertemplate="confidence %{customdata:.3f}, accuracy %{y:.3f}, %{text} posts",
-        marker={"color": "#8c8c8c", "line": {"color": "white", "width": 1}},
+        marker={"color": "#a9a9a9", "line": {"color": "white", "width": 1}},
         name="posts",
     )
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": "#222222", "dash": "dot"}, name="as it says")
-    return figure.update_layout(
-        title=f"Says {confidence.mean():.0%} sure, is right {right.mean():.0%} of the time "
-        f"(ECE {error:.2f}, {parameters.protocol})",
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": INK, "dash": "dot"}, name="as it says")
+    return styled(
+        figure,
+        f"Says {confidence.mean():.0%} sure, is right {right.mean():.0%} of the time (ECE {error:.2f}, "
+        f"{parameters.protocol})",
+        "Bars: accuracy by confidence, with the number of posts. On the dotted diagonal a technique is right as often "
+        "as it says.",
         xaxis={"title": "confidence", "range": [0, 1]},
         yaxis={"title": "accuracy", "range": [0, 1.05]},
-        template="simple_white",
+    )
+
+
+def plot_entities(table_of_accuracy_by_group: pd.DataFrame, parameters: StudyParameters) -> Any:
+    """Draw accuracy by entity with its interval, beside that of all posts; without entities, by length in words."""
+    import plotly.graph_objects as go
+
+    grouping = "entity" if (table_of_accuracy_by_group["grouping"] == "entity").any() else "length"
+    rows = table_of_accuracy_by_group[table_of_accuracy_by_group["grouping"] == grouping]
+    rows = rows.sort_values("accuracy") if grouping == "entity" else rows.iloc[::-1]
+    overall = rows["right"].sum() / rows["posts"].sum()
+    figure = go.Figure()
+    figure.add_scatter(
+        x=rows["accuracy"],
+        y=rows["group"],
+        error_x=whisker(rows["accuracy"], rows["low"], rows["high"]),
+        text=rows["posts"].astype("str"),
+        hovertemplate="%{y}: %{x:.3f} of %{text} posts",
+        mode="markers",
+        marker={"color": SERIES[0], "size": 9},
+        showlegend=False,
+    )
+    figure.add_vline(overall, line={"color": QUIET, "dash": "dot"})
+    return styled(
+        figure,
+        f"{_apart(rows, overall, parameters.uncertainty.level, grouping)} ({parameters.protocol})",
+        f"One row for each {grouping}, with a mark at its accuracy and a line for its interval; a dotted line is "
+        "at the accuracy of all posts.",
+        xaxis={"title": "accuracy", "range": [0, 1], "tickformat": ".0%", "showgrid": True, "gridcolor": FAINT},
+        yaxis={"type": "category", "automargin": True},
+        height=190 + 19 * len(rows),
+    )
+
+
+def _apart(rows: pd.DataFrame, overall: float, level: float, grouping: str) -> str:
+    """Say how many intervals leave out the accuracy of all posts, and how many would by chance alone."""
+    apart = int(((rows["low"] > overall) | (rows["high"] < overall)).sum())
+    chance = (1 - level) * len(rows)
+    kinds = "entities" if grouping == "entity" else "lengths"
+    return (
+        f"{apart} of {len(rows)} {kinds} lie apart from the {percent(overall)} of all posts by their interval; by "
+        f"chance alone it would be {chance:.1f}"
     )

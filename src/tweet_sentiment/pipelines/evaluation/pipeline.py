@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from .errors import analyse_errors
-from .figures import plot_confusion, plot_curves, plot_reliability
+from .figures import plot_confusion, plot_curves, plot_entities, plot_reliability
 from .nodes import evaluate, measure_speed, predict, predict_posts, predict_selection
 
 SPLIT_POSTS = ["split_validation_posts", "split_training_posts"]
@@ -47,6 +47,9 @@ def create_pipeline(
                 ["predictions", *SPLIT_POSTS, "parameters"],
                 ["table_of_accuracy_by_group", "table_of_mistakes"],
                 name="analyse_errors",
+            ),
+            node(
+                plot_entities, ["table_of_accuracy_by_group", "parameters"], "figure_of_entities", name="plot_entities"
             ),
             *([curves] if learns else []),
         ],

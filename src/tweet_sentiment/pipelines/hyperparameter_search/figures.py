@@ -7,6 +7,7 @@ import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tweet_sentiment.parameters import HyperparameterSearchParameters, SearchSpace
+from tweet_sentiment.reports.style import INK, SERIES, percent, styled
 
 
 def search_figures(trials: pd.DataFrame, search: HyperparameterSearchParameters, metric: str) -> tuple[Any, Any, Any]:
@@ -18,13 +19,27 @@ def search_figures(trials: pd.DataFrame, search: HyperparameterSearchParameters,
     plots = optuna.visualization
     complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
     name = f"validation {metric}"
-    history = plots.plot_optimization_history(study, target_name=name)
+    history = plots.plot_optimization_history(study, target_name=name).update_traces(marker_color=SERIES[0])
     parallel = plots.plot_parallel_coordinate(study, target_name=name)
+    parallel.update_traces({"line": {"colorscale": "Cividis"}}, selector={"type": "parcoords"})
     if len({trial.value for trial in complete}) > 1:
-        importance = plots.plot_param_importances(study, target_name=name)
+        importance = plots.plot_param_importances(study, target_name=name).update_traces(marker_color=SERIES[0])
+        decides = max(zip(importance.data[0].x, importance.data[0].y, strict=True))
+        weighs = f"{decides[1]} decides most of the search: {percent(decides[0])} of the differences between trials"
     else:
-        importance = type(history)().update_layout(title="Importance needs two trials with different values")
-    return history, importance, parallel
+        importance, weighs = type(history)(), "Importance needs two trials with different values"
+    best = study.best_trial if complete else None
+    found = f"Best of {len(complete)} finished trials: {best.value:.4f}, trial {best.number}" if best else "No trial"
+    return (
+        styled(history, found, f"Marks: {name} of each trial, in order; a line: the best so far.", xaxis_title="trial"),
+        styled(importance, weighs, "Bars: how much of the differences each hyperparameter explains, by fANOVA."),
+        styled(
+            parallel,
+            f"{found}; every trial is a line through its values",
+            f"Parallel axes, one a hyperparameter, coloured by {name}.",
+            font={"color": INK, "size": 11},
+        ),
+    )
 
 
 def _trial(row: dict[Any, Any], space: SearchSpace) -> Any:

@@ -21,8 +21,10 @@ def measure_sizes(
     working_folder: Path,
     parameters: StudyParameters,
 ) -> pd.DataFrame:
-    """Train each of ``learning_curve.techniques`` on each of ``sizes`` posts; return one row a fit, in comparison's
-    columns, and after those of a technique one with ``measured`` false: what a power law gives for all posts.
+    """Train each of ``learning_curve.techniques`` on each of ``sizes`` posts.
+
+    One row a fit is returned, in comparison's columns, and after those of a technique one with ``measured`` false: what
+    a power law gives for all posts.
 
     Smaller sets lie within larger ones, and a tweet comes with all its wordings. The posts to choose on are held out
     throughout. Warm-up is as long a share of the training as with all posts; other hyperparameters stay.

@@ -6,15 +6,16 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.reports.style import FAINT, INK, QUIET, styled, whisker
 
 from .summary import NOT_SHOWN, verdict
 from .variants import VARIANTS
 
 MARKS = {  # of each kind of way: legend, symbol, grey
-    "reference": ("compared with nothing", "diamond", "#222222"),
-    NOT_SHOWN: ("no difference to its reference is shown", "circle-open", "#6e6e6e"),
-    "worse": ("worse than its reference", "triangle-left", "#222222"),
-    "better": ("better than its reference", "triangle-right", "#222222"),
+    "reference": ("compared with nothing", "diamond", INK),
+    NOT_SHOWN: ("no difference to its reference is shown", "circle-open", QUIET),
+    "worse": ("worse than its reference", "triangle-left", INK),
+    "better": ("better than its reference", "triangle-right", INK),
 }
 
 
@@ -31,22 +32,25 @@ def variants_figure(table: pd.DataFrame, parameters: StudyParameters) -> Any:
         figure.add_scatter(
             x=rows["accuracy"],
             y=rows["variant"].map(ways),
-            error_x={"array": rows["high"] - rows["accuracy"], "arrayminus": rows["accuracy"] - rows["low"]},
+            error_x=whisker(rows["accuracy"], rows["low"], rows["high"]),
             mode="markers",
             name=legend,
             marker={"symbol": symbol, "size": 11, "color": grey},
         )
     for i in range(1, len(ways)):
         if VARIANTS[i].cleaning != VARIANTS[i - 1].cleaning:
-            figure.add_hline(i - 0.5, line={"color": "#d0d0d0", "width": 1})
+            figure.add_hline(i - 0.5, line={"color": FAINT, "width": 1})
     n_validation = table["n_validation"].iloc[0]
-    return figure.update_layout(
-        title=f"Accuracy of {len(table)} ways of cleaning: {parameters.protocol}, {n_validation:,} validation posts, "
-        f"{level:.0%} intervals",
-        xaxis_title="accuracy",
+    shown = sum(kind in ("worse", "better") for kind in kinds)
+    return styled(
+        figure,
+        f"{shown} of {len(table)} ways of cleaning are shown to differ from their reference ({parameters.protocol}, "
+        f"{n_validation:,} validation posts, {level:.0%} intervals)",
+        "One row a way of cleaning, with a mark at its accuracy and a line for its interval; the mark's shape says "
+        "whether a difference is shown.",
+        xaxis={"title": "accuracy", "tickformat": ".0%"},
         yaxis={"categoryorder": "array", "categoryarray": list(ways.values()), "range": [len(ways) - 0.5, -0.5]},
-        template="simple_white",
-        legend={"orientation": "h", "y": -0.2},
+        height=560,
     )
 
 

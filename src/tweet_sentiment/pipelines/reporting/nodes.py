@@ -158,7 +158,8 @@ def _measured(comparison: pd.DataFrame) -> pd.DataFrame:
 
 def plot_comparison(comparison: pd.DataFrame) -> tuple[Any, Any]:
     """Draw accuracy by technique and protocol beside the paper's, and accuracy against cost."""
-    from tweet_sentiment.reports.figures import accuracy_figure, cost_figure
+    from tweet_sentiment.reports.accuracy import accuracy_figure
+    from tweet_sentiment.reports.figures import cost_figure
 
     measured = _measured(comparison)
     return accuracy_figure(measured), cost_figure(measured)
@@ -200,6 +201,13 @@ def answer_claims(
     return claims_table(comparison, by_protocol, cleaned, parameters.uncertainty.level)
 
 
+def plot_leaks(audit: dict[str, Any]) -> Any:
+    """Draw how many validation posts are known from training, and what a look-up makes of it."""
+    from tweet_sentiment.reports.leaks import leaks_figure
+
+    return leaks_figure(audit)
+
+
 def write_report(
     comparison: pd.DataFrame,
     differences: pd.DataFrame,
@@ -214,6 +222,10 @@ def write_report(
     groups: Partitions,
     mistakes: Partitions,
     ablations: Partitions,
+    entities: Partitions,
+    histories: Partitions,
+    importances: Partitions,
+    lengths: Partitions,
     learning_curves: Partitions,
     frontier: pd.DataFrame,
     claims: pd.DataFrame,
@@ -224,11 +236,26 @@ def write_report(
     from tweet_sentiment.reports.sections import Material, sections
 
     known = set(comparison["protocol"])
-    given = (differences_by_protocol, accounts, metrics, curves, confusions, reliabilities, groups, mistakes, ablations)
-    read = [_loaded(one, known) for one in (*given, learning_curves)]
-    read[0][parameters.protocol] = differences
+    given = {
+        "differences": differences_by_protocol,
+        "accounts": accounts,
+        "metrics": metrics,
+        "curves": curves,
+        "confusions": confusions,
+        "reliabilities": reliabilities,
+        "groups": groups,
+        "mistakes": mistakes,
+        "ablations": ablations,
+        "entities": entities,
+        "histories": histories,
+        "importances": importances,
+        "lengths": lengths,
+        "learning_curves": learning_curves,
+    }
+    read: dict[str, Any] = {name: _loaded(one, known) for name, one in given.items()}
+    read["differences"][parameters.protocol] = differences
     measured, level = _measured(comparison), parameters.uncertainty.level
-    material = Material(parameters.run, measured, audit, table_of_leaks, frontier, claims, level, *read)
+    material = Material(parameters.run, measured, audit, table_of_leaks, frontier, claims, level, **read)
     made = sections(material)
     title = f"Twitter sentiment, run {parameters.run}"
     return as_html(title, made), as_markdown(title, made)

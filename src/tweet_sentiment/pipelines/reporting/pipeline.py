@@ -11,6 +11,7 @@ from .nodes import (
     compare_techniques,
     draw_frontier,
     plot_comparison,
+    plot_leaks,
     write_report,
 )
 from .promoting import promote
@@ -43,6 +44,7 @@ def create_pipeline() -> Pipeline:
                 name="compare",
             ),
             node(plot_comparison, "comparison", ["figure_of_accuracy", "figure_of_cost"], name="plot_comparison"),
+            node(plot_leaks, "audit", "figure_of_leaks", name="plot_leaks"),
             node(
                 draw_frontier,
                 ["comparison", "differences", "differences_by_protocol", "parameters"],
@@ -71,6 +73,10 @@ def create_pipeline() -> Pipeline:
                     "groups_by_technique",
                     "mistakes_by_technique",
                     "ablations_by_protocol",
+                    "entities_by_technique",
+                    "histories_by_technique",
+                    "importances_by_technique",
+                    "lengths_by_protocol",
                     "learning_curves_by_protocol",
                     "frontier",
                     "claims",

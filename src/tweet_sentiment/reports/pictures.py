@@ -1,0 +1,68 @@
+"""The sections of the report that hold figures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tweet_sentiment.reports.accuracy import accuracy_figure
+from tweet_sentiment.reports.figures import cost_figure
+from tweet_sentiment.reports.leaks import leaks_figure
+from tweet_sentiment.reports.material import Material, Section
+from tweet_sentiment.reports.tables import MAIN_PROTOCOLS
+
+_CALIBRATION = (
+    "A bar at the diagonal means that posts given this confidence are right this often. LinearSVC and the nearest "
+    "neighbour have no probabilities of their own; theirs are a convention."
+)
+_HONEST = ["leak_free", "grouped", "published"]
+_CURVES = "Training loss by step, and what was measured after each epoch on the posts to choose on."
+
+
+def pictures(material: Material) -> list[Section]:
+    """Return the figures: the study's first, then those of each technique."""
+    comparison = material.comparison
+    main = comparison[comparison["protocol"].isin(MAIN_PROTOCOLS)]
+    leaks = [("The leak", leaks_figure(material.audit))] if material.audit else []
+    compared = [("Accuracy by technique and protocol", accuracy_figure(comparison))]
+    cost = [("Cost", cost_figure(main))] if len(main) else []
+    best = honest_keys(material)
+    calibrated = _by_key(material.reliabilities, best)
+    searched = {f"{key}: {what}": figure for what, key, figure in _searches(material)}
+    return [
+        Section("Accuracy with the leak and without it", figures=compared + leaks),
+        Section("Accuracy by entity", figures=_of_best(material)),
+        Section("Cost", figures=cost),
+        Section("The posts", figures=_by_key(material.lengths)),
+        Section("The search", figures=_by_key(searched)),
+        Section("Curves over steps", [_CURVES] * bool(material.curves), figures=_by_key(material.curves, best)),
+        Section("Confusion", figures=_by_key(material.confusions, best)),
+        Section("Calibration", [_CALIBRATION] * bool(calibrated), figures=calibrated),
+    ]
+
+
+def _searches(material: Material) -> list[tuple[str, str, Any]]:
+    given = (("history", material.histories), ("importance", material.importances))
+    return [(what, key, figure) for what, figures in given for key, figure in figures.items()]
+
+
+def _of_best(material: Material) -> list[tuple[str, Any]]:
+    """Return the figure of the technique with the highest accuracy on posts that do not leak."""
+    key = next((key for key in honest_keys(material) if key in material.entities), None)
+    return [(key, material.entities[key])] if key else []
+
+
+def honest_keys(material: Material) -> list[str]:
+    """Return "<protocol>/<technique>" by falling accuracy, of protocols without the leak if any was run."""
+    comparison = material.comparison
+    honest = comparison[comparison["protocol"] != "published"]
+    rows = (honest if len(honest) else comparison).sort_values("accuracy", ascending=False)
+    return [f"{row['protocol']}/{row['technique']}" for row in rows.to_dict("records")]
+
+
+def _by_key(figures: dict[str, Any], first: Sequence[str] = ()) -> list[tuple[str, Any]]:
+    """Return the figures of protocols that are no folds: in the order of ``first``, then without the leak, by name."""
+    rank = {key: i for i, key in enumerate(first)}
+    shown = {key: figure for key, figure in figures.items() if key.partition("/")[0] in MAIN_PROTOCOLS}
+    return sorted(
+        shown.items(),
+        key=lambda item: (rank.get(item[0], len(rank)), _HONEST.index(item[0].partition("/")[0]), item[0]),
+    )

@@ -1,0 +1,90 @@
+"""The three sentences claim nothing that intervals and tests do not show."""
+
+import re
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.reports.made import LEAKING, material, row
+
+from tweet_sentiment.reports.accuracy import finding
+from tweet_sentiment.reports.summary import standing, summary
+
+NAMES = ["a", "b", "c", "d"]
+
+
+def said(rows, **more):
+    return summary(material(rows, **more))
+
+
+def difference(first, second, better):
+    return {"first": first, "second": second, "better": better}
+
+
+def test_there_are_three_sentences():
+    for rows in (LEAKING, LEAKING[:1], LEAKING[1:]):
+        sentences = said(rows)
+        assert len(sentences) == 3
+        for sentence in sentences:
+            assert sentence.endswith(".")
+            assert not re.search(r"[.:] [A-Z]", sentence)
+
+
+def test_a_figure_that_falls_without_the_leak_is_called_memory():
+    memory = said(LEAKING)[1]
+    assert "nearest_neighbour scores 0.9800 under the published protocol and 0.5400" in memory
+    assert "the difference is memory" in memory
+
+
+def test_a_fall_within_the_intervals_is_not_called_memory():
+    same = [row("linear_svc", "published", 0.70), row("linear_svc", "leak_free", 0.65)]
+    assert "memory" not in said(same)[1]
+    assert "none of the 1 techniques" in said(same)[1]
+    assert "falls" not in finding(pd.DataFrame(same))
+
+
+def test_with_one_protocol_no_fall_is_spoken_of():
+    assert "no fall can be measured" in said(LEAKING[:1])[1]
+
+
+ROWS = [row("a", "leak_free", 0.7), row("b", "leak_free", 0.69), row("c", "leak_free", 0.5), row("d", "leak_free", 0.4)]
+
+
+def test_only_a_significant_difference_makes_better():
+    tests = pd.DataFrame([difference("a", "b", float("nan")), difference("c", "a", "a")])
+    best = said(ROWS, differences={"leak_free": tests})[2]
+    assert "of a, which is better than c by a test, is not shown to differ from b and was not tested against d." in best
+
+
+def test_without_tests_nothing_is_better():
+    assert "better" not in said(ROWS)[2]
+    assert "was not tested against b, c and d" in said(ROWS)[2]
+
+
+def test_the_tests_of_another_protocol_do_not_count():
+    tests = pd.DataFrame([difference("a", "b", "a")])
+    assert "better" not in said(ROWS, differences={"published": tests})[2]
+
+
+@given(
+    st.lists(st.sampled_from(["", "a", "b", "c", "d", float("nan"), None]), min_size=6, max_size=6),
+    st.permutations(NAMES),
+)
+def test_every_other_technique_stands_in_one_list_and_better_only_where_a_test_says_so(verdicts, names):
+    pairs = [(one, two) for i, one in enumerate(names) for two in names[i + 1 :]]
+    rows = [
+        difference(one, two, better if better in (one, two) else "")
+        for (one, two), better in zip(pairs, verdicts, strict=True)
+    ]
+    best, *others = names
+    stands = standing(best, others, pd.DataFrame(rows))
+    assert sorted([*stands.better_than, *stands.not_shown, *stands.not_tested]) == sorted(others)
+    shown = {one for pair, told in zip(pairs, rows, strict=True) if told["better"] == best for one in pair} - {best}
+    assert set(stands.better_than) == shown
+
+
+@pytest.mark.parametrize("protocol", ["published", "grouped"])
+def test_the_leak_is_not_left_unsaid_where_only_its_protocol_was_run(protocol):
+    best = said([row("a", protocol, 0.9)])[2]
+    assert ("measures memory as well" in best) == (protocol == "published")
