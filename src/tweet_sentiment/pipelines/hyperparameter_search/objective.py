@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from joblib import cpu_count
+from torch import nn
 from transformers import DistilBertForSequenceClassification
 
 from tweet_sentiment.modeling.devices import choose_device
@@ -65,7 +66,8 @@ class TrialObjective:
         labels, layers = tuple(parameters.labels), tuple(chosen.unfreeze)
         classifier, start = _untrained(parameters.model.checkpoint, labels, parameters.seed, layers, chosen.top_blocks)
         if on_features([*start], parameters):
-            classifier.distilbert.to("meta")  # the features stand for the encoder: its weights would only take memory
+            # The features stand for the encoder: its weights would only take memory.
+            nn.Module.to(classifier.distilbert, "meta")
         return classifier, start
 
 
