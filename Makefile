@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK := 1
 RUN ?= sample
 
-.PHONY: help setup run test lint docs pages viz notebooks bench bench-full results lock clean clean-all
+.PHONY: help setup run test lint docs pages tracking viz notebooks bench bench-full results lock clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ docs: setup pages  ## Build the documentation into site/, strictly and without a
 pages: setup  ## Write the pages of docs/ that are made from parameters, pipelines and results
 	$(BIN)/python -W ignore -m documentation
 
+tracking: setup  ## Install MLflow and TensorBoard, for --params=tracking.mlflow=… and tracking.tensorboard=…
+	$(BIN)/python -m pip install --quiet --progress-bar off -r requirements-tracking.lock -c requirements.lock
+
 viz: setup  ## Build the graph of the study with its tables, metrics and figures into docs/viz (KEDRO_ENV=kaggle for another run)
 	@test ! -e build || { echo "build/ is in the way: kedro-viz writes there. Move it first."; exit 1; }
 	$(BIN)/kedro viz build --include-previews
@@ -46,8 +49,9 @@ viz: setup  ## Build the graph of the study with its tables, metrics and figures
 notebooks: setup  ## Execute the notebooks on what a run has left (KEDRO_ENV=kaggle for the real data)
 	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
 
-bench: setup  ## Measure beside the paper's script, about 20 minutes on two idle cores
+bench: setup  ## Measure beside the paper's script and transformers' pipeline, about 25 minutes on two idle cores
 	$(BIN)/python -m benchmarks.run --sample-run
+	$(BIN)/python -m benchmarks.serving --rounds 3 --requests 20000
 
 bench-full: setup  ## The same, and our side once on all posts
 	$(BIN)/python -m benchmarks.run --sample-run --full

@@ -1,17 +1,14 @@
-"""What happens around a run: parameters are checked first, and the comparison is shown last."""
+"""What must hold before a run starts: its parameters are right, and no other run writes to the same place."""
 
-import logging
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import MemoryDataset
 
+from tweet_sentiment.console import relative
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import StudyParameters, validate_parameters
-
-logger = logging.getLogger(__name__)
 
 
 class CheckParameters:
@@ -65,7 +62,7 @@ class OneRunAtATime:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise StudyError(
-                f"Another run is writing to {_relative(path.parent)}.\n"
+                f"Another run is writing to {relative(path.parent)}.\n"
                 "  Wait for its end, or give this one another name: --params=run=<name>"
             ) from None
 
@@ -76,54 +73,3 @@ class OneRunAtATime:
     @hook_impl
     def on_pipeline_error(self) -> None:
         self._lock.release()
-
-
-class ShowProgress:
-    """One line a node; another, with its time, if it took a second or more."""
-
-    def __init__(self) -> None:
-        self._started: dict[str, float] = {}
-
-    @hook_impl
-    def before_node_run(self, node: Any) -> None:
-        self._started[node.name] = perf_counter()
-        logger.info("%s …", _short(node.name))
-
-    @hook_impl
-    def after_node_run(self, node: Any) -> None:
-        if (seconds := perf_counter() - self._started[node.name]) >= 1:
-            logger.info("%s: done in %.1f s", _short(node.name), seconds)
-
-
-def _short(name: str) -> str:
-    return name.split("__")[0]
-
-
-class ShowComparison:
-    """Prints the comparison when a run has made one, and says where the report lies."""
-
-    @hook_impl
-    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
-        if "comparison" not in pipeline.all_outputs():
-            return
-        from rich.console import Console
-        from rich.table import Table
-
-        from tweet_sentiment.reports.tables import SHOWN, comparison_rows
-
-        table = Table(title="Comparison", caption="The paper's accuracy is of the published, leaking protocol.")
-        for name in SHOWN:
-            left = name in SHOWN[:2]
-            table.add_column(name.replace("_", " "), justify="left" if left else "right", no_wrap=left)
-        comparison = catalog.load("comparison")
-        for row in comparison_rows(comparison[comparison["measured"]]):
-            table.add_row(*row)
-        console = Console()
-        console.width = max(console.width, 150)
-        console.print(table)
-        console.print(f"Report: {_relative(catalog['report_page']._filepath)}", highlight=False)
-
-
-def _relative(path: Any) -> str:
-    path = Path(path)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -2,16 +2,26 @@
 
 import warnings
 
+from tweet_sentiment.console import ShowComparison, ShowProgress
 from tweet_sentiment.disk import EnoughDisk
-from tweet_sentiment.hooks import CheckParameters, OneRunAtATime, ShowComparison, ShowProgress
+from tweet_sentiment.hooks import CheckParameters, OneRunAtATime
 from tweet_sentiment.incremental import RecordFingerprints
+from tweet_sentiment.tracking import Track
 
 # Kedro's own calls of OmegaConf; nothing that a user could change.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is deprecated")
 # Reporting reads what the namespaced pipelines write, by its full name.
 warnings.filterwarnings("ignore", message=r"One or more dataset names contain '\.'")
 
-HOOKS = (CheckParameters(), OneRunAtATime(), EnoughDisk(), ShowProgress(), ShowComparison(), RecordFingerprints())
+HOOKS = (
+    CheckParameters(),
+    OneRunAtATime(),
+    EnoughDisk(),
+    ShowProgress(),
+    ShowComparison(),
+    RecordFingerprints(),
+    Track(),
+)
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -29,9 +29,16 @@ def test_github_runs_what_ci_runs():
     assert re.search(r"^make test ", _read("README.md"), re.MULTILINE)
 
 
+def _names(lines: list[str]) -> set[str]:
+    """Return packages by the one spelling that an index knows them by."""
+    return {re.sub(r"[-_.]+", "-", found[0]).lower() for line in lines if (found := re.match(r"[\w.-]+", line))}
+
+
 def test_every_direct_dependency_is_locked():
     project = tomllib.loads(_read("pyproject.toml"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    names = {re.match(r"[\w.-]+", one)[0].lower() for one in wanted}
-    locked = {line.partition("==")[0].lower() for line in _read("requirements.lock").splitlines() if "==" in line}
-    assert names <= locked
+    extras = project["optional-dependencies"]
+    locked = _names(_read("requirements.lock").splitlines())
+    assert _names([*project["dependencies"], *extras["dev"]]) <= locked
+    assert _names(extras["mlflow"] + extras["tensorboard"]) <= locked | _names(
+        _read("requirements-tracking.lock").splitlines()
+    )

@@ -16,7 +16,7 @@ class Export(Command):
     stopped = "Stopped; nothing was written."
 
 
-@click.command(name="export", cls=Export)
+@click.command(name="export", cls=Export, short_help="Write a model as ONNX, compared with PyTorch first.")
 @click.option("--model", type=FILE, default=BEST, show_default=True, metavar="FOLDER", help="The model's folder.")
 @click.option("--format", "kind", type=click.Choice(["onnx"]), default="onnx", show_default=True, help="What to write.")
 @click.option("--quantize", type=click.Choice(["int8"]), help="Smaller and faster, with somewhat other answers.")

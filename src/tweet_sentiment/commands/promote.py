@@ -8,7 +8,7 @@ from tweet_sentiment.commands.messages import Command
 from tweet_sentiment.commands.predict import BEST
 
 
-@click.command(name="promote", cls=Command)
+@click.command(name="promote", cls=Command, short_help="Bring back the model that was the best before.")
 @click.option("--previous", is_flag=True, help="Bring the previous best model back.")
 @click.option("--model", default=BEST, show_default=True, metavar="FOLDER", help="The best model's folder.")
 def promote(previous: bool, model: str) -> None:

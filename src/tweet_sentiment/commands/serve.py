@@ -11,7 +11,7 @@ from tweet_sentiment.commands.predict import BEST
 KEY = "TWEET_SENTIMENT_API_KEY"
 
 
-@click.command(name="serve", cls=Command)
+@click.command(name="serve", cls=Command, short_help="Answer over HTTP, with a page to try it on.")
 @click.option(
     "--model",
     type=click.Path(path_type=Path),

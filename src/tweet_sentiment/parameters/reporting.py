@@ -31,3 +31,13 @@ class ReportingParameters(Strict):
     """What the paper reports, by technique: shown beside ours, never used."""
 
     paper_accuracy: dict[str, float]
+
+
+class TrackingParameters(Strict):
+    """Who else is told of a run: ``mlflow``, the address of a store, and ``tensorboard``, a folder; null for nobody.
+
+    Both are written from what nodes save, so that no result depends on them. They need the extras of these names.
+    """
+
+    mlflow: Annotated[str, Field(min_length=1)] | None
+    tensorboard: Annotated[str, Field(min_length=1)] | None

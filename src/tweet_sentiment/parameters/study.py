@@ -10,7 +10,12 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters.data import DataParameters
 from tweet_sentiment.parameters.inference import InferenceParameters
 from tweet_sentiment.parameters.inputs import InputSettings
-from tweet_sentiment.parameters.reporting import PromotionParameters, ReportingParameters, UncertaintyParameters
+from tweet_sentiment.parameters.reporting import (
+    PromotionParameters,
+    ReportingParameters,
+    TrackingParameters,
+    UncertaintyParameters,
+)
 from tweet_sentiment.parameters.shared import MAX_POSITIONS, Protocol, Seed, Strict
 from tweet_sentiment.parameters.techniques import (
     BaselineParameters,
@@ -81,6 +86,7 @@ class StudyParameters(Strict):
     reporting: ReportingParameters
     promotion: PromotionParameters
     inference: InferenceParameters
+    tracking: TrackingParameters
 
     def decisive(self) -> dict[str, Any]:
         """Return what weights depend on: a search or a training goes on only where all of it is the same."""

@@ -1,0 +1,81 @@
+"""What a run shows: one aligned line a node with its time, and the comparison at the end."""
+
+import logging
+from pathlib import Path
+from threading import Timer
+from time import perf_counter
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+
+logger = logging.getLogger(__name__)
+
+SECONDS_OF_SILENCE = 10
+
+
+class ShowProgress:
+    """One line a node, when it is done, with its time; one that takes long is named before, so that it is known."""
+
+    def __init__(self) -> None:
+        self._width = 0
+        self._started: dict[str, tuple[float, Timer]] = {}
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Any) -> None:
+        self._width = max((len(_short(node.name)) for node in pipeline.nodes), default=0)
+
+    @hook_impl
+    def before_node_run(self, node: Any) -> None:
+        timer = Timer(SECONDS_OF_SILENCE, logger.info, ("%s …", _short(node.name)))
+        timer.daemon = True
+        timer.start()
+        self._started[node.name] = (perf_counter(), timer)
+
+    @hook_impl
+    def after_node_run(self, node: Any) -> None:
+        logger.info("%s %8.1f s", _short(node.name).ljust(self._width), self._stop(node))
+
+    @hook_impl
+    def on_node_error(self, node: Any) -> None:
+        self._stop(node)
+
+    def _stop(self, node: Any) -> float:
+        """Return the seconds since the node was started."""
+        started, timer = self._started.pop(node.name)
+        timer.cancel()
+        return perf_counter() - started
+
+
+def _short(name: str) -> str:
+    return name.split("__")[0]
+
+
+class ShowComparison:
+    """Prints the comparison when a run has made one, and says where the report lies."""
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        if "comparison" not in pipeline.all_outputs():
+            return
+        from rich.console import Console
+        from rich.table import Table
+
+        from tweet_sentiment.reports.tables import SHOWN, comparison_rows
+
+        table = Table(title="Comparison", caption="The paper's accuracy is of the published, leaking protocol.")
+        for name in SHOWN:
+            left = name in SHOWN[:2]
+            table.add_column(name.replace("_", " "), justify="left" if left else "right", no_wrap=left)
+        comparison = catalog.load("comparison")
+        for row in comparison_rows(comparison[comparison["measured"]]):
+            table.add_row(*row)
+        console = Console()
+        console.width = max(console.width, 150)
+        console.print(table)
+        console.print(f"Report: {relative(catalog['report_page']._filepath)}", highlight=False)
+
+
+def relative(path: Any) -> str:
+    """Return a path as seen from the working directory, if it lies below."""
+    path = Path(path)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

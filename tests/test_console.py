@@ -1,0 +1,54 @@
+"""What a run shows: one aligned line a node, no colours outside a terminal, none of the libraries' noise."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from tests.conftest import PROJECT
+from tests.test_study import copy_project, kedro
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory, encoder):
+    """What a run with the Trainer, Optuna and Kedro writes on standard error, and on standard output."""
+    project = copy_project(tmp_path_factory.mktemp("console") / "project", encoder)
+    few = "--params=hyperparameter_search.n_trials=1,lora.row_limit=8"
+    done = kedro(project, "run", "--env=test", "--pipelines=hyperparameter_search,lora,reporting", few)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_each_node_has_one_line_and_their_times_stand_below_each_other(shown):
+    lines = [line for line in shown.stderr.splitlines() if re.search(r" \d+\.\d s$", line)]
+    names = [line.split()[1] for line in lines]
+    assert {"read_posts", "hyperparameter_search.search", "lora.train", "write_report"} <= set(names)
+    assert len(names) == len(set(names))
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_every_line_of_the_log_is_ours(shown):
+    assert all(re.match(r"\d\d:\d\d:\d\d  \S", line) for line in shown.stderr.splitlines())
+    for noise in ("Warning", "Completed", "Loading data", "Trial 0", "register_new_resolver", "it/s", "{'loss'"):
+        assert noise not in shown.stderr + shown.stdout
+
+
+def test_outside_a_terminal_nothing_is_coloured(shown):
+    assert "\x1b" not in shown.stderr + shown.stdout
+
+
+def test_help_lists_each_command_of_ours_in_one_whole_line():
+    done = kedro(PROJECT, "--help")
+    from tweet_sentiment.cli import cli
+
+    for name in cli.commands:
+        line = re.search(rf"(?m)^  {name} +(\S.*)$", done.stdout)
+        assert line, name
+        assert not line[1].endswith("..."), name
+
+
+def test_make_help_lists_every_target_with_what_it_does():
+    said = subprocess.run(["make", "help"], cwd=PROJECT, env=os.environ, capture_output=True, text=True, check=True)
+    targets = set(re.search(r"(?m)^\.PHONY: (.*)$", (PROJECT / "Makefile").read_text())[1].split())
+    assert {line.split()[0] for line in said.stdout.splitlines()} == targets

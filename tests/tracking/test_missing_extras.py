@@ -1,0 +1,23 @@
+"""A tracker that is asked for and not installed is the user's to install: said at once."""
+
+import sys
+
+import pytest
+from tests.conftest import raw_parameters
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import validate_parameters
+
+
+@pytest.mark.parametrize("extra", ["mlflow", "tensorboard"])
+def test_what_is_missing_is_named_with_what_to_do(extra, monkeypatch):
+    from tweet_sentiment.tracking.mlflow import MlflowTracker
+    from tweet_sentiment.tracking.tensorboard import TensorBoardTracker
+
+    for module in ("mlflow", "mlflow.tracking", "torch.utils.tensorboard"):
+        monkeypatch.setitem(sys.modules, module, None)
+    raw = raw_parameters()
+    raw["tracking"] = {"mlflow": "sqlite:///x.db", "tensorboard": "x"}
+    parameters = validate_parameters(raw)
+    with pytest.raises(StudyError, match=f"tracking.{extra} is .*not installed.\n  make tracking"):
+        MlflowTracker(parameters, []) if extra == "mlflow" else TensorBoardTracker(parameters)

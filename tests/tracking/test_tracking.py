@@ -1,0 +1,113 @@
+"""MLflow and TensorBoard hear of a run what it saved, by technique and by trial; without them nothing is imported."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from tests.conftest import raw_parameters
+from tests.test_study import copy_project, kedro
+
+from tweet_sentiment.parameters import validate_parameters
+from tweet_sentiment.tracking.tables import flat, numbers, points
+
+PIPELINES = "--pipelines=hyperparameter_search,rivals"
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory, encoder):
+    """A project whose search and rivals were run with both trackers; each must be installed."""
+    for extra in ("mlflow", "tensorboard"):
+        pytest.importorskip(extra, reason=f"the extra {extra} is not installed (make tracking)")
+    project = copy_project(tmp_path_factory.mktemp("tracked") / "project", encoder)
+    stores = "tracking.mlflow=sqlite:///data/mlflow.db,tracking.tensorboard=data/tensorboard"
+    done = kedro(project, "run", "--env=test", PIPELINES, f"--params={stores}")
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert "alembic" not in done.stderr
+    return project
+
+
+@pytest.fixture(scope="module")
+def runs(tracked):
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{tracked}/data/mlflow.db")
+    experiment = client.get_experiment_by_name("tweet-sentiment test")
+    found = client.search_runs([experiment.experiment_id])
+    return client, {run.info.run_name: run for run in found}
+
+
+def test_each_technique_is_a_run_below_the_whole_and_each_trial_below_its_search(runs):
+    _, by_name = runs
+    whole = by_name["leak_free hyperparameter_search, rivals"]
+    above = {name: run.data.tags.get("mlflow.parentRunId") for name, run in by_name.items()}
+    techniques = {name for name, parent in above.items() if parent == whole.info.run_id}
+    rivals = {"majority_class", "nearest_neighbour", "logistic_regression", "linear_svc"}
+    assert techniques == {"hyperparameter_search", *rivals}
+    search = by_name["hyperparameter_search"].info.run_id
+    assert {name for name, parent in above.items() if parent == search} == {"trial 0", "trial 1"}
+    assert all(run.info.status == "FINISHED" for run in by_name.values())
+
+
+def test_parameters_are_logged_one_by_one_and_curves_by_step(runs, tracked):
+    client, by_name = runs
+    whole = by_name["leak_free hyperparameter_search, rivals"].data.params
+    assert (whole["hyperparameter_search.n_trials"], whole["protocol"], whole["data.row_limit"]) == (
+        "2",
+        "leak_free",
+        "120",
+    )
+    search = by_name["hyperparameter_search"]
+    curves = pd.read_csv(tracked / "data/07_model_output/test/leak_free/hyperparameter_search/curves.csv")
+    measured = curves.dropna(subset=["eval_loss"])
+    logged = client.get_metric_history(search.info.run_id, "eval_loss")
+    assert set(measured["step"]) <= {point.step for point in logged}
+    trials = pd.read_csv(tracked / "data/07_model_output/test/leak_free/hyperparameter_search/trials.csv")
+    for row in trials.to_dict("records"):
+        trial = by_name[f"trial {row['number']}"].data
+        assert trial.metrics["value"] == pytest.approx(row["value"])
+        assert float(trial.params["learning_rate"]) == pytest.approx(row["learning_rate"])
+
+
+def test_figures_and_the_model_are_there_and_the_model_loads(runs, tmp_path):
+    from tweet_sentiment import Predictor
+
+    client, by_name = runs
+    search = by_name["hyperparameter_search"].info.run_id
+    files = {file.path for file in client.list_artifacts(search)}
+    assert {"confusion.html", "curves.html", "history.html", "model"} <= files
+    folder = client.download_artifacts(search, "model", str(tmp_path))
+    assert Predictor.load(folder).records(["I love this"])[0]["label"] in {"Negative", "Neutral", "Positive"}
+
+
+def test_tensorboard_reads_the_same_curves(tracked):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tracked / "data/tensorboard/test/leak_free/hyperparameter_search/training")).Reload()
+    curves = pd.read_csv(tracked / "data/07_model_output/test/leak_free/hyperparameter_search/curves.csv")
+    measured = curves.dropna(subset=["accuracy"])
+    read = [(scalar.step, scalar.value) for scalar in events.Scalars("accuracy")]
+    assert read == [pytest.approx(pair) for pair in zip(measured["step"], measured["accuracy"], strict=True)]
+
+
+def test_by_default_neither_is_imported():
+    code = (
+        "import sys, tweet_sentiment.settings\n"
+        "print([name for name in ('mlflow', 'tensorboard', 'torch') if name in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+    tracking = validate_parameters(raw_parameters()).tracking
+    assert (tracking.mlflow, tracking.tensorboard) == (None, None)
+
+
+def test_a_tree_becomes_flat_names_and_only_finite_numbers_count():
+    tree = {"a": {"b": 1, "c": {}}, "d": [1, 2], "e": True, "f": float("nan"), "g": "x"}
+    assert dict(flat(tree)) == {"a.b": 1, "a.c": {}, "d": [1, 2], "e": True, "f": tree["f"], "g": "x"}
+    assert numbers(tree) == {"a.b": 1.0}
+
+
+def test_each_prompt_has_curves_of_its_own():
+    curves = pd.DataFrame({"step": [1, 2, 1], "prompt": ["p", "p", "q"], "loss": [0.5, float("nan"), 0.3]})
+    assert list(points(curves)) == [("prompt_0.loss", 0.5, 1), ("prompt_1.loss", 0.3, 1)]
