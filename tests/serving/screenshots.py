@@ -1,4 +1,4 @@
-"""The README's pictures of the page: ``python -m tests.serving.screenshots data/06_models/sample/best``."""
+"""The documentation's pictures of the page: ``python -m tests.serving.screenshots data/06_models/sample/best``."""
 
 import sys
 from pathlib import Path
@@ -26,7 +26,7 @@ def main(model: Path) -> None:
             browser.type("\n".join(POSTS))
             browser.press("Enter", CONTROL)
             browser.until("document.getElementById('status').textContent.startsWith('2 posts')")
-            browser.screenshot(PROJECT / "docs/images" / name)
+            browser.screenshot(PROJECT / "docs/pictures" / name)
 
 
 if __name__ == "__main__":

@@ -60,8 +60,12 @@ async def _ours(_: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    lines = sorted({_sentence(dict(one)) for one in error.errors()})
-    return problem(422, " ".join(lines))
+    errors = [dict(one) for one in error.errors()]
+    places = {_place(one["loc"]) for one in errors}
+    lines = {
+        _sentence(one) for one in errors if not any(place.startswith(f"{_place(one['loc'])}[") for place in places)
+    }
+    return problem(422, " ".join(sorted(lines)))
 
 
 def _sentence(error: dict[str, Any]) -> str:

@@ -6,8 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.folders import load_model
@@ -45,7 +43,7 @@ def export(
     if is_onnx(model):
         raise StudyError(f"{model} is an ONNX model already; give the folder of the trained one.")
     trained = load_model(model)
-    predictor = Predictor.of(trained, Device("cpu", "fp32"), str(model))
+    predictor = Predictor.of(trained, Device("cpu", "fp32"), str(model))  # makes the model lean, so the export is, too
     posts = posts_of_csv(csv, predictor, text_column, label_column) if csv else posts_of_run(model, predictor)
     folder = output or model.with_name("_".join(filter(None, (model.name, "onnx", quantize))))
     with TemporaryDirectory() as place:
@@ -53,22 +51,18 @@ def export(
         write_onnx(trained, Path(place) / MODEL, quantize)
         backend = open_onnx(Path(place), len(predictor.labels), trained.tokenizer.pad_token_id)
         say(f"Comparing with PyTorch on {len(posts.texts):,} posts …")
-        figures = {"quantize": quantize, **_check(predictor, backend, posts, quantize), "versions": _versions()}
+        figures = {"quantize": quantize, **_check(predictor, backend, posts), "versions": _versions()}
         refuse_other_answers(figures, quantize)
         write_folder(trained, Path(place) / MODEL, folder, figures, _card(model, figures))
     say("\n".join([*_lines(figures), f"Written: {folder} ({(folder / MODEL).stat().st_size / 1e6:.0f} MB)"]))
     return folder
 
 
-def _check(predictor: Predictor, backend: OnnxBackend, posts: CheckPosts, quantize: str | None) -> dict[str, Any]:
+def _check(predictor: Predictor, backend: OnnxBackend, posts: CheckPosts) -> dict[str, Any]:
     settings, tokenizer = predictor.input, predictor.tokenizer
     ids, _ = word_pieces(posts.texts, tokenizer, settings.max_length, settings.hard_prompt, posts.entities)
     reference, found = (in_batches(run.logits, ids, tokens=run.tokens_a_batch) for run in (predictor.backend, backend))
-    figures = compare(reference, found, posts.labels)
-    if quantize:
-        alone = np.concatenate([backend.logits([one]) for one in ids])
-        figures["agreement_alone_and_in_batches"] = compare(found, alone, None)["agreement"]
-    return figures
+    return compare(reference, found, posts.labels)
 
 
 def _versions() -> dict[str, str]:
@@ -81,8 +75,6 @@ def _lines(figures: dict[str, Any]) -> list[str]:
     if "accuracy_change" in figures:
         before, after = figures["accuracy_pytorch"], figures["accuracy_onnx"]
         lines.append(f"Accuracy: {before:.4f} with PyTorch, {after:.4f} with ONNX ({after - before:+.4f})")
-    if "agreement_alone_and_in_batches" in figures:
-        lines.append(f"Same label alone as in batches: {figures['agreement_alone_and_in_batches']:.2%}")
     return lines
 
 

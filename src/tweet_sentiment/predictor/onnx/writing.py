@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import onnx
 import torch
 from torch import nn
 
 from tweet_sentiment.manifests import write_manifest
 from tweet_sentiment.modeling.folders import TrainedModel, is_prompted
 from tweet_sentiment.predictor.onnx.backend import MODEL
+from tweet_sentiment.predictor.onnx.quantizing import quantize_layers
 from tweet_sentiment.whole import written_whole
 
 INT8 = "int8"
@@ -42,10 +44,7 @@ class _Exported(nn.Module):
 def write_onnx(trained: TrainedModel, path: Path, quantize: str | None = None) -> None:
     """Write the model to ``path``: any number of posts, any length that the encoder has positions for.
 
-    ``quantize`` ``int8`` makes weights 8-bit integers and activations too, as they come (dynamic quantization, by
-    channel). Weights take 7 bits of the 8: on processors without VNNI the sums of full ones overflow, and the
-    answers would hang on the machine. Activations are scaled by the batch, so a post's probabilities vary a little
-    with the posts it shares a batch with. Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
+    ``quantize`` ``int8`` makes weights and activations 8-bit integers; see :mod:`.quantizing`.
     """
     example = torch.ones((2, 8), dtype=torch.int64)
     dynamic = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
@@ -59,20 +58,16 @@ def write_onnx(trained: TrainedModel, path: Path, quantize: str | None = None) -
             dynamo=True,
             verbose=False,
         )
-        assert program is not None
-        program.save(str(path), external_data=False)
-        if quantize == INT8:
-            from onnxruntime.quantization import QuantType, quantize_dynamic
-
-            full = path.with_suffix(".fp32")
-            path.replace(full)
-            quantize_dynamic(full, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
-            full.unlink()
+    assert program is not None
+    written = program.model_proto
+    if quantize == INT8:
+        quantize_layers(written)
+    onnx.save(written, path)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter and the quantizer warn of packages and steps that are not ours to change."""
+    """The exporter warns of packages and steps that are not ours to change."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
