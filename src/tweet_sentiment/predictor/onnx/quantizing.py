@@ -12,10 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-WEIGHT_LEVELS = (
-    63  # of 127: without VNNI, sums of two products of full ones overflow 16 bits, and answers hang on the CPU
-)
-LEVELS = 127  # of an activation, each side of 0
+LEVELS = 127  # each side of 0
 DOMAIN = "com.microsoft"  # onnxruntime's own operators
 SMALLEST = 1e-8  # a row of zeros has no scale
 
@@ -72,7 +69,7 @@ class _Rewriting:
 
     def _linear(self, node: onnx.NodeProto, weight: Floats) -> None:
         """``x @ weight + bias`` for x of shape (..., inputs) and weight of shape (inputs, outputs)."""
-        integers, scale = _by_axis(weight, axis=0, levels=WEIGHT_LEVELS)
+        integers, scale = _by_axis(weight, axis=0)
         activation, largest = self._activation(node.input[0])
         name, (output,) = node.name, node.output
         inputs = [
@@ -102,7 +99,7 @@ class _Rewriting:
         return self._quantized[name]
 
     def _embedding(self, node: onnx.NodeProto, table: Floats) -> None:
-        integers, scale = _by_axis(table, axis=1, levels=LEVELS)
+        integers, scale = _by_axis(table, axis=1)
         name, ids, (output,) = node.name, node.input[1], node.output
         rows = self._add("Gather", [self._constant(f"{name}_integers", integers), ids], f"{name}_rows")
         scales = self._add("Gather", [self._constant(f"{name}_scale", scale), ids], f"{name}_scales")
@@ -119,7 +116,7 @@ class _Rewriting:
         return output
 
 
-def _by_axis(matrix: Floats, axis: int, levels: int) -> tuple[NDArray[np.int8], Floats]:
+def _by_axis(matrix: Floats, axis: int) -> tuple[NDArray[np.int8], Floats]:
     """Return integers and scales whose product is the matrix; there is a scale for each slice along ``axis``."""
-    scale = np.maximum(np.abs(matrix).max(axis=axis, keepdims=True), SMALLEST).astype(np.float32) / levels
+    scale = np.maximum(np.abs(matrix).max(axis=axis, keepdims=True), SMALLEST).astype(np.float32) / LEVELS
     return np.rint(matrix / scale).astype(np.int8), scale
