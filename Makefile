@@ -49,7 +49,7 @@ viz: setup  ## Build the graph of the study with its tables, metrics and figures
 notebooks: setup  ## Execute the notebooks on what a run has left (KEDRO_ENV=kaggle for the real data)
 	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
 
-bench: setup  ## Measure beside the paper's script and transformers' pipeline, about 25 minutes on two idle cores
+bench: run  ## Measure beside the paper's script and transformers' pipeline, about 25 minutes on two idle cores
 	$(BIN)/python -m benchmarks.run --sample-run
 	$(BIN)/python -m benchmarks.serving --rounds 3 --requests 20000
 

@@ -46,7 +46,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     add("--clients", type=int, default=50, help="clients at once (default: 50)")
     add("--threads", type=int, default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
     add("--out", type=Path, default=Path(__file__).parent, help="folder for the results (default: benchmarks)")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if not Path(options.model).is_dir():
+        parser.error(f"there is no {options.model}: make it by `kedro run`, or name another by --model")
+    return options
 
 
 def run(options: argparse.Namespace) -> Figures:

@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
-from tests.predictor.conftest import save_prompted
+from tests.predictor.conftest import save_plain, save_prompted
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
+from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
+from tweet_sentiment.modeling.p_tuning import add_prompt_encoder
+from tweet_sentiment.modeling.pooling import pool
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx.backend import MODEL
 from tweet_sentiment.predictor.onnx.checking import compare, refuse_other_answers
@@ -64,14 +67,33 @@ def test_the_exported_model_gives_the_same_probabilities(request, exported, name
     assert list(onnx(POSTS)["label"]) == list(torch_predictor(POSTS)["label"])
 
 
-def test_a_soft_prompt_that_pools_cls_is_exported_too(settings, tmp_path, check_posts):
-    other = settings.model_copy(
-        update={"prompt_tuning": settings.prompt_tuning.model_copy(update={"pooling": "cls"})}, deep=True
-    )
-    folder = save_prompted(other, tmp_path / "cls")
-    expected = Predictor.load(folder, device="cpu", precision="fp32").probabilities(POSTS)
-    found = Predictor.load(export(folder, None, None, check_posts, "text", None)).probabilities(POSTS)
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+def mean_pooled(settings, folder):
+    """A model whose head reads the mean of all word pieces, as its configuration records."""
+    trained = load_model(save_plain(settings, folder.with_name("plain")))
+    pool(trained.model, "mean")
+    save_model(trained, folder)
+
+
+def p_tuned(settings, folder):
+    """A model whose virtual tokens come out of a small network."""
+    trained = load_model(save_plain(settings, folder.with_name("plain")))
+    chosen = settings.p_tuning.model_copy(update={"num_virtual_tokens": 3, "encoder_hidden_size": 16})
+    save_model(TrainedModel(add_prompt_encoder(trained.model, chosen, 5), trained.tokenizer, trained.manifest), folder)
+
+
+def pools_cls(settings, folder):
+    """A soft-prompted model whose head reads [CLS], which stands behind the virtual tokens."""
+    save_prompted(settings, folder, pooling="cls")
+
+
+@pytest.mark.parametrize("save", [mean_pooled, p_tuned, pools_cls])
+def test_whatever_the_head_reads_and_the_prompt_comes_from_is_exported_too(settings, tmp_path, check_posts, save):
+    save(settings, tmp_path / "model")
+    expected = Predictor.load(tmp_path / "model", device="cpu", precision="fp32").probabilities(POSTS)
+    onnx = Predictor.load(export(tmp_path / "model", None, None, check_posts, "text", None))
+    np.testing.assert_allclose(onnx.probabilities(POSTS), expected, atol=1e-4)
+    plain = Predictor.load(save_plain(settings, tmp_path / "other"), device="cpu", precision="fp32")
+    assert np.abs(plain.probabilities(POSTS) - expected).max() > 0.01  # or there were nothing to see
 
 
 @pytest.fixture(scope="session")
