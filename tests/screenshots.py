@@ -34,7 +34,7 @@ def main(site: Path) -> None:
             go(browser, address + view, f"document.body && document.body.textContent.includes({json.dumps(seen)})")
             browser.evaluate(CLOSE_HINTS)
             browser.evaluate(STILL)
-            browser.screenshot(PROJECT / "docs/images" / name)
+            browser.screenshot(PROJECT / "docs/pictures" / name)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from joblib import cpu_count
+from torch import nn
 from transformers import DistilBertForSequenceClassification
 
 from tweet_sentiment.modeling.devices import choose_device
@@ -63,7 +64,11 @@ class TrialObjective:
     def _untrained(self) -> tuple[DistilBertForSequenceClassification, dict[str, torch.Tensor]]:
         parameters, chosen = self.parameters, self.parameters.layer_unfreezing
         labels, layers = tuple(parameters.labels), tuple(chosen.unfreeze)
-        return _untrained(parameters.model.checkpoint, labels, parameters.seed, layers, chosen.top_blocks)
+        classifier, start = _untrained(parameters.model.checkpoint, labels, parameters.seed, layers, chosen.top_blocks)
+        if on_features([*start], parameters):
+            # The features stand for the encoder: its weights would only take memory.
+            nn.Module.to(classifier.distilbert, "meta")
+        return classifier, start
 
 
 @cache
