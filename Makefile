@@ -58,7 +58,7 @@ bench-full: setup  ## The same, and our side once on all posts
 
 results:  ## Copy the tables of a run (RUN=kaggle) into docs/results
 	mkdir -p docs/results
-	cd data/08_reporting/$(RUN) && cp comparison.csv leaks.csv audit.json report.md $(CURDIR)/docs/results/
+	cd data/08_reporting/$(RUN) && cp comparison.csv frontier.csv claims.csv leaks.csv audit.json report.md $(CURDIR)/docs/results/
 	cd data/08_reporting/$(RUN) && for p in */; do cp $$p/differences.csv $(CURDIR)/docs/results/differences_$${p%/}.csv; done
 	cd data/08_reporting/$(RUN) && for f in */preprocessing_ablation/variants.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/cleaning_$${f%%/*}.csv; done
 	cd data/07_model_output/$(RUN) && for f in */prompt_tuning/prompts.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/prompts_$${f%%/*}.csv; done

@@ -49,6 +49,13 @@ def test_help_lists_each_command_of_ours_in_one_whole_line():
 
 
 def test_make_help_lists_every_target_with_what_it_does():
-    said = subprocess.run(["make", "help"], cwd=PROJECT, env=os.environ, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=PROJECT,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     targets = set(re.search(r"(?m)^\.PHONY: (.*)$", (PROJECT / "Makefile").read_text())[1].split())
     assert {line.split()[0] for line in said.stdout.splitlines()} == targets
