@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from tests.test_study import ENVIRONMENT, copy_project, kedro
 
@@ -149,6 +149,31 @@ def test_a_second_run_on_the_same_outputs_is_refused_and_on_others_it_is_not(pro
         assert other.returncode == 0, other.stderr
     again = kedro(project, "run", "--env=test", "--nodes=baseline.evaluate")
     assert again.returncode == 0, again.stderr
+
+
+HOLD = """
+import sys
+from filelock import FileLock
+lock = FileLock(sys.argv[1])
+lock.acquire()
+print("held", flush=True)
+input()
+"""
+
+
+def test_the_lock_of_a_process_that_was_killed_is_no_lock(project):
+    lock = project / "data/08_reporting/test/leak_free/.lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(Timeout):
+        FileLock(lock).acquire(timeout=0)
+    holder.kill()
+    holder.wait()
+    assert lock.exists()
+    done = kedro(project, "run", "--env=test", "--nodes=baseline.evaluate")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from datasets import Dataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kedro.io import DatasetError
@@ -63,6 +64,24 @@ def test_an_array_comes_back_mapped_from_the_file(tmp_path, shape):
     assert again.dtype == np.float32
     assert np.array_equal(again, vectors)
     assert isinstance(again, np.memmap) or not again.size
+
+
+def test_an_array_that_is_mapped_can_be_overwritten_and_its_reader_keeps_the_old_one(tmp_path):
+    dataset = Array(str(tmp_path / "features.npy"))
+    dataset.save(np.ones((5, 3), dtype=np.float32))
+    held = dataset.load()
+    dataset.save(np.zeros((2, 3), dtype=np.float32))
+    assert np.array_equal(held, np.ones((5, 3)))
+    assert np.array_equal(dataset.load(), np.zeros((2, 3)))
+
+
+def test_tokens_that_are_mapped_can_be_overwritten_by_what_was_made_from_them(tmp_path):
+    dataset = Tokens(str(tmp_path / "tokens"))
+    dataset.save(Dataset.from_dict({"input_ids": [[1, 2], [3]], "label": [0, 1]}))
+    held = dataset.load()
+    dataset.save(held.select([1]))
+    assert held["input_ids"][0] == [1, 2]
+    assert dataset.load().to_dict() == {"input_ids": [[3]], "label": [1]}
 
 
 def test_an_array_of_objects_is_refused_both_ways_and_the_old_file_stays(tmp_path):
