@@ -3,12 +3,25 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
+from tweet_sentiment.uncertainty.bootstrap import tweet_codes
+
 Units = list[list[int]]
+
+
+def by_tweet(posts: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Put the tweets in an order drawn by ``seed``, each with all its wordings: the first n rows are a set of size n.
+
+    At most one tweet of a set is there without some of its wordings.
+    """
+    tweets = tweet_codes(posts)
+    place = np.random.default_rng(seed).permutation(int(tweets.max()) + 1)
+    return posts.iloc[np.argsort(place[tweets], kind="stable")].reset_index(drop=True)
 
 
 class WordingSampler(Sampler[int]):

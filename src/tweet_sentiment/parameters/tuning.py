@@ -145,7 +145,8 @@ class UnfreezingSweepParameters(Strict):
 class TrainingAblationParameters(Strict):
     """A technique trained once for each of ``variants``: a name, and which of the technique's parameters change.
 
-    The posts to choose on are held out in every one. ``row_limit`` takes the place of the technique's.
+    The posts to choose on are held out in every one. ``row_limit`` takes the place of the technique's; whole
+    tweets are taken, each with its wordings.
     """
 
     technique: Literal["full_fine_tuning", "lora"]

@@ -11,7 +11,7 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import PROBABILITY, score
 from tweet_sentiment.pipelines.rivals.models import build, count_weights, probabilities_of
 from tweet_sentiment.pipelines.rivals.nodes import fit_predict
-from tweet_sentiment.pipelines.rivals.pipeline import RIVALS, create_pipeline
+from tweet_sentiment.pipelines.rivals.pipeline import OUTPUTS, RIVALS, create_pipeline
 from tweet_sentiment.text.filtering import filter_posts
 from tweet_sentiment.text.reading import RawFile, read_posts
 from tweet_sentiment.text.splitting import split_posts
@@ -48,7 +48,7 @@ def tiny(*rows):
 
 @pytest.mark.parametrize("technique", RIVALS)
 def test_predictions_have_a_row_a_post_and_probabilities_that_agree_with_them(technique, sample, parameters):
-    predictions, training = learn(technique, sample, parameters)
+    predictions, _, training = learn(technique, sample, parameters)
     names = [f"{PROBABILITY}{label}" for label in parameters.labels]
     assert predictions.columns.tolist() == ["row", "id", "label", "predicted", *names]
     assert predictions["row"].tolist() == sample[1]["row"].tolist()
@@ -68,7 +68,7 @@ def test_every_learner_beats_the_majority_class_on_the_sample(sample, parameters
 
 
 def test_only_the_linear_models_learn_weights(sample, parameters):
-    weights = {name: learn(name, sample, parameters)[1]["trainable_parameters"] for name in RIVALS}
+    weights = {name: learn(name, sample, parameters)[2]["trainable_parameters"] for name in RIVALS}
     assert weights["majority_class"] == weights["nearest_neighbour"] == 0
     assert weights["linear_svc"] == weights["logistic_regression"] > 3 * 1000
 
@@ -85,7 +85,7 @@ def test_the_parameter_chooses_the_raw_or_the_cleaned_posts(text, expected, para
     rows = [("Negative", "bad bad"), ("Neutral", "so so"), ("Positive", "good good")]
     raw = tiny(*rows), tiny(("Positive", "good good"))
     cleaned = tiny(*rows), tiny(("Positive", "bad bad"))
-    predictions, training = learn("linear_svc", raw, chosen, cleaned)
+    predictions, _, training = learn("linear_svc", raw, chosen, cleaned)
     assert predictions["predicted"].tolist() == [expected]
     assert training["cleaning"] == ("none" if text == "raw" else parameters.data.cleaning)
 
@@ -93,7 +93,7 @@ def test_the_parameter_chooses_the_raw_or_the_cleaned_posts(text, expected, para
 @pytest.mark.parametrize("technique", RIVALS)
 def test_a_handful_of_posts_that_share_no_word_is_enough(technique, parameters):
     training = tiny(("Negative", "awful"), ("Neutral", "today"), ("Positive", "lovely"))
-    predictions, _ = learn(technique, (training, training), parameters)
+    predictions, *_ = learn(technique, (training, training), parameters)
     if technique in LEARNERS:
         assert predictions["predicted"].tolist() == training["label"].tolist()
 
@@ -127,10 +127,10 @@ def test_an_unknown_rival_is_an_error():
         build("random_forest", seed=1, C=1.0, posts=3)
 
 
-def test_each_rival_is_one_node_that_writes_predictions_and_training():
+def test_each_rival_is_one_node_that_writes_what_the_ensemble_reads():
     pipeline = create_pipeline()
     assert {node.name for node in pipeline.nodes} == {f"{name}.fit_predict" for name in RIVALS}
-    assert pipeline.all_outputs() == {f"{name}.{what}" for name in RIVALS for what in ("predictions", "training")}
+    assert pipeline.all_outputs() == {f"{name}.{what}" for name in RIVALS for what in OUTPUTS}
     posts = {f"{prefix}{part}_posts" for prefix in ("", "split_") for part in ("training", "validation")}
     assert pipeline.inputs() == posts | {"parameters"}
 

@@ -19,9 +19,11 @@ def test_a_rival_that_knows_nothing_but_its_posts_fails_on_the_posts_to_choose_o
     training = pd.DataFrame(rows, columns=["label", "post", "selection"]).assign(id="1", row=range(10))
     validation = training.tail(4)
     posts = (training, validation, training, validation)
-    predictions, figures = fit_predict("nearest_neighbour", *posts, parameters)
+    predictions, on_selection, figures = fit_predict("nearest_neighbour", *posts, parameters)
     assert (predictions["label"] == predictions["predicted"]).all()
     assert figures["selection_accuracy"] == 0.0
+    assert on_selection["row"].tolist() == training["row"].tail(4).tolist()
+    assert (on_selection["predicted"] == "Negative").all()
     assert figures["n_train"] == 10
     assert figures["milliseconds_a_post"] > 0
 
@@ -29,5 +31,6 @@ def test_a_rival_that_knows_nothing_but_its_posts_fails_on_the_posts_to_choose_o
 def test_without_posts_to_choose_on_there_is_no_such_figure(parameters):
     training = pd.DataFrame({"label": ["Negative", "Positive"], "post": ["bad", "good"], "id": "1", "row": [0, 1]})
     for posts in (training, training.assign(selection=False)):
-        _, figures = fit_predict("majority_class", posts, posts, posts, posts, parameters)
+        _, on_selection, figures = fit_predict("majority_class", posts, posts, posts, posts, parameters)
         assert figures["selection_accuracy"] is None
+        assert on_selection.empty

@@ -34,8 +34,9 @@ def measure_sizes(
     """
     from tweet_sentiment.modeling.finished import finished_fit
     from tweet_sentiment.modeling.tuning import TuningData
+    from tweet_sentiment.modeling.wordings import by_tweet
 
-    from .sizes import at_size, by_tweet, extrapolated, measured
+    from .sizes import at_size, extrapolated, measured
 
     data = TuningData(by_tweet(training_posts, parameters.seed), validation_posts, row_account, working_folder)
     every = int((~training_posts["selection"]).sum())

@@ -2,27 +2,16 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tweet_sentiment.metrics import PROBABILITY, score
 from tweet_sentiment.parameters import StudyParameters
-from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals, tweet_codes
+from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
 from tweet_sentiment.uncertainty.calibration import confidence_of, expected_calibration_error, right_of
 from tweet_sentiment.uncertainty.power_law import extrapolate
 
 TOLD = ["encoder", "n_train", "trainable_parameters", "seconds", "selection_accuracy", "chosen_on"]
 TOLD += ["device", "arithmetic"]
-
-
-def by_tweet(posts: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Put the tweets in an order drawn by ``seed``, each with all its wordings: the first n rows are a set of size n.
-
-    At most one tweet of a set is there without some of its wordings.
-    """
-    tweets = tweet_codes(posts)
-    place = np.random.default_rng(seed).permutation(int(tweets.max()) + 1)
-    return posts.iloc[np.argsort(place[tweets], kind="stable")].reset_index(drop=True)
 
 
 def at_size(technique: str, size: int, every: int, parameters: StudyParameters) -> StudyParameters:

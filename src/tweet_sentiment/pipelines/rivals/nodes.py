@@ -21,27 +21,29 @@ def fit_predict(
     cleaned_training: pd.DataFrame,
     cleaned_validation: pd.DataFrame,
     parameters: StudyParameters,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Learn from the training posts, raw or cleaned as ``rivals.text`` says, and predict the validation posts.
 
-    The predictions have one row a post: row, id, label, predicted, and one probability a class.
+    Return predictions (one row a post: row, id, label, predicted, and one probability a class), the same of the posts
+    to choose on by a rival that has not learnt from these (empty without any), and figures.
 
     Raises:
         StudyError: the training posts hold nothing to learn from.
     """
-    from .models import build, count_weights, probabilities_of
+    from .models import count_weights, probabilities_of
 
     raw = parameters.rivals.text == "raw"
     training, validation = (raw_training, raw_validation) if raw else (cleaned_training, cleaned_validation)
     start = perf_counter()
-    estimator = build(technique, parameters.seed, parameters.rivals.C, len(training))
-    _fit(estimator, technique, training, parameters.labels)
-    probabilities = probabilities_of(estimator, validation["post"].tolist())
+    estimator = _fit(technique, training, parameters)
+    predictions = _predict(estimator, validation, parameters.labels)
     seconds = perf_counter() - start
+    on_selection = _selection_predictions(technique, training, parameters)
+    right = on_selection["label"] == on_selection["predicted"]
     timed = validation["post"].tolist()[:POSTS]
-    return _table(validation, probabilities, parameters.labels), {
+    figures = {
         "n_train": len(training),
-        "selection_accuracy": _selection_accuracy(technique, training, parameters),
+        "selection_accuracy": float(right.mean()) if len(right) else None,
         "seconds": seconds,
         "milliseconds_a_post": milliseconds_a_post(lambda: probabilities_of(estimator, timed), len(timed)),
         "trainable_parameters": count_weights(estimator),
@@ -50,11 +52,15 @@ def fit_predict(
         "encoder": ENCODERS[technique],
         "cleaning": "none" if raw else parameters.data.cleaning,
     }
+    return predictions, on_selection, figures
 
 
-def _fit(estimator: Any, technique: str, training: pd.DataFrame, labels: list[str]) -> None:
+def _fit(technique: str, training: pd.DataFrame, parameters: StudyParameters) -> Any:
+    from .models import build
+
+    estimator = build(technique, parameters.seed, parameters.rivals.C, len(training))
     try:
-        estimator.fit(training["post"].tolist(), training["label"].map(labels.index).to_numpy())
+        return estimator.fit(training["post"].tolist(), training["label"].map(parameters.labels.index).to_numpy())
     except ValueError as error:
         raise StudyError(
             f"{technique}: the {len(training)} training posts cannot be learnt from ({error}).\n"
@@ -62,21 +68,18 @@ def _fit(estimator: Any, technique: str, training: pd.DataFrame, labels: list[st
         ) from error
 
 
-def _selection_accuracy(technique: str, training: pd.DataFrame, parameters: StudyParameters) -> float | None:
-    """Learn from the training posts but those to choose on, and return the accuracy on these; None without any."""
-    from .models import build, probabilities_of
-
+def _selection_predictions(technique: str, training: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
     if "selection" not in training or not training["selection"].any():
-        return None
+        return pd.DataFrame(columns=["row", "id", "label", "predicted"])
     marked = training["selection"]
-    learning, chosen = training[~marked], training[marked]
-    estimator = build(technique, parameters.seed, parameters.rivals.C, len(learning))
-    _fit(estimator, technique, learning, parameters.labels)
-    predicted = probabilities_of(estimator, chosen["post"].tolist()).argmax(axis=1)
-    return float((predicted == chosen["label"].map(parameters.labels.index).to_numpy()).mean())
+    estimator = _fit(technique, training[~marked], parameters)
+    return _predict(estimator, training[marked].reset_index(drop=True), parameters.labels)
 
 
-def _table(posts: pd.DataFrame, probabilities: Any, labels: list[str]) -> pd.DataFrame:
+def _predict(estimator: Any, posts: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    from .models import probabilities_of
+
+    probabilities = probabilities_of(estimator, posts["post"].tolist())
     return pd.DataFrame(
         {
             "row": posts["row"],

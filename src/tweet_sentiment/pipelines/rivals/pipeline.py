@@ -7,6 +7,7 @@ from kedro.pipeline import Pipeline, node
 from .nodes import fit_predict
 
 RIVALS = ("majority_class", "nearest_neighbour", "linear_svc", "logistic_regression")
+OUTPUTS = ["predictions", "selection_predictions", "training"]
 POSTS = ["split_training_posts", "split_validation_posts", "training_posts", "validation_posts"]
 
 
@@ -18,7 +19,7 @@ def create_pipeline() -> Pipeline:
 def _rival(technique: str) -> Pipeline:
     learn = update_wrapper(partial(fit_predict, technique), fit_predict)
     return Pipeline(
-        [node(learn, [*POSTS, "parameters"], ["predictions", "training"], name="fit_predict")],
+        [node(learn, [*POSTS, "parameters"], OUTPUTS, name="fit_predict")],
         namespace=technique,
         inputs=set(POSTS),
         parameters="parameters",

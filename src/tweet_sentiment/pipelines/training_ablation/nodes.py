@@ -22,14 +22,16 @@ def compare_variants(
 
     The posts to choose on are held out of training throughout, so that a variant can be chosen by
     ``selection_accuracy``; ``accuracy`` with ``low`` and ``high`` is of the validation posts. ``difference`` is to the
-    first variant there, with its paired interval and Holm's p-value.
+    first variant there, with its paired interval and Holm's p-value. With ``row_limit`` a tweet still comes with all
+    its wordings, which some of the variants are about.
     """
     from tweet_sentiment.modeling.finished import finished_fit
     from tweet_sentiment.modeling.tuning import TuningData
+    from tweet_sentiment.modeling.wordings import by_tweet
 
     from .variants import check_variants, table_of_variants
 
-    data = TuningData(training_posts, validation_posts, row_account, working_folder)
+    data = TuningData(by_tweet(training_posts, parameters.seed), validation_posts, row_account, working_folder)
     check_variants(data, parameters)
     ablation, finished = parameters.training_ablation, {}
     for name in ablation.variants:
