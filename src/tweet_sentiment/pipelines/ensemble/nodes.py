@@ -29,7 +29,7 @@ def average(*given: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
     if missing := [name for name in members if not len(predictions[name]) or not training[name]]:
         raise StudyError(
             f"ensemble.members: {', '.join(missing)} has no predictions under protocol {parameters.protocol}.\n"
-            f"  Run it first:  kedro run --pipeline={missing[0]}   or leave it out: --params=ensemble.members=[…]"
+            f"  Run it first:  kedro run --pipeline={missing[0]}   or take it out of conf/*/parameters_ensemble.yml"
         )
     chosen, known = [on_selection[name] for name in members], [training[name] | speeds[name] for name in members]
     milliseconds = [one.get("milliseconds_a_post") for one in known]
