@@ -49,12 +49,12 @@ viz: setup  ## Build the graph of the study with its tables, metrics and figures
 notebooks: setup  ## Execute the notebooks on what a run has left (KEDRO_ENV=kaggle for the real data)
 	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
 
-bench: run  ## Measure beside the paper's script and transformers' pipeline, about 25 minutes on two idle cores
+bench: run  ## Measure beside the paper's script and transformers' pipeline, about 30 minutes on two idle cores
 	$(BIN)/python -m benchmarks.run --sample-run
 	$(BIN)/python -m benchmarks.serving --rounds 3 --requests 20000
 
-bench-full: setup  ## The same, and our side once on all posts
-	$(BIN)/python -m benchmarks.run --sample-run --full
+bench-full: setup  ## Add to that, in 10 minutes: our side once on all posts
+	$(BIN)/python -m benchmarks.run --full
 
 results:  ## Copy the tables of a run (RUN=kaggle) into docs/results
 	mkdir -p docs/results

@@ -24,6 +24,7 @@ def main() -> None:
     """Write the file, predict it in a process of its own, print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--words", type=int, help="leave each post so many words; all if not given")
     parser.add_argument("--model", default="data/06_models/sample/best")
     parser.add_argument("--output", default="out.parquet", help="name of the output: .parquet, .csv or .jsonl")
     parser.add_argument("--folder", type=Path, help="where to keep the files; a temporary folder if not given")
@@ -31,15 +32,15 @@ def main() -> None:
     with TemporaryDirectory() as temporary:
         folder = asked.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        source = folder / f"{asked.rows}.csv"
+        source = folder / f"{asked.rows}_{asked.words or 'all'}.csv"
         if not source.exists():
-            write_posts(source, asked.rows)
+            write_posts(source, asked.rows, asked.words)
         print(measure(source, folder / asked.output, asked.model, asked.rows))
 
 
-def write_posts(path: Path, rows: int) -> None:
-    """Write ``rows`` posts drawn from the real training file, or the sample's: columns id and content."""
-    posts = list(_posts())
+def write_posts(path: Path, rows: int, words: int | None = None) -> None:
+    """Write ``rows`` posts, or their first ``words``, drawn from the real training file, or the sample's."""
+    posts = [post if words is None else " ".join(post.split()[:words]) for post in _posts()]
     draw = random.Random(SEED)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

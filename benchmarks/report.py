@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from statistics import linear_regression, median
+from statistics import linear_regression
 from typing import Any
 
 from benchmarks.posts import validation_rows
@@ -16,7 +16,16 @@ KEPT = ("rows", "rows_per_second", "seconds", "peak_mb", "start_mb", "peak_devic
 
 def write(found: dict[str, Any], folder: Path) -> list[Path]:
     """Write the three files; return their paths."""
-    results = summarise(found)
+    return _write(summarise(found), folder)
+
+
+def add_full(found: dict[str, Any], folder: Path) -> list[Path]:
+    """Add our side on all posts to the results in ``folder``; return the paths of the three files."""
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    return _write(results | {"full": full(found, results["figures"], results["settings"])}, folder)
+
+
+def _write(results: dict[str, Any], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
         "results.json": json.dumps(results, indent=1) + "\n",
@@ -50,7 +59,7 @@ def summarise(found: dict[str, Any]) -> dict[str, Any]:
         "bars": bars(found["bars"]),
         "ladder": found["ladder"],
         "commands": found["commands"],
-        "full": full(found["full"], measured, settings) if "full" in found else None,
+        "full": None,
     }
 
 
@@ -81,14 +90,12 @@ def growth(points: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def full(found: dict[str, Any], measured: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+def full(found: dict[str, Any], figures: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     """Return our side on all posts, and the script's hours counted from the median of its measured rates."""
     one = found["measured"]
     rows, validation = found["rows"], settings["available"]["validation"]
     rates = {
-        what: median(figures["rows_per_second"] for figures in measured[what]["script"])
-        for what in ("encode", "head")
-        if what in measured
+        what: figures[what]["script"]["rows_per_second"]["median"] for what in ("encode", "head") if what in figures
     }
     counted = {}
     if len(rates) == 2:

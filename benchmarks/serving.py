@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.serving_load import load, service
 from benchmarks.tables import table
 from benchmarks.task import Task, measure
+from tweet_sentiment.provenance import library_versions
 
 PIPELINES = ("pipeline_default", "pipeline_32")
 OURS = ("torch_fp32", "torch_auto", "onnx_fp32", "onnx_int8")
@@ -45,7 +46,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
     add = parser.add_argument
     add("--model", default="data/06_models/sample/leak_free/layer_unfreezing", help="a folder that pipeline() loads")
-    add("--posts", type=int, default=200, help="posts a measurement in process (default: 200)")
+    add("--posts", type=int, default=828, help="posts a measurement in process (default: 828)")
     add("--rounds", type=int, default=1, help="rounds, of which the median counts (default: 1)")
     add("--requests", type=int, default=500, help="requests over HTTP of many clients (default: 500)")
     add("--clients", type=int, default=50, help="clients at once (default: 50)")
@@ -71,7 +72,8 @@ def run(options: argparse.Namespace) -> Figures:
             load(port, options.clients, min(500, options.requests))  # warm: threads and buffers are there
             http = {"one": load(port, 1, min(2_000, options.requests))}
             http["many"] = load(port, options.clients, options.requests)
-    settings = {name: str(value) for name, value in vars(options).items()}
+    settings = {name: getattr(options, name) for name in ("posts", "rounds", "requests", "clients", "threads")}
+    settings |= {"model": Path(options.model).name, "versions": library_versions()}
     return {"settings": settings, "sides": sides, "http": http, "ratios": ratios(sides, http)}
 
 
@@ -101,6 +103,7 @@ def ratios(sides: dict[str, Figures], http: dict[str, Figures]) -> Figures:
 
 def markdown(found: Figures) -> str:
     """Return everything as Markdown tables, targets that were missed as missed."""
+    settings = found["settings"]
     sides = [
         [
             name,
@@ -125,7 +128,7 @@ def markdown(found: Figures) -> str:
     return "\n\n".join(
         [
             "# A trained model in use",
-            f"{found['settings']['posts']} posts, {found['settings']['threads']} threads; one post a request.",
+            f"{settings['posts']} posts, {settings['threads']} threads, {settings['model']}; one post a request.",
             table(["side", "posts/s", "p50 ms", "p95 ms", "peak MiB"], sides),
             table(["clients", "posts/s", "p50 ms", "p95 ms", "errors", "memory MiB"], http),
             table(["what", "target", "found", "met"], _targets(found["ratios"])),

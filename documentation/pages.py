@@ -17,6 +17,6 @@ def pages(project: Path) -> dict[Path, str]:
     return {
         docs / "parameters.md": parameters_page(project / "conf"),
         docs / "pipelines.md": pipelines_page(register_pipelines()),
-        docs / "benchmarks.md": benchmarks_page((project / "benchmarks/results.md").read_text(encoding="utf-8")),
+        docs / "benchmarks.md": benchmarks_page(project / "benchmarks"),
         docs / "pictures/accuracy.svg": accuracy_picture(comparison),
     }

@@ -111,7 +111,8 @@ def test_growth_on_a_line_has_no_deviation_and_growth_with_the_square_has():
 def test_on_all_posts_the_script_is_counted_from_the_median_of_its_rates():
     one = {what: figures(0, 900, seconds=10.0, epochs=epochs) for what, epochs in (("head", 8), ("search", 300))}
     ran = {"rows": 60_000, "measured": one | {"encode": figures(0, 900, seconds=100.0)}, "growth": []}
-    found = full(ran, MEASURED, {"available": {"training": 60_000, "validation": 800}})
+    rates = {what: {"script": {"rows_per_second": {"median": rate}}} for what, rate in (("encode", 50), ("head", 40))}
+    found = full(ran, rates, {"available": {"training": 60_000, "validation": 800}})
     assert found["script_seconds"]["encode"] == 60_000 / 50
     assert found["ratios"]["search"] == pytest.approx(300 * (60_000 / 40 + 800 / 50) / 10)
     assert found["measured"] == {"ours": True, "script": False}

@@ -42,7 +42,7 @@ def test_rates_stand_over_the_better_pipeline_and_times_over_the_plain_one():
 
 def test_a_target_that_was_missed_is_said():
     found = {
-        "settings": {"posts": "9", "threads": "2"},
+        "settings": {"posts": 9, "threads": 2, "model": "best"},
         "sides": SIDES,
         "http": HTTP,
         "ratios": ratios(SIDES, HTTP),

@@ -135,7 +135,7 @@ def test_standard_input_is_a_file_too(predictor, tmp_path, monkeypatch):
 class _Dies:
     """A backend that runs the model, and dies once at a given batch."""
 
-    description, tokens_a_batch = "torch cpu fp32", 64
+    description, tokens_a_batch, batches_at_once = "torch cpu fp32", 64, 1
 
     def __init__(self, predictor, at=None):
         self.predictor, self.at, self.texts = predictor, at, 0
@@ -258,7 +258,7 @@ def test_a_file_of_a_header_alone_gives_a_header_alone(predictor, tmp_path):
 
 def test_logits_that_are_not_finite_end_the_run_and_leave_no_output(predictor, tmp_path):
     class _Broken:
-        description, tokens_a_batch = "broken", 64
+        description, tokens_a_batch, batches_at_once = "broken", 64, 1
 
         def logits(self, input_ids):
             return np.full((len(input_ids), 3), np.nan, dtype=np.float32)

@@ -210,7 +210,7 @@ def test_a_model_that_reads_entities_wants_one_a_text(settings, plain_folder):
 
 
 class _Broken:
-    description, tokens_a_batch = "broken", 64
+    description, tokens_a_batch, batches_at_once = "broken", 64, 1
 
     def __init__(self, value):
         self.value = value
@@ -231,7 +231,7 @@ def test_logits_that_are_not_finite_are_an_error_never_a_label(predictor, value)
 
 def test_a_backend_with_other_classes_is_refused(predictor):
     class _Two:
-        description, tokens_a_batch = "two", 64
+        description, tokens_a_batch, batches_at_once = "two", 64, 1
 
         def logits(self, input_ids):
             return np.zeros((len(input_ids), 2), dtype=np.float32)

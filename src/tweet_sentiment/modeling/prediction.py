@@ -1,6 +1,8 @@
 """One place where word pieces become logits."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from copy import deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,8 @@ class TorchBackend:
 
     Safe to be asked from several threads. ``description`` says what decides about the last digits of a probability.
     """
+
+    batches_at_once = 1  # torch divides each among the threads itself
 
     def __init__(self, model: nn.Module, device: Device, padding_id: int = 0) -> None:
         kind = device.name.split(":")[0]
@@ -68,18 +72,21 @@ def in_batches(
     input_ids: list[list[int]],
     done: Callable[[int], object] = lambda posts: None,
     tokens: int = TOKENS_A_BATCH["cpu"],
+    at_once: int = 1,
 ) -> NDArray[np.float32]:
     """Run posts through a backend's ``logits`` in batches of like lengths; return shape (posts, classes), order kept.
 
-    ``done`` is told how many more posts are through after each batch; ``tokens`` are the most a batch.
+    ``done`` is told how many more posts are through after each batch; ``tokens`` are the most a batch, of which
+    ``at_once`` are asked side by side.
     """
-    found: list[NDArray[np.float32]] = []
-    order: list[int] = []
-    for rows in batches_by_length([len(ids) for ids in input_ids], tokens):
-        found.append(logits([input_ids[i] for i in rows]))
-        order += rows
-        done(len(rows))
-    return np.concatenate(found)[np.argsort(order)]
+    batches = list(batches_by_length([len(ids) for ids in input_ids], tokens))
+    found = []
+    with ThreadPoolExecutor(at_once) if min(at_once, len(batches)) > 1 else nullcontext() as pool:
+        answers = (pool.map if pool else map)(lambda rows: logits([input_ids[i] for i in rows]), batches)
+        for rows, answer in zip(batches, answers, strict=True):
+            found.append(answer)
+            done(len(rows))
+    return np.concatenate(found)[np.argsort(np.concatenate(batches))]
 
 
 def probabilities_of(logits: NDArray[np.float32]) -> NDArray[np.float64]:

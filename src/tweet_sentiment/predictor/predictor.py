@@ -33,10 +33,12 @@ class Backend(Protocol):
 
     ``description`` names runtime, device and precision: what decides about the last digits of a probability.
     ``tokens_a_batch``: the most word pieces, with their padding, that it takes at once without getting slower.
+    ``batches_at_once``: how many batches it is best asked side by side.
     """
 
     description: str
     tokens_a_batch: int
+    batches_at_once: int
 
     def logits(self, input_ids: list[list[int]]) -> NDArray[np.float32]: ...
 
@@ -143,7 +145,10 @@ class Predictor:
             return np.zeros((0, len(self.labels)), dtype=np.float32)
         from tweet_sentiment.modeling.prediction import in_batches
 
-        found = in_batches(self.backend.logits, inputs.input_ids, done, self.backend.tokens_a_batch)
+        backend = self.backend
+        found = in_batches(
+            backend.logits, inputs.input_ids, done, backend.tokens_a_batch, at_once=backend.batches_at_once
+        )
         if found.shape[1] != len(self.labels):
             raise StudyError(f"The model gives {found.shape[1]} classes, its manifest names {len(self.labels)}.")
         return found

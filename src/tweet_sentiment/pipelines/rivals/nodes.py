@@ -3,6 +3,7 @@
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
@@ -79,7 +80,8 @@ def _selection_predictions(technique: str, training: pd.DataFrame, parameters: S
 def _predict(estimator: Any, posts: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     from .models import probabilities_of
 
-    probabilities = probabilities_of(estimator, posts["post"].tolist())
+    probabilities = np.zeros((len(posts), len(labels)))
+    probabilities[:, estimator.classes_] = probabilities_of(estimator, posts["post"].tolist())
     return pd.DataFrame(
         {
             "row": posts["row"],

@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -14,23 +15,36 @@ from tweet_sentiment.modeling.encoders import probe
 
 MODEL = "model.onnx"
 TOKENS_A_BATCH = 512  # onnxruntime is fastest with small batches
+AT_ONCE = 4  # batches at most; with more threads, a batch takes several
+PRODUCT = b"MatMulIntegerToFloat"  # of 8-bit numbers; a session lets one call at a time into it, so each has its own
 VNNI = ("avx512_vnni", "avx_vnni")  # x86 without it needs a slower way, or sums of 8-bit products overflow 16 bits
 SLOW = ["SkipLayerNormFusion"]  # onnxruntime's fused kernel takes five times as long as what it replaces
 
 
 class OnnxBackend:
-    """A session and what it needs to know; safe to be asked from several threads. It has no gradients."""
+    """Sessions and what they need to know; safe to be asked from several threads. It has no gradients.
+
+    As many batches as there are ``sessions`` run side by side, each in a session of its own for as long as it takes:
+    with so little to do, threads that share a batch wait for each other. More are kept waiting.
+    """
 
     tokens_a_batch = TOKENS_A_BATCH
 
-    def __init__(self, session: Any, padding_id: int) -> None:
-        self._session, self._padding_id = session, padding_id
+    def __init__(self, sessions: list[Any], padding_id: int) -> None:
+        self.batches_at_once, self._padding_id = len(sessions), padding_id
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        for session in sessions:
+            self._free.put(session)
         self.description = f"onnxruntime {version('onnxruntime')} cpu"
 
     def logits(self, input_ids: list[list[int]]) -> NDArray[np.float32]:
         """Return the logits of one batch of word pieces, shape (rows, classes)."""
         batch = pad(input_ids, self._padding_id, multiple=1)
-        found: NDArray[np.float32] = self._session.run(None, {name: one.numpy() for name, one in batch.items()})[0]
+        session = self._free.get()
+        try:
+            found: NDArray[np.float32] = session.run(None, {name: one.numpy() for name, one in batch.items()})[0]
+        finally:
+            self._free.put(session)
         return found
 
 
@@ -42,7 +56,7 @@ def is_onnx(folder: Path) -> bool:
 def load_onnx(folder: Path, device: str, fp16: bool, precision: str) -> tuple[Any, dict[str, Any], OnnxBackend]:
     """Return tokenizer, manifest and backend of an exported folder, whose files are checked against the manifest.
 
-    The model is read whole into memory: a file that is replaced later changes nothing here. onnxruntime takes as many
+    The model is read whole into memory: a file that is replaced later changes nothing here. It runs on as many
     threads as PyTorch would (OMP_NUM_THREADS, the processors of this process).
 
     Raises:
@@ -73,19 +87,23 @@ def open_onnx(folder: Path, classes: int, padding_id: int) -> OnnxBackend:
     import onnxruntime
     import torch
 
+    threads = torch.get_num_threads()
+    at_once = min(threads, AT_ONCE)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = threads // at_once
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors
     if not any(torch.cpu.get_capabilities().get(name) for name in VNNI):
         options.add_session_config_entry("session.x64quantprecision", "1")
     content = (folder / MODEL).read_bytes()
+    alone = PRODUCT in content
     try:
-        session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW
-        )
+        opened = [
+            onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW)
+            for _ in range(at_once if alone else 1)
+        ]
     except Exception as error:
         raise StudyError(f"{folder}: {MODEL} cannot be read by onnxruntime: {error}") from error
-    if (found := session.get_outputs()[0].shape[-1]) != classes:
+    if (found := opened[0].get_outputs()[0].shape[-1]) != classes:
         raise StudyError(f"{folder}: {MODEL} has {found} classes, the manifest {classes}; export the model again.")
-    return OnnxBackend(session, padding_id)
+    return OnnxBackend(opened if alone else opened * at_once, padding_id)
