@@ -13,3 +13,8 @@ def benchmarks_page(results: str) -> str:
     """Return the page: ``results`` without its title and its Mermaid chart (its numbers stand in a table)."""
     body = results.partition("\n")[2]
     return _ABOUT + re.sub(r"```mermaid\n.*?```\n", "", body, flags=re.DOTALL).rstrip() + "\n"
+
+
+def in_use(serving: str) -> str:
+    """Return the page's part on a trained model in use: ``serving`` a level deeper, nothing where there is none."""
+    return f"\n#{serving.strip()}\n" if serving else ""
