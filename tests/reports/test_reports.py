@@ -105,10 +105,11 @@ def test_the_commands_run_what_stands_in_the_report_and_nothing_else():
         run="sample",
         ablations={"grouped_1_of_2/preprocessing_ablation": table},
         learning_curves={"leak_free": table},
+        blocks={"leak_free": table},
     )
     assert [command.removeprefix("kedro run ") for command in commands(of)[:-1]] == [
         "--params=protocol=leak_free",
-        "--pipelines=lora,technique_search,learning_curve --params=protocol=leak_free",
+        "--pipelines=lora,technique_search,learning_curve,unfreezing_sweep --params=protocol=leak_free",
         "--pipelines=distillation --params=protocol=leak_free",
         "--pipelines=ensemble --params=protocol=leak_free",
         "--pipelines=rivals,lora,preprocessing_ablation --params=protocol=grouped_1_of_2",
@@ -119,7 +120,8 @@ def test_the_pipelines_of_the_commands_are_those_of_the_project():
     from tweet_sentiment.pipeline_registry import register_pipelines
 
     registered = register_pipelines()
-    assert {*WHOLE, *LAST, "preprocessing_ablation", "learning_curve"} <= set(registered)
+    beside = {"preprocessing_ablation", "learning_curve", "training_ablation", "unfreezing_sweep", "prompt_head_sweep"}
+    assert {*WHOLE, *LAST, *beside} <= set(registered)
     whole = registered["__default__"].nodes
     assert {node.namespace for node in whole if node.namespace} == {*RIVALS, *WHOLE} - {"rivals"}
 
@@ -154,3 +156,12 @@ def test_of_many_figures_those_without_the_leak_come_first_the_best_technique_s_
     shown = {section.title: section.figures for section in sections(material(rows, confusions=drawn, lengths=drawn))}
     assert [key for key, _ in shown["Confusion"]] == ["leak_free/b", "leak_free/a", "grouped/a", "published/a"]
     assert [key for key, _ in shown["The posts"]] == ["leak_free/a", "leak_free/b", "grouped/a", "published/a"]
+
+
+def test_the_tables_of_sweeps_and_ablations_are_shown_by_protocol():
+    table = pd.DataFrame({"variant": ["plain", "entity"], "accuracy": [0.61, 0.62], "n_train": [1000, 1001]})
+    assert "One setting at a time" not in as_markdown("t", sections(material(LEAKING)))
+    text = as_markdown("t", sections(material(LEAKING, trainings={"leak_free": table}, blocks={"published": table})))
+    shown = text.split("## One setting at a time")[1].split("\n## ")[0]
+    assert shown.index("Ways of training (leak_free)") < shown.index("Unfrozen blocks (published)")
+    assert "| entity | 0.6200 | 1,001 |" in shown

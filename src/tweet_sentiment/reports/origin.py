@@ -46,6 +46,9 @@ def _pipelines(material: Material, protocol: str) -> list[str]:
     beside = {
         "preprocessing_ablation": f"{protocol}/preprocessing_ablation" in material.ablations,
         "learning_curve": protocol in material.learning_curves,
+        "training_ablation": protocol in material.trainings,
+        "unfreezing_sweep": protocol in material.blocks,
+        "prompt_head_sweep": protocol in material.heads,
     }
     return list(dict.fromkeys([*ran, *(name for name, is_there in beside.items() if is_there)]))
 
