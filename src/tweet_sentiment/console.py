@@ -38,7 +38,7 @@ class ShowProgress:
 
     @hook_impl
     def on_node_error(self, node: Any) -> None:
-        self._stop(node)
+        logger.error("%s failed after %.1f s", _short(node.name), self._stop(node))
 
     def _stop(self, node: Any) -> float:
         """Return the seconds since the node was started."""
