@@ -158,10 +158,10 @@ def test_every_text_stands_out_from_its_background(page, scheme):
 
 def test_a_refusal_is_said_and_the_next_question_is_answered(page):
     page.evaluate("document.getElementById('posts').focus()")
-    page.type("\n".join(["a post"] * 4))
+    page.type("\n".join(["a post"] * 6))
     page.press("Enter", CONTROL)
     page.until("document.getElementById('status').className == 'wrong'")
-    assert "4 posts, at most 3 a request" in page.evaluate("document.getElementById('status').textContent")
+    assert "6 posts, at most 5 a request" in page.evaluate("document.getElementById('status').textContent")
     page.evaluate("document.getElementById('posts').value = ''")
     page.press("Enter", CONTROL)
     page.until("document.getElementById('status').textContent == 'Type a post first.'")
@@ -169,6 +169,16 @@ def test_a_refusal_is_said_and_the_next_question_is_answered(page):
     page.press("Enter", CONTROL)
     classified(page, 1)
     assert page.evaluate("document.getElementById('status').className") == ""
+
+
+def test_more_posts_than_are_explained_at_once_are_classified_without_words_and_it_is_said(page, predictor):
+    page.evaluate("document.getElementById('posts').focus()")
+    page.type("\n".join([*POSTS, *POSTS]))
+    page.press("Enter", CONTROL)
+    assert classified(page, 4) == [one["label"] for one in predictor.records([*POSTS, *POSTS])]
+    assert page.evaluate("document.querySelectorAll('#results .words').length") == 0
+    said = page.evaluate("document.getElementById('status').textContent")
+    assert said == "4 posts classified. Words are shown for at most 3 posts at once."
 
 
 def test_markup_in_a_post_is_text(page):
