@@ -113,7 +113,8 @@ async function upload(event) {
   if (!file) { say("file-status", "Choose a file first.", true); $("file").focus(); return; }
   await busy($("upload"), "file-status", async () => {
     const column = $("column").value.trim();
-    const query = new URLSearchParams({ prefix: "predicted_", ...(column ? { text_column: column } : {}),
+    const query = new URLSearchParams({ prefix: "predicted_", delimiter: $("delimiter").value,
+      ...(column ? { text_column: column } : {}),
       ...(readsEntities ? { entity_column: $("entity-column").value.trim() } : {}) });
     const answer = await ask(`/predict/csv?${query}`,
       { method: "POST", headers: { "Content-Type": "text/csv" }, body: file });
