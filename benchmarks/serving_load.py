@@ -85,7 +85,7 @@ async def _client(port: int, bodies: list[bytes], turns: Iterator[int], times: l
                 times.append(perf_counter() - start)
                 continue
             errors.append(f"{status}: {body[:200].decode(errors='replace')}")
-        except OSError as error:
+        except (OSError, EOFError) as error:  # EOFError: it was closed before the whole answer was there
             errors.append(repr(error))
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.close()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from documentation.benchmarks import benchmarks_page
+from documentation.benchmarks import benchmarks_page, in_use
 from documentation.parameters import parameters_page
 from documentation.picture import accuracy_picture
 from documentation.pipelines import pipelines_page
@@ -14,9 +14,15 @@ from tweet_sentiment.pipeline_registry import register_pipelines
 def pages(project: Path) -> dict[Path, str]:
     """Return the text of every made page by its file."""
     docs, comparison = project / "docs", pd.read_csv(project / "docs/results/comparison.csv")
+    results, serving = _read(project / "benchmarks/results.md"), _read(project / "benchmarks/serving.md")
     return {
         docs / "parameters.md": parameters_page(project / "conf"),
         docs / "pipelines.md": pipelines_page(register_pipelines()),
-        docs / "benchmarks.md": benchmarks_page(project / "benchmarks"),
+        docs / "benchmarks.md": benchmarks_page(results) + in_use(serving),
         docs / "pictures/accuracy.svg": accuracy_picture(comparison),
     }
+
+
+def _read(path: Path) -> str:
+    """Return what stands in a file, nothing where it has not been made."""
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -3,11 +3,16 @@
 import os
 import re
 import subprocess
+from io import StringIO
 
+import pandas as pd
 import pytest
+from rich.console import Console
 
 from tests.conftest import PROJECT
+from tests.reports.made import row
 from tests.test_study import copy_project, kedro
+from tweet_sentiment.console import comparison_table
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +64,16 @@ def test_make_help_lists_every_target_with_what_it_does():
     )
     targets = set(re.search(r"(?m)^\.PHONY: (.*)$", (PROJECT / "Makefile").read_text())[1].split())
     assert {line.split()[0] for line in said.stdout.splitlines()} == targets
+
+
+@pytest.mark.parametrize("width", [80, 150, 200])
+def test_the_comparison_fits_the_terminal_with_a_technique_a_line(width):
+    rows = [row("hyperparameter_search", "leak_free", 0.6727, paper_accuracy=0.7295), row("lora", "published", 0.9)]
+    console = Console(width=width, file=StringIO(), no_color=True)
+    console.print(comparison_table(pd.DataFrame(rows), width))
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    (line,) = [line for line in lines if "hyperparameter_search" in line]
+    for shown in ("leak_free", "0.6727", "0.643–0.703", "0.7295"):
+        assert shown in line
+    assert ("trainable" in console.file.getvalue()) == (width >= 150)

@@ -49,6 +49,9 @@ def test_tables_of_sweeps_and_variants_have_a_row_a_setting(project):
     trainings = pd.read_csv(output / "training_ablation/trainings.csv")
     assert trainings["variant"][0] == "plain"
     assert set(trainings["technique"]) == {"full_fine_tuning"}
+    report = (project / "data/08_reporting/test/report.md").read_text().split("## One setting at a time")[1]
+    for shown in ("| plain | full_fine_tuning |", "Unfrozen blocks (leak_free)", "beside a soft prompt (leak_free)"):
+        assert shown in report
 
 
 def test_models_but_soft_prompts_load_in_transformers_own_way(project):

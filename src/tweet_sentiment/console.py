@@ -11,6 +11,7 @@ from kedro.framework.hooks import hook_impl
 logger = logging.getLogger(__name__)
 
 SECONDS_OF_SILENCE = 10
+WIDE = 150  # characters a line that all columns of the comparison need
 
 
 class ShowProgress:
@@ -37,7 +38,7 @@ class ShowProgress:
 
     @hook_impl
     def on_node_error(self, node: Any) -> None:
-        self._stop(node)
+        logger.error("%s failed after %.1f s", _short(node.name), self._stop(node))
 
     def _stop(self, node: Any) -> float:
         """Return the seconds since the node was started."""
@@ -58,21 +59,29 @@ class ShowComparison:
         if "comparison" not in pipeline.all_outputs():
             return
         from rich.console import Console
-        from rich.table import Table
 
-        from tweet_sentiment.reports.tables import SHOWN, comparison_rows
-
-        table = Table(title="Comparison", caption="The paper's accuracy is of the published, leaking protocol.")
-        for name in SHOWN:
-            left = name in SHOWN[:2]
-            table.add_column(name.replace("_", " "), justify="left" if left else "right", no_wrap=left)
         comparison = catalog.load("comparison")
-        for row in comparison_rows(comparison[comparison["measured"]]):
-            table.add_row(*row)
         console = Console()
-        console.width = max(console.width, 150)
-        console.print(table)
+        if not console.is_terminal:
+            console.width = max(console.width, WIDE)
+        console.print(comparison_table(comparison[comparison["measured"]], console.width))
         console.print(f"Report: {relative(catalog['report_page']._filepath)}", highlight=False)
+
+
+def comparison_table(comparison: Any, width: int) -> Any:
+    """Return the comparison as a table for so many characters a line: all columns if they fit, else the main ones."""
+    from rich.table import Table
+
+    from tweet_sentiment.reports.tables import MAIN, SHOWN, comparison_rows
+
+    names = SHOWN if width >= WIDE else MAIN
+    table = Table(title="Comparison", caption="The paper's accuracy is of the published, leaking protocol.")
+    for name in names:
+        left = name in names[:2]
+        table.add_column(name.replace("_", " "), justify="left" if left else "right", no_wrap=left)
+    for row in comparison_rows(comparison, names):
+        table.add_row(*row)
+    return table
 
 
 def relative(path: Any) -> str:

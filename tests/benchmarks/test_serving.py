@@ -1,5 +1,8 @@
 """The figures of the service beside the pipeline's: what is divided by what, and clients that count every error."""
 
+import threading
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+
 import pytest
 from benchmarks.serving import OURS, PIPELINES, markdown, ratios
 from benchmarks.serving_load import load
@@ -71,3 +74,27 @@ def test_as_many_posts_as_asked_for_and_none_is_blank(rows):
     found = posts(rows)
     assert len(found) == rows
     assert all(text.strip() for text in found)
+
+
+class BreaksOff(StreamRequestHandler):
+    """Answers what memory is taken, and anything else by half."""
+
+    def handle(self):
+        request, length = self.rfile.readline(), 0
+        while header := self.rfile.readline().strip():
+            if header.lower().startswith(b"content-length:"):
+                length = int(header.partition(b":")[2])
+        self.rfile.read(length)
+        body = b"process_resident_memory_bytes 1048576\n"
+        shown = body if b"/metrics" in request else body[:5]
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), shown))
+
+
+def test_an_answer_that_breaks_off_is_counted_and_the_next_request_is_sent():
+    with ThreadingTCPServer(("127.0.0.1", 0), BreaksOff) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        found = load(server.server_address[1], clients=2, requests=6)
+        server.shutdown()
+    assert (found["errors"], found["requests"]) == (6, 6)
+    assert "IncompleteReadError" in found["first_error"]

@@ -53,7 +53,8 @@ def test_a_model_shows_its_manifest_and_partitions_their_names(tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "manifest.json").write_text(json.dumps({"technique": "lora", "seed": 42}))
-    assert "lora" in files.ModelFolder(str(folder), TOLD).preview()
+    for kind in (files.ModelFolder, files.ModelPath):
+        assert "lora" in kind(str(folder), TOLD).preview()
     found = tables.Partitions(
         path=str(tmp_path), filename_suffix="/manifest.json", dataset="json.JSONDataset", metadata=TOLD
     )

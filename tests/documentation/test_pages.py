@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from documentation.benchmarks import benchmarks_page, in_use
 from documentation.pages import pages
 from documentation.parameters import parameters_page
 from tests.conftest import PROJECT
@@ -24,6 +25,13 @@ def test_every_parameter_stands_on_its_page_with_value_and_limits():
     assert "kaggle: `40`; paper: `40`" in page
     assert "| `lora.lora_dropout` | number ≥ 0, &lt; 1 | `0.05` |" in page
     assert "train on so many posts; null for all" in page
+
+
+def test_the_page_of_benchmarks_holds_what_was_measured_of_a_model_in_use():
+    page = benchmarks_page("# Beside\n\n| a |\n") + in_use("# A trained model in use\n\n| b |\n")
+    assert [line for line in page.splitlines() if line.startswith("#")] == ["# Benchmarks", "## A trained model in use"]
+    assert page.endswith("| a |\n\n## A trained model in use\n\n| b |\n")
+    assert in_use("") == ""
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,14 @@ import numpy as np
 import onnxruntime as ort
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from tests.predictor.conftest import save_plain, save_prompted
 
+from tweet_sentiment.commands.export import export as command
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
@@ -164,12 +166,27 @@ def test_integers_times_scales_are_the_layers_they_stand_for(tmp_path):
 
 
 def test_it_says_agreement_and_accuracy(plain_folder, check_posts, tmp_path):
-    lines = []
-    export(plain_folder, tmp_path / "out", "int8", check_posts, "text", "sentiment", lines.append)
-    said = "\n".join(lines)
-    assert "Same label as PyTorch: " in said
-    assert "Accuracy: " in said
-    assert f"Written: {tmp_path / 'out'}" in said
+    arguments = ["--model", plain_folder, "--format", "onnx", "--quantize", "int8", "--output", tmp_path / "out"]
+    arguments += ["--csv", check_posts, "--text-column", "text", "--label-column", "sentiment"]
+    done = CliRunner().invoke(command, [*map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    assert "Same label as PyTorch: " in done.output
+    assert "Accuracy: " in done.output
+    assert f"Written: {tmp_path / 'out'}" in done.output
+    assert json.loads((tmp_path / "out" / MANIFEST).read_text())["onnx"]["quantize"] == "int8"
+
+
+def test_a_mistake_is_one_message_and_a_status(plain_folder, tmp_path):
+    latin = tmp_path / "latin.csv"
+    latin.write_bytes("text\nschön\n".encode("latin-1"))
+    for arguments, said in (
+        (["--model", tmp_path], "no manifest.json here"),
+        (["--model", plain_folder, "--csv", latin], "latin.csv, line 2: the byte at offset 8 (0xf6) is not UTF-8"),
+    ):
+        done = CliRunner().invoke(command, [*map(str, arguments)])
+        assert done.exit_code == 1
+        assert isinstance(done.exception, SystemExit)  # not the mistake's own traceback
+        assert said in done.stderr
 
 
 def test_without_a_csv_the_validation_posts_of_the_run_are_compared_on(plain_folder, settings, tmp_path):
@@ -230,8 +247,9 @@ def test_an_export_that_answers_otherwise_is_not_written(
     ("changed", "said"),
     [
         ({"csv": "nothing.csv"}, "there is no file nothing.csv"),
-        ({"text_column": "tweet"}, r"has no column 'tweet'; it has \['sentiment', 'text'\]"),
+        ({"text_column": "tweet"}, r"there is no column 'tweet'; found \['sentiment', 'text'\]"),
         ({"label_column": "text"}, "has no post to compare on"),
+        ({"label_column": "tone"}, r"there is no column 'tone'; found \['sentiment', 'text'\]"),
     ],
 )
 def test_posts_that_cannot_be_compared_on_are_said(plain_folder, check_posts, tmp_path, changed, said):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.conftest import PROJECT
 from tests.reports.made import AUDIT, LEAKING, material, row
 
-from tweet_sentiment.reports.origin import ENVIRONMENTS, commands
+from tweet_sentiment.reports.origin import ENVIRONMENTS, LAST, RIVALS, WHOLE, commands
 from tweet_sentiment.reports.render import as_html, as_markdown
 from tweet_sentiment.reports.sections import Section, sections
 from tweet_sentiment.reports.tables import Table, folds, interval, markdown, plain_rows, side_by_side
@@ -78,7 +78,8 @@ def test_the_report_says_command_seed_versions_and_hashes():
     account["files"] = {"training": {"rows": 10, "sha256": "c0ffee"}}
     made = sections(material(LEAKING, run="kaggle", metrics=METRICS, accounts={"leak_free": account}))
     text = as_markdown("t", made).split("## How to reproduce")[1]
-    for told in ("seed 7", "torch", "2.13.0", "sha256 c0ffee", "kedro run --env=kaggle --params=protocol=leak_free"):
+    command = "kedro run --env=kaggle --pipelines=rivals --params=protocol=leak_free"
+    for told in ("seed 7", "torch", "2.13.0", "sha256 c0ffee", command):
         assert told in text
 
 
@@ -89,8 +90,40 @@ def test_a_run_whose_environment_the_report_names_is_made_by_that_environment(ru
 
 def test_a_run_of_another_name_is_named_in_the_command():
     *runs, report = commands(material(LEAKING, run="mine"))
-    assert runs[0] == "kedro run --params=run=mine,protocol=published"
+    assert runs[0] == "kedro run --pipelines=rivals --params=run=mine,protocol=published"
     assert report == "kedro run --pipeline=reporting --params=run=mine"
+
+
+def test_the_commands_run_what_stands_in_the_report_and_nothing_else():
+    study = ["baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning", *RIVALS]
+    more = ["lora", "ensemble", "distillation", "technique_search"]
+    rows = [row(name, "leak_free", 0.6) for name in [*study, *more]]
+    rows += [row(name, "grouped_1_of_2", 0.6) for name in ("linear_svc", "majority_class", "lora")]
+    table = pd.DataFrame({"n_train": [10], "measured": [True]})
+    of = material(
+        rows,
+        run="sample",
+        ablations={"grouped_1_of_2/preprocessing_ablation": table},
+        learning_curves={"leak_free": table},
+        blocks={"leak_free": table},
+    )
+    assert [command.removeprefix("kedro run ") for command in commands(of)[:-1]] == [
+        "--params=protocol=leak_free",
+        "--pipelines=lora,technique_search,learning_curve,unfreezing_sweep --params=protocol=leak_free",
+        "--pipelines=distillation --params=protocol=leak_free",
+        "--pipelines=ensemble --params=protocol=leak_free",
+        "--pipelines=rivals,lora,preprocessing_ablation --params=protocol=grouped_1_of_2",
+    ]
+
+
+def test_the_pipelines_of_the_commands_are_those_of_the_project():
+    from tweet_sentiment.pipeline_registry import register_pipelines
+
+    registered = register_pipelines()
+    beside = {"preprocessing_ablation", "learning_curve", "training_ablation", "unfreezing_sweep", "prompt_head_sweep"}
+    assert {*WHOLE, *LAST, *beside} <= set(registered)
+    whole = registered["__default__"].nodes
+    assert {node.namespace for node in whole if node.namespace} == {*RIVALS, *WHOLE} - {"rivals"}
 
 
 @given(st.lists(st.lists(TEXTS, min_size=2, max_size=2)))
@@ -123,3 +156,12 @@ def test_of_many_figures_those_without_the_leak_come_first_the_best_technique_s_
     shown = {section.title: section.figures for section in sections(material(rows, confusions=drawn, lengths=drawn))}
     assert [key for key, _ in shown["Confusion"]] == ["leak_free/b", "leak_free/a", "grouped/a", "published/a"]
     assert [key for key, _ in shown["The posts"]] == ["leak_free/a", "leak_free/b", "grouped/a", "published/a"]
+
+
+def test_the_tables_of_sweeps_and_ablations_are_shown_by_protocol():
+    table = pd.DataFrame({"variant": ["plain", "entity"], "accuracy": [0.61, 0.62], "n_train": [1000, 1001]})
+    assert "One setting at a time" not in as_markdown("t", sections(material(LEAKING)))
+    text = as_markdown("t", sections(material(LEAKING, trainings={"leak_free": table}, blocks={"published": table})))
+    shown = text.split("## One setting at a time")[1].split("\n## ")[0]
+    assert shown.index("Ways of training (leak_free)") < shown.index("Unfrozen blocks (published)")
+    assert "| entity | 0.6200 | 1,001 |" in shown

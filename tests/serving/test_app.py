@@ -134,6 +134,8 @@ def test_an_empty_line_between_texts_is_a_row_of_its_own(client):
         ("", "text\n", "The CSV has a header and no row"),
         ("", "a,b\n1,2\n", "does not show which column holds the texts; it has 'a', 'b'. Name one by ?text_column="),
         ("?text_column=c", "a,b\n1,2\n", "has no column 'c'; it has 'a', 'b'"),
+        ("", "text;id\nx;1\n", "it has 'text;id'. Its fields seem to be separated by ';': say so (?delimiter=…)"),
+        ("?text_column=text", "text\tid\nx\t1\n", "Its fields seem to be separated by a tab"),
         ("", "id,text\n1,x\n2\n", "Row 2 has 1 fields, the header 2"),
         ("", "id,text\n\n1,x\n", "Row 1 has 1 fields, the header 2"),
         ("", 'id,text\n1,"x\n', "Line 2 of the CSV cannot be read"),
@@ -145,6 +147,17 @@ def test_an_empty_line_between_texts_is_a_row_of_its_own(client):
 def test_a_csv_that_cannot_be_read_is_said_with_its_place(client, query, body, said):
     answer = client.post(f"/predict/csv{query}", content=body.encode(), headers={"Content-Type": "text/csv"})
     assert said in detail(answer, 422)
+
+
+def test_fields_may_be_separated_otherwise_and_a_single_column_may_be_called_anything(client, predictor):
+    headers = {"Content-Type": "text/csv"}
+    answer = client.post("/predict/csv?delimiter=;", content=b"text;id\nI love it, really;1\n", headers=headers)
+    header, line = answer.text.splitlines()
+    assert header.startswith("text,id,label,")
+    assert line.startswith(f'"I love it, really",1,{predictor.records(["I love it, really"])[0]["label"]},')
+    for query in ("?text_column=what%3B why", "?text_column=what; why"):
+        assert client.post(f"/predict/csv{query}", content=b"what; why\nok\n", headers=headers).status_code == 200
+    assert client.post("/predict/csv", content=b"anything\nok\n", headers=headers).status_code == 200
 
 
 def test_a_csv_in_another_encoding_or_under_another_name_is_refused(client):

@@ -129,6 +129,27 @@ def test_a_model_that_takes_too_long_is_answered_for_in_time(predictor):
         assert client.get("/health").json()["waiting_posts"] == 0
 
 
+def test_more_requests_than_may_be_under_way_are_refused_with_when_to_ask_again(predictor):
+    begun, go_on, answers = threading.Event(), threading.Event(), []
+
+    def wait(texts):
+        begun.set()
+        go_on.wait(20)
+
+    with TestClient(create_app(Watched(predictor, wait), Limits(requests=1))) as client:
+        first = threading.Thread(target=lambda: answers.append(post(client, {"texts": "a"})))
+        first.start()
+        try:
+            assert begun.wait(20)
+            refused = post(client, {"texts": "b"})
+        finally:
+            go_on.set()
+            first.join()
+        assert detail(refused, 503) == "Too many requests at once. Ask again in a moment."
+        assert refused.headers["retry-after"] == "1"
+        assert answers[0].status_code == post(client, {"texts": "b"}).status_code == 200
+
+
 def test_a_model_that_gives_nan_is_a_500_with_its_reason_and_never_a_label(settings, tmp_path):
     import torch
     from tests.predictor.conftest import save_plain

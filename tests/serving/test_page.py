@@ -158,10 +158,10 @@ def test_every_text_stands_out_from_its_background(page, scheme):
 
 def test_a_refusal_is_said_and_the_next_question_is_answered(page):
     page.evaluate("document.getElementById('posts').focus()")
-    page.type("\n".join(["a post"] * 4))
+    page.type("\n".join(["a post"] * 6))
     page.press("Enter", CONTROL)
     page.until("document.getElementById('status').className == 'wrong'")
-    assert "4 posts, at most 3 a request" in page.evaluate("document.getElementById('status').textContent")
+    assert "6 posts, at most 5 a request" in page.evaluate("document.getElementById('status').textContent")
     page.evaluate("document.getElementById('posts').value = ''")
     page.press("Enter", CONTROL)
     page.until("document.getElementById('status').textContent == 'Type a post first.'")
@@ -169,6 +169,16 @@ def test_a_refusal_is_said_and_the_next_question_is_answered(page):
     page.press("Enter", CONTROL)
     classified(page, 1)
     assert page.evaluate("document.getElementById('status').className") == ""
+
+
+def test_more_posts_than_are_explained_at_once_are_classified_without_words_and_it_is_said(page, predictor):
+    page.evaluate("document.getElementById('posts').focus()")
+    page.type("\n".join([*POSTS, *POSTS]))
+    page.press("Enter", CONTROL)
+    assert classified(page, 4) == [one["label"] for one in predictor.records([*POSTS, *POSTS])]
+    assert page.evaluate("document.querySelectorAll('#results .words').length") == 0
+    said = page.evaluate("document.getElementById('status').textContent")
+    assert said == "4 posts classified. Words are shown for at most 3 posts at once."
 
 
 def test_markup_in_a_post_is_text(page):
@@ -187,6 +197,17 @@ def test_a_link_can_hold_the_question(browser, address, predictor):
     assert classified(browser, 1) == [predictor.records(["I love it"])[0]["label"]]
 
 
+def downloaded(page, path):
+    """Follow the link to the result by keyboard; return what arrives."""
+    page.until("document.getElementById('download') !== null")
+    page.evaluate("document.getElementById('download').focus()")
+    page.press("Enter")
+    end = time.monotonic() + 10
+    while not path.is_file() and time.monotonic() < end:
+        time.sleep(0.05)
+    return path.read_text(encoding="utf-8")
+
+
 def test_a_csv_is_uploaded_and_its_result_downloaded(page, predictor, tmp_path):
     source = tmp_path / "mine.csv"
     source.write_text('id,content,label\n1,"I love it, really",x\n2,,y\n', encoding="utf-8")
@@ -194,16 +215,27 @@ def test_a_csv_is_uploaded_and_its_result_downloaded(page, predictor, tmp_path):
     page.choose("#file", source)
     page.evaluate("document.querySelector('#upload button').focus()")
     page.press("Enter")
-    page.until("document.getElementById('download') !== null")
-    page.evaluate("document.getElementById('download').focus()")
-    page.press("Enter")
-    result, end = tmp_path / "mine_predicted.csv", time.monotonic() + 10
-    while not result.is_file() and time.monotonic() < end:
-        time.sleep(0.05)
-    first, second = csv.DictReader(io.StringIO(result.read_text(encoding="utf-8"), newline=""))
+    result = downloaded(page, tmp_path / "mine_predicted.csv")
+    first, second = csv.DictReader(io.StringIO(result, newline=""))
     assert first["predicted_label"] == predictor.records(["I love it, really"])[0]["label"]
     assert first["label"] == "x"
     assert second["predicted_error"] == "the text is empty or blank"
+
+
+def test_a_csv_with_semicolons_is_said_and_read_when_that_is_chosen(page, predictor, tmp_path):
+    source = tmp_path / "mine.csv"
+    source.write_text("text;id\nI love it, really;1\n", encoding="utf-8")
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    page.choose("#file", source)
+    page.evaluate("document.querySelector('#upload button').click()")
+    page.until("document.getElementById('file-status').className == 'wrong'")
+    assert "separated by ';'" in page.evaluate("document.getElementById('file-status').textContent")
+    page.evaluate("document.getElementById('delimiter').value = ';'")
+    page.evaluate("document.querySelector('#upload button').click()")
+    text = downloaded(page, tmp_path / "mine_predicted.csv")
+    assert text.splitlines()[1].startswith(
+        f'"I love it, really",1,{predictor.records(["I love it, really"])[0]["label"]}'
+    )
 
 
 def test_a_csv_that_cannot_be_read_is_said(page, tmp_path):

@@ -5,7 +5,7 @@ import sys
 
 import pandas as pd
 import pytest
-from tests.conftest import raw_parameters
+from tests.conftest import PROJECT, raw_parameters
 from tests.test_study import copy_project, kedro
 
 from tweet_sentiment.parameters import validate_parameters
@@ -111,3 +111,30 @@ def test_a_tree_becomes_flat_names_and_only_finite_numbers_count():
 def test_each_prompt_has_curves_of_its_own():
     curves = pd.DataFrame({"step": [1, 2, 1], "prompt": ["p", "p", "q"], "loss": [0.5, float("nan"), 0.3]})
     assert list(points(curves)) == [("prompt_0.loss", 0.5, 1), ("prompt_1.loss", 0.3, 1)]
+
+
+INTERRUPTED = """
+import sys
+from tests.conftest import PROJECT, raw_parameters
+from tweet_sentiment.parameters import validate_parameters
+from tweet_sentiment.tracking import Track
+
+class Catalog:
+    def load(self, name):
+        return validate_parameters(raw_parameters() | {"tracking": {"mlflow": sys.argv[1], "tensorboard": None}})
+
+Track().before_pipeline_run({"pipeline_names": ["lora"]}, Catalog())
+raise KeyboardInterrupt
+"""
+
+
+def test_a_run_that_ctrl_c_ends_is_marked_as_failed(tmp_path):
+    pytest.importorskip("mlflow", reason="the extra mlflow is not installed (make tracking)")
+    from mlflow.tracking import MlflowClient
+
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, store], cwd=PROJECT, capture_output=True, text=True)
+    assert "KeyboardInterrupt" in done.stderr
+    client = MlflowClient(tracking_uri=store)
+    (run,) = client.search_runs([client.get_experiment_by_name("tweet-sentiment sample").experiment_id])
+    assert run.info.status == "FAILED"

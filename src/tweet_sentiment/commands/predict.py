@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from tweet_sentiment.commands.messages import Command
 
@@ -14,6 +15,18 @@ if TYPE_CHECKING:
     from tweet_sentiment.predictor.files import FileJob, Summary
 
 BEST = "data/06_models/sample/best"
+OF_TEXTS = ("as_json", "entity")
+OF_FILES = (
+    "text_column",
+    "entity_column",
+    "output",
+    "on_error",
+    "kind",
+    "delimiter",
+    "no_header",
+    "prefix",
+    "part_rows",
+)
 
 
 class Predict(Command):
@@ -56,14 +69,24 @@ def predict(**options: Any) -> None:
     if bool(texts) == bool(source):
         raise click.UsageError('Give texts or a file: kedro predict "I love this"  or  kedro predict --csv FILE …')
     if source:
+        _refuse(OF_TEXTS, "a file", "texts")
         _predict_file(load, options)
         return
+    _refuse(OF_FILES, "texts", "a file: --csv FILE")
     entities = None if options["entity"] is None else [options["entity"]] * len(texts)
     records = load().records(texts, entities)
     if options["as_json"]:
         click.echo(json.dumps(records, ensure_ascii=False, indent=2))
     else:
         _show(records)
+
+
+def _refuse(names: tuple[str, ...], given: str, other: str) -> None:
+    """Refuse options that would be passed over in silence: who asks for an output must not think that it is there."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        if option.name in names and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option.opts[0]} is not for {given}: leave it out, or give {other}.")
 
 
 def _show(records: list[dict[str, Any]]) -> None:

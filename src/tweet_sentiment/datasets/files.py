@@ -152,6 +152,13 @@ class StoredModel(_WithManifest):
         return True
 
 
+class ModelPath(_WithManifest):
+    """A model folder as it lies there, exported or not: the predictor loads it, as it does everywhere."""
+
+    def load(self) -> Path:
+        return self._filepath
+
+
 class WorkingFolder(_OnDisk):
     """Where work that must survive a kill is kept: the search's database, checkpoints."""
 

@@ -128,10 +128,10 @@ class TechniqueSearchParameters(HyperparameterSearchParameters):
     """The same search for a technique that trains through the encoder.
 
     Trials learn from ``row_limit`` posts (null: all). No trial is begun once ``budget_posts`` have been learnt from in
-    all of them together, a post counted in each epoch.
+    all of them together, a post counted in each epoch. Prompt tuning is searched behind the last of its hard prompts.
     """
 
-    technique: Literal["full_fine_tuning", "lora", "p_tuning"]
+    technique: Literal["full_fine_tuning", "lora", "p_tuning", "prompt_tuning"]
     row_limit: PositiveInt | None
     budget_posts: PositiveInt
 

@@ -44,3 +44,6 @@ class Material:
     importances: dict[str, Any]
     lengths: dict[str, Any]
     learning_curves: dict[str, pd.DataFrame]
+    trainings: dict[str, pd.DataFrame]
+    blocks: dict[str, pd.DataFrame]
+    heads: dict[str, pd.DataFrame]

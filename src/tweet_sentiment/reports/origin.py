@@ -4,6 +4,9 @@ from tweet_sentiment.reports.material import Material, Section
 from tweet_sentiment.reports.tables import Table
 
 ENVIRONMENTS = ("kaggle", "paper", "test")  # folders in conf that are named like the run that they make
+RIVALS = ("majority_class", "nearest_neighbour", "logistic_regression", "linear_svc")  # of one pipeline
+WHOLE = ("baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning", "rivals")  # what `kedro run` runs
+LAST = ("distillation", "ensemble")  # they take what other pipelines have left, so each has a run of its own
 
 
 def origin(material: Material) -> Section:
@@ -17,7 +20,7 @@ def origin(material: Material) -> Section:
         versions = next(iter(metrics))["versions"]
         tables.append(Table("Versions", list(versions), [list(versions.values())]))
     said = [
-        "Each command runs the study under one protocol; the last writes this page from what they leave on disk. "
+        "Each command runs what was run under a protocol; the last writes this page from what they leave on disk. "
         "Parameters that differ from the configuration stand in the manifest.json of each model.",
         *sorted(how),
     ]
@@ -25,14 +28,38 @@ def origin(material: Material) -> Section:
 
 
 def commands(material: Material) -> list[str]:
-    """Return one command a protocol, then the report's."""
+    """Return the commands of each protocol, for the pipelines that were run under it; then the report's."""
     run = material.run
     start = "kedro run" if run == "sample" else f"kedro run --env={run}" if run in ENVIRONMENTS else "kedro run"
     named = [] if run == "sample" or run in ENVIRONMENTS else [f"run={run}"]
     said = []
     for protocol in dict.fromkeys(material.comparison["protocol"]):
-        said.append(f"{start} --params={','.join([*named, f'protocol={protocol}'])}")
+        for chosen in _together(_pipelines(material, protocol)):
+            said.append(f"{start}{chosen} --params={','.join([*named, f'protocol={protocol}'])}")
     return [*said, " ".join([start, "--pipeline=reporting", *(f"--params={one}" for one in named)])]
+
+
+def _pipelines(material: Material, protocol: str) -> list[str]:
+    """Return the pipelines that made what the report has of a protocol."""
+    techniques = material.comparison["technique"][material.comparison["protocol"] == protocol]
+    ran = ["rivals" if name in RIVALS else str(name) for name in techniques]
+    beside = {
+        "preprocessing_ablation": f"{protocol}/preprocessing_ablation" in material.ablations,
+        "learning_curve": protocol in material.learning_curves,
+        "training_ablation": protocol in material.trainings,
+        "unfreezing_sweep": protocol in material.blocks,
+        "prompt_head_sweep": protocol in material.heads,
+    }
+    return list(dict.fromkeys([*ran, *(name for name, is_there in beside.items() if is_there)]))
+
+
+def _together(pipelines: list[str]) -> list[str]:
+    """Return the option of each command: none for the whole study; the others in one; the last each alone."""
+    whole = set(WHOLE) <= set(pipelines)
+    others = [name for name in pipelines if name not in LAST and not (whole and name in WHOLE)]
+    alone = [name for name in LAST if name in pipelines]
+    chosen = [f" --pipelines={names}" for names in (",".join(others), *alone) if names]
+    return ["", *chosen] if whole else chosen
 
 
 def _data(material: Material) -> Table:

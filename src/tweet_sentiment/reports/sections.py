@@ -27,6 +27,7 @@ def sections(material: Material) -> list[Section]:
         _claims(material),
         _frontier(material),
         _learning(material),
+        _settings(material),
         _audit(material),
         _cleaning(material),
         _errors(material),
@@ -97,6 +98,26 @@ def _learning(material: Material) -> Section:
     tables = [Table(f"Accuracy by posts learnt from ({name})", *plain_rows(table[SHOWN])) for name, table in curves]
     figures = [(f"Learning curves ({name})", learning_figure(table, name)) for name, table in curves]
     return Section("What more posts give", [*said, READING] if curves else [], tables, figures)
+
+
+def _settings(material: Material) -> Section:
+    given = {
+        "Ways of training": material.trainings,
+        "Unfrozen blocks": material.blocks,
+        "What of the head learns beside a soft prompt": material.heads,
+    }
+    tables = [
+        Table(f"{caption} ({protocol})", *plain_rows(table))
+        for caption, by_protocol in given.items()
+        for protocol, table in sorted(by_protocol.items())
+    ]
+    return Section("One setting at a time", [_SETTINGS] * bool(tables), tables)
+
+
+_SETTINGS = (
+    "A row a setting. Accuracy, with its interval from low to high, is of the validation posts; selection accuracy, by "
+    "which a setting is to be chosen, of the posts to choose on. Differences are to the first row, on the same posts."
+)
 
 
 def _audit(material: Material) -> Section:

@@ -1,5 +1,6 @@
 """The tables of the report, as text."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import pandas as pd
 
 SHOWN = ["technique", "protocol", "n_train", "trainable_parameters", "eval_loss", "accuracy", "interval", "f1"]
 SHOWN += ["macro_f1", "seconds", "paper_accuracy"]
+MAIN = ["technique", "protocol", "accuracy", "interval", "paper_accuracy"]  # where there is no room for all
 MAIN_PROTOCOLS = ["published", "leak_free", "grouped"]  # beside folds, "grouped_<k>_of_<n>"
 FOUR_DIGITS = {"eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1", "paper_accuracy"}
 COUNTS = {"n_train", "n_validation", "trainable_parameters", "seconds", "posts", "right"}
@@ -23,9 +25,9 @@ class Table:
     rows: Rows
 
 
-def comparison_rows(comparison: pd.DataFrame) -> Rows:
-    """Return the comparison's rows as text, in the order of ``SHOWN``: four digits for shares, thousands parted."""
-    return [[_shown(name, row) for name in SHOWN] for row in comparison.to_dict("records")]
+def comparison_rows(comparison: pd.DataFrame, names: Sequence[str] = SHOWN) -> Rows:
+    """Return the comparison's rows as text, with the columns ``names``: four digits for shares, thousands parted."""
+    return [[_shown(name, row) for name in names] for row in comparison.to_dict("records")]
 
 
 def _shown(name: str, row: dict[Any, Any]) -> str:

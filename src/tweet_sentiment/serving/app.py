@@ -96,7 +96,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
             raise ProblemError(503, "The model's queue has stopped. Restart the service.")
         return Health(status="ok", waiting_posts=service.predict.waiting + service.explain.waiting)
 
-    @app.get("/model", response_model=Model, responses=documented(401))
+    @app.get("/model", response_model=Model, responses=documented(401, 503))
     async def model() -> Model:
         """Return labels, manifest, card and limits of what is served."""
         return service.model()
@@ -104,7 +104,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
     plain = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 
     @app.get(
-        "/metrics", response_class=Response, responses=documented(401) | {200: {"description": "Figures", **plain}}
+        "/metrics", response_class=Response, responses=documented(401, 503) | {200: {"description": "Figures", **plain}}
     )
     async def metrics() -> Response:
         """Return figures in Prometheus' text format."""

@@ -31,6 +31,7 @@ class Gate:
     def __init__(self, app: ASGIApp, limits: Limits, api_key: str | None, observe: Observe) -> None:
         self._app, self._limits, self._observe = app, limits, observe
         self._key = api_key.encode() if api_key else None
+        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer why not."""
@@ -38,7 +39,10 @@ class Gate:
             await self._app(scope, receive, send)
             return
         start, answer = perf_counter(), _Answer(send)
+        self._under_way += 1
         try:
+            if self._under_way > self._limits.requests:  # or their bodies could fill the memory
+                raise ProblemError(503, "Too many requests at once. Ask again in a moment.", {"Retry-After": "1"})
             await self._timed(scope, receive, answer)
         except ProblemError as error:
             await problem(error.status, error.detail, error.headers)(scope, receive, answer)
@@ -48,6 +52,7 @@ class Gate:
                 await problem(500, told)(scope, receive, answer)
             raise
         finally:
+            self._under_way -= 1
             self._observe(scope, answer.status or 499, perf_counter() - start)
 
     async def _timed(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:

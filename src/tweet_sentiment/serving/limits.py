@@ -10,7 +10,8 @@ from tweet_sentiment.serving.problems import ProblemError
 class Limits:
     """Sizes in bytes, posts and characters; times in seconds.
 
-    ``waiting`` is how many posts may wait for the model at once; ``batch`` how many it gets in one call.
+    ``requests`` is how many may be under way at once; ``waiting`` how many posts may wait for the model; ``batch`` how
+    many it gets in one call.
     """
 
     body: int = 1_000_000
@@ -21,6 +22,7 @@ class Limits:
     characters: int = 10_000
     seconds: float = 30
     csv_seconds: float = 600
+    requests: int = 500
     waiting: int = 20_000
     batch: int = 256
 

@@ -16,7 +16,7 @@ from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.limits import Limits
 
-CONNECTIONS = 500  # at once; more get a 503, or their bodies could fill the memory
+CONNECTIONS = 2000  # at once, idle ones too; more get uvicorn's own 503, in plain text
 GRACE = 20  # seconds for requests under way when the service is told to stop
 
 

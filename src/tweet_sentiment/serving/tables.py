@@ -9,6 +9,7 @@ from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.problems import ProblemError
 from tweet_sentiment.text.checking import fault_of, fault_of_entity
+from tweet_sentiment.text.encodings import DELIMITERS
 
 USUAL_NAMES = ("text", "post", "tweet", "content")
 
@@ -58,8 +59,8 @@ def read_table(body: bytes, columns: Columns, delimiter: str, limits: Limits) ->
     if not lines:
         raise ProblemError(422, "The CSV is empty. Send a header and one row a post.")
     header, rows = lines[0], lines[1:]
-    text = _column(header, columns.text, "text_column")
-    entity = None if columns.entity is None else _column(header, columns.entity, "entity_column")
+    text = _column(header, columns.text, "text_column", delimiter)
+    entity = None if columns.entity is None else _column(header, columns.entity, "entity_column", delimiter)
     if not rows:
         raise ProblemError(422, "The CSV has a header and no row. Send one row a post.")
     if len(rows) > limits.csv_rows:
@@ -91,16 +92,29 @@ def _rows(text: str, delimiter: str) -> list[list[str]]:
     return [row or [""] for row in rows]
 
 
-def _column(header: list[str], wanted: str | None, parameter: str) -> int:
+def _column(header: list[str], wanted: str | None, parameter: str, delimiter: str) -> int:
     names = [wanted] if wanted is not None else [name for name in header if name.lower() in USUAL_NAMES]
-    if wanted is None and len(header) == 1:
+    parted = _parted_otherwise(header, delimiter)
+    if wanted is None and len(header) == 1 and not parted:
         return 0
     found = [header.index(name) for name in names if name in header]
     if len(found) != 1:
         has = ", ".join(f"'{name}'" for name in header[:20])
         said = f"has no column '{wanted}'" if wanted is not None else "does not show which column holds the texts"
-        raise ProblemError(422, f"The CSV {said}; it has {has}. Name one by ?{parameter}=…")
+        raise ProblemError(422, f"The CSV {said}; it has {has}. {parted or f'Name one by ?{parameter}=…'}")
     return found[0]
+
+
+def _parted_otherwise(header: list[str], delimiter: str) -> str:
+    """Say what to do where the only column seems to be several, so that whole lines are not taken for texts."""
+    if len(header) > 1:
+        return ""
+    others = [shown for one, shown in DELIMITERS.items() if one != delimiter and one in header[0]]
+    if not others:
+        return ""
+    return (
+        f"Its fields seem to be separated by {others[0]}: say so (?delimiter=…), or name the column (?text_column=…)."
+    )
 
 
 def added_columns(header: list[str], labels: list[str], prefix: str) -> list[str]:

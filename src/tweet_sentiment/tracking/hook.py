@@ -1,5 +1,6 @@
 """The hook: from each dataset that a node saves to the trackers that the parameters ask for."""
 
+import atexit
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -36,6 +37,8 @@ class Track:
             from tweet_sentiment.tracking.tensorboard import TensorBoardTracker
 
             self._trackers.append(TensorBoardTracker(parameters))
+        if self._trackers:
+            atexit.register(self._end, failed=True)  # of Ctrl-C Kedro tells nobody
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -58,3 +61,4 @@ class Track:
         for tracker in self._trackers:
             tracker.end(failed)
         self._trackers = []
+        atexit.unregister(self._end)

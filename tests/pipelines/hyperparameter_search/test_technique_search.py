@@ -105,3 +105,17 @@ def test_hyperband_stops_trials(tmp_path):
     states = [trial.state for trial in study.trials]
     assert TrialState.PRUNED in states
     assert TrialState.COMPLETE in states
+
+
+def test_prompt_tuning_is_searched_too_and_the_best_reads_posts_behind_its_hard_prompt(small, tmp_path):
+    prompt = few(small.prompt_tuning, num_virtual_tokens=3, row_limit=None)
+    small = small.model_copy(update={"prompt_tuning": prompt})
+    best, trials = run(small, tmp_path, technique="prompt_tuning", n_trials=2)
+    assert best["posts"] == trials["epochs"].sum() * POSTS
+    searched = small.technique_search.model_copy(update={"technique": "prompt_tuning"})
+    small, data = small.model_copy(update={"technique_search": searched}), tuning_data(tmp_path)
+    given = (data.training_posts, data.validation_posts, data.row_account | {"training_posts": 36})
+    model, _, training = train_best_technique(*given, best, tmp_path, small)
+    assert training["hyperparameters"] == best["hyperparameters"]
+    assert model.manifest["input"]["hard_prompt"] == prompt.hard_prompts[-1]
+    assert model.model.peft_config["default"].num_virtual_tokens == 3

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.parameters import Hyperparameters, StudyParameters
+from tweet_sentiment.parameters import Hyperparameters, PromptTuningParameters, StudyParameters
 from tweet_sentiment.provenance import fingerprint, manifest
 
 
@@ -85,6 +85,8 @@ class _Objective:
         """Return from how many posts a trial learns in an epoch."""
         search = self.parameters.technique_search
         tuning = getattr(self.parameters, search.technique)
+        if isinstance(tuning, PromptTuningParameters):
+            tuning = tuning.as_tuning()
         apart = tuning.model_copy(update={"row_limit": search.row_limit, "hold_out_selection": True})
         learning = self.data.parted(apart)[0]
         wordings = 2 if tuning.consistency_weight else 1
@@ -100,8 +102,9 @@ def with_hyperparameters(
     if trial:
         changes |= {"row_limit": search.row_limit, "load_best_model_at_end": False, "hold_out_selection": True}
         changes |= {"early_stopping_patience": None, "average_last_epochs": None}
-    tuning = getattr(parameters, search.technique).model_copy(update=changes)
-    return parameters.model_copy(update={search.technique: tuning})
+    tuning = getattr(parameters, search.technique)
+    known = {name: value for name, value in changes.items() if name in type(tuning).model_fields}
+    return parameters.model_copy(update={search.technique: tuning.model_copy(update=known)})
 
 
 def train_best_technique(

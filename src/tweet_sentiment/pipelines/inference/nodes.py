@@ -10,15 +10,17 @@ from tweet_sentiment.parameters import StudyParameters
 logger = logging.getLogger(__name__)
 
 
-def predict(posts: Path, model: Any, parameters: StudyParameters) -> Any:
+def predict(posts: Path, model: Path, parameters: StudyParameters) -> Any:
     """Return the file's rows with label, probabilities and, where faulty rows are kept, ``error``: an Arrow table.
 
+    ``model`` is a model's folder, an exported one too.
+
     Raises:
-        StudyError: the file cannot be read, or a row is faulty and ``inference.on_error`` is stop.
+        StudyError: the file cannot be read, a row is faulty and ``inference.on_error`` is stop, or the model cannot be
+            loaded.
     """
     import pyarrow as pa
 
-    from tweet_sentiment.modeling.devices import choose_device
     from tweet_sentiment.predictor import Predictor
     from tweet_sentiment.predictor.files.job import FileJob
     from tweet_sentiment.predictor.files.predicting import predict_chunk, schema_of, survey
@@ -43,8 +45,7 @@ def predict(posts: Path, model: Any, parameters: StudyParameters) -> Any:
     summary = survey(reader, job)
     for line in summary.faulty:
         logger.warning("%s", line)
-    device = choose_device(parameters.device, parameters.fp16, parameters.precision)
-    predictor = Predictor.of(model, device, chosen.model)
+    predictor = Predictor.load(model, parameters.device, parameters.fp16, parameters.precision)
     predictor.check_entities(entity_column is not None, "name their column: inference.entity_column")
     schema = schema_of(reader.schema, predictor.labels, job)
     parts = [predict_chunk(predictor, chunk, reader.schema, schema)[0] for chunk in chunks(reader.rows(), 5000)]

@@ -227,6 +227,9 @@ def write_report(
     importances: Partitions,
     lengths: Partitions,
     learning_curves: Partitions,
+    trainings: Partitions,
+    blocks: Partitions,
+    heads: Partitions,
     frontier: pd.DataFrame,
     claims: pd.DataFrame,
     parameters: StudyParameters,
@@ -251,6 +254,9 @@ def write_report(
         "importances": importances,
         "lengths": lengths,
         "learning_curves": learning_curves,
+        "trainings": trainings,
+        "blocks": blocks,
+        "heads": heads,
     }
     read: dict[str, Any] = {name: _loaded(one, known) for name, one in given.items()}
     read["differences"][parameters.protocol] = differences

@@ -9,7 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.predictor.files.csv_rows import CsvReader
 from tweet_sentiment.predictor.predictor import Predictor
+from tweet_sentiment.text.checking import fault_of
 
 LEAST_AGREEMENT = 0.995  # share of posts with the same label, below which an fp32 export is refused
 MOST_DIFFERENCE = 0.05  # logits: rounding alone gives less than 0.0001
@@ -55,20 +57,28 @@ def _entities(posts: pd.DataFrame, predictor: Predictor) -> list[str] | None:
 
 
 def posts_of_csv(path: Path, predictor: Predictor, text_column: str, label_column: str | None) -> CheckPosts:
-    """Read a CSV with a header; blank texts are left out, and so are rows with labels that the model does not know."""
+    """Read a CSV with a header; left out are rows that cannot be classified or whose label the model has not.
+
+    Raises:
+        StudyError: there is no such file, it cannot be read, or nothing is left of it.
+    """
     if not path.is_file():
         raise StudyError(f"--csv: there is no file {path}.")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    wanted = [text_column, *([label_column] if label_column else [])]
-    if missing := [name for name in wanted if name not in table]:
-        raise StudyError(f"{path} has no column '{missing[0]}'; it has {list(table.columns)}.")
-    table = table[table[text_column].str.strip() != ""]
+    table = _sound_rows(path, text_column)
     if label_column:
+        if label_column not in table:
+            raise StudyError(f"{path}: there is no column '{label_column}'; found {list(table.columns)}.")
         table = table[table[label_column].isin(predictor.labels)]
     if table.empty:
         raise StudyError(f"{path} has no post to compare on: expected texts, and labels of {predictor.labels}.")
     labels = table[label_column].map(predictor.labels.index).to_numpy(dtype=np.int64) if label_column else None
     return CheckPosts(predictor.cleaned(table[text_column]), _entities(table, predictor), labels)
+
+
+def _sound_rows(path: Path, text_column: str) -> pd.DataFrame:
+    reader = CsvReader(path, str(path), text_column, None, ",", header=True)
+    rows = [row.values for row in reader.rows() if row.fault is None and fault_of(row.text) is None]
+    return pd.DataFrame(rows, columns=reader.schema.names, dtype="object")
 
 
 def compare(

@@ -6,6 +6,7 @@ const $ = (id) => document.getElementById(id);
 const percent = (value) => `${Math.round(100 * value)} %`;
 let explains = true;
 let readsEntities = false;
+let mostExplained = Infinity; // posts at once
 
 function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
@@ -93,13 +94,16 @@ async function classify(event) {
   if (!texts.length) { say("status", "Type a post first.", true); $("posts").focus(); return; }
   await busy($("ask"), "status", async () => {
     $("results").replaceChildren();
-    const path = explains && $("explain").checked ? "/explain" : "/predict";
+    const asked = explains && $("explain").checked;
+    const explained = asked && texts.length <= mostExplained;
+    const path = explained ? "/explain" : "/predict";
     const answer = await ask(path, { method: "POST", headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ texts, ...(readsEntities ? { entities: $("entity").value } : {}) }) });
     const predictions = await answer.json();
     $("results").replaceChildren(...predictions.map(shown));
     const first = predictions.length === 1 ? `: ${predictions[0].label}` : "";
-    say("status", `${predictions.length} ${predictions.length === 1 ? "post" : "posts"} classified${first}.`);
+    const left = asked && !explained ? ` Words are shown for at most ${mostExplained} posts at once.` : "";
+    say("status", `${predictions.length} ${predictions.length === 1 ? "post" : "posts"} classified${first}.${left}`);
   });
 }
 
@@ -109,7 +113,8 @@ async function upload(event) {
   if (!file) { say("file-status", "Choose a file first.", true); $("file").focus(); return; }
   await busy($("upload"), "file-status", async () => {
     const column = $("column").value.trim();
-    const query = new URLSearchParams({ prefix: "predicted_", ...(column ? { text_column: column } : {}),
+    const query = new URLSearchParams({ prefix: "predicted_", delimiter: $("delimiter").value,
+      ...(column ? { text_column: column } : {}),
       ...(readsEntities ? { entity_column: $("entity-column").value.trim() } : {}) });
     const answer = await ask(`/predict/csv?${query}`,
       { method: "POST", headers: { "Content-Type": "text/csv" }, body: file });
@@ -132,6 +137,7 @@ async function introduce() {
     $("card").querySelector("pre").textContent = model.card;
     explains = model.explains;
     readsEntities = model.reads_entities;
+    mostExplained = model.limits.explained_posts;
     $("about").hidden = $("about-column").hidden = !readsEntities;
     if (!explains) {
       $("explain").checked = false;
