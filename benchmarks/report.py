@@ -20,9 +20,11 @@ def write(found: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def add_full(found: dict[str, Any], folder: Path) -> list[Path]:
-    """Add our side on all posts to the results in ``folder``; return the paths of the three files."""
+    """Add our side on all posts, or what of it was measured anew, to the results in ``folder``; return the paths."""
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    return _write(results | {"full": full(found, results["figures"], results["settings"])}, folder)
+    before = results["full"] or {"figures": {}, "growth": {"points": []}}
+    whole = {"growth": before["growth"]["points"]} | found | {"measured": before["figures"] | found["measured"]}
+    return _write(results | {"full": full(whole, results["figures"], results["settings"])}, folder)
 
 
 def _write(results: dict[str, Any], folder: Path) -> list[Path]:
@@ -99,8 +101,9 @@ def full(found: dict[str, Any], figures: dict[str, Any], settings: dict[str, Any
     }
     counted = {}
     if len(rates) == 2:
-        counted["encode"] = rows / rates["encode"]
-        for what in ("head", "search"):
+        if "encode" in one:
+            counted["encode"] = rows / rates["encode"]
+        for what in [what for what in ("head", "search") if what in one]:
             counted[what] = script_seconds(one[what]["epochs"], rows, validation, rates["head"], rates["encode"])
     return {
         "rows": rows,

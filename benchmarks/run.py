@@ -83,13 +83,16 @@ def run(options: argparse.Namespace, prepare: Task) -> dict[str, Any]:
 
 
 def run_full(options: argparse.Namespace, prepare: Task) -> dict[str, Any]:
-    """Measure our side once on all posts; return the figures as they came."""
+    """Measure our side once on all posts, or of it what ``--only`` names; return the figures as they came."""
     load = _load()
     rows = _said("posts", prepare)["available"]["training"]
     task = replace(prepare, rows=rows, side="ours", threads=options.threads)
-    figures = {what: _said("all posts", replace(task, what=what)) for what in ("encode", "head", "search")}
-    growth = [*_grown(task, FULL_GROWTH), _point(rows, figures["head"])]
-    return {"rows": rows, "measured": figures, "growth": growth, "load_before": load}
+    asked = [what for what in ("encode", "head", "search") if what in options.only]
+    figures = {what: _said("all posts", replace(task, what=what)) for what in asked}
+    found = {"rows": rows, "measured": figures, "load_before": load}
+    if "head" in figures and "growth" in options.only:
+        found["growth"] = [*_grown(task, FULL_GROWTH), _point(rows, figures["head"])]
+    return found
 
 
 def _load() -> float:

@@ -79,12 +79,16 @@ def _full(full: dict[str, Any]) -> str:
     for what, ratio in full["ratios"].items():
         one, counted = full["figures"][what], full["script_seconds"][what]
         rows.append([NAMES[what], _seconds(one["seconds"]), _seconds(counted), f"{ratio:.0f}", f"{one['peak_mb']:.0f}"])
-    search = full["figures"]["search"]
+    costs = table(["what", "ours", "script (counted)", "ratio", "peak MB, ours"], rows)
+    return f"## Our side on all {full['rows']:,} posts\n\n{costs}{_search(full['figures'].get('search'))}"
+
+
+def _search(search: dict[str, Any] | None) -> str:
+    if search is None:
+        return ""
     wall = search["wall_seconds"] / 60
     return (
-        f"## Our side on all {full['rows']:,} posts\n\n"
-        + table(["what", "ours", "script (counted)", "ratio", "peak MB, ours"], rows)
-        + f"\n\nThe search: {search['trials']} trials, {search['pruned']} pruned, {search['epochs']} epochs; "
+        f"\n\nThe search: {search['trials']} trials, {search['pruned']} pruned, {search['epochs']} epochs; "
         f"{wall:.1f} minutes from start to end of its process (target: under {SEARCH_MINUTES}; "
         f"met: {_below(wall, SEARCH_MINUTES)})."
     )

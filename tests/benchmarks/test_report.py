@@ -77,6 +77,17 @@ def test_our_side_on_all_posts_is_added_to_what_was_measured_before(found, on_al
     assert list(figure(after).data[2].x) == [1000, 2000, 4000]
 
 
+def test_a_part_of_our_side_on_all_posts_that_is_measured_anew_leaves_the_others(found, on_all_posts, tmp_path):
+    write(found, tmp_path)
+    add_full(on_all_posts, tmp_path)
+    before = json.loads((tmp_path / "results.json").read_text())["full"]
+    add_full({"rows": 1200, "measured": {"encode": figures(0, 700, seconds=3.0)}}, tmp_path)
+    after = json.loads((tmp_path / "results.json").read_text())["full"]
+    assert after["figures"] == before["figures"] | {"encode": figures(0, 700, seconds=3.0)}
+    assert after["growth"] == before["growth"]
+    assert after["ratios"]["encode"] == pytest.approx(before["ratios"]["encode"] * 2 / 3)
+
+
 def test_what_could_not_be_tried_has_no_rate(found):
     assert line(markdown(summarise(found)), "encode | tried")[0].endswith("| - |")
 
