@@ -65,7 +65,11 @@ def test_parameters_are_logged_one_by_one_and_curves_by_step(runs, tracked):
     assert set(measured["step"]) <= {point.step for point in logged}
     trials = pd.read_csv(tracked / "data/07_model_output/test/leak_free/hyperparameter_search/trials.csv")
     for row in trials.to_dict("records"):
-        trial = by_name[f"trial {row['number']}"].data
+        of_trial = by_name[f"trial {row['number']}"]
+        trial, by_epoch = of_trial.data, client.get_metric_history(of_trial.info.run_id, "value_by_epoch")
+        assert {point.step: point.value for point in by_epoch} == dict(
+            enumerate(map(float, str(row["value_by_epoch"]).split()), 1)
+        )
         assert trial.metrics["value"] == pytest.approx(row["value"])
         assert float(trial.params["learning_rate"]) == pytest.approx(row["learning_rate"])
 

@@ -102,5 +102,7 @@ class MlflowTracker:
             self._client.set_tag(run, "state", str(row["state"]))
             self._log_parameters(run, {name: row[name] for name in OF_A_TRIAL if name in row})
             measured = numbers({name: row[name] for name in ("value", "seconds", "epochs") if name in row})
-            self._log_points(run, [(name, value, 0) for name, value in measured.items()])
+            epochs = enumerate(map(float, str(row["value_by_epoch"]).split()), 1)
+            by_epoch = [("value_by_epoch", value, epoch) for epoch, value in epochs]
+            self._log_points(run, [(name, value, 0) for name, value in measured.items()] + by_epoch)
             self._client.set_terminated(run, "FAILED" if row["state"] == "FAIL" else "FINISHED")

@@ -287,7 +287,9 @@ def test_the_pruner_ends_a_trial_that_is_worse_than_the_median(tmp_path):
     pruner = {"n_startup_trials": 5, "n_warmup_steps": 2, "interval_steps": 1}
     study = search(tmp_path, 7, objective, pruner=pruner, num_train_epochs={"low": 5, "high": 5})
     assert [trial.state.name for trial in study.trials] == [*["COMPLETE"] * 5, "PRUNED", "COMPLETE"]
-    assert trials_table(study)["epochs"].tolist() == [5, 5, 5, 5, 5, 3, 5]
+    table = trials_table(study)
+    assert table["epochs"].tolist() == [5, 5, 5, 5, 5, 3, 5]
+    assert table["value_by_epoch"][5] == "0.1000 0.1000 0.1000"
 
 
 @pytest.mark.parametrize(
@@ -317,7 +319,7 @@ def test_the_table_of_trials_has_a_row_a_trial(tmp_path):
     study = search(tmp_path, 5, breaking(2, StudyError("it diverged")))
     table = trials_table(study)
     assert list(table["number"]) == [0, 1, 2, 3, 4]
-    assert list(table.columns) == ["number", "state", "value", "seconds", "epochs", *FIVE]
+    assert list(table.columns) == ["number", "state", "value", "seconds", "epochs", *FIVE, "value_by_epoch"]
     assert table["value"].isna().tolist() == [False, True, False, False, False]
     for trial in study.trials:
         assert table.loc[trial.number, FIVE].to_dict() == trial.params

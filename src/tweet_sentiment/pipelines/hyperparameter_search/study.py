@@ -212,7 +212,7 @@ def _last_error(study: optuna.Study) -> str:
 
 
 def trials_table(study: optuna.Study) -> pd.DataFrame:
-    """Return one row a trial: number, state, value, seconds, epochs begun, and the five hyperparameters.
+    """Return one row a trial: number, state, value, seconds, epochs begun, the hyperparameters, values by epoch.
 
     When a trial was cut off is not known, only when the search went on: it has no seconds.
     """
@@ -227,6 +227,7 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
                 "seconds": seconds,
                 "epochs": epochs_begun(trial),
                 **trial.params,
+                "value_by_epoch": " ".join(f"{value:.4f}" for _, value in sorted(trial.intermediate_values.items())),
             }
         )
     return pd.DataFrame(rows)
