@@ -14,6 +14,7 @@ setup: .venv/.ready  ## Create .venv and install the pinned packages
 .venv/.ready: requirements.lock requirements-encoder.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
+	@echo "Installing the pinned packages into .venv: about 3 GB, more with CUDA; pip says nothing for some minutes."
 	$(BIN)/python -m pip install --quiet --progress-bar off -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps -r requirements-encoder.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
@@ -42,11 +43,11 @@ tracking: setup  ## Install MLflow and TensorBoard, for --params=tracking.mlflow
 
 viz: setup  ## Build the graph of the study with its tables, metrics and figures into docs/viz (KEDRO_ENV=kaggle for another run)
 	@test ! -e build || { echo "build/ is in the way: kedro-viz writes there. Move it first."; exit 1; }
-	$(BIN)/kedro viz build --include-previews
+	PYTHONWARNINGS=ignore $(BIN)/kedro viz build --include-previews
 	rm -rf docs/viz && mv build docs/viz
-	@echo "Look at it: python3 -m http.server --directory docs/viz, then http://127.0.0.1:8000 (or, without building: kedro viz run)"
+	@echo "Look at it: python3 -m http.server --directory docs/viz, then http://127.0.0.1:8000/?types=nodes (or, without building: $(BIN)/kedro viz run)"
 
-notebooks: setup  ## Execute the notebooks on what a run has left (KEDRO_ENV=kaggle for the real data)
+notebooks: setup  ## Execute the notebooks in their place on what a run has left (KEDRO_ENV=kaggle for the real data)
 	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
 
 bench: run  ## Measure beside the paper's script and transformers' pipeline, about 30 minutes on two idle cores

@@ -10,7 +10,8 @@ _ABOUT = """# Pipelines and single nodes
 
 Made by `make pages` from the registry. A pipeline takes along the data steps that it needs. Put `--env=kaggle` or
 `--env=paper` behind any command for the real data, `--only-changed` to run nothing twice, `--only-missing-outputs` to
-go on after a run that was stopped. A single node reads what is on disk: run its pipeline once first.
+go on after a run that was stopped. A single node reads what is on disk: run its pipeline once first. What
+reads its output is not run with it: afterwards the pipeline's command with `--only-changed` does that.
 
 ## Pipelines
 

@@ -39,6 +39,13 @@ def test_every_line_of_the_log_is_ours(shown):
         assert noise not in shown.stderr + shown.stdout
 
 
+def test_at_the_end_it_says_where_the_report_and_the_best_model_lie(shown):
+    assert shown.stdout.splitlines()[-2:] == [
+        "Report: data/08_reporting/test/report.html",
+        "Best model of the run: data/06_models/test/best",
+    ]
+
+
 def test_outside_a_terminal_nothing_is_coloured(shown):
     assert "\x1b" not in shown.stderr + shown.stdout
 

@@ -52,7 +52,7 @@ def _short(name: str) -> str:
 
 
 class ShowComparison:
-    """Prints the comparison when a run has made one, and says where the report lies."""
+    """Prints the comparison when a run has made one, and says where the report and the run's best model lie."""
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
@@ -66,6 +66,8 @@ class ShowComparison:
             console.width = max(console.width, WIDE)
         console.print(comparison_table(comparison[comparison["measured"]], console.width))
         console.print(f"Report: {relative(catalog['report_page']._filepath)}", highlight=False)
+        if (best := catalog["best_model"]._filepath).is_dir():
+            console.print(f"Best model of the run: {relative(best)}", highlight=False)
 
 
 def comparison_table(comparison: Any, width: int) -> Any:

@@ -36,7 +36,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise StudyError(f"{folder}: no {MANIFEST} here. A model folder is made by a technique, e.g. kedro run.")
+        raise StudyError(
+            f"{folder}: no {MANIFEST} here. A technique makes a model folder, the report a run's best:\n"
+            "  kedro run --pipelines=layer_unfreezing  and then  kedro run --pipelines=reporting"
+        )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:

@@ -64,7 +64,8 @@ def test_json_is_what_the_predictor_says(project, predictor):
     [
         ([], "Give texts or a file"),
         (["ok", "--csv", "in.csv"], "Give texts or a file"),
-        (["--csv", "in.csv", "--output", "out.csv"], "also give --text-column"),
+        (["--csv", "in.csv", "--output", "out.csv"], "also give --text-column."),
+        (["--csv", "in.csv"], "also give --text-column and --output."),
         (["ok", "--output", "out.csv"], "--output is not for texts: leave it out, or give a file: --csv FILE"),
         (["--csv", "in.csv", "--json"], "--json is not for a file: leave it out, or give texts"),
         ([""], "texts[0]: the text is empty or blank"),

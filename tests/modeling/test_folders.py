@@ -82,7 +82,9 @@ def test_transformers_loads_the_folder_in_its_own_ways(folder, tiny_classifier, 
 
 def test_an_absent_folder_is_said_at_once(tmp_path):
     start = time.perf_counter()
-    assert "no manifest.json here" in refusal(tmp_path / "nothing")
+    said = refusal(tmp_path / "nothing")
+    assert "no manifest.json here" in said
+    assert "kedro run --pipelines=reporting" in said
     assert time.perf_counter() - start < 1
 
 

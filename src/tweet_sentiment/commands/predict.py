@@ -105,9 +105,9 @@ def _show(records: list[dict[str, Any]]) -> None:
 def _predict_file(load: Callable[[], "Predictor"], options: dict[str, Any]) -> None:
     from tweet_sentiment.predictor.files import FileJob, predict_file
 
-    for name in ("text_column", "output"):
-        if options[name] is None:
-            raise click.UsageError(f"With --csv also give --{name.replace('_', '-')}.")
+    lacking = [f"--{name.replace('_', '-')}" for name in ("text_column", "output") if options[name] is None]
+    if lacking:
+        raise click.UsageError(f"With --csv also give {' and '.join(lacking)}.")
     job = FileJob(
         source=options["source"],
         output=options["output"],

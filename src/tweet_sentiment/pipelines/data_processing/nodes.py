@@ -79,7 +79,7 @@ def split_posts(
             100 * known,
         )
     if conflicts:
-        logger.warning("%d texts of the training posts stand under two labels or more.", conflicts)
+        logger.warning("Texts of the training posts that stand under two labels or more: %d.", conflicts)
     return training, validation, account | {"overlap": overlap, "conflicting_labels": conflicts}
 
 
@@ -129,6 +129,17 @@ def account_rows(
         "selection_posts": split_account["selection"],
         "validation_posts": split_account["validation"],
     }
+    for part, file in filter_account.items():
+        dropped = _counts(file, "dropped_")
+        logger.info(
+            "%s: %s rows, %s kept%s.",
+            read_account[part]["file"],
+            f"{file['rows_in']:,}",
+            f"{file['kept']:,}",
+            f" (dropped: {dropped})" if dropped else "",
+        )
+    if removed := _counts(split_account, "removed_"):
+        logger.info("Taken out of training, as known from the posts to measure on: %s.", removed)
     logger.info(
         "%d posts to learn from (%d of them to choose on), %d to measure on.",
         account["training_posts"],
@@ -136,3 +147,9 @@ def account_rows(
         account["validation_posts"],
     )
     return account
+
+
+def _counts(account: dict[str, Any], prefix: str) -> str:
+    """Return how many rows each reason took, of those that took any."""
+    counts = {key.removeprefix(prefix): count for key, count in account.items() if key.startswith(prefix) and count}
+    return ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in counts.items())

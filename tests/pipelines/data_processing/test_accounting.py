@@ -1,0 +1,33 @@
+"""What the log says of where the rows went."""
+
+import logging
+
+from tweet_sentiment.pipelines.data_processing.nodes import account_rows
+
+SPLIT = {"kept": 40, "selection": 4, "validation": 10}
+FILES = {"training": {"file": "mine.csv"}, "validation": {"file": "held_out.csv"}}
+FILTERED = {
+    "training": {"rows_in": 1200, "dropped_label": 0, "dropped_empty": 1150, "dropped_blank": 2, "kept": 48},
+    "validation": {"rows_in": 10, "dropped_label": 0, "dropped_empty": 0, "dropped_blank": 0, "kept": 10},
+}
+
+
+def said(caplog, parameters, filtered, split):
+    with caplog.at_level(logging.INFO):
+        account_rows(FILES, filtered, split, {}, {}, parameters)
+    return caplog.messages
+
+
+def test_the_log_says_of_each_file_what_was_read_kept_and_dropped_for_which_reason(caplog, parameters):
+    removed = {"removed_tweet_id": 5, "removed_normalised_text": 0, "removed_near_duplicate": 3}
+    assert said(caplog, parameters, FILTERED, SPLIT | removed) == [
+        "mine.csv: 1,200 rows, 48 kept (dropped: empty 1,150, blank 2).",
+        "held_out.csv: 10 rows, 10 kept.",
+        "Taken out of training, as known from the posts to measure on: tweet id 5, near duplicate 3.",
+        "40 posts to learn from (4 of them to choose on), 10 to measure on.",
+    ]
+
+
+def test_where_one_file_is_read_and_nothing_leaks_there_is_no_line_more(caplog, parameters):
+    one = {"training": FILTERED["training"]}
+    assert len(said(caplog, parameters, one, SPLIT)) == 2
