@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.reports.made import LEAKING, material, row
 
 from tweet_sentiment.reports.accuracy import finding
+from tweet_sentiment.reports.sections import INVENTED, sections
 from tweet_sentiment.reports.summary import standing, summary
 
 NAMES = ["a", "b", "c", "d"]
@@ -46,6 +47,13 @@ def test_a_fall_within_the_intervals_is_not_called_memory():
 
 def test_with_one_protocol_no_fall_is_spoken_of():
     assert "no fall can be measured" in said(LEAKING[:1])[1]
+    assert "protocol=leak_free" in said(LEAKING[:1])[1]
+    assert "protocol=published" in said(LEAKING[1:])[1]
+
+
+def test_figures_of_invented_posts_are_said_to_be_of_such():
+    assert sections(material(LEAKING, run="sample"))[0].paragraphs[0] == INVENTED
+    assert INVENTED not in sections(material(LEAKING, run="kaggle"))[0].paragraphs
 
 
 ROWS = [row("a", "leak_free", 0.7), row("b", "leak_free", 0.69), row("c", "leak_free", 0.5), row("d", "leak_free", 0.4)]

@@ -15,12 +15,16 @@ from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, Table, folds, plain_r
 
 __all__ = ["Material", "Section", "sections"]
 SUMMARY = "In three sentences"
+INVENTED = (
+    "The posts of this run are invented, to show how the project works: its figures say nothing about Twitter, and "
+    "stand beside the paper's only so that their place is seen."
+)
 
 
 def sections(material: Material) -> list[Section]:
     """Return the whole report."""
     made = [
-        Section(SUMMARY, summary(material)),
+        Section(SUMMARY, [*([INVENTED] if material.run == "sample" else []), *summary(material)]),
         *pictures(material),
         _comparison(material),
         _differences(material),

@@ -34,8 +34,12 @@ def _leak(audit: dict[str, Any]) -> str:
 def _memory(comparison: pd.DataFrame) -> str:
     both = sum({"published", "leak_free"} <= rows.keys() for rows in by_protocol(comparison).values())
     if not both:
-        ran = ", ".join(dict.fromkeys(comparison["protocol"]))
-        return f"No technique was run both with the leak and without it (only: {ran}), so no fall can be measured here."
+        ran = list(dict.fromkeys(comparison["protocol"]))
+        other = "leak_free" if "published" in ran else "published"
+        return (
+            f"No technique was run both with the leak and without it (only: {', '.join(ran)}), so no fall can be "
+            f"measured here; kedro run --params=protocol={other} runs the other."
+        )
     if not (falls := fallen(comparison)):
         return f"Without the leak none of the {both} techniques that were run with it falls by more than its intervals."
     name, published, left = falls[0]
