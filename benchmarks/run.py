@@ -84,12 +84,12 @@ def run(options: argparse.Namespace, prepare: Task) -> dict[str, Any]:
 
 def run_full(options: argparse.Namespace, prepare: Task) -> dict[str, Any]:
     """Measure our side once on all posts, or of it what ``--only`` names; return the figures as they came."""
-    load = _load()
+    _load()
     rows = _said("posts", prepare)["available"]["training"]
     task = replace(prepare, rows=rows, side="ours", threads=options.threads)
     asked = [what for what in ("encode", "head", "search") if what in options.only]
     figures = {what: _said("all posts", replace(task, what=what)) for what in asked}
-    found = {"rows": rows, "measured": figures, "load_before": load}
+    found: dict[str, Any] = {"rows": rows, "measured": figures}
     if "head" in figures and "growth" in options.only:
         found["growth"] = [*_grown(task, FULL_GROWTH), _point(rows, figures["head"])]
     return found

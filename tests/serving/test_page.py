@@ -208,11 +208,16 @@ def downloaded(page, path):
     return path.read_text(encoding="utf-8")
 
 
+def choose(page, source):
+    """Choose a file to upload; what comes of it is put beside it."""
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(source.parent))
+    page.choose("#file", source)
+
+
 def test_a_csv_is_uploaded_and_its_result_downloaded(page, predictor, tmp_path):
     source = tmp_path / "mine.csv"
     source.write_text('id,content,label\n1,"I love it, really",x\n2,,y\n', encoding="utf-8")
-    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
-    page.choose("#file", source)
+    choose(page, source)
     page.evaluate("document.querySelector('#upload button').focus()")
     page.press("Enter")
     result = downloaded(page, tmp_path / "mine_predicted.csv")
@@ -225,8 +230,7 @@ def test_a_csv_is_uploaded_and_its_result_downloaded(page, predictor, tmp_path):
 def test_a_csv_with_semicolons_is_said_and_read_when_that_is_chosen(page, predictor, tmp_path):
     source = tmp_path / "mine.csv"
     source.write_text("text;id\nI love it, really;1\n", encoding="utf-8")
-    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
-    page.choose("#file", source)
+    choose(page, source)
     page.evaluate("document.querySelector('#upload button').click()")
     page.until("document.getElementById('file-status').className == 'wrong'")
     assert "separated by ';'" in page.evaluate("document.getElementById('file-status').textContent")
