@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime as ort
 import pandas as pd
 import pytest
+import torch
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -67,6 +68,21 @@ def test_the_exported_model_gives_the_same_probabilities(request, exported, name
     np.testing.assert_allclose(onnx.probabilities(POSTS), expected, atol=1e-4)
     np.testing.assert_allclose(onnx.probabilities(POSTS[::-1]), expected[::-1], atol=1e-4)
     assert list(onnx(POSTS)["label"]) == list(torch_predictor(POSTS)["label"])
+
+
+@pytest.mark.parametrize("quantize", [None, "int8"])
+def test_batches_side_by_side_answer_as_one_after_the_other(exported, quantize):
+    posts, before, found = [f"{post} {i}" for i in range(60) for post in POSTS], torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            onnx = Predictor.load(exported("plain", quantize))
+            assert onnx.backend.batches_at_once == threads
+            found.append(onnx.probabilities(posts))
+    finally:
+        torch.set_num_threads(before)
+    assert np.ptp(found[0], axis=0).max() > 0.01
+    np.testing.assert_allclose(found[1], found[0], atol=1e-6)
 
 
 def mean_pooled(settings, folder):

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from tweet_sentiment.modeling.side_by_side import batches_at_once, side_by_side
 from tweet_sentiment.progress import progress_bar
 
 Batch = dict[str, torch.Tensor]
-TOKENS_A_BATCH = {"cpu": 2048, "cuda": 65_536}  # with their padding; a CPU's caches hold no more, a GPU wants much
+TOKENS_A_BATCH = {"cpu": 1024, "cuda": 65_536}  # with their padding; a CPU's caches hold no more, a GPU wants much
 ROUND_TO = {"cpu": 1, "cuda": 8}  # widths that a GPU's matrix units like; a CPU takes any, and each pad costs
 AHEAD = 4  # batches that lie ready for a GPU
 
@@ -27,23 +28,34 @@ def in_batches(
     """Return ``compute(batch)`` of all posts as one float32 tensor on the CPU, rows in the order given.
 
     ``compute`` gets ``input_ids`` and, where there is padding, ``attention_mask`` on the device, and returns one row a
-    post. A GPU is never waited for between two batches: they are made in the background, and results stay there.
+    post. A CPU runs several batches side by side. A GPU is never waited for between two batches: they are made in the
+    background, and results stay there.
     """
     kind = device.split(":")[0]
     orders = list(batches_by_length([len(ids) for ids in input_ids], TOKENS_A_BATCH[kind]))
-    batches = (without_idle_mask(pad([input_ids[i] for i in o], padding_id, pad_to, ROUND_TO[kind])) for o in orders)
+
+    def batch(order: list[int]) -> Batch:
+        return without_idle_mask(pad([input_ids[i] for i in order], padding_id, pad_to, ROUND_TO[kind]))
+
+    def moved(batch: Batch) -> torch.Tensor:
+        return compute({key: tensor.to(device, non_blocking=True) for key, tensor in batch.items()})
+
+    done: Iterator[tuple[list[int], torch.Tensor]]
+    if kind == "cuda":
+        done = zip(orders, map(moved, _ahead(map(batch, orders))), strict=True)
+    else:
+        done = side_by_side(lambda order: compute(batch(order)), orders, batches_at_once(kind))
     results: torch.Tensor | None = None
-    done = 0
+    came: list[int] = []
     with progress_bar(description, len(input_ids)) as bar:
-        for batch in _ahead(batches) if kind == "cuda" else batches:
-            rows = compute({key: tensor.to(device, non_blocking=True) for key, tensor in batch.items()})
+        for order, rows in done:
             if results is None:
                 results = torch.empty((len(input_ids), *rows.shape[1:]), device=device)
-            results[done : done + len(rows)] = rows
-            done += len(rows)
+            results[len(came) : len(came) + len(rows)] = rows
+            came += order
             bar.update(len(rows))
     assert results is not None, "there are no posts"
-    return results.cpu()[np.argsort(np.concatenate(orders))]
+    return results.cpu()[np.argsort(came)]
 
 
 def batches_by_length(lengths: list[int], tokens: int) -> Iterator[list[int]]:

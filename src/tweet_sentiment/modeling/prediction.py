@@ -1,8 +1,6 @@
 """One place where word pieces become logits."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from copy import deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,6 +18,7 @@ from tweet_sentiment.modeling.batching import ROUND_TO, TOKENS_A_BATCH, batches_
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.folders import TrainedModel
 from tweet_sentiment.modeling.lean import lean
+from tweet_sentiment.modeling.side_by_side import batches_at_once, side_by_side
 from tweet_sentiment.parameters import ModelParameters, StudyParameters
 
 if TYPE_CHECKING:
@@ -32,13 +31,11 @@ class TorchBackend:
     Safe to be asked from several threads. ``description`` says what decides about the last digits of a probability.
     """
 
-    batches_at_once = 1  # torch divides each among the threads itself
-
     def __init__(self, model: nn.Module, device: Device, padding_id: int = 0) -> None:
         kind = device.name.split(":")[0]
         self.model = cast_linear_layers(model, device).to(device.name).eval()
         self.device, self._padding_id, self._multiple = device, padding_id, ROUND_TO[kind]
-        self.tokens_a_batch = TOKENS_A_BATCH[kind]
+        self.tokens_a_batch, self.batches_at_once = TOKENS_A_BATCH[kind], batches_at_once(kind)
         self.description = f"torch {device.name} {device.precision}"
         self._lean = lean(self.model)  # for as long as the backend lives
         self._lean.__enter__()
@@ -79,14 +76,13 @@ def in_batches(
     ``done`` is told how many more posts are through after each batch; ``tokens`` are the most a batch, of which
     ``at_once`` are asked side by side.
     """
-    batches = list(batches_by_length([len(ids) for ids in input_ids], tokens))
-    found = []
-    with ThreadPoolExecutor(at_once) if min(at_once, len(batches)) > 1 else nullcontext() as pool:
-        answers = (pool.map if pool else map)(lambda rows: logits([input_ids[i] for i in rows]), batches)
-        for rows, answer in zip(batches, answers, strict=True):
-            found.append(answer)
-            done(len(rows))
-    return np.concatenate(found)[np.argsort(np.concatenate(batches))]
+    batches = batches_by_length([len(ids) for ids in input_ids], tokens)
+    orders, found = [], []
+    for order, answer in side_by_side(lambda order: logits([input_ids[i] for i in order]), batches, at_once):
+        orders.append(order)
+        found.append(answer)
+        done(len(order))
+    return np.concatenate(found)[np.argsort(np.concatenate(orders))]
 
 
 def probabilities_of(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from tweet_sentiment.manifests import read_manifest
 from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.parameters import InputSettings
 from tweet_sentiment.text.checking import checked_texts, fault_of_entity
-from tweet_sentiment.text.cleaning import clean_posts
+from tweet_sentiment.text.cleaning import cleaner
 from tweet_sentiment.whole import settle
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ class Predictor:
     def cleaned(self, texts: Iterable[str]) -> list[str]:
         """Return the texts as the model's training posts were cleaned."""
         settings = self.input
-        series = pd.Series(list(texts), dtype="object")
-        return clean_posts(series, settings.cleaning, settings.remove_stop_words, settings.lemmatize).tolist()
+        clean = cleaner(settings.cleaning, settings.remove_stop_words, settings.lemmatize)
+        return [clean(text) for text in texts]
 
     def inputs(self, texts: Iterable[str], entities: Iterable[str] | None = None) -> Inputs:
         """Turn texts into what the backend takes; ``entities``, one a text, if the model reads them.

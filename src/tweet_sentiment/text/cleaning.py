@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, partial, reduce
 from typing import Any
 
 import pandas as pd
@@ -99,13 +99,16 @@ VARIANTS: dict[str, Callable[[str], str]] = {
 }
 
 
-def clean_posts(posts: "pd.Series[str]", variant: str, stop_words: bool, lemmas: bool) -> "pd.Series[str]":
-    """Return the cleaned texts, same index. ``stop_words`` and ``lemmas`` say whether to apply those steps."""
+def cleaner(variant: str, stop_words: bool, lemmas: bool) -> Callable[[str], str]:
+    """Return what cleans one text. ``stop_words`` and ``lemmas`` say whether to apply those steps."""
     steps = [VARIANTS[variant]]
     if stop_words:
         steps.append(remove_stop_words)
     if lemmas:
         steps.append(lemmatize)
-    for step in steps:
-        posts = posts.map(step)
-    return posts
+    return lambda text: reduce(lambda so_far, step: step(so_far), steps, text)
+
+
+def clean_posts(posts: "pd.Series[str]", variant: str, stop_words: bool, lemmas: bool) -> "pd.Series[str]":
+    """Return the cleaned texts, same index; see :func:`cleaner`."""
+    return posts.map(cleaner(variant, stop_words, lemmas))

@@ -12,10 +12,10 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import checked_manifest
 from tweet_sentiment.modeling.batching import pad
 from tweet_sentiment.modeling.encoders import probe
+from tweet_sentiment.modeling.side_by_side import batches_at_once
 
 MODEL = "model.onnx"
 TOKENS_A_BATCH = 512  # onnxruntime is fastest with small batches
-AT_ONCE = 4  # batches at most; with more threads, a batch takes several
 PRODUCT = b"MatMulIntegerToFloat"  # of 8-bit numbers; a session lets one call at a time into it, so each has its own
 VNNI = ("avx512_vnni", "avx_vnni")  # x86 without it needs a slower way, or sums of 8-bit products overflow 16 bits
 SLOW = ["SkipLayerNormFusion"]  # onnxruntime's fused kernel takes five times as long as what it replaces
@@ -88,7 +88,7 @@ def open_onnx(folder: Path, classes: int, padding_id: int) -> OnnxBackend:
     import torch
 
     threads = torch.get_num_threads()
-    at_once = min(threads, AT_ONCE)
+    at_once = batches_at_once("cpu")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads // at_once
     options.inter_op_num_threads = 1
