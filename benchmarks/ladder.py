@@ -19,6 +19,7 @@ from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.gradients import FlatWeights, HeadGradients, clip
 from tweet_sentiment.modeling.heads import Head
 from tweet_sentiment.modeling.lean import lean
+from tweet_sentiment.modeling.side_by_side import batches_at_once, side_by_side
 
 BATCH = 32
 HEAD_STEPS = 400
@@ -53,10 +54,21 @@ def encoder(task: Task) -> dict[str, Any]:
     rungs["widths not rounded to 8"] = forward(by_length, chosen, multiple=1)
     with lean(model):
         rungs["of the last block, [CLS] only"] = forward(by_length, chosen, multiple=1)
+        rungs["batches side by side, a thread each"] = _side_by_side(forward, by_length, chosen)
         rungs["tried: one thread"] = _one_thread(lambda: forward(by_length, chosen, multiple=1))
     rungs["tried: the weights in that precision too"] = _cast(model, chosen, lambda: forward(by_length, fp32))
     rungs |= _compiled(model, lambda: forward(by_length, chosen))
     return {"rows": len(ids), "rungs": rungs}
+
+
+def _side_by_side(forward: Callable[..., float], batches: list[list[int]], device: Device) -> float | None:
+    at_once = batches_at_once(device.name.split(":")[0])
+    if at_once == 1:
+        return None
+    start = perf_counter()
+    for _ in side_by_side(lambda rows: forward([rows], device, multiple=1), batches, at_once):
+        pass
+    return sum(map(len, batches)) / (perf_counter() - start)
 
 
 def _one_thread(rate: Callable[[], float]) -> float:
