@@ -64,6 +64,7 @@ results:  ## Copy the tables of a run (RUN=kaggle) into docs/results
 	cd data/08_reporting/$(RUN) && for f in */preprocessing_ablation/variants.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/cleaning_$${f%%/*}.csv; done
 	cd data/07_model_output/$(RUN) && for f in */prompt_tuning/prompts.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/prompts_$${f%%/*}.csv; done
 	cd data/07_model_output/$(RUN) && for f in */hyperparameter_search/trials.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/trials_$${f%%/*}.csv; done
+	cd data/07_model_output/$(RUN) && for f in */technique_search/trials.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/technique_trials_$${f%%/*}.csv; done
 	cd data/07_model_output/$(RUN) && for n in training_ablation/trainings unfreezing_sweep/blocks prompt_tuning/heads learning_curve/sizes; do for f in */$$n.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/$${n#*/}_$${f%%/*}.csv; done; done
 
 lock: setup  ## Write requirements.lock from what is installed now
