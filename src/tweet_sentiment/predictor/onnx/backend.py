@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 from pathlib import Path
-from queue import SimpleQueue
+from queue import LifoQueue
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ class OnnxBackend:
 
     def __init__(self, sessions: list[Any], padding_id: int) -> None:
         self.batches_at_once, self._padding_id = len(sessions), padding_id
-        self._free: SimpleQueue[Any] = SimpleQueue()
+        self._free: LifoQueue[Any] = LifoQueue()  # the last one used has its weights in the caches
         for session in sessions:
             self._free.put(session)
         self.description = f"onnxruntime {version('onnxruntime')} cpu"
