@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -53,7 +54,10 @@ def encoder(task: Task) -> dict[str, Any]:
     rungs[f"precision {chosen.precision}"] = forward(by_length, chosen)
     rungs["widths not rounded to 8"] = forward(by_length, chosen, multiple=1)
     with lean(model):
-        rungs["of the last block, [CLS] only"] = forward(by_length, chosen, multiple=1)
+        with patch("tweet_sentiment.modeling.lean.in_bf16", return_value=False):
+            rungs["of the last block, [CLS] only"] = forward(by_length, chosen, multiple=1)
+        if chosen == Device("cpu", "bf16"):
+            rungs["bf16 in few shapes and whole vectors"] = forward(by_length, chosen, multiple=1)
         rungs["batches side by side, a thread each"] = _side_by_side(forward, by_length, chosen)
         rungs["tried: one thread"] = _one_thread(lambda: forward(by_length, chosen, multiple=1))
     rungs["tried: the weights in that precision too"] = _cast(model, chosen, lambda: forward(by_length, fp32))

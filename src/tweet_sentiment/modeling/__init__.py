@@ -12,6 +12,6 @@ for _about_them in ("pin_memory", "is_gradient_checkpointing"):
     warnings.filterwarnings("ignore", message=f".*{_about_them}.*")
 
 # A CPU's bf16 kernel is made for one number of rows, and two caches keep 1,024 of them: batches of like lengths, which
-# have hundreds of sizes, would hold hundreds of megabytes. One batch needs these few; making one takes a millisecond.
+# have hundreds of sizes, would hold hundreds of megabytes. Two batches side by side need these few.
 for _cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-    os.environ.setdefault(_cache, "8")
+    os.environ.setdefault(_cache, "16")

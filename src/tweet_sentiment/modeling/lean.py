@@ -2,7 +2,8 @@
 
 Only the position that the head reads is computed in the last block: a seventh of all arithmetic is saved. On a CPU,
 training takes attention as plain matrix products (the fused kernel's backward pass in bf16 is several times slower, and
-with dropout it gives way to one that checks each row), and draws dropout from 16 random bits a value.
+with dropout it gives way to one that checks each row), and draws dropout from 16 random bits a value. For a CPU's bf16
+without gradients see ``lean_bf16``.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from tweet_sentiment.modeling.dropout import dropout
+from tweet_sentiment.modeling.lean_bf16 import block_in_bf16, in_bf16
 
 
 @contextmanager
@@ -47,6 +49,9 @@ def _block(
     asking = hidden_states if position is None else hidden_states[:, position : position + 1]
     if attention_mask is not None and position is not None:
         attention_mask = attention_mask[:, :, position : position + 1]
+    if in_bf16(block):
+        output = block_in_bf16(block, asking, hidden_states, attention_mask)
+        return output if position is None else output.expand_as(hidden_states)
     attended = block.sa_layer_norm(_attention(block.attention, asking, hidden_states, attention_mask) + asking)
     inner = block.ffn.lin2(block.ffn.activation(block.ffn.lin1(attended)))
     if block.training:

@@ -1,0 +1,85 @@
+"""A block without gradients in a CPU's bf16: few kernels, and whole vectors.
+
+oneDNN makes a kernel for each number of rows, which takes as long as a tenth of its work on a batch. So the word pieces
+of a batch lie one after another in a table whose number of rows many batches share. And torch's softmax takes 32 bf16
+numbers at once: where rows of scores end between two such vectors, it is five times as slow.
+"""
+
+from typing import Any
+
+import torch
+
+VECTOR = 32  # bf16 numbers
+STEPS = 8  # numbers of rows between a power of two and the next
+FEWEST = 16  # rows between two numbers of rows
+
+
+def in_bf16(block: Any) -> bool:
+    """Return whether the block is now asked in a CPU's bf16, and nothing learns from it."""
+    return (
+        not block.training
+        and not torch.is_grad_enabled()
+        and block.attention.out_lin.weight.device.type == "cpu"
+        and torch.is_autocast_enabled("cpu")
+        and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    )
+
+
+def block_in_bf16(
+    block: Any, asking: torch.Tensor, hidden_states: torch.Tensor, mask: torch.Tensor | None
+) -> torch.Tensor:
+    """Compute what ``TransformerBlock.forward`` of transformers does for the positions ``asking``.
+
+    Args:
+        block: one of DistilBERT.
+        asking: shape (posts, positions, dim).
+        hidden_states: all positions that are attended to, shape (posts, width, dim).
+        mask: true where a position is held, to be broadcast to (posts, heads, positions, width); None for all.
+    """
+    attention, ffn = block.attention, block.ffn
+    held = _table(hidden_states)
+    asked = held if asking is hidden_states else _table(asking)
+
+    def heads(projected: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        return _rows(projected, like).unflatten(2, (-1, attention.attention_head_size)).transpose(1, 2)
+
+    query, key, value = (
+        heads(attention.q_lin(asked), asking),
+        heads(attention.k_lin(held), hidden_states),
+        heads(attention.v_lin(held), hidden_states),
+    )
+    attended = _attention(query, key, value, mask, attention.scaling).transpose(1, 2).flatten(2)
+    attended = block.sa_layer_norm(_rows(attention.out_lin(_table(attended)), asking) + asking)
+    inner = ffn.lin2(ffn.activation(ffn.lin1(_table(attended))))
+    return block.output_layer_norm(_rows(inner, asking) + attended)
+
+
+def _table(states: torch.Tensor) -> torch.Tensor:
+    """Return states of shape (posts, positions, dim) as bf16 of shape (rows, dim), the rows beyond them zero."""
+    posts, positions, dim = states.shape
+    pieces = posts * positions
+    step = max(FEWEST, (1 << (pieces - 1).bit_length()) // 2 // STEPS)
+    table = torch.empty(-(-pieces // step) * step, dim, dtype=torch.bfloat16)
+    table[:pieces].view(states.shape).copy_(states)
+    table[pieces:].zero_()
+    return table
+
+
+def _rows(table: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    posts, positions = like.shape[:2]
+    return table[: posts * positions].view(posts, positions, -1)
+
+
+def _attention(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scaling: float
+) -> torch.Tensor:
+    (posts, count, positions, _), width = query.shape, key.shape[2]
+    scores = query.new_full((posts * count, positions, -(-width // VECTOR) * VECTOR), -torch.inf)
+    known = scores[..., :width]
+    with torch.autocast("cpu", enabled=False):
+        queries, keys = query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2)
+        torch.baddbmm(query.new_zeros(1), queries, keys, beta=0, alpha=scaling, out=known)
+        if mask is not None:
+            known.unflatten(0, (posts, count)).masked_fill_(mask.logical_not(), -torch.inf)
+        weights = scores.softmax(-1)[..., :width]
+        return torch.bmm(weights, value.flatten(0, 1)).view(query.shape)
