@@ -2,8 +2,8 @@
 
 Only the position that the head reads is computed in the last block: a seventh of all arithmetic is saved. On a CPU,
 training takes attention as plain matrix products (the fused kernel's backward pass in bf16 is several times slower, and
-with dropout it gives way to one that checks each row), and draws dropout from 16 random bits a value. For a CPU's bf16
-without gradients see ``lean_bf16``.
+with dropout it gives way to one that checks each row), and draws dropout from 16 random bits a value. For a CPU
+without gradients see ``lean_bf16`` and ``lean_fp32``.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from tweet_sentiment.modeling.dropout import dropout
 from tweet_sentiment.modeling.lean_bf16 import block_in_bf16, in_bf16
+from tweet_sentiment.modeling.lean_fp32 import linear_in_fp32, mkl_is_slow
 
 
 @contextmanager
@@ -29,13 +30,16 @@ def lean(model: nn.Module) -> Iterator[None]:
     position = getattr(model, "pooled_position", 0)
     transformer = next(module for name, module in model.named_modules() if name.split(".")[-1] == "transformer")
     blocks: list[Any] = list(transformer.layer)
+    layers: list[Any] = [module for module in model.modules() if type(module) is nn.Linear] if mkl_is_slow() else []
     for block in blocks:
         block.forward = partial(_block, block, position if block is blocks[-1] else None)
+    for layer in layers:
+        layer.forward = partial(linear_in_fp32, layer)
     try:
         yield
     finally:
-        for block in blocks:
-            del block.forward
+        for module in (*blocks, *layers):
+            del module.forward
 
 
 def _block(
