@@ -83,6 +83,18 @@ def test_the_report_says_command_seed_versions_and_hashes():
         assert told in text
 
 
+def test_results_of_several_versions_are_told_apart():
+    older = METRICS["leak_free/x"] | {"versions": {"torch": "2.12.0", "peft": "0.21.2"}}
+    metrics = METRICS | {"leak_free/y": older, "grouped/y": older}
+    text = as_markdown("t", sections(material(LEAKING, metrics=metrics))).split("Versions")[1]
+    assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")] == [
+        ["results", "torch", "peft"],
+        ["---"] * 3,
+        ["leak_free/x", "2.13.0", "–"],
+        ["leak_free/y, grouped/y", "2.12.0", "0.21.2"],
+    ]
+
+
 @pytest.mark.parametrize("run", ENVIRONMENTS)
 def test_a_run_whose_environment_the_report_names_is_made_by_that_environment(run):
     assert yaml.safe_load((PROJECT / "conf" / run / "globals.yml").read_text())["run"] == run

@@ -17,8 +17,7 @@ def origin(material: Material) -> Section:
     }
     tables = [_data(material)]
     if material.metrics:
-        versions = next(iter(metrics))["versions"]
-        tables.append(Table("Versions", list(versions), [list(versions.values())]))
+        tables.append(_versions(material))
     said = [
         "Each command runs what was run under a protocol; the last writes this page from what they leave on disk. "
         "Parameters that differ from the configuration stand in the manifest.json of each model.",
@@ -70,3 +69,14 @@ def _data(material: Material) -> Table:
         rows.append([protocol, account["cleaning"], *(f"{n:,}" for n in posts), "; ".join(files)])
     header = ["protocol", "cleaning", "training posts", "of them to choose on", "validation posts", "files"]
     return Table("Data", header, rows)
+
+
+def _versions(material: Material) -> Table:
+    """One row for all results; or one for each set of versions, with the results that were made with it."""
+    names = list(dict.fromkeys(name for metrics in material.metrics.values() for name in metrics["versions"]))
+    made: dict[tuple[str, ...], list[str]] = {}
+    for result, metrics in material.metrics.items():
+        made.setdefault(tuple(metrics["versions"].get(name, "–") for name in names), []).append(result)
+    if len(made) == 1:
+        return Table("Versions", names, [list(*made)])
+    return Table("Versions", ["results", *names], [[", ".join(results), *found] for found, results in made.items()])
