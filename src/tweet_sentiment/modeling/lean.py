@@ -53,15 +53,19 @@ def _block(
     asking = hidden_states if position is None else hidden_states[:, position : position + 1]
     if attention_mask is not None and position is not None:
         attention_mask = attention_mask[:, :, position : position + 1]
-    if in_bf16(block):
-        output = block_in_bf16(block, asking, hidden_states, attention_mask)
-        return output if position is None else output.expand_as(hidden_states)
-    attended = block.sa_layer_norm(_attention(block.attention, asking, hidden_states, attention_mask) + asking)
+    compute = block_in_bf16 if in_bf16(block) else _any_block
+    output = compute(block, asking, hidden_states, attention_mask)
+    return output if position is None else output.expand_as(hidden_states)
+
+
+def _any_block(
+    block: Any, asking: torch.Tensor, hidden_states: torch.Tensor, mask: torch.Tensor | None
+) -> torch.Tensor:
+    attended = block.sa_layer_norm(_attention(block.attention, asking, hidden_states, mask) + asking)
     inner = block.ffn.lin2(block.ffn.activation(block.ffn.lin1(attended)))
     if block.training:
         inner = dropout(inner, block.ffn.dropout.p)
-    output = block.output_layer_norm(inner + attended)
-    return output if position is None else output.expand_as(hidden_states)
+    return block.output_layer_norm(inner + attended)
 
 
 def _attention(
