@@ -41,12 +41,11 @@ def prepare(folder: Path, encoder: str, trials: int) -> dict[str, Any]:
 
 def study_parameters(encoder: str, trials: int, files: dict[str, str]) -> StudyParameters:
     """Return the project's own parameters for these files and this encoder."""
-    from kedro.config import OmegaConfigLoader
-
+    from tweet_sentiment.configuration import ConfigLoader
     from tweet_sentiment.settings import CONFIG_LOADER_ARGS
 
     loader_arguments: dict[str, Any] = dict(CONFIG_LOADER_ARGS)
-    loader = OmegaConfigLoader(str(PROJECT / "conf"), env="kaggle", **loader_arguments)
+    loader = ConfigLoader(str(PROJECT / "conf"), env="kaggle", **loader_arguments)
     raw = loader["parameters"]
     raw["data"] |= {f"{part}_file": path for part, path in files.items()}
     raw["model"]["checkpoint"] = encoder

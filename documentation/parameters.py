@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
-
 from documentation.comments import comments
 from documentation.schemas import leaves, literal
+from tweet_sentiment.configuration import ConfigLoader
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.settings import CONFIG_LOADER_ARGS
 
@@ -21,6 +20,11 @@ Made by `make pages` from the models in `src/tweet_sentiment/parameters` and the
 names what `--env=kaggle` and `--env=paper` set otherwise. Every one can be set for one run,
 `kedro run --params=lora.r=8,seed=7`, or for good in `conf/local/parameters.yml`. An unknown name or a wrong value is
 refused before anything runs.
+
+Maps are merged key by key, with two exceptions. A map with names of its own (`training_ablation.variants`,
+`reporting.paper_accuracy`, `training.class_weights`) replaces the one in `conf/base`; one that sets a name to null
+takes that name out instead: `--params=training_ablation.variants.entity=null`. And the keys of another pruner replace it:
+`--params=hyperparameter_search.pruner.min_resource=1,hyperparameter_search.pruner.reduction_factor=3`.
 """
 
 
@@ -44,7 +48,7 @@ def _models() -> dict[str, Any]:
 
 def _values(conf: Path, environment: str) -> dict[str, Any]:
     """Return ``conf``'s parameters under an environment; ``conf/local`` is not read."""
-    loader = OmegaConfigLoader(
+    loader = ConfigLoader(
         str(conf),
         env=environment,
         base_env="base",

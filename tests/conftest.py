@@ -38,11 +38,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def raw_parameters(environment: str = "base", **runtime):
     """Return the project's parameters as Kedro resolves them, unvalidated."""
-    from kedro.config import OmegaConfigLoader
-
+    from tweet_sentiment.configuration import ConfigLoader
     from tweet_sentiment.settings import CONFIG_LOADER_ARGS
 
-    loader = OmegaConfigLoader(
+    loader = ConfigLoader(
         str(PROJECT / "conf"),
         env=environment,
         base_env="base",

@@ -17,7 +17,6 @@ class CheckParameters:
     @hook_impl
     def after_catalog_created(self, catalog: Any, parameters: dict[str, Any]) -> None:
         typed = validate_parameters(parameters["parameters"])
-        _check_files(catalog, typed)
         catalog["parameters"] = MemoryDataset(typed, copy_mode="assign")
 
     @hook_impl
@@ -27,25 +26,6 @@ class CheckParameters:
             from tweet_sentiment.modeling.devices import choose_device
 
             choose_device(parameters.device, parameters.fp16, parameters.precision)
-
-
-def _check_files(catalog: Any, parameters: StudyParameters) -> None:
-    """The catalog reads what globals.yml or --params name; a file named in parameters.yml alone would not be read."""
-    data = parameters.data
-    for key, wanted in (("training_file", data.training_file), ("validation_file", data.validation_file)):
-        read = str(catalog[key]._filepath)
-        if wanted is not None and not read.endswith(Path(wanted).as_posix().removeprefix("./")):
-            raise StudyError(
-                f"data.{key} is {wanted}, but the catalog reads {read}.\n"
-                f"  Name the file in globals.yml ({key}: …) or by --params=data.{key}=…"
-            )
-    inference = parameters.inference
-    for key, dataset, wanted in (("file", "posts", inference.file), ("model", "model", inference.model)):
-        read = str(catalog[f"inference.{dataset}"]._filepath)
-        if not read.endswith(Path(wanted).as_posix().removeprefix("./")):
-            raise StudyError(
-                f"inference.{key} is {wanted}, but the catalog reads {read}.\n  Name it by --params=inference.{key}=…"
-            )
 
 
 class OneRunAtATime:

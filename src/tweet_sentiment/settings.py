@@ -2,6 +2,7 @@
 
 import warnings
 
+from tweet_sentiment.configuration import ConfigLoader
 from tweet_sentiment.console import ShowComparison, ShowProgress
 from tweet_sentiment.disk import EnoughDisk
 from tweet_sentiment.hooks import CheckParameters, OneRunAtATime
@@ -23,6 +24,7 @@ HOOKS = (
     Track(),
 )
 
+CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -1,5 +1,6 @@
 """Datasets that no library has: raw bytes, arrays, tokens, model folders and working folders."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,14 @@ class _OnDisk(Previewed, AbstractDataset[Any, Any]):
         raise NotImplementedError(f"{type(self).__name__} is not written by the catalog")
 
 
-class RawBytes(_OnDisk):
+class _GivenFile(_OnDisk):
+    """A file that a parameter names; one that is null is a file that is not there."""
+
+    def __init__(self, filepath: str | None, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(filepath or os.devnull, metadata)
+
+
+class RawBytes(_GivenFile):
     """A file as it came. A missing one is handed on as such: whoever reads it knows where it is found."""
 
     def load(self) -> RawFile:
@@ -43,7 +51,7 @@ class RawBytes(_OnDisk):
         return True
 
 
-class FilePath(_OnDisk):
+class FilePath(_GivenFile):
     """A file that is too large to be handed on: whoever reads it takes it in chunks."""
 
     def load(self) -> Path:

@@ -39,7 +39,7 @@ class DataParameters(Strict):
     """The files, how to read them, and how to filter, clean and split their posts."""
 
     training_file: Annotated[str, Field(min_length=1)]
-    validation_file: str | None
+    validation_file: Annotated[str, Field(min_length=1)] | None
     header: bool
     delimiter: Annotated[str, Field(min_length=1, max_length=1)]
     columns: Columns

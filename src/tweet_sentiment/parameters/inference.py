@@ -16,7 +16,7 @@ class InferenceParameters(Strict):
     """
 
     model: Annotated[str, Field(min_length=1)]
-    file: Annotated[str, Field(min_length=1)]
+    file: Annotated[str, Field(min_length=1)] | None
     header: bool
     delimiter: Annotated[str, Field(min_length=1, max_length=1)]
     text_column: str | int

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from tweet_sentiment.parameters.maps import WithoutNulls
 from tweet_sentiment.parameters.shared import Protocol, Strict
 
 
@@ -30,7 +31,7 @@ class PromotionParameters(Strict):
 class ReportingParameters(Strict):
     """What the paper reports, by technique: shown beside ours, never used."""
 
-    paper_accuracy: dict[str, float]
+    paper_accuracy: Annotated[dict[str, float], WithoutNulls]
 
 
 class TrackingParameters(Strict):

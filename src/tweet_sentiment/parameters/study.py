@@ -46,6 +46,10 @@ DECISIVE = frozenset(
 )
 
 
+class LackingColumn(StudyError):
+    """A technique would read a column that the file does not have."""
+
+
 class StudyParameters(Strict):
     """Everything ``conf`` and ``--params`` can say.
 
@@ -143,7 +147,8 @@ class StudyParameters(Strict):
                     f"({prompt.num_virtual_tokens}) = {positions}; the encoder has {MAX_POSITIONS} positions"
                 )
         for name in ("full_fine_tuning", "lora", "p_tuning", "distillation"):
-            self._columns_for(name, getattr(self, name))
+            if lacking := self._lacking_column(getattr(self, name)):
+                raise ValueError(f"{name}: {lacking}")
         self._check_variants()
         weights = self.training.class_weights
         if isinstance(weights, dict) and set(weights) != set(self.labels):
@@ -171,23 +176,26 @@ class StudyParameters(Strict):
         """Return the parameters under a variant of ``training_ablation``.
 
         Raises:
+            LackingColumn: it reads a column that the file does not have.
             StudyError: its changes do not go with the other parameters.
         """
         ablation = self.training_ablation
         try:
             varied: StudyParameters = ablation.applied(self, ablation.variants[name])
-            self._columns_for(name, getattr(varied, ablation.technique))
-        except ValueError as error:
-            reasons = [_reason(dict(one)) for one in error.errors()] if isinstance(error, ValidationError) else [error]
-            raise StudyError(f"training_ablation.variants.{name}: {reasons[0]}.") from None
+        except ValidationError as error:
+            raise StudyError(f"training_ablation.variants.{name}: {_reason(dict(error.errors()[0]))}.") from None
+        if lacking := self._lacking_column(getattr(varied, ablation.technique)):
+            raise LackingColumn(f"training_ablation.variants.{name}: {lacking}.")
         return varied
 
-    def _columns_for(self, name: str, tuning: TuningParameters) -> None:
+    def _lacking_column(self, tuning: TuningParameters) -> str | None:
+        """Say which column a technique would read that the file does not have; None where it has all of them."""
         columns = self.data.columns
         if tuning.second_segment == "entity" and columns.entity is None:
-            raise ValueError(f"{name}.second_segment is entity, but data.columns.entity is null")
+            return "second_segment is entity, but data.columns.entity is null"
         if (tuning.one_wording_per_epoch or tuning.consistency_weight) and columns.id is None:
-            raise ValueError(f"{name}: wordings of a tweet are known by its id, but data.columns.id is null")
+            return "wordings of a tweet are known by its id, but data.columns.id is null"
+        return None
 
 
 def validate_parameters(raw: dict[str, object]) -> StudyParameters:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from tweet_sentiment.parameters.maps import WithoutNulls
 from tweet_sentiment.parameters.shared import (
     MAX_POSITIONS,
     LearningRate,
@@ -47,7 +48,7 @@ class TrainingParameters(Strict):
     logging_steps: PositiveInt
     save_total_limit: PositiveInt
     metric_for_best_model: Literal["accuracy", "f1", "macro_f1", "precision", "recall", "eval_loss"]
-    class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None
+    class_weights: Annotated[Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None, WithoutNulls]
 
 
 class SelectionParameters(Strict):

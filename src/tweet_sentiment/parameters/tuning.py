@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from tweet_sentiment.parameters.maps import WithoutNulls
 from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Share, Strict
 from tweet_sentiment.parameters.training import Hyperparameters
 
@@ -151,7 +152,7 @@ class TrainingAblationParameters(Strict):
 
     technique: Literal["full_fine_tuning", "lora"]
     row_limit: PositiveInt | None
-    variants: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    variants: Annotated[dict[str, dict[str, Any]], Field(min_length=1), WithoutNulls]
 
     def applied(self, parameters: Any, changes: dict[str, Any]) -> Any:
         """Return the study's parameters with a variant's changes; hyperparameters may be changed one by one."""

@@ -50,3 +50,22 @@ def test_a_missing_encoder_is_found_before_anything_is_trained(small, tmp_path):
     with pytest.raises(StudyError, match="nowhere"):
         run(small.model_copy(update={"training_ablation": lacking}), tmp_path)
     assert not list(tmp_path.glob("finished-*"))
+
+
+def without_columns(small, **variants):
+    columns = small.data.columns.model_copy(update={"id": None, "entity": None})
+    ablation = small.training_ablation
+    ablation = ablation.model_copy(update={"variants": variants or ablation.variants})
+    data = small.data.model_copy(update={"columns": columns})
+    return small.model_copy(update={"data": data, "training_ablation": ablation})
+
+
+def test_a_variant_that_reads_a_column_the_file_lacks_is_skipped_and_said(small, tmp_path, caplog):
+    table = run(without_columns(small), tmp_path)
+    assert list(table["variant"]) == ["plain", "mean"]
+    assert "Skipped: training_ablation.variants.entity: second_segment is entity" in caplog.text
+
+
+def test_an_ablation_of_skipped_variants_alone_says_what_to_add(small, tmp_path):
+    with pytest.raises(StudyError, match=r"Each of training_ablation\.variants reads a column"):
+        run(without_columns(small, entity={"second_segment": "entity"}), tmp_path)

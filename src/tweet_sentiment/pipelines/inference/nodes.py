@@ -28,6 +28,8 @@ def predict(posts: Path, model: Path, parameters: StudyParameters) -> Any:
     from tweet_sentiment.predictor.files.source import reader_of
 
     chosen = parameters.inference
+    if chosen.file is None:
+        raise StudyError("inference.file is null. Name the file to predict: --params=inference.file=…")
     entity_column = None if chosen.entity_column is None else str(chosen.entity_column)
     job = FileJob(
         source=str(posts),

@@ -23,20 +23,19 @@ def compare_variants(
     The posts to choose on are held out of training throughout, so that a variant can be chosen by
     ``selection_accuracy``; ``accuracy`` with ``low`` and ``high`` is of the validation posts. ``difference`` is to the
     first variant there, with its paired interval and Holm's p-value. With ``row_limit`` a tweet still comes with all
-    its wordings, which some of the variants are about.
+    its wordings, which some of the variants are about. A variant that reads a column which the file lacks is skipped.
     """
     from tweet_sentiment.modeling.finished import finished_fit
     from tweet_sentiment.modeling.tuning import TuningData
     from tweet_sentiment.modeling.wordings import by_tweet
 
-    from .variants import check_variants, table_of_variants
+    from .variants import possible_variants, table_of_variants
 
     data = TuningData(by_tweet(training_posts, parameters.seed), validation_posts, row_account, working_folder)
-    check_variants(data, parameters)
-    ablation, finished = parameters.training_ablation, {}
-    for name in ablation.variants:
-        logger.info("%s, %s", ablation.technique, name)
-        finished[name] = finished_fit(ablation.technique, data, parameters.variant(name))
+    technique, finished = parameters.training_ablation.technique, {}
+    for name, varied in possible_variants(data, parameters).items():
+        logger.info("%s, %s", technique, name)
+        finished[name] = finished_fit(technique, data, varied)
     return table_of_variants(finished, parameters)
 
 

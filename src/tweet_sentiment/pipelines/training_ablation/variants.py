@@ -1,25 +1,45 @@
 """The variants of a technique's training: looked at before, and compared with the first after."""
 
+import logging
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.encoders import check_adapted
 from tweet_sentiment.modeling.tuning import TuningData
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.parameters import LackingColumn, StudyParameters
 from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
 from tweet_sentiment.uncertainty.comparison import paired_difference
 
+logger = logging.getLogger(__name__)
 FIGURES = ["selection_accuracy", "trainable_parameters", "n_train", "seconds", "epoch", "steps", "encoder"]
 
 
-def check_variants(data: TuningData, parameters: StudyParameters) -> None:
-    """Look at each variant, its encoder too, before hours are spent on the others."""
+def possible_variants(data: TuningData, parameters: StudyParameters) -> dict[str, StudyParameters]:
+    """Return the parameters of each variant that the file has the columns for; each is checked, its encoder too.
+
+    Raises:
+        StudyError: a variant's changes or its encoder are not right, or no variant is possible.
+    """
+    possible = {}
     for name in parameters.training_ablation.variants:
-        tuning = getattr(parameters.variant(name), parameters.training_ablation.technique)
+        try:
+            varied = parameters.variant(name)
+        except LackingColumn as lacking:
+            logger.warning("Skipped: %s", lacking)
+            continue
+        tuning = getattr(varied, parameters.training_ablation.technique)
         if tuning.checkpoint:
             check_adapted(tuning.checkpoint, data.row_account, parameters)
+        possible[name] = varied
+    if not possible:
+        raise StudyError(
+            "Each of training_ablation.variants reads a column that the file lacks.\n"
+            "  Add one that does not, such as plain: {}, or name the column in data.columns."
+        )
+    return possible
 
 
 def table_of_variants(

@@ -1,0 +1,141 @@
+"""How layers of ``conf`` and ``--params`` are merged: over every map of the typed models."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from kedro.framework.cli.utils import _split_params
+from omegaconf import OmegaConf
+from pydantic import BaseModel
+
+from tests.conftest import PROJECT
+from tweet_sentiment.configuration import ConfigLoader
+from tweet_sentiment.parameters import StudyParameters, validate_parameters
+from tweet_sentiment.parameters.maps import kinds_of
+from tweet_sentiment.settings import CONFIG_LOADER_ARGS
+
+HYPERBAND = {"min_resource": 1, "reduction_factor": 3}
+MEDIAN = {"n_startup_trials": 1, "n_warmup_steps": 0, "interval_steps": 1}
+OTHER_FORMS = {  # of every union and open map: what replaces base's, whole
+    "hyperparameter_search.pruner": HYPERBAND,
+    "technique_search.pruner": MEDIAN,
+    "training.class_weights": {"Negative": 1.0, "Neutral": 2.0, "Positive": 3.0},
+    "training_ablation.variants": {"whole": {}, "mine": {"pooling": "mean"}},
+    "reporting.paper_accuracy": {"lora": 0.5},
+}
+
+
+def maps(model: type[BaseModel] = StudyParameters, prefix: str = "") -> dict[str, list]:
+    """Return every union of models and every map with names of its own, by key."""
+    found = {}
+    for name, field in model.model_fields.items():
+        kinds = list(kinds_of(field.annotation))
+        if dict in kinds or len(kinds) > 1:
+            found[prefix + name] = kinds
+        elif kinds:
+            found |= maps(kinds[0], f"{prefix}{name}.")
+    return found
+
+
+def loaded(conf: Path, kind: str = "parameters", said: str = "", environment: str | None = None) -> dict:
+    """Return what Kedro loads for ``--params=<said>``."""
+    runtime = _split_params(None, None, said)
+    return ConfigLoader(str(conf), env=environment, runtime_params=runtime, **CONFIG_LOADER_ARGS)[kind]
+
+
+@pytest.fixture
+def conf(tmp_path) -> Path:
+    copied = Path(shutil.copytree(PROJECT / "conf", tmp_path / "conf", ignore=shutil.ignore_patterns("local")))
+    (copied / "local").mkdir()
+    return copied
+
+
+def local(conf: Path, values: dict, name: str = "parameters") -> None:
+    OmegaConf.save(OmegaConf.create(values), conf / f"local/{name}.yml")
+
+
+def nested(key: str, value: object) -> dict:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value
+
+
+def dotted(key: str, value: object) -> list[str]:
+    if isinstance(value, dict) and value:
+        return [item for name, one in value.items() for item in dotted(f"{key}.{name}", one)]
+    return [f"{key}={'{}' if value == {} else value}"]
+
+
+def at(tree: dict, key: str) -> object:
+    for part in key.split("."):
+        tree = tree[part]
+    return tree
+
+
+def test_every_union_and_every_open_map_of_the_models_is_tried_here():
+    assert maps().keys() == OTHER_FORMS.keys()
+
+
+@pytest.mark.parametrize(("key", "value"), OTHER_FORMS.items())
+def test_a_map_of_another_form_replaces_base_s(conf, key, value):
+    said = ",".join(dotted(key, value))
+    assert at(loaded(conf, said=said), key) == value
+    local(conf, nested(key, value))
+    assert at(loaded(conf), key) == value
+    validate_parameters(loaded(conf))
+
+
+@pytest.mark.parametrize(("key", "value"), OTHER_FORMS.items())
+def test_params_replace_what_conf_local_says(conf, key, value):
+    before = {"min_resource": 2, "reduction_factor": 2} if value is MEDIAN else MEDIAN if value is HYPERBAND else {}
+    local(conf, nested(key, before))
+    assert at(loaded(conf, said=",".join(dotted(key, value))), key) == value
+
+
+@pytest.mark.parametrize("key", [key for key, kinds in maps().items() if dict in kinds])
+def test_an_empty_open_map_replaces_base_s(conf, key):
+    assert at(loaded(conf, said=f"{key}={{}}"), key) == {}
+    local(conf, nested(key, {}))
+    assert at(loaded(conf), key) == {}
+
+
+def test_a_map_of_the_same_form_is_merged_key_by_key(conf):
+    local(conf, {"hyperparameter_search": {"pruner": {"n_warmup_steps": 1}}})
+    merged = loaded(conf, said="hyperparameter_search.pruner.interval_steps=2")["hyperparameter_search"]["pruner"]
+    assert merged == {"n_startup_trials": 3, "n_warmup_steps": 1, "interval_steps": 2}
+
+
+@pytest.mark.parametrize("by_params", [True, False])
+def test_a_name_that_is_null_is_taken_out_and_the_others_stay(conf, by_params):
+    before = validate_parameters(loaded(conf)).training_ablation.variants
+    said = "training_ablation.variants.entity=null" if by_params else ""
+    if not by_params:
+        local(conf, {"training_ablation": {"variants": {"entity": None}}})
+    after = validate_parameters(loaded(conf, said=said)).training_ablation.variants
+    assert after == {name: changes for name, changes in before.items() if name != "entity"}
+
+
+def test_a_null_by_params_takes_a_name_out_of_the_map_that_conf_local_put_in_base_s_place(conf):
+    local(conf, {"training_ablation": {"variants": {"plain": {}, "mine": {"pooling": "mean"}}}})
+    merged = validate_parameters(loaded(conf, said="training_ablation.variants.mine=null"))
+    assert merged.training_ablation.variants == {"plain": {}}
+
+
+@pytest.mark.parametrize("place", ["params", "parameters", "globals"])
+@pytest.mark.parametrize("value", [None, "data/01_raw/held_out.csv"])
+def test_the_validation_file_is_named_in_one_place(conf, place, value):
+    said = f"data.validation_file={value or 'null'}" if place == "params" else ""
+    if place == "parameters":
+        local(conf, {"data": {"validation_file": value}})
+    if place == "globals":
+        local(conf, {"validation_file": value}, "globals")
+    parameters, catalog = validate_parameters(loaded(conf, said=said)), loaded(conf, "catalog", said)
+    assert parameters.data.validation_file == parameters.inference.file == value
+    assert catalog["validation_file"]["filepath"] == catalog["inference.posts"]["filepath"] == value
+
+
+def test_the_catalog_writes_where_the_parameters_say(conf):
+    local(conf, {"run": "mine", "protocol": "grouped"})
+    assert loaded(conf, "catalog")["row_account"]["filepath"] == "data/08_reporting/mine/grouped/row_account.json"
+    assert loaded(conf)["inference"]["model"] == "data/06_models/mine/best"
+    assert loaded(conf, "catalog", "run=other")["best_model"]["filepath"] == "data/06_models/other/best"
