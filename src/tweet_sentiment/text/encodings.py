@@ -1,20 +1,87 @@
-"""What a file that is not UTF-8 seems to be, and what to do about it."""
+"""What the first bytes of a file say of it: an encoding, or a format that is no text."""
 
 DELIMITERS = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'"}
-_UTF_16 = ("UTF-16", "Save it as UTF-8, or: iconv -f UTF-16 -t UTF-8")
-_SIGNATURES = {
-    b"\xff\xfe": _UTF_16,
-    b"\xfe\xff": _UTF_16,
+START = 4096  # bytes; enough to tell a format and an encoding by
+_FORMATS = {
     b"\x1f\x8b": ("compressed with gzip", "Unpack it: gunzip"),
-    b"PK\x03\x04": ("a zip archive or a spreadsheet", "Unpack it, or save it as CSV (UTF-8)"),
+    b"BZh": ("compressed with bzip2", "Unpack it: bunzip2"),
+    b"\xfd7zXZ\0": ("compressed with xz", "Unpack it: unxz"),
+    b"\x28\xb5\x2f\xfd": ("compressed with zstd", "Unpack it: unzstd"),
+    b"PK\x03\x04": ("a zip archive or a spreadsheet", "Unpack it, or save the sheet as CSV (UTF-8)"),
+    b"\xd0\xcf\x11\xe0": ("an old spreadsheet (.xls)", "Save the sheet as CSV (UTF-8)"),
+    b"SQLite format 3\0": ("an SQLite database", "Write the table as CSV (UTF-8)"),
+    b"ARROW1\0\0": ("Arrow's (Feather)", "Write it as Parquet"),
     b"PAR1": ("Parquet", "Give it a name that ends in .parquet"),
 }
+_MARKS = {  # of UTF-32 first: that of UTF-16 is a part of one
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xef\xbb\xbf": "utf-8",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+
+
+def format_of(start: bytes) -> tuple[str, str] | None:
+    """Return what a file with this start is, and a remedy, if it is no text at all."""
+    return next((known for mark, known in _FORMATS.items() if start.startswith(mark)), None)
+
+
+def byte_order_mark(start: bytes) -> str | None:
+    """Return the encoding that a byte-order mark names."""
+    return next((codec for mark, codec in _MARKS.items() if start.startswith(mark)), None)
+
+
+def without_mark(start: bytes) -> str | None:
+    """Return UTF-16 or UTF-32 with its byte order, where NUL bytes stand as these have them, else None.
+
+    In UTF-32 the high half of each character is (nearly) zero; in UTF-16 so are the high bytes of digits, delimiters
+    and line ends, whatever the language.
+    """
+    whole = start[: len(start) // 4 * 4]
+    nuls = [whole[place::4].count(0) for place in range(4)]
+    if not sum(nuls) * 50 > len(whole):
+        return None
+    quarter, odd, even = len(whole) // 4, nuls[1] + nuls[3], nuls[0] + nuls[2]
+    if nuls[3] == quarter and nuls[2] * 10 >= quarter * 9:
+        return _if_decodable(whole, "utf-32-le")
+    if nuls[0] == quarter and nuls[1] * 10 >= quarter * 9:
+        return _if_decodable(whole, "utf-32-be")
+    if odd > 10 * even:
+        return _if_decodable(whole, "utf-16-le")
+    return _if_decodable(whole, "utf-16-be") if even > 10 * odd else None
+
+
+def _if_decodable(start: bytes, codec: str) -> str | None:
+    for cut in (0, 2):  # the last character may be half of a pair
+        try:
+            return None if "\0" in start[: len(start) - cut].decode(codec) else codec
+        except UnicodeDecodeError:
+            continue
+    return None
+
+
+def in_words(codec: str) -> str:
+    """Name an encoding for people."""
+    if codec.startswith("utf-"):
+        width, _, order = codec.removeprefix("utf-").partition("-")
+        orders = {"le": " (little-endian, without a byte-order mark)", "be": " (big-endian, without a byte-order mark)"}
+        return f"UTF-{width}{orders.get(order, '')}"
+    return {"cp1252": "Windows-1252 or Latin-1", "latin-1": "Latin-1"}.get(codec, codec)
+
+
+def iconv_name(codec: str) -> str:
+    """Return how iconv calls an encoding."""
+    return {"cp1252": "WINDOWS-1252"}.get(codec, codec.upper().replace("-LE", "LE").replace("-BE", "BE"))
+
+
+_UTF_16 = ("UTF-16", "Save it as UTF-8, or: iconv -f UTF-16 -t UTF-8")
 _LATIN_1 = ("Latin-1 or Windows-1252", "Save it as UTF-8, or: iconv -f WINDOWS-1252 -t UTF-8")
 
 
 def signature(start: bytes) -> tuple[str, str] | None:
-    """Return what a file with this start is, and a remedy, if it is no text at all."""
-    return next((known for mark, known in _SIGNATURES.items() if start.startswith(mark)), None)
+    """Return what a file with this start is, and a remedy, if it is no UTF-8 at all."""
+    return _UTF_16 if byte_order_mark(start) == "utf-16" else format_of(start)
 
 
 def seems_to_be(start: bytes) -> tuple[str, str]:

@@ -1,0 +1,143 @@
+"""Whether the quotes in a CSV enclose fields, or are ordinary characters, as in many TSVs (SemEval, TweetEval).
+
+Read with quotes that enclose, a text that only begins with one swallows the lines up to the next. So what speaks for
+either is counted, over the whole file.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+_ENCLOSED = re.compile(r'"[^"]*(?:""[^"]*)*"')
+_MOST = 0.9  # of the lines have the width of the first where only a few are faulty
+_NOT_BY_CHANCE = 3  # delimiters: so many within texts of several lines make whole rows of these lines
+
+_ESCAPE, _ITSELF, _RETURN = "\ufdd0", "\ufdd1", "\ufdd2"  # noncharacters: no text holds them by right
+
+
+def hide_returns(line: str) -> str:
+    """Write lone carriage returns so that ``csv``, for which they end a row, does not see them."""
+    if _ESCAPE not in line and "\r" not in line:
+        return line
+    line = line.replace(_ESCAPE, _ESCAPE + _ITSELF)
+    return re.sub(r"\r(?!\n)", _ESCAPE + _RETURN, line)
+
+
+def show_returns(field: str) -> str:
+    """Undo :func:`hide_returns`."""
+    return field.replace(_ESCAPE + _RETURN, "\r").replace(_ESCAPE + _ITSELF, _ESCAPE) if _ESCAPE in field else field
+
+
+@dataclass
+class Evidence:
+    """What speaks for quotes that enclose fields, and what against.
+
+    ``enclosed``: fields wholly in quotes; ``hiding``: those of them that hold a delimiter; ``loose``: fields with a
+    quote that encloses nothing on its line. ``joined``: the first text of several lines (its first and last line, from
+    1); ``inside``: all lines that such texts swallow; ``rows_inside``: those of them that would be whole rows, and
+    ``loose_inside`` their loose quotes. ``broken``: quotes do not match; ``cut_off``: in the last line only, which has
+    no end.
+    """
+
+    width: int = 0
+    lines: int = 0
+    full: int = 0
+    enclosed: int = 0
+    hiding: int = 0
+    loose: int = 0
+    joined: tuple[int, int] | None = None
+    inside: int = 0
+    rows_inside: int = 0
+    loose_inside: int = 0
+    broken: bool = False
+    cut_off: bool = False
+
+    def verdict(self, delimiter: str) -> str | None:
+        """Return ``csv`` (quotes enclose fields), ``none`` (they are ordinary characters), or None: it can be either.
+
+        Where no row is lost either way, and nothing speaks against it, quotes enclose.
+        """
+        if self.hiding or self.cut_off:
+            return "csv"
+        if self.broken:
+            ordinary = self.loose + self.loose_inside > self.enclosed and self.full >= _MOST * self.lines
+            return "none" if ordinary and self.inside <= 2 * self.rows_inside else "csv"
+        if self.inside == 0:
+            return "none" if self.loose > self.enclosed > 0 else "csv"
+        if self.rows_inside * 2 <= self.inside:
+            return "csv"
+        if self.width == 1:
+            return None if self.loose else "csv"
+        sure = delimiter == "\t" or self.rows_inside * (self.width - 1) >= _NOT_BY_CHANCE
+        return "none" if sure and self.loose + self.loose_inside > self.enclosed else None
+
+
+def evidence_of(lines: Iterable[str], delimiter: str) -> Evidence:
+    """Read all lines as quotes that enclose would have it, and count what speaks for that and against it."""
+    found, record, rest = Evidence(), list[str](), iter(lines)
+
+    def watched() -> Iterator[str]:
+        for line in rest:
+            record.append(line)
+            yield hide_returns(line)
+
+    try:
+        for fields in csv.reader(watched(), delimiter=delimiter, strict=True):
+            found.width = found.width or len(fields)
+            found.full += len(fields) == found.width
+            found.lines += 1
+            if len(record) > 1 or '"' in record[0]:
+                _weigh_record(found, record, delimiter)
+            record.clear()
+    except csv.Error:
+        _weigh_broken(found, record, rest, delimiter)
+    return found
+
+
+def _weigh_record(found: Evidence, record: list[str], delimiter: str) -> None:
+    if len(record) == 1:
+        found.loose += _weigh(found, record[0], delimiter)
+        return
+    found.joined = found.joined or (found.lines, found.lines + len(record) - 1)
+    found.lines += len(record) - 1
+    found.full += sum(_width(line, delimiter) == found.width for line in record[1:])
+    found.inside += len(record) - 1
+    found.rows_inside += sum(_width(line, delimiter) == found.width for line in record[1:])
+    found.loose_inside += sum(_weigh(Evidence(), line, delimiter) for line in record)
+
+
+def _weigh_broken(found: Evidence, record: list[str], rest: Iterator[str], delimiter: str) -> None:
+    """Weigh the lines from the row on that ``csv`` could not read, each for itself."""
+    alone = len(record) == 1
+    found.broken = True
+    last = record[-1]
+    for line in (*record, *rest):
+        last = line
+        found.lines += 1
+        found.width = found.width or _width(line, delimiter)
+        found.full += _width(line, delimiter) == found.width
+        if '"' in line:
+            found.loose += _weigh(found, line, delimiter)
+    found.cut_off = alone and last is record[0] and not last.endswith("\n")
+
+
+def _weigh(found: Evidence, line: str, delimiter: str) -> int:
+    """Count the line's enclosed fields, and return the number of its loose ones."""
+    text, start, loose = line.rstrip("\r\n"), 0, 0
+    while start <= len(text):
+        quoted = _ENCLOSED.match(text, start)
+        end = quoted.end() if quoted else -1
+        if quoted and text[end : end + 1] in ("", delimiter):
+            found.enclosed += 1
+            found.hiding += delimiter in quoted[0]
+        else:
+            end = text.find(delimiter, start)
+            end = len(text) if end < 0 else end
+            loose += '"' in text[start:end]
+        start = end + 1
+    return loose
+
+
+def _width(line: str, delimiter: str) -> int:
+    return line.count(delimiter) + 1
