@@ -1,4 +1,4 @@
-"""Files of posts as tables of texts: CSV and TSV, JSON Lines, Parquet. Every value is a text, as it stands in the file."""
+"""Files of posts as tables of texts: CSV, TSV, JSON Lines, Parquet; every value is the text that stands in the file."""
 
 import json
 from collections.abc import Iterator
