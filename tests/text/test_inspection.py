@@ -82,6 +82,7 @@ LOOSE = st.text(st.sampled_from("\"ab, ;|'é"), min_size=1, max_size=12)
 @hypothesis_settings(max_examples=300, deadline=None)
 @given(texts=st.lists(LOOSE, min_size=4, max_size=30), header=st.booleans())
 @example(texts=['"so', "b", 'c"', "d"], header=False)
+@example(texts=[';;"', ";", ";", '"'], header=False)
 def test_a_file_that_does_not_quote_never_loses_a_row_without_a_word(texts, header):
     lines = [f"{LABELS[n % 3]}\tx{text}" if n < 2 else f"{LABELS[n % 3]}\t{text}" for n, text in enumerate(texts)]
     content = "\n".join([*(["label\ttext"] if header else []), *lines]) + "\n"
@@ -160,6 +161,7 @@ def test_json_lines_and_parquet_name_their_columns(tmp_path):
         ("mine.json", b'{"a": [\n1]}\n', "line 1: not a line of JSON"),
         ("mine.jsonl", b'[{"a": 1}]\n', "jq -c"),
         ("mine.csv", b"a,b\rc,d\r", "lone carriage returns"),
+        ("mine.csv", b"a,b\nc," + b"d" * 200_000, "line 2: found a field of more than 131,072"),
     ],
 )
 def test_what_cannot_be_read_is_named(name, content, said):

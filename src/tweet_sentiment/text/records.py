@@ -107,24 +107,24 @@ def _found_quoting(source: Source, form: CsvForm, advise: Advise) -> str:
 def _found_delimiter(source: Source, form: CsvForm, advise: Advise) -> str:
     """Return the delimiter that gives most rows as many fields as the first, two or more; else one the file lacks."""
     lines = list(islice(_rows_of(source, form, advise)[1], _LOOKED_AT))
-    best = max(_DELIMITERS, key=lambda delimiter: _fit(lines, delimiter, form.quoting))
-    if _fit(lines, best, form.quoting) > (0.5, 2):
+    fits = {delimiter: _fit(lines, delimiter, form.quoting) for delimiter in _DELIMITERS}
+    best = max(_DELIMITERS, key=lambda delimiter: fits[delimiter])
+    if fits[best][0]:
         return best
     return next((delimiter for delimiter in _DELIMITERS if not any(delimiter in line for line in lines)), ",")
 
 
-def _fit(lines: list[str], delimiter: str, quoting: str) -> tuple[float, int]:
-    """Return which share of the rows is as wide as the first, and that width; a width of 1 fits nothing."""
-    found = evidence_of(lines, delimiter)
-    ordinary = (found.verdict(delimiter) if quoting == AUTO else quoting) == "none"
-    if ordinary:
+def _fit(lines: list[str], delimiter: str, quoting: str) -> tuple[int, int]:
+    """Return how many rows are as wide as the first, and that width; 0 where these are few, or of one field."""
+    if (evidence_of(lines, delimiter).verdict(delimiter) if quoting == AUTO else quoting) == "none":
         widths = [line.count(delimiter) + 1 for line in lines if line.strip()]
     else:
-        reader = csv.reader(map(hide_returns, lines), delimiter=delimiter)
-        widths = [len(fields) for fields in reader if fields]
-    if not widths or widths[0] < 2:
-        return 0.0, 1
-    return sum(width == widths[0] for width in widths) / len(widths), widths[0]
+        try:
+            widths = [len(fields) for fields in csv.reader(map(hide_returns, lines), delimiter=delimiter) if fields]
+        except csv.Error:  # an endless field
+            return 0, 0
+    same = sum(width == widths[0] for width in widths)
+    return (same, widths[0]) if same * 2 > len(widths) and widths[0] > 1 else (0, 0)
 
 
 def records(source: Source, form: CsvForm, advise: Advise) -> Iterator[Record]:
