@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK := 1
 RUN ?= sample
 
-.PHONY: help setup run test lint docs pages tracking viz notebooks bench bench-full results lock clean clean-all
+.PHONY: help setup run test lint docs pages tracking viz package notebooks bench bench-full results lock clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,10 +42,14 @@ tracking: setup  ## Install MLflow and TensorBoard, for --params=tracking.mlflow
 	$(BIN)/python -m pip install --quiet --progress-bar off -r requirements-tracking.lock -c requirements.lock
 
 viz: setup  ## Build the graph of the study with its tables, metrics and figures into docs/viz (KEDRO_ENV=kaggle for another run)
-	@test ! -e build || { echo "build/ is in the way: kedro-viz writes there. Move it first."; exit 1; }
+	rm -rf build
 	PYTHONWARNINGS=ignore $(BIN)/kedro viz build --include-previews
 	rm -rf docs/viz && mv build docs/viz
 	@echo "Look at it: python3 -m http.server --directory docs/viz, then http://127.0.0.1:8000/?types=nodes (or, without building: $(BIN)/kedro viz run)"
+
+package: setup  ## Build the wheel and pack the configuration, both into dist/
+	rm -rf build dist
+	$(BIN)/kedro package
 
 notebooks: setup  ## Execute the notebooks in their place on what a run has left (KEDRO_ENV=kaggle for the real data)
 	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
@@ -73,7 +77,7 @@ lock: setup  ## Write requirements.lock from what is installed now
 
 clean:  ## Free the disk: delete every run's data, models and checkpoints (raw files stay)
 	find data -mindepth 2 -not -path 'data/01_raw*' -not -name .gitkeep -delete
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .viz docs/viz site
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .viz docs/viz site build dist
 
 clean-all: clean  ## The same, and delete .venv
 	rm -rf .venv

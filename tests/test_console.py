@@ -52,9 +52,9 @@ def test_outside_a_terminal_nothing_is_coloured(shown):
 
 def test_help_lists_each_command_of_ours_in_one_whole_line():
     done = kedro(PROJECT, "--help")
-    from tweet_sentiment.cli import cli
+    from tweet_sentiment.cli import COMMANDS
 
-    for name in cli.commands:
+    for name in COMMANDS:
         line = re.search(rf"(?m)^  {name} +(\S.*)$", done.stdout)
         assert line, name
         assert not line[1].endswith("..."), name

@@ -1,65 +1,34 @@
-"""The project's commands beside Kedro's own; each says a mistake of the user's in one message, not a traceback."""
+"""The project's commands: beside Kedro's own as ``kedro …``, and as ``tweet-sentiment …`` where only the wheel is."""
 
-import _thread
-import sys
-from threading import Timer
+from importlib import import_module
 from typing import Any
 
 import click
-from kedro.framework.cli.project import run as kedro_run
 
-from tweet_sentiment.commands.export import export
-from tweet_sentiment.commands.messages import Command
-from tweet_sentiment.commands.predict import predict
-from tweet_sentiment.commands.promote import promote
-from tweet_sentiment.commands.serve import serve
-from tweet_sentiment.errors import StudyError
-
-ONLY_CHANGED = click.Option(
-    ["--only-changed"],
-    is_flag=True,
-    help="Run only the nodes whose inputs, parameters, code, libraries or outputs have changed, and all after them.",
-)
+COMMANDS = ("export", "predict", "promote", "run", "serve")  # each a function of that name in its module of commands/
 
 
-@click.group(name="tweet-sentiment")
+class Commands(click.Group):
+    """A group that imports a command when it is asked for: ``tweet-sentiment predict`` does without Kedro."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"tweet_sentiment.commands.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(name="tweet-sentiment", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tweet-sentiment")
 def cli() -> None:
     """The project's own commands."""
 
 
-class Run(Command):
-    """The command's way to end."""
-
-    stopped = "Stopped. The same command goes on from the last checkpoint."
-
-
-@cli.command(name="run", cls=Run, params=[*kedro_run.params, ONLY_CHANGED], help=kedro_run.help)
-def run(only_changed: bool, **options: Any) -> None:
-    """Run pipelines; see ``kedro run --help``."""
-    sys.unraisablehook = heed_interrupt
-    if only_changed:
-        _choose_runner(options)
-    kedro_run.callback(**options)  # type: ignore[misc]
-
-
-def _choose_runner(options: dict[str, Any]) -> None:
-    if options["runner"]:
-        raise StudyError(
-            f"--only-changed and --runner={options['runner']} were given together.\n"
-            "  Leave one out: --only-changed is a runner of its own, which runs one node after another."
-        )
-    options["runner"] = "tweet_sentiment.incremental.OnlyChanged"
-
-
-def heed_interrupt(dropped: Any) -> None:
-    """Send Ctrl-C again: Python drops one that falls into a destructor or a weak reference's callback."""
-    if issubclass(dropped.exc_type, KeyboardInterrupt):
-        Timer(0.05, _thread.interrupt_main).start()
-    else:
-        sys.__unraisablehook__(dropped)
-
-
-cli.add_command(predict)
-cli.add_command(promote)
-cli.add_command(export)
-cli.add_command(serve)
+def __getattr__(name: str) -> Any:
+    """Return ``run``, which Kedro looks for here, without importing Kedro for the other commands."""
+    if name == "run":
+        return cli.get_command(click.Context(cli), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

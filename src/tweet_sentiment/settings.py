@@ -30,3 +30,5 @@ CONFIG_LOADER_ARGS = {
     "default_run_env": "local",
     "merge_strategy": {"parameters": "soft", "globals": "soft"},
 }
+
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)  # outside a project there is no .telemetry to say so

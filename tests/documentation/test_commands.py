@@ -73,7 +73,7 @@ def test_parameters_named_in_the_text_exist(shown, names, pipelines):
 def test_options_exist(shown, command):
     from tweet_sentiment.cli import cli
 
-    known = {name for option in cli.commands[command].params for name in option.opts}
+    known = {name for option in cli.get_command(None, command).params for name in option.opts}
     assert options(f"kedro {command}", shown) <= known | {"--help"}
 
 

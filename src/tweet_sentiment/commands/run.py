@@ -1,0 +1,53 @@
+"""``kedro run``, which says a mistake of the user's in one message, not a traceback."""
+
+import _thread
+import sys
+from threading import Timer
+from typing import Any
+
+import click
+from kedro.framework import project
+from kedro.framework.cli.project import run as kedro_run
+
+from tweet_sentiment.commands.messages import Command
+from tweet_sentiment.errors import StudyError
+
+ONLY_CHANGED = click.Option(
+    ["--only-changed"],
+    is_flag=True,
+    help="Run only the nodes whose inputs, parameters, code, libraries or outputs have changed, and all after them.",
+)
+
+
+class Run(Command):
+    """The command's way to end."""
+
+    stopped = "Stopped. The same command goes on from the last checkpoint."
+
+
+@click.command(name="run", cls=Run, params=[*kedro_run.params, ONLY_CHANGED], help=kedro_run.help)
+def run(only_changed: bool, **options: Any) -> None:
+    """Run pipelines; see ``kedro run --help``."""
+    sys.unraisablehook = heed_interrupt
+    if project.PACKAGE_NAME is None:  # started by tweet-sentiment: no kedro command has set the project up
+        project.configure_project("tweet_sentiment")
+    if only_changed:
+        _choose_runner(options)
+    kedro_run.callback(**options)  # type: ignore[misc]
+
+
+def _choose_runner(options: dict[str, Any]) -> None:
+    if options["runner"]:
+        raise StudyError(
+            f"--only-changed and --runner={options['runner']} were given together.\n"
+            "  Leave one out: --only-changed is a runner of its own, which runs one node after another."
+        )
+    options["runner"] = "tweet_sentiment.incremental.OnlyChanged"
+
+
+def heed_interrupt(dropped: Any) -> None:
+    """Send Ctrl-C again: Python drops one that falls into a destructor or a weak reference's callback."""
+    if issubclass(dropped.exc_type, KeyboardInterrupt):
+        Timer(0.05, _thread.interrupt_main).start()
+    else:
+        sys.__unraisablehook__(dropped)
