@@ -13,7 +13,8 @@ from torch.nn import functional
 from benchmarks.ours import Ready
 from benchmarks.posts import load_parameters
 from benchmarks.task import Task
-from tweet_sentiment.modeling.batching import TOKENS_A_BATCH, batches_by_length, pad, without_idle_mask
+from tweet_sentiment.modeling.batching import pad, without_idle_mask
+from tweet_sentiment.modeling.by_length import TOKENS_A_BATCH, batches_by_length
 from tweet_sentiment.modeling.devices import Device, choose_device
 from tweet_sentiment.modeling.dropout import draw_kept
 from tweet_sentiment.modeling.encoders import load_classifier

@@ -10,7 +10,7 @@ from transformers import DistilBertConfig
 
 from benchmarks.posts import load_parameters
 from benchmarks.task import Task
-from tweet_sentiment.modeling.batching import TOKENS_A_BATCH
+from tweet_sentiment.modeling.by_length import TOKENS_A_BATCH
 from tweet_sentiment.modeling.devices import choose_device
 from tweet_sentiment.modeling.encoders import load_encoder
 

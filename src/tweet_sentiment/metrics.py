@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tweet_sentiment.errors import StudyError
+
 PROBABILITY = "probability_"  # followed by the class: columns of a table of predictions
 
 
@@ -13,6 +15,17 @@ def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
     return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def probabilities_of(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Turn logits into probabilities, both of shape (posts, classes).
+
+    Raises:
+        StudyError: a logit is not finite; a label from it would look right and be wrong.
+    """
+    if not np.isfinite(logits).all():
+        raise StudyError("The model gave logits that are not finite: its weights are damaged, or it diverged.")
+    return softmax(logits)
 
 
 def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], names: list[str]) -> dict[str, Any]:

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.batching import batches_by_length, pad
+from tweet_sentiment.modeling.batching import pad
+from tweet_sentiment.modeling.by_length import batches_by_length
 from tweet_sentiment.modeling.devices import Device, choose_device
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.features import encode

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tweet_sentiment.modeling.tokenization import tokenize
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.modeling.tokenization import encode, read_tokenizer, tokenize
 
 NAMES = ["Negative", "Neutral", "Positive"]
 CLS, SEP = 101, 102
@@ -82,3 +83,42 @@ def test_any_text_is_between_two_and_max_length_pieces_and_cut_only_when_longer(
 def test_a_label_that_is_not_in_the_list_is_an_error(tokenizer):
     with pytest.raises(ValueError, match="Irrelevant"):
         tokenize(table(["x"], ["Irrelevant"]), tokenizer, NAMES, max_length=16)
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80) | st.sampled_from(
+    ["[CLS] [SEP]", "[PAD]", "Café ÀÉ", "中文 tweets", "\u200bzero", "naïve\tso", "🤣🤣", "don't", "[UNK] it"]
+)
+
+
+@pytest.mark.parametrize("with_entities", [False, True])
+@given(pairs=st.lists(st.tuples(ANY_TEXT, ANY_TEXT.map(lambda text: text[:9])), min_size=1, max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_a_folder_s_tokenizer_file_gives_what_transformers_gives(tokenizer, saved_tokenizer, with_entities, pairs):
+    texts, entities = [text for text, _ in pairs], [entity for _, entity in pairs] if with_entities else None
+    alone = read_tokenizer(saved_tokenizer)
+    found = encode(texts, alone, 24, PROMPT, entities)
+    prefixed = [f"{PROMPT} {text}" for text in texts]
+    segments = (entities, prefixed) if with_entities else (prefixed,)
+    truncation = "only_second" if with_entities else "longest_first"
+    again = type(tokenizer).from_pretrained(saved_tokenizer)
+    expected = again(*segments, truncation=truncation, max_length=24, split_special_tokens=True)
+    assert [one.ids for one in found] == expected["input_ids"]
+    assert [one.offsets for one in found] == [one.offsets for one in expected.encodings]
+
+
+@pytest.fixture(scope="session")
+def saved_tokenizer(tokenizer, tmp_path_factory):
+    """A folder whose tokenizer was saved with settings that are not those it is used with."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    other = type(tokenizer).from_pretrained(tokenizer.name_or_path)
+    other(["a", "a b c"], padding="max_length", truncation=True, max_length=8)
+    other.save_pretrained(folder)
+    return folder
+
+
+def test_a_tokenizer_s_file_that_is_cut_or_missing_is_one_message(saved_tokenizer, tmp_path):
+    with pytest.raises(StudyError, match=r"tokenizer.json cannot be read"):
+        read_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").write_bytes((saved_tokenizer / "tokenizer.json").read_bytes()[:1000])
+    with pytest.raises(StudyError, match=r"tokenizer.json cannot be read"):
+        read_tokenizer(tmp_path)

@@ -1,6 +1,9 @@
 """An exported model gives what PyTorch gives, says what quantization changed, and is refused where it would not."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import onnxruntime as ort
@@ -12,6 +15,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+from tests.conftest import PROJECT
 from tests.predictor.conftest import save_plain, save_prompted
 
 from tweet_sentiment.commands.export import export as command
@@ -298,6 +302,41 @@ def test_it_does_not_explain_and_says_what_does(onnx):
     assert not onnx.explains
     with pytest.raises(StudyError, match="load the folder it was exported from"):
         onnx.explain(["I love it"])
+
+
+HEAVY = ("torch", "transformers", "pandas", "sklearn", "scipy", "pyarrow", "plotly", "optuna", "datasets", "nltk")
+LOADED = f"print([name for name in {HEAVY} if name in sys.modules])"
+IN_PYTHON = f"""
+import sys
+from tweet_sentiment import Predictor
+print(Predictor.load(sys.argv[1]).records(["I love it"])[0]["label"])
+{LOADED}
+"""
+ON_THE_COMMAND_LINE = f"""
+import atexit, sys
+from kedro.framework.cli.cli import main
+atexit.register(lambda: {LOADED})
+sys.argv = ["kedro", "predict", "--model", sys.argv[1], "--json", "I love it"]
+main()
+"""
+
+
+@pytest.mark.parametrize("code", [IN_PYTHON, ON_THE_COMMAND_LINE])
+def test_it_is_asked_without_torch_or_anything_else_that_it_does_not_need(exported, onnx, code):
+    arguments = [sys.executable, "-c", code, exported("plain")]
+    said = subprocess.run(arguments, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    assert onnx.records(["I love it"])[0]["label"] in said
+    assert said.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [("3", 3), (" 2,4", 2), ("", None), ("0", None), ("many", None)])
+def test_without_torch_it_takes_as_many_threads_as_torch_would(monkeypatch, wanted, expected):
+    from tweet_sentiment.modeling.side_by_side import threads
+
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    monkeypatch.delitem(sys.modules, "torch")
+    assert threads() == (expected or count)
 
 
 def copied(folder, target, change):

@@ -1,13 +1,14 @@
-"""Encoders, freezing, features, heads, soft prompts, training and prediction: torch, no Kedro, no Optuna."""
+"""Encoders, freezing, features, heads, soft prompts, training and prediction: no Kedro, no Optuna.
+
+Importing the package imports neither torch nor transformers: an exported model is asked without them.
+"""
 
 import os
 import warnings
 
-from transformers.utils import logging
-
-# What these libraries print while they load and save is about themselves; our own progress is in progress.py.
-logging.disable_progress_bar()
-logging.set_verbosity_error()
+# What transformers prints while it loads and saves is about itself; our own progress is in progress.py.
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 for _about_them in ("pin_memory", "is_gradient_checkpointing"):
     warnings.filterwarnings("ignore", message=f".*{_about_them}.*")
 

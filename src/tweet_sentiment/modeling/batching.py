@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from tweet_sentiment.modeling.by_length import TOKENS_A_BATCH, batches_by_length, padded
 from tweet_sentiment.modeling.side_by_side import batches_at_once, side_by_side
 from tweet_sentiment.progress import progress_bar
 
 Batch = dict[str, torch.Tensor]
-TOKENS_A_BATCH = {"cpu": 1024, "cuda": 65_536}  # with their padding; a CPU's caches hold no more, a GPU wants much
 ROUND_TO = {"cpu": 1, "cuda": 8}  # widths that a GPU's matrix units like; a CPU takes any, and each pad costs
 AHEAD = 4  # batches that lie ready for a GPU
 
@@ -58,26 +58,9 @@ def in_batches(
     return results.cpu()[np.argsort(came)]
 
 
-def batches_by_length(lengths: list[int], tokens: int) -> Iterator[list[int]]:
-    """Yield lists of positions, longest posts first, each of at most ``tokens`` word pieces with their padding."""
-    order = np.argsort(-np.asarray(lengths), kind="stable").tolist()
-    while order:
-        size = max(1, tokens // max(lengths[order[0]], 1))
-        yield order[:size]
-        order = order[size:]
-
-
 def pad(rows: list[list[int]], padding_id: int, to: int | None = None, multiple: int = 8) -> Batch:
-    """Pad word pieces on the right to ``to``, or to the longest row rounded up to a multiple of ``multiple``.
-
-    Returns ``input_ids`` and ``attention_mask``, both int64 of shape (rows, width).
-    """
-    width = to or -(-max(map(len, rows)) // multiple) * multiple
-    ids = np.full((len(rows), width), padding_id, dtype=np.int64)
-    for row, pieces in zip(ids, rows, strict=True):
-        row[: len(pieces)] = pieces
-    mask = np.arange(width) < np.array([len(row) for row in rows])[:, None]
-    return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask.astype(np.int64))}
+    """Return what :func:`~tweet_sentiment.modeling.by_length.padded` does, as tensors."""
+    return {name: torch.from_numpy(one) for name, one in padded(rows, padding_id, to, multiple).items()}
 
 
 def without_idle_mask(batch: Batch) -> Batch:

@@ -19,12 +19,12 @@ from transformers import (
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.embedded import EMBEDDED, embedded_folder, encoder_of, load_embedded, read_weights
+from tweet_sentiment.modeling.tokenization import probe
 from tweet_sentiment.parameters import StudyParameters
 
 logger = logging.getLogger(__name__)
 
 HUB_PATIENCE = 0.8  # seconds
-PROBE = "the worst thing is not the price"
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
 
 
@@ -115,16 +115,6 @@ def load_tokenizer(checkpoint: str) -> PreTrainedTokenizerFast:
     tokenizer = DistilBertTokenizerFast.from_pretrained(folder, model_max_length=512, local_files_only=True)
     probe(tokenizer, folder)
     return cast(PreTrainedTokenizerFast, tokenizer)
-
-
-def probe(tokenizer: Any, folder: Path) -> None:
-    """Refuse a tokenizer that does not know ordinary words: with files missing it loads all the same.
-
-    Raises:
-        StudyError: its vocabulary is not whole.
-    """
-    if tokenizer.unk_token_id in tokenizer(PROBE)["input_ids"]:
-        raise StudyError(f"{folder}: its tokenizer does not know the words of '{PROBE}'; its vocabulary is not whole.")
 
 
 def load_encoder(checkpoint: str) -> DistilBertModel:

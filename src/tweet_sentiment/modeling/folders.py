@@ -10,7 +10,7 @@ from transformers import DistilBertForSequenceClassification, DistilBertTokenize
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import checked_manifest, write_manifest
 from tweet_sentiment.modeling import pooling
-from tweet_sentiment.modeling.encoders import probe
+from tweet_sentiment.modeling.tokenization import probe
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """One place where word pieces become logits."""
 
-from collections.abc import Callable
 from copy import deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY, score, softmax
+from tweet_sentiment.metrics import PROBABILITY, probabilities_of, score
 from tweet_sentiment.modeling import batching
-from tweet_sentiment.modeling.batching import ROUND_TO, TOKENS_A_BATCH, batches_by_length, pad, without_idle_mask
+from tweet_sentiment.modeling.batching import ROUND_TO, pad, without_idle_mask
+from tweet_sentiment.modeling.by_length import TOKENS_A_BATCH
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.folders import TrainedModel
 from tweet_sentiment.modeling.lean import lean
-from tweet_sentiment.modeling.side_by_side import batches_at_once, side_by_side
+from tweet_sentiment.modeling.side_by_side import batches_at_once
 from tweet_sentiment.parameters import ModelParameters, StudyParameters
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class TorchBackend:
     def __init__(self, model: nn.Module, device: Device, padding_id: int = 0) -> None:
         kind = device.name.split(":")[0]
         self.model = cast_linear_layers(model, device).to(device.name).eval()
-        self.device, self._padding_id, self._multiple = device, padding_id, ROUND_TO[kind]
+        self.device, self.padding_id, self._multiple = device, padding_id, ROUND_TO[kind]
         self.tokens_a_batch, self.batches_at_once = TOKENS_A_BATCH[kind], batches_at_once(kind)
         self.description = f"torch {device.name} {device.precision}"
         self._lean = lean(self.model)  # for as long as the backend lives
@@ -43,7 +42,7 @@ class TorchBackend:
     def logits(self, input_ids: list[list[int]]) -> NDArray[np.float32]:
         """Return the logits of one batch of word pieces, shape (rows, classes)."""
         with torch.inference_mode(), self.device.autocast():
-            batch = without_idle_mask(pad(input_ids, self._padding_id, None, self._multiple))
+            batch = without_idle_mask(pad(input_ids, self.padding_id, None, self._multiple))
             on_device = {key: tensor.to(self.device.name) for key, tensor in batch.items()}
             return self.model(**on_device).logits.float().cpu().numpy()
 
@@ -62,38 +61,6 @@ def cast_linear_layers(model: nn.Module, device: Device) -> nn.Module:
             if isinstance(layer, nn.Linear):
                 layer.to(dtype)
     return model
-
-
-def in_batches(
-    logits: Callable[[list[list[int]]], NDArray[np.float32]],
-    input_ids: list[list[int]],
-    done: Callable[[int], object] = lambda posts: None,
-    tokens: int = TOKENS_A_BATCH["cpu"],
-    at_once: int = 1,
-) -> NDArray[np.float32]:
-    """Run posts through a backend's ``logits`` in batches of like lengths; return shape (posts, classes), order kept.
-
-    ``done`` is told how many more posts are through after each batch; ``tokens`` are the most a batch, of which
-    ``at_once`` are asked side by side.
-    """
-    batches = batches_by_length([len(ids) for ids in input_ids], tokens)
-    orders, found = [], []
-    for order, answer in side_by_side(lambda order: logits([input_ids[i] for i in order]), batches, at_once):
-        orders.append(order)
-        found.append(answer)
-        done(len(order))
-    return np.concatenate(found)[np.argsort(np.concatenate(orders))]
-
-
-def probabilities_of(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Turn logits into probabilities, both of shape (posts, classes).
-
-    Raises:
-        StudyError: a logit is not finite; a label from it would look right and be wrong.
-    """
-    if not np.isfinite(logits).all():
-        raise StudyError("The model gave logits that are not finite: its weights are damaged, or it diverged.")
-    return softmax(logits)
 
 
 def predict(

@@ -1,12 +1,16 @@
-"""Batches on several threads of a CPU: with so little to do in each, threads that share one wait for each other."""
+"""Batches on several threads of a CPU: with so little to do in each, threads that share one wait for each other.
 
+Torch is not imported here: an exported model is asked without it.
+"""
+
+import os
+import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
-
-import torch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -14,9 +18,19 @@ Result = TypeVar("Result")
 AT_ONCE = 4  # batches at most; with more threads, a batch takes several
 
 
+def threads() -> int:
+    """Return how many threads torch computes with, or would: OMP_NUM_THREADS, or the processors of this process."""
+    if (torch := sys.modules.get("torch")) is not None:
+        return int(torch.get_num_threads())
+    wanted = re.match(r"\s*([1-9]\d*)", os.environ.get("OMP_NUM_THREADS", ""))
+    if wanted:
+        return int(wanted[1])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def batches_at_once(kind: str) -> int:
     """Return how many batches a device ("cpu", "cuda") is best asked side by side; torch's threads are divided."""
-    return min(torch.get_num_threads(), AT_ONCE) if kind == "cpu" else 1
+    return min(threads(), AT_ONCE) if kind == "cpu" else 1
 
 
 def side_by_side(
@@ -31,14 +45,12 @@ def side_by_side(
     if (at_once := min(at_once, len(waiting))) <= 1:
         yield from ((item, compute(item)) for item in waiting)
         return
-    threads, remaining, ready = torch.get_num_threads(), iter(waiting), SimpleQueue[Any]()
-    dtype, cast = torch.get_autocast_dtype("cpu"), torch.is_autocast_enabled("cpu")
-    inference = partial(torch.inference_mode, torch.is_inference_mode_enabled())
+    remaining, ready = iter(waiting), SimpleQueue[Any]()
+    as_asked, afterwards = _torch_as_here(at_once)
 
     def work() -> None:
-        torch.set_num_threads(max(1, threads // at_once))
         try:
-            with inference(), torch.autocast("cpu", dtype=dtype, enabled=cast):
+            with as_asked():
                 for item in remaining:
                     ready.put((item, compute(item)))
             ready.put(None)
@@ -62,4 +74,22 @@ def side_by_side(
             pass
         for worker in workers:
             worker.join()
-        torch.set_num_threads(threads)
+        afterwards()
+
+
+def _torch_as_here(at_once: int) -> tuple[Callable[[], AbstractContextManager[Any]], Callable[[], object]]:
+    """Return what each of so many threads computes in, and what sets torch's threads back when all are done."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return nullcontext, lambda: None
+    count, dtype = torch.get_num_threads(), torch.get_autocast_dtype("cpu")
+    cast, inference = torch.is_autocast_enabled("cpu"), torch.is_inference_mode_enabled()
+
+    def as_here() -> AbstractContextManager[Any]:
+        torch.set_num_threads(max(1, count // at_once))
+        stack = ExitStack()
+        stack.enter_context(torch.inference_mode(inference))
+        stack.enter_context(torch.autocast("cpu", dtype=dtype, enabled=cast))
+        return stack
+
+    return as_here, lambda: torch.set_num_threads(count)

@@ -1,35 +1,77 @@
 """Posts to word pieces, truncated; padding happens per batch."""
 
-import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-from transformers import BatchEncoding, PreTrainedTokenizerFast
+from tokenizers import Encoding, Tokenizer
 
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.provenance import sha256
 
 if TYPE_CHECKING:
+    import pandas as pd
     from datasets import Dataset
+    from transformers import PreTrainedTokenizerFast
 
-logger = logging.getLogger(__name__)
+FILE = "tokenizer.json"
+PROBE = "the worst thing is not the price"
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """Read the tokenizer of a model folder, without transformers; it is the one that the model was trained with.
+
+    Raises:
+        StudyError: its file cannot be read, or its vocabulary is not whole.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / FILE))
+    except Exception as error:  # tokenizers raises no narrower one
+        raise StudyError(f"{folder}: {FILE} cannot be read, it is missing or damaged: {error}") from error
+    probe(tokenizer, folder)
+    return tokenizer
+
+
+def probe(tokenizer: "Tokenizer | PreTrainedTokenizerFast", folder: Path) -> None:
+    """Refuse a tokenizer that does not know ordinary words.
+
+    Raises:
+        StudyError: its vocabulary is not whole.
+    """
+    inner: Any = _inner(tokenizer)
+    if inner.model.unk_token in inner.encode(PROBE).tokens:
+        raise StudyError(f"{folder}: its tokenizer does not know the words of '{PROBE}'; its vocabulary is not whole.")
+
+
+def _inner(tokenizer: "Tokenizer | PreTrainedTokenizerFast") -> Tokenizer:
+    """Return what cuts the texts in a tokenizer of transformers'."""
+    return tokenizer if isinstance(tokenizer, Tokenizer) else tokenizer.backend_tokenizer
 
 
 def encode(
     texts: list[str],
-    tokenizer: PreTrainedTokenizerFast,
+    tokenizer: "Tokenizer | PreTrainedTokenizerFast",
     max_length: int,
     hard_prompt: str = "",
     entities: list[str] | None = None,
-) -> BatchEncoding:
-    """Tokenize texts with the hard prompt before each.
+) -> list[Encoding]:
+    """Tokenize texts with the hard prompt before each; nothing is padded.
 
     With ``entities``, one a text, an input is "[CLS] <entity> [SEP] <text> [SEP]", of which the text is truncated.
     "[SEP]" and the like in a text are text. Source: the paper, sections "Data collection" and "Prompt tuning".
     """
+    inner = _inner(tokenizer)
+    truncation: dict[str, Any] = {
+        "max_length": max_length,
+        "strategy": "longest_first" if entities is None else "only_second",
+    }
+    if not truncation.items() <= (inner.truncation or {}).items():  # not while another thread tokenizes
+        inner.enable_truncation(**truncation)
+    if inner.padding is not None:
+        inner.no_padding()
+    if not inner.encode_special_tokens:
+        inner.encode_special_tokens = True
     prefixed = [before_text(hard_prompt) + text for text in texts]
-    segments = (prefixed,) if entities is None else (entities, prefixed)
-    truncation = "longest_first" if entities is None else "only_second"
-    return tokenizer(*segments, truncation=truncation, max_length=max_length, split_special_tokens=True)
+    return inner.encode_batch(prefixed if entities is None else list(zip(entities, prefixed, strict=True)))
 
 
 def before_text(hard_prompt: str) -> str:
@@ -39,19 +81,19 @@ def before_text(hard_prompt: str) -> str:
 
 def word_pieces(
     texts: list[str],
-    tokenizer: PreTrainedTokenizerFast,
+    tokenizer: "Tokenizer | PreTrainedTokenizerFast",
     max_length: int,
     hard_prompt: str = "",
     entities: list[str] | None = None,
 ) -> tuple[list[list[int]], list[bool]]:
     """Return the word pieces of each text, and whether it lost some to ``max_length``; see :func:`encode`."""
     encoded = encode(texts, tokenizer, max_length, hard_prompt, entities)
-    return encoded["input_ids"], [bool(encoding.overflowing) for encoding in encoded.encodings or []]
+    return [one.ids for one in encoded], [bool(one.overflowing) for one in encoded]
 
 
 def tokenize(
-    posts: pd.DataFrame,
-    tokenizer: PreTrainedTokenizerFast,
+    posts: "pd.DataFrame",
+    tokenizer: "Tokenizer | PreTrainedTokenizerFast",
     labels: list[str],
     max_length: int,
     hard_prompt: str = "",
@@ -86,7 +128,9 @@ def tokenize(
     return dataset.remove_columns("cut"), truncated
 
 
-def _fingerprint(posts: pd.DataFrame, *settings: Any) -> str:
+def _fingerprint(posts: "pd.DataFrame", *settings: Any) -> str:
     """Return what ``datasets`` would find out by pickling the tokenizer, which takes longer than to tokenize."""
+    import pandas as pd
+
     rows = pd.util.hash_pandas_object(posts, index=False).to_numpy()
     return sha256(rows.tobytes() + repr(settings).encode())[:16]

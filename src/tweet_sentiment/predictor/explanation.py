@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import BatchEncoding
+from tokenizers import Encoding
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.batching import batches_by_length, pad
+from tweet_sentiment.modeling.batching import pad
+from tweet_sentiment.modeling.by_length import batches_by_length
 from tweet_sentiment.modeling.prediction import TorchBackend
 from tweet_sentiment.modeling.tokenization import before_text, encode
 
@@ -50,21 +51,20 @@ def explain(predictor: "Predictor", cleaned: list[str], entities: list[str] | No
     tokenizer, settings = predictor.tokenizer, predictor.input
     encoded = encode(cleaned, tokenizer, settings.max_length, settings.hard_prompt, entities)
     pieces = split_into_pieces(encoded, cleaned, before_text(settings.hard_prompt), 0 if entities is None else 1)
-    found = attributions(predictor.backend.in_fp32, pieces, tokenizer.pad_token_id)
+    found = attributions(predictor.backend.in_fp32, pieces, predictor.backend.padding_id)
     return [shares(one.words, each) for one, each in zip(pieces, found, strict=True)]
 
 
-def split_into_pieces(encoded: BatchEncoding, texts: Sequence[str], prefix: str, segment: int = 0) -> list[Pieces]:
+def split_into_pieces(encoded: Sequence[Encoding], texts: Sequence[str], prefix: str, segment: int = 0) -> list[Pieces]:
     """Say of each word piece to which word of the cleaned text it belongs, from what the tokenizer says of it.
 
     ``prefix`` stood before each text (the hard prompt with its space, or ""); ``segment`` is the one of the texts. A
     word is what stands between spaces, its marks included.
     """
-    encodings = encoded.encodings or []
-    return [_pieces(text, len(prefix), one, segment) for text, one in zip(texts, encodings, strict=True)]
+    return [_pieces(text, len(prefix), one, segment) for text, one in zip(texts, encoded, strict=True)]
 
 
-def _pieces(text: str, shift: int, encoding: Any, segment: int) -> Pieces:
+def _pieces(text: str, shift: int, encoding: Encoding, segment: int) -> Pieces:
     spans = [match.span() for match in re.finditer(r"\S+", text)]
     starts = [start + shift for start, _ in spans]
     belongs = [

@@ -7,19 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import read_manifest
-from tweet_sentiment.metrics import PROBABILITY
-from tweet_sentiment.parameters import InputSettings
+from tweet_sentiment.metrics import PROBABILITY, probabilities_of
+from tweet_sentiment.modeling.by_length import in_batches
+from tweet_sentiment.modeling.tokenization import word_pieces
+from tweet_sentiment.parameters.inputs import InputSettings
 from tweet_sentiment.text.checking import checked_texts, fault_of_entity
 from tweet_sentiment.text.cleaning import cleaner
 from tweet_sentiment.whole import settle
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tweet_sentiment.modeling.devices import Device
     from tweet_sentiment.modeling.folders import TrainedModel
 
@@ -73,12 +76,13 @@ class Predictor:
         """
         settle(Path(folder))
         _input_settings(read_manifest(Path(folder)), str(folder))  # what is not there is said before torch is imported
-        from tweet_sentiment.modeling.devices import choose_device
-        from tweet_sentiment.modeling.folders import load_model
         from tweet_sentiment.predictor.onnx import is_onnx, load_onnx
 
         if is_onnx(Path(folder)):
             return cls(*load_onnx(Path(folder), device, fp16, precision), str(folder))
+        from tweet_sentiment.modeling.devices import choose_device
+        from tweet_sentiment.modeling.folders import load_model
+
         return cls.of(load_model(Path(folder)), choose_device(device, fp16, precision), str(folder))
 
     @classmethod
@@ -101,8 +105,6 @@ class Predictor:
         Raises:
             StudyError: entities are missing, or given to a model that does not read them.
         """
-        from tweet_sentiment.modeling.tokenization import word_pieces
-
         cleaned = self.cleaned(texts)
         given = self.checked_entities(len(cleaned), entities)
         if not cleaned:
@@ -143,8 +145,6 @@ class Predictor:
         """Return the logits, shape (texts, classes), order kept; ``done`` is told the texts of each batch."""
         if not inputs.input_ids:
             return np.zeros((0, len(self.labels)), dtype=np.float32)
-        from tweet_sentiment.modeling.prediction import in_batches
-
         backend = self.backend
         found = in_batches(
             backend.logits, inputs.input_ids, done, backend.tokens_a_batch, at_once=backend.batches_at_once
@@ -159,8 +159,6 @@ class Predictor:
         Raises:
             StudyError: a logit is not finite.
         """
-        from tweet_sentiment.modeling.prediction import probabilities_of
-
         return probabilities_of(self.logits(inputs, done))
 
     def probabilities(
@@ -196,9 +194,7 @@ class Predictor:
     @property
     def explains(self) -> bool:
         """Whether the model can say which words mattered; an exported one has no gradients to tell by."""
-        from tweet_sentiment.modeling.prediction import TorchBackend
-
-        return isinstance(self.backend, TorchBackend)
+        return hasattr(type(self.backend), "in_fp32")
 
     def explain(self, texts: Iterable[str], entities: Iterable[str] | None = None) -> list[list[tuple[str, float]]]:
         """Return each word of each text with its share in the decision, above 0 for the label, below 0 against it.
@@ -220,11 +216,13 @@ class Predictor:
         entities: Iterable[str] | None = None,
         keep_blank: bool = False,
         explain: bool = False,
-    ) -> pd.DataFrame:
+    ) -> "pd.DataFrame":
         """Return one row a text: text, label, and one probability a class; see :meth:`probabilities`.
 
         With ``explain`` there is a column ``words`` too; see :meth:`explain`.
         """
+        import pandas as pd
+
         given = checked_texts(texts, keep_blank)
         probabilities = self.probabilities(given, entities, keep_blank)
         columns = {f"{PROBABILITY}{label}": probabilities[:, i] for i, label in enumerate(self.labels)}

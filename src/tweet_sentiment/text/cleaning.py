@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable
 from functools import cache, partial, reduce
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from tweet_sentiment.errors import StudyError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def clean_as_published(text: str, letters_eaten: bool = True) -> str:

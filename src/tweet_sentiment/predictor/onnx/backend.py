@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import checked_manifest
-from tweet_sentiment.modeling.batching import pad
-from tweet_sentiment.modeling.encoders import probe
-from tweet_sentiment.modeling.side_by_side import batches_at_once
+from tweet_sentiment.modeling.by_length import padded
+from tweet_sentiment.modeling.side_by_side import batches_at_once, threads
+from tweet_sentiment.modeling.tokenization import read_tokenizer
 
 MODEL = "model.onnx"
 TOKENS_A_BATCH = 512  # onnxruntime is fastest with small batches
+PADDING = 0  # any word piece would do: the mask hides it
 PRODUCT = b"MatMulIntegerToFloat"  # of 8-bit numbers; a session lets one call at a time into it, so each has its own
-VNNI = ("avx512_vnni", "avx_vnni")  # x86 without it needs a slower way, or sums of 8-bit products overflow 16 bits
+VNNI = {"avx512_vnni", "avx_vnni"}  # x86 without it needs a slower way, or sums of 8-bit products overflow 16 bits
 SLOW = ["SkipLayerNormFusion"]  # onnxruntime's fused kernel takes five times as long as what it replaces
 
 
@@ -30,8 +31,8 @@ class OnnxBackend:
 
     tokens_a_batch = TOKENS_A_BATCH
 
-    def __init__(self, sessions: list[Any], padding_id: int) -> None:
-        self.batches_at_once, self._padding_id = len(sessions), padding_id
+    def __init__(self, sessions: list[Any]) -> None:
+        self.batches_at_once = len(sessions)
         self._free: LifoQueue[Any] = LifoQueue()  # the last one used has its weights in the caches
         for session in sessions:
             self._free.put(session)
@@ -39,13 +40,19 @@ class OnnxBackend:
 
     def logits(self, input_ids: list[list[int]]) -> NDArray[np.float32]:
         """Return the logits of one batch of word pieces, shape (rows, classes)."""
-        batch = pad(input_ids, self._padding_id, multiple=1)
+        batch = padded(input_ids, PADDING, multiple=1)
         session = self._free.get()
         try:
-            found: NDArray[np.float32] = session.run(None, {name: one.numpy() for name, one in batch.items()})[0]
+            found: NDArray[np.float32] = session.run(None, batch)[0]
         finally:
             self._free.put(session)
         return found
+
+
+def _has_vnni() -> bool:
+    """Tell whether the processor says so; where there is nobody to ask, the slower way is right too."""
+    told = Path("/proc/cpuinfo")
+    return told.is_file() and not VNNI.isdisjoint(told.read_text(encoding="utf-8", errors="replace").split())
 
 
 def is_onnx(folder: Path) -> bool:
@@ -62,13 +69,9 @@ def load_onnx(folder: Path, device: str, fp16: bool, precision: str) -> tuple[An
     Raises:
         StudyError: a file is missing, changed or unreadable; or a GPU or another precision is asked for.
     """
-    from transformers import DistilBertTokenizerFast
-
     _refuse_choices(folder, device, fp16, precision)
     manifest = checked_manifest(folder)
-    tokenizer = DistilBertTokenizerFast.from_pretrained(folder, local_files_only=True)
-    probe(tokenizer, folder)
-    return tokenizer, manifest, open_onnx(folder, len(manifest["labels"]), tokenizer.pad_token_id)
+    return read_tokenizer(folder), manifest, open_onnx(folder, len(manifest["labels"]))
 
 
 def _refuse_choices(folder: Path, device: str, fp16: bool, precision: str) -> None:
@@ -78,22 +81,20 @@ def _refuse_choices(folder: Path, device: str, fp16: bool, precision: str) -> No
         raise StudyError(f"{folder} is an ONNX model; its precision was chosen when it was exported: leave it at auto.")
 
 
-def open_onnx(folder: Path, classes: int, padding_id: int) -> OnnxBackend:
+def open_onnx(folder: Path, classes: int) -> OnnxBackend:
     """Open ``model.onnx`` of a folder that is known to be whole.
 
     Raises:
         StudyError: onnxruntime cannot read it, or it has another number of classes.
     """
     import onnxruntime
-    import torch
 
-    threads = torch.get_num_threads()
     at_once = batches_at_once("cpu")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads // at_once
+    options.intra_op_num_threads = threads() // at_once
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors
-    if not any(torch.cpu.get_capabilities().get(name) for name in VNNI):
+    if not _has_vnni():
         options.add_session_config_entry("session.x64quantprecision", "1")
     content = (folder / MODEL).read_bytes()
     alone = PRODUCT in content
@@ -106,4 +107,4 @@ def open_onnx(folder: Path, classes: int, padding_id: int) -> OnnxBackend:
         raise StudyError(f"{folder}: {MODEL} cannot be read by onnxruntime: {error}") from error
     if (found := opened[0].get_outputs()[0].shape[-1]) != classes:
         raise StudyError(f"{folder}: {MODEL} has {found} classes, the manifest {classes}; export the model again.")
-    return OnnxBackend(opened if alone else opened * at_once, padding_id)
+    return OnnxBackend(opened if alone else opened * at_once)

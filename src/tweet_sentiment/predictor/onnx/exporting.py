@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.modeling.by_length import in_batches
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.folders import load_model
-from tweet_sentiment.modeling.prediction import in_batches
 from tweet_sentiment.modeling.tokenization import word_pieces
 from tweet_sentiment.predictor.onnx.backend import MODEL, OnnxBackend, is_onnx, open_onnx
 from tweet_sentiment.predictor.onnx.checking import (
@@ -49,7 +49,7 @@ def export(
     with TemporaryDirectory() as place:
         say(f"Exporting {model} …")
         write_onnx(trained, Path(place) / MODEL, quantize)
-        backend = open_onnx(Path(place), len(predictor.labels), trained.tokenizer.pad_token_id)
+        backend = open_onnx(Path(place), len(predictor.labels))
         say(f"Comparing with PyTorch on {len(posts.texts):,} posts …")
         figures = {"quantize": quantize, **_check(predictor, backend, posts), "versions": _versions()}
         refuse_other_answers(figures, quantize)
