@@ -17,6 +17,8 @@ def data() -> DataParameters:
         validation_file="data/01_raw/twitter_validation.csv",
         header=False,
         delimiter=",",
+        quoting="csv",
+        encoding="utf-8",
         columns=Columns(id=0, entity=1, label=2, post=3),
         drop_labels=["Irrelevant"],
         row_limit=None,

@@ -107,8 +107,8 @@ def test_rows_that_can_be_read_either_way_are_refused_with_both_ways_to_go_on():
     lines = ["a,b", 'c,"d', 'e,f"', "g,h"]
     with pytest.raises(StudyError, match="lines 2 to 3: a quote opens") as refused:
         inspect(Source.of("mine.csv", "\n".join(lines).encode()))
-    assert "set data.quoting to 'none'" in str(refused.value)
-    assert "set data.quoting to 'csv'" in str(refused.value)
+    assert "set data.quoting to none" in str(refused.value)
+    assert "set data.quoting to csv" in str(refused.value)
 
 
 def test_a_first_line_of_a_spreadsheet_names_the_delimiter():

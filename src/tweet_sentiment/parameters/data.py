@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tweet_sentiment.parameters.shared import PositiveInt, Share, Strict
+from tweet_sentiment.parameters.shared import Delimiter, Encoding, PositiveInt, Quoting, Share, Strict
 
 
 class Columns(Strict):
-    """Where the CSV keeps what: positions from 0, or names if ``data.header`` is true; ``id``, ``entity`` or null."""
+    """Where the file keeps what: positions from 0, or names if it has a header; ``id`` and ``entity`` may be null."""
 
     id: int | str | None
     entity: int | str | None
@@ -36,12 +36,18 @@ class AuditParameters(Strict):
 
 
 class DataParameters(Strict):
-    """The files, how to read them, and how to filter, clean and split their posts."""
+    """The files, how to read them, and how to filter, clean and split their posts.
+
+    CSV, TSV, JSON Lines or Parquet. ``auto``: found out from each file. ``quoting``: ``csv``, quotes enclose fields;
+    ``none``, they are ordinary characters. ``encoding``: a name that Python knows.
+    """
 
     training_file: Annotated[str, Field(min_length=1)]
     validation_file: Annotated[str, Field(min_length=1)] | None
-    header: bool
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)]
+    header: bool | Literal["auto"]
+    delimiter: Delimiter
+    quoting: Quoting
+    encoding: Encoding
     columns: Columns
     drop_labels: list[str]
     row_limit: PositiveInt | None

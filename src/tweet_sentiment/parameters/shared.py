@@ -1,8 +1,8 @@
 """What the models of all parameters share: strictness, and types with limits."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Protocol = Annotated[str, Field(pattern=r"^(published|leak_free|grouped(_[1-9]\d*_of_[1-9]\d*)?)$")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -11,7 +11,11 @@ NonNegativeInt = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 WeightDecay = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
+Delimiter = Annotated[
+    str, BeforeValidator(lambda given: "\t" if given == r"\t" else given), Field(pattern=r"(?s)^(.|auto)$")
+]
+Quoting = Literal["auto", "csv", "none"]
+Encoding = Annotated[str, Field(min_length=1)]
 
 MAX_POSITIONS = 512  # of DistilBERT; virtual tokens and word pieces share them
 

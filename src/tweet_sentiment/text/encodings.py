@@ -35,30 +35,23 @@ def byte_order_mark(start: bytes) -> str | None:
 def without_mark(start: bytes) -> str | None:
     """Return UTF-16 or UTF-32 with its byte order, where NUL bytes stand as these have them, else None.
 
-    In UTF-32 the high half of each character is (nearly) zero; in UTF-16 so are the high bytes of digits, delimiters
-    and line ends, whatever the language.
+    In UTF-32 the high half of each character is (nearly) zero; in UTF-16 so are the high bytes of Latin letters, and
+    in any language those of line ends. A file in UTF-8 that holds a NUL has line ends of one byte.
     """
     whole = start[: len(start) // 4 * 4]
     nuls = [whole[place::4].count(0) for place in range(4)]
-    if not sum(nuls) * 50 > len(whole):
-        return None
     quarter, odd, even = len(whole) // 4, nuls[1] + nuls[3], nuls[0] + nuls[2]
+    if not quarter or not sum(nuls):
+        return None
     if nuls[3] == quarter and nuls[2] * 10 >= quarter * 9:
-        return _if_decodable(whole, "utf-32-le")
+        return "utf-32-le"
     if nuls[0] == quarter and nuls[1] * 10 >= quarter * 9:
-        return _if_decodable(whole, "utf-32-be")
-    if odd > 10 * even:
-        return _if_decodable(whole, "utf-16-le")
-    return _if_decodable(whole, "utf-16-be") if even > 10 * odd else None
-
-
-def _if_decodable(start: bytes, codec: str) -> str | None:
-    for cut in (0, 2):  # the last character may be half of a pair
-        try:
-            return None if "\0" in start[: len(start) - cut].decode(codec) else codec
-        except UnicodeDecodeError:
-            continue
-    return None
+        return "utf-32-be"
+    codec = "utf-16-le" if odd > 10 * even else "utf-16-be" if even > 10 * odd else None
+    if codec is None:
+        return None
+    text = whole.decode(codec, "replace")
+    return codec if text.count("\n") * 2 >= start.count(b"\n") and max(odd, even) * 20 > len(whole) else None
 
 
 def in_words(codec: str) -> str:

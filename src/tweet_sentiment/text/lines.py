@@ -2,10 +2,12 @@
 
 import codecs
 import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
+from urllib.parse import quote
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.text.encodings import START, byte_order_mark, format_of, iconv_name, in_words, without_mark
@@ -18,17 +20,21 @@ Advise = Callable[[str, str], str]
 
 def as_parameter(group: str) -> Advise:
     """Advise as ``conf`` has it: ``set data.quoting to none``."""
-    return lambda setting, value: f"set {group}.{setting} to {value!r}"
+    return lambda setting, value: f"set {group}.{setting} to {_quoted(value)}"
 
 
 def as_option(setting: str, value: str) -> str:
     """Advise as ``kedro predict`` and ``kedro export`` have it: ``give --quoting none``."""
-    return "give --no-header" if (setting, value) == ("header", "false") else f"give --{setting} {value!r}"
+    return "give --no-header" if (setting, value) == ("header", "false") else f"give --{setting} {_quoted(value)}"
 
 
 def as_query(setting: str, value: str) -> str:
     """Advise as HTTP has it: ``add ?quoting=none``."""
-    return f"add ?{setting}={value}"
+    return f"add ?{setting}={quote(value, safe='')}"
+
+
+def _quoted(value: str) -> str:
+    return value if re.fullmatch(r"[\w-]+", value) else repr(value)
 
 
 @dataclass(frozen=True)
