@@ -27,7 +27,7 @@ def data() -> DataParameters:
             tweet_id=True, normalised_text=True, near_duplicate=True, near_duplicate_threshold=90.0
         ),
         audit=AuditParameters(overlap_limit=0.01, examples=5),
-        cleaning="corrected",
+        cleaning="none",
         remove_stop_words=False,
         lemmatize=False,
     )

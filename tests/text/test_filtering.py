@@ -17,7 +17,7 @@ POSTS = pd.DataFrame(
         ("Neutral", "nan"),
     ],
     columns=["label", "post"],
-)
+).assign(id="")
 
 
 def test_labels_empty_and_blank_posts_leave_and_are_counted(data, labels):
@@ -42,7 +42,7 @@ def test_published_cleaning_keeps_empty_posts_as_nan_and_blank_ones(data, labels
 
 
 def test_the_shuffle_is_the_paper_s(data, labels):
-    posts = pd.DataFrame({"label": labels * 20, "post": [f"post {n}" for n in range(60)]})
+    posts = pd.DataFrame({"id": "", "label": labels * 20, "post": [f"post {n}" for n in range(60)]})
     kept, _ = filter_posts(posts, data, labels, seed=42)
     assert kept["post"].tolist() == posts["post"].sample(frac=1, random_state=42).tolist()
     assert kept.index.tolist() == list(range(60))
@@ -66,12 +66,21 @@ def test_no_post_at_all_is_told(data, labels):
 
 @given(st.lists(st.tuples(st.sampled_from(["Positive", "Irrelevant"]), st.sampled_from(["", " ", "\t\r\n", "x"]))))
 def test_every_row_is_kept_or_accounted_for(data, rows):
-    posts = pd.DataFrame([("Positive", "sure"), *rows], columns=["label", "post"])
+    posts = pd.DataFrame([("Positive", "sure"), *rows], columns=["label", "post"]).assign(id="")
     kept, account = filter_posts(posts, data, ["Positive"], seed=1)
     assert len(kept) == account["kept"] == 1 + rows.count(("Positive", "x"))
     assert account["dropped_empty"] == rows.count(("Positive", ""))
     assert account["dropped_blank"] == rows.count(("Positive", " ")) + rows.count(("Positive", "\t\r\n"))
     assert account["dropped_label"] == sum(label == "Irrelevant" for label, _ in rows)
+
+
+def test_the_first_wording_of_a_tweet_in_the_file_is_its_original(data):
+    posts = pd.DataFrame(
+        [("7", ""), ("7", "second"), ("7", "third"), ("8", "other"), ("", "none"), ("", "none either")],
+        columns=["id", "post"],
+    ).assign(label="Positive")
+    kept, _ = filter_posts(posts, data, ["Positive"], seed=3)
+    assert set(kept["post"][kept["original"]]) == {"second", "other", "none", "none either"}
 
 
 @pytest.mark.real_data

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -5,7 +6,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GroupShuffleSplit
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.text.leakage import normalise
+from tweet_sentiment.text.leakage import leaking_rows, normalise
 from tweet_sentiment.text.splitting import mark_selection, split_posts
 
 
@@ -205,18 +206,133 @@ def test_grouped_holds_a_share_of_the_ids_out_however_the_rows_lie(data, labels)
 
 
 @pytest.mark.parametrize("protocol", ["leak_free", "grouped"])
-def test_what_is_chosen_on_is_parted_from_training_by_id_and_text(data, labels, protocol):
+def test_the_dev_split_has_one_post_a_tweet_and_shares_no_id_and_no_text_with_training(data, labels, protocol):
     posts = many(labels, count=100)
-    marked = mark_selection(posts, protocol, 0.1, data, seed=1)
+    marked, left_out = mark_selection(posts, protocol, 0.1, data, seed=1)
     chosen, rest = marked[marked["selection"]], marked[~marked["selection"]]
-    assert len(chosen) == 30
-    assert chosen["label"].value_counts().to_dict() == dict.fromkeys(labels, 10)
+    assert len(chosen) == chosen["id"].nunique() == 15
+    assert chosen["label"].value_counts().to_dict() == dict.fromkeys(labels, 5)
+    assert left_out >= 15
+    assert len(marked) + left_out == len(posts)
     assert not set(chosen["id"]) & set(rest["id"])
     assert not set(chosen["post"].map(normalise)) & set(rest["post"].map(normalise))
 
 
+def letters(n):
+    """Return 40 letters drawn by a seed: texts of different seeds are not alike."""
+    return "".join(np.random.default_rng(n).choice(list("abcdefghijklmnopqrstuvwxyz"), 40))
+
+
+def tweets(labels, count=400, wordings=5):
+    """Tweets in so many wordings each; the original is the first in the file, then all rows are shuffled."""
+    rows = [
+        (f"t{n}", labels[n % len(labels)], letters(n) + str(w), w == 0) for n in range(count) for w in range(wordings)
+    ]
+    return pd.DataFrame(rows, columns=["id", "label", "post", "original"]).sample(frac=1, random_state=0)
+
+
+def test_choices_are_made_on_originals(data, labels):
+    marked, left_out = mark_selection(tweets(labels), "leak_free", 0.1, data, seed=1)
+    chosen = marked[marked["selection"]]
+    assert chosen["original"].all()
+    assert left_out == 4 * len(chosen)
+
+
+def test_where_the_original_is_gone_another_wording_stands_for_its_tweet(data, labels):
+    posts = tweets(labels)
+    gone = posts[~posts["original"] | (posts["id"] != "t7")]
+    marked, _ = mark_selection(gone, "leak_free", 0.5, data, seed=1)
+    seeds = [set(mark_selection(gone, "leak_free", 0.5, data, seed)[0].query("selection")["id"]) for seed in range(8)]
+    assert any("t7" in chosen for chosen in seeds)
+    assert marked[marked["selection"]]["id"].is_unique
+
+
+def test_short_texts_and_texts_of_many_tweets_chain_nothing_together(data, labels):
+    posts = tweets(labels)
+    junk = pd.DataFrame(
+        [(f"t{n}", labels[n % 3], text, False) for n in range(400) for text in ("the", "It was said many a time")],
+        columns=posts.columns,
+    )
+    marked, left_out = mark_selection(pd.concat([posts, junk]), "leak_free", 0.1, data, seed=1)
+    chosen = marked[marked["selection"]]
+    assert len(chosen) == 39
+    assert left_out == 6 * len(chosen)
+    assert not set(chosen["post"]) & set(junk["post"])
+
+
+def test_the_dev_split_is_drawn_at_random_with_the_class_shares_of_training(data):
+    posts = tweets(["common"] * 7 + ["rare"], 800)
+    draws = [mark_selection(posts, "leak_free", 0.1, data, seed)[0] for seed in (1, 1, 2)]
+    first, again, other = (set(marked.query("selection")["id"]) for marked in draws)
+    assert first == again
+    assert len(first & other) < len(first) / 2
+    chosen = draws[0].query("selection")
+    assert (chosen["label"] == "rare").mean() == pytest.approx(1 / 8, abs=0.02)
+
+
+def clustered(labels, large=600):
+    """Posts without ids, 40 of each of some texts, one text ``large`` times, and 1,000 others that stand alone."""
+    texts = ["same words over and over again"] * large
+    texts += [letters(n) for n in range(10) for _ in range(40)]
+    texts += [letters(10 + n) for n in range(1000)]
+    rows = [(f"row {n}", labels[n // 40 % len(labels)], text) for n, text in enumerate(texts)]
+    return frame(rows).sample(frac=1, random_state=1)
+
+
+@pytest.fixture
+def no_ids(data):
+    return data.model_copy(update={"columns": data.columns.model_copy(update={"id": None})})
+
+
+@pytest.mark.parametrize("seed", [1, 2, 42])
+def test_own_data_are_held_out_in_small_groups_with_the_class_shares_of_the_file(no_ids, labels, seed):
+    posts = clustered(labels)
+    training, held_out, _ = split_posts(posts, None, "leak_free", no_ids, seed)
+    shares = [part["label"].value_counts(normalize=True) for part in (posts, held_out)]
+    assert shares[0].to_dict() == pytest.approx(shares[1].to_dict(), abs=0.02)
+    assert held_out["post"].value_counts().max() <= 0.05 * len(held_out) * 1.1
+    assert len(held_out) / len(posts) == pytest.approx(no_ids.validation_share, abs=0.02)
+    assert not set(training["post"]) & set(held_out["post"])
+
+
+def test_held_out_groups_differ_from_seed_to_seed(no_ids, labels):
+    posts = clustered(labels)
+    first, other = (set(split_posts(posts, None, "leak_free", no_ids, seed)[1]["id"]) for seed in (1, 2))
+    assert len(first & other) < len(first) / 2
+
+
+def test_a_dev_split_of_posts_without_ids_takes_one_of_each_text_and_no_large_cluster(no_ids, labels):
+    posts = clustered(labels)
+    marked, left_out = mark_selection(posts, "leak_free", 0.1, no_ids, seed=1)
+    chosen = marked[marked["selection"]]
+    assert chosen["post"].is_unique
+    assert "same words over and over again" not in set(chosen["post"])
+    assert not set(chosen["post"]) & set(marked[~marked["selection"]]["post"])
+    assert left_out < 0.1 * len(posts)
+
+
+@given(ROWS, st.integers(0, 9))
+def test_nothing_crosses_from_the_dev_split_to_training(data, rows, seed):
+    marked, left_out = mark_selection(frame(rows + apart("mine", "一")), "leak_free", 0.2, data, seed)
+    chosen, rest = marked[marked["selection"]], marked[~marked["selection"]]
+    assert not (set(chosen["id"]) & set(rest["id"])) - {""}
+    assert not (set(chosen["post"].map(normalise)) & set(rest["post"].map(normalise))) - {""}
+    assert len(marked) + left_out == len(rows) + 20
+
+
+@pytest.mark.parametrize(("cleaning", "removed"), [("none", 0), ("corrected", 1)])
+def test_the_leak_rules_run_on_what_the_models_read(data, labels, cleaning, removed):
+    validation = many(labels, start=1000, count=2).assign(post=[f"words {letters(n)}" for n in range(6)])
+    with_link = frame([("x", "Neutral", validation["post"][0] + " https://example.org/" + letters(99))])
+    posts = pd.concat([with_link, many(labels)])
+    account = split_posts(posts, validation, "leak_free", data.model_copy(update={"cleaning": cleaning}), seed=1)[2]
+    assert account["removed_normalised_text"] == removed
+
+
 def test_under_published_no_training_post_is_kept_back_to_choose_on(data, labels):
-    assert not mark_selection(many(labels), "published", 0.1, data, seed=1)["selection"].any()
+    marked, left_out = mark_selection(many(labels), "published", 0.1, data, seed=1)
+    assert not marked["selection"].any()
+    assert left_out == 0
 
 
 def test_too_few_posts_to_choose_on_are_refused(data):
@@ -251,3 +367,21 @@ def test_a_grouped_hold_out_of_the_real_training_file(data, real_filtered):
     assert not set(training["id"]) & set(validation["id"])
     shares = [posts["label"].value_counts(normalize=True) for posts in (training, validation)]
     assert shares[0].to_dict() == pytest.approx(shares[1].to_dict(), abs=0.005)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("protocol", ["leak_free", "grouped"])
+def test_the_dev_split_of_the_real_training_file(data, real_filtered, protocol):
+    training, _, _ = split_posts(real_filtered["training"], real_filtered["validation"], protocol, data, seed=42)
+    marked, left_out = mark_selection(training, protocol, 0.1, data, seed=42)
+    dev, rest = marked[marked["selection"]], marked[~marked["selection"]]
+    assert len(marked) + left_out == len(training)
+    assert len(dev) / training["id"].nunique() == pytest.approx(0.1, abs=0.005)
+    assert dev["id"].is_unique
+    assert dev["original"].mean() > 0.95
+    assert len(rest) / len(training) == pytest.approx(0.9, abs=0.02)
+    assert not leaking_rows(rest, dev, data.leak_free, ids_known=True).to_numpy().any()
+    shares = [part["label"].value_counts(normalize=True) for part in (training, dev)]
+    assert shares[0].to_dict() == pytest.approx(shares[1].to_dict(), abs=0.02)
+    assert (dev["post"].str.len() < 10).mean() < 0.04
+    assert dev["post"].str.len().median() == pytest.approx(rest["post"].str.len().median(), rel=0.1)

@@ -15,7 +15,8 @@ def filter_posts(
 
     Rows labelled with one of ``data.drop_labels`` go first, then empty posts, then posts of white space only. Under
     ``published`` cleaning the last two stay, the empty ones as the post "nan", since that is what was published.
-    ``posts`` has columns ``label`` and ``post``; others are handed through. ``name`` is the file, for messages.
+    ``posts`` has columns ``id``, ``label`` and ``post``; others are handed through. ``name`` is the file, for
+    messages. Column ``original`` is added: true for the first wording of each tweet in the order of the file.
     The account: rows_in, dropped_label, dropped_empty, dropped_blank, kept, and, part of the kept,
     empty_kept_as_nan and blank_kept. rows_in is the sum of the dropped and the kept.
 
@@ -37,8 +38,14 @@ def filter_posts(
         "blank_kept": int(blank.sum()) if published else 0,
     }
     _check_account(account)
+    kept = kept.assign(original=_originals(kept["id"]))
     check_classes(kept, labels, f"{name}, after labels to drop and empty posts are out")
     return kept.sample(frac=1, random_state=seed).reset_index(drop=True), account
+
+
+def _originals(ids: "pd.Series[str]") -> "pd.Series[bool]":
+    """Mark the first wording of each tweet in the order of the file; a post without an id is its own tweet."""
+    return ~ids.duplicated() | (ids == "")
 
 
 def _as_published(posts: pd.DataFrame, empty: "pd.Series[bool]") -> pd.DataFrame:

@@ -3,9 +3,10 @@
 import re
 
 import pandas as pd
+from rapidfuzz import fuzz, process
 
 from tweet_sentiment.parameters import LeakFreeRules
-from tweet_sentiment.text.similarity import most_similar
+from tweet_sentiment.text.similarity import SHORTEST_NEAR_DUPLICATE, most_similar
 
 
 def normalise(text: str) -> str:
@@ -13,19 +14,24 @@ def normalise(text: str) -> str:
     return re.sub(r"[\W_]+", "", text.casefold())
 
 
+def text_key(text: str) -> str:
+    """Return what makes two texts the same: ``normalise``, or the text itself where that leaves nothing ("🤣")."""
+    return normalise(text) or text.strip().casefold()
+
+
 def leaking_rows(
     training: pd.DataFrame, validation: pd.DataFrame, rules: LeakFreeRules, ids_known: bool
 ) -> pd.DataFrame:
     """Say for each training row which enabled rules catch it; a disabled rule catches none.
 
-    Both frames have columns ``id`` and ``post``, the raw text. Returns columns ``tweet_id``, ``normalised_text`` and
-    ``near_duplicate`` (bool) on ``training``'s index. Near-duplicates are looked for only among rows that no earlier
-    rule has caught. A text that normalises to nothing matches nothing, and one of fewer than
-    ``SHORTEST_NEAR_DUPLICATE`` normalised characters matches only itself. Ids count only if ``ids_known`` (not made
-    up by the reader); an empty id matches nothing.
+    Both frames have columns ``id`` and ``post``, the text as the models read it. Returns columns ``tweet_id``,
+    ``normalised_text`` and ``near_duplicate`` (bool) on ``training``'s index. Near-duplicates are looked for only
+    among rows that no earlier rule has caught. Texts are compared by ``text_key``; an empty one matches nothing, and
+    one of fewer than ``SHORTEST_NEAR_DUPLICATE`` characters matches only itself (``exempt`` counts these). Ids count
+    only if ``ids_known`` (not made up by the reader); an empty id matches nothing.
     """
     nothing = pd.Series(False, index=training.index)
-    texts, others = training["post"].map(normalise), validation["post"].map(normalise)
+    texts, others = training["post"].map(text_key), validation["post"].map(text_key)
     by_id = _shared(training["id"], validation["id"]) if rules.tweet_id and ids_known else nothing
     by_text = _shared(texts, others) if rules.normalised_text else nothing
     near = nothing
@@ -42,6 +48,25 @@ def _shared(values: pd.Series, others: pd.Series) -> "pd.Series[bool]":
 def _near(texts: pd.Series, others: pd.Series, threshold: float) -> set[str]:
     """Return those of ``texts`` whose similarity to one of ``others`` is at least the threshold."""
     return set(texts) & set(others) - {""} | set(most_similar(texts, others, threshold))
+
+
+def exempt(training: pd.DataFrame, validation: pd.DataFrame, threshold: float) -> dict[str, int]:
+    """Count the posts that the near-duplicate rule does not look at, because their texts are too short.
+
+    Both frames have column ``post``, the text as the models read it. Keys: ``short_training_posts``,
+    ``short_validation_posts``, and ``short_but_similar``: the training posts among them that are not equal to a
+    validation post and would count as its near-duplicate if length did not matter.
+    """
+    texts, others = (posts["post"].map(text_key) for posts in (training, validation))
+    short, others_short = (keys[(keys.str.len() < SHORTEST_NEAR_DUPLICATE) & (keys != "")] for keys in (texts, others))
+    mine, theirs = sorted(set(short) - set(others)), sorted(set(others_short))
+    scores = process.cdist(mine, theirs, scorer=fuzz.ratio, score_cutoff=threshold)
+    similar = [text for text, row in zip(mine, scores, strict=True) if row.any()]
+    return {
+        "short_training_posts": len(short),
+        "short_validation_posts": len(others_short),
+        "short_but_similar": int(short.isin(similar).sum()),
+    }
 
 
 def overlap(training: pd.DataFrame, validation: pd.DataFrame, ids_known: bool) -> dict[str, float]:

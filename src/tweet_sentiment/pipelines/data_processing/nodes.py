@@ -7,7 +7,7 @@ import pandas as pd
 
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import sha256
-from tweet_sentiment.text import cleaning, filtering, reading
+from tweet_sentiment.text import filtering, reading
 from tweet_sentiment.text.reading import RawFile
 
 logger = logging.getLogger(__name__)
@@ -66,9 +66,11 @@ def split_posts(
     training, validation, account = splitting.split_posts(
         filtered_training_posts, given, protocol, data, parameters.seed
     )
-    training = splitting.mark_selection(training, protocol, parameters.selection.share, data, parameters.seed)
-    account["selection"] = int(training["selection"].sum())
-    overlap = leakage.overlap(training, validation, ids_known=data.columns.id is not None)
+    training, left_out = splitting.mark_selection(training, protocol, parameters.selection.share, data, parameters.seed)
+    account |= {"beside_dev_split": left_out, "kept": len(training), "selection": int(training["selection"].sum())}
+    read_training, read_validation = (splitting.as_read(posts, data) for posts in (training, validation))
+    overlap = leakage.overlap(read_training, read_validation, ids_known=data.columns.id is not None)
+    exempt = leakage.exempt(read_training, read_validation, data.leak_free.near_duplicate_threshold)
     conflicts = leakage.conflicting_labels(training)
     known = max(share for name, share in overlap.items() if name.endswith("_share"))
     if known > data.audit.overlap_limit:
@@ -80,18 +82,31 @@ def split_posts(
         )
     if conflicts:
         logger.warning("Texts of the training posts that stand under two labels or more: %d.", conflicts)
-    return training, validation, account | {"overlap": overlap, "conflicting_labels": conflicts}
+    parts = {"training": training[~training["selection"]], "dev": training[training["selection"]], "test": validation}
+    return (
+        training,
+        validation,
+        account
+        | {
+            "overlap": overlap,
+            "exempt": exempt,
+            "conflicting_labels": conflicts,
+            "parts": {name: splitting.described(posts) for name, posts in parts.items()},
+        },
+    )
 
 
 def clean_posts(
     split_training_posts: pd.DataFrame, split_validation_posts: pd.DataFrame, parameters: StudyParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Clean the posts, the paper's way or as it meant; posts that lose all their text stay, and are counted."""
+    """Clean the posts as ``data.cleaning`` says; posts that lose all their text stay, and are counted."""
+    from tweet_sentiment.text import splitting
+
     data, tables, account = parameters.data, [], {}
     for name, posts in (("training", split_training_posts), ("validation", split_validation_posts)):
-        cleaned = cleaning.clean_posts(posts["post"], data.cleaning, data.remove_stop_words, data.lemmatize)
-        account[name] = {"empty_after_cleaning": int((cleaned.str.strip() == "").sum())}
-        tables.append(posts.assign(post=cleaned))
+        cleaned = splitting.as_read(posts, data)
+        account[name] = {"empty_after_cleaning": int((cleaned["post"].str.strip() == "").sum())}
+        tables.append(cleaned)
     return tables[0], tables[1], account
 
 

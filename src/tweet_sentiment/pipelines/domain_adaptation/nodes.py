@@ -24,18 +24,18 @@ def collect_posts(
     Texts that the protocol's rules tie to a validation post are left out, and so are the posts to choose on with
     their wordings: what is chosen on them would otherwise have been seen. ``published`` takes all, as it does.
     """
-    from tweet_sentiment.text import cleaning
     from tweet_sentiment.text.leakage import leaking_rows
+    from tweet_sentiment.text.splitting import as_read
 
-    data, posts = parameters.data, read_training_posts
+    data = parameters.data
+    posts, validation = as_read(read_training_posts, data), as_read(split_validation_posts, data)
     ids_known = data.columns.id is not None
     if parameters.protocol != "published":
-        chosen_on = split_training_posts[split_training_posts["selection"]]
-        tied = leaking_rows(posts, split_validation_posts, data.leak_free, ids_known).any(axis=1)
+        chosen_on = as_read(split_training_posts[split_training_posts["selection"]], data)
+        tied = leaking_rows(posts, validation, data.leak_free, ids_known).any(axis=1)
         rules = data.leak_free.model_copy(update={"near_duplicate": False})
         posts = posts[~(tied | leaking_rows(posts, chosen_on, rules, ids_known).any(axis=1))]
-    cleaned = cleaning.clean_posts(posts["post"], data.cleaning, data.remove_stop_words, data.lemmatize)
-    texts = posts[["id"]].assign(post=cleaned)
+    texts = posts[["id", "post"]]
     kept = texts[texts["post"].str.strip() != ""].drop_duplicates("post")
     kept = kept.sample(frac=1, random_state=parameters.seed).head(parameters.domain_adaptation.row_limit or len(kept))
     logger.info("%d of %d texts to adapt to.", len(kept), len(read_training_posts))
