@@ -67,7 +67,7 @@ def split_posts(
         filtered_training_posts, given, protocol, data, parameters.seed
     )
     training, left_out = splitting.mark_selection(training, protocol, parameters.selection.share, data, parameters.seed)
-    account |= {"beside_dev_split": left_out, "kept": len(training), "selection": int(training["selection"].sum())}
+    account |= {"removed_for_dev_split": left_out, "kept": len(training), "selection": int(training["selection"].sum())}
     read_training, read_validation = (splitting.as_read(posts, data) for posts in (training, validation))
     overlap = leakage.overlap(read_training, read_validation, ids_known=data.columns.id is not None)
     exempt = leakage.exempt(read_training, read_validation, data.leak_free.near_duplicate_threshold)
@@ -154,7 +154,7 @@ def account_rows(
             f" (dropped: {dropped})" if dropped else "",
         )
     if removed := _counts(split_account, "removed_"):
-        logger.info("Taken out of training, as known from the posts to measure on: %s.", removed)
+        logger.info("Taken out of training, as they give test or dev posts away: %s.", removed)
     logger.info(
         "%d posts to learn from (%d of them to choose on), %d to measure on.",
         account["training_posts"],
