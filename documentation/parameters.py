@@ -23,7 +23,7 @@ refused before anything runs.
 
 Maps are merged key by key, with two exceptions. A map with names of its own (`training_ablation.variants`,
 `reporting.paper_accuracy`, `training.class_weights`) replaces the one in `conf/base`; one that sets a name to null
-takes that name out instead: `--params=training_ablation.variants.entity=null`. And the keys of another pruner replace it:
+takes that name out instead: `--params=training_ablation.variants.entity=null`. The keys of another pruner replace it:
 `--params=hyperparameter_search.pruner.min_resource=1,hyperparameter_search.pruner.reduction_factor=3`.
 """
 

@@ -18,6 +18,7 @@ def settings(encoder):
     raw = raw_parameters()
     raw["model"]["checkpoint"] = str(encoder)
     raw["prompt_tuning"]["num_virtual_tokens"] = 3
+    raw["data"]["cleaning"] = "none"
     return validate_parameters(raw | {"device": "cpu", "precision": "fp32"})
 
 
@@ -79,6 +80,14 @@ def prompted_cls_folder(settings, tmp_path_factory):
 @pytest.fixture(scope="session")
 def predictor(plain_folder):
     return Predictor.load(plain_folder, device="cpu", precision="fp32")
+
+
+@pytest.fixture(scope="session")
+def cleaning_predictor(settings, tmp_path_factory):
+    """The same, of a model that reads cleaned texts."""
+    data = settings.data.model_copy(update={"cleaning": "corrected"})
+    folder = save_plain(settings.model_copy(update={"data": data}), tmp_path_factory.mktemp("models") / "cleaning")
+    return Predictor.load(folder, device="cpu", precision="fp32")
 
 
 @pytest.fixture(scope="session")

@@ -59,8 +59,21 @@ def test_every_row_comes_out_once_with_its_columns_and_what_the_predictor_says(p
         assert row["label"] == label
         assert [float(row[f"{PROBABILITY}{name}"]) for name in predictor.labels] == pytest.approx(probabilities)
         assert row["error"] in ("", None)
-    assert (summary.rows, summary.faults, summary.truncated, summary.emptied) == (8, 0, 0, 1)
+    assert (summary.rows, summary.faults, summary.truncated, summary.emptied) == (8, 0, 0, 0)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["in.csv", output.name])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_a_text_that_cleaning_empties_is_a_faulty_row(cleaning_predictor, tmp_path, suffix):
+    source, output = write_csv(tmp_path / "in.csv", TEXTS), tmp_path / f"out{suffix}"
+    summary = predict_file(lambda: cleaning_predictor, job(source, output))
+    assert (summary.rows, summary.faults, summary.emptied) == (8, 1, 1)
+    for text, row in zip(TEXTS, read(output), strict=True):
+        assert bool(row["label"]) == (text != "🤣")
+        assert (row["error"] or "") == ("" if text != "🤣" else "the model's cleaning leaves nothing of the text")
+        assert (row[f"{PROBABILITY}{cleaning_predictor.labels[0]}"] in ("", None)) == (text == "🤣")
+    with pytest.raises(StudyError, match=r"row 7.*cleaning leaves nothing"):
+        predict_file(lambda: cleaning_predictor, job(source, output, on_error="stop"))
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])

@@ -36,12 +36,14 @@ def by_transformers(folder, texts):
 
     model, tokenizer = AutoModelForSequenceClassification.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     with torch.no_grad():
-        logits = [model(**tokenizer(clean_as_intended(text), return_tensors="pt")).logits for text in texts]
+        logits = [model(**tokenizer(text, return_tensors="pt")).logits for text in texts]
     return softmax(torch.cat(logits).numpy())
 
 
-def test_it_gives_what_transformers_gives_to_each_cleaned_text(predictor, plain_folder):
-    expected = by_transformers(plain_folder, POSTS)
+@pytest.mark.parametrize(("name", "clean"), [("predictor", str), ("cleaning_predictor", clean_as_intended)])
+def test_it_gives_what_transformers_gives_to_each_cleaned_text(request, plain_folder, name, clean):
+    predictor = request.getfixturevalue(name)
+    expected = by_transformers(plain_folder, [clean(text) for text in POSTS])
     assert np.ptp(expected, axis=0).max() > 0.05  # or the order could not be seen
     np.testing.assert_allclose(predictor.probabilities(POSTS), expected, atol=1e-5)
     np.testing.assert_allclose(predictor.probabilities(POSTS[::-1]), expected[::-1], atol=1e-5)
@@ -53,7 +55,7 @@ def test_predictions_equal_those_that_training_stores(request, settings, name):
     predictor = Predictor.load(folder, device="cpu", precision="fp32")
     trained = load_model(folder)
     cleaned = pd.DataFrame({"row": range(5), "id": list("abcde"), "label": settings.labels[0]})
-    cleaned["post"] = [clean_as_intended(text) for text in POSTS]
+    cleaned["post"] = POSTS
     hard_prompt = trained.manifest.get("hard_prompt", "")
     assert bool(hard_prompt) == (name != "plain_folder")
     tokens, _ = tokenize(cleaned, trained.tokenizer, settings.labels, settings.model.max_length, hard_prompt)
@@ -174,11 +176,14 @@ def test_a_text_that_is_too_long_is_cut_as_in_training_and_counted_in_the_log(pr
 
 
 @pytest.mark.parametrize("text", ["🤣🤣", "https://t.co/abc www.x.yz", "#hash", "12345", "!?"])
-def test_a_text_of_which_cleaning_leaves_nothing_gets_the_empty_text_s_answer(predictor, text):
-    inputs = predictor.inputs([text, "ok"])
-    assert list(inputs.emptied) == [True, False]
-    assert inputs.input_ids[0] == predictor.tokenizer("")["input_ids"]
-    assert predictor.records([text])[0]["label"] in predictor.labels
+def test_a_text_of_which_cleaning_leaves_nothing_is_at_fault_as_a_blank_one_is(cleaning_predictor, text):
+    assert list(cleaning_predictor.inputs([text, "ok"]).emptied) == [True, False]
+    for ask in (cleaning_predictor, cleaning_predictor.records, cleaning_predictor.checked):
+        with pytest.raises(StudyError, match=r"texts\[1\]: the model's cleaning leaves nothing.*corrected"):
+            ask(["ok", text])
+    sound, emptied = cleaning_predictor.records(["ok", text], keep_blank=True)
+    assert sound["label"] in cleaning_predictor.labels
+    assert (emptied["label"], emptied["probabilities"]) == (None, None)
 
 
 def test_special_tokens_in_a_text_are_text(settings, tmp_path):

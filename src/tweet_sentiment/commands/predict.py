@@ -130,7 +130,7 @@ def _report(summary: "Summary", job: "FileJob") -> None:
         click.echo(f"… and {more:,} more faulty rows; see the column {job.prefix}error.", err=True)
     click.echo(
         f"{job.output}: {summary.rows:,} rows, {summary.rows - summary.faults:,} with a label, {summary.faults:,} "
-        f"faulty; {summary.truncated:,} texts were cut to what the model reads, {summary.emptied:,} were left empty "
-        "by cleaning.",
+        f"faulty; {summary.truncated:,} texts were cut to what the model reads. Of {summary.emptied:,} of the faulty "
+        "the model's cleaning leaves nothing.",
         err=True,
     )

@@ -16,7 +16,7 @@ from tweet_sentiment.metrics import PROBABILITY, probabilities_of
 from tweet_sentiment.modeling.by_length import in_batches
 from tweet_sentiment.modeling.tokenization import word_pieces
 from tweet_sentiment.parameters.inputs import InputSettings
-from tweet_sentiment.text.checking import checked_texts, fault_of_entity
+from tweet_sentiment.text.checking import EMPTIED, checked_texts, fault_of_entity
 from tweet_sentiment.text.cleaning import cleaner
 from tweet_sentiment.whole import settle
 
@@ -59,7 +59,7 @@ class Predictor:
     """A model that can be asked. ``labels`` are its classes, ``manifest`` is what its folder says of it.
 
     A text that is longer than the model reads is cut, as in training, and the log says how many were. One that
-    cleaning leaves nothing of (only links, say) gets what the model gives to an empty text: training had such posts.
+    cleaning leaves nothing of (only links, say) is at fault, as a blank one is: a label for it would mean nothing.
     """
 
     def __init__(self, tokenizer: Any, manifest: dict[str, Any], backend: Backend, name: str = "The model") -> None:
@@ -166,14 +166,17 @@ class Predictor:
     ) -> Probabilities:
         """Return the probability of each class, shape (texts, classes), order kept.
 
-        With ``keep_blank`` an empty or blank text is no error: its probabilities are NaN.
+        With ``keep_blank`` a text that is blank, or that cleaning leaves nothing of, is no error: its probabilities
+        are NaN.
 
         Raises:
-            StudyError: a text is None, no text, blank, or holds NUL or half a character (it names the position); or
-                the model gave logits that are not finite.
+            StudyError: a text is None, no text, blank, emptied by cleaning, or holds NUL or half a character (it names
+                the position); or the model gave logits that are not finite.
         """
         given = checked_texts(texts, keep_blank)
         inputs = self.inputs(given, entities)
+        if not keep_blank:
+            self._refuse_emptied(inputs.emptied)
         if count := int(inputs.truncated.sum()):
             logger.warning(
                 "%d of %d texts are longer than the %d word pieces that the model reads; the rest of them was cut.",
@@ -182,8 +185,25 @@ class Predictor:
                 self.input.max_length,
             )
         probabilities = self.probabilities_of(inputs)
-        probabilities[[not text.strip() for text in given]] = np.nan
+        probabilities[inputs.emptied | np.array([not text.strip() for text in given], dtype=bool)] = np.nan
         return probabilities
+
+    def checked(self, texts: Iterable[str]) -> list[str]:
+        """Return the texts as a list.
+
+        Raises:
+            StudyError: one of them cannot be classified, or cleaning leaves nothing of it; it names the position.
+        """
+        given = checked_texts(texts)
+        self._refuse_emptied(np.array([not text.strip() for text in self.cleaned(given)], dtype=bool))
+        return given
+
+    def _refuse_emptied(self, emptied: NDArray[np.bool_]) -> None:
+        if emptied.any():
+            raise StudyError(
+                f"texts[{emptied.argmax()}]: {EMPTIED} (data.cleaning: {self.input.cleaning}).\n"
+                "  Leave it out, or take a model that reads texts as they are (data.cleaning: none)."
+            )
 
     def named(self, probabilities: Probabilities) -> list[str | None]:
         """Return the most probable label of each row, None where the probabilities are NaN."""
@@ -237,7 +257,7 @@ class Predictor:
         keep_blank: bool = False,
         explain: bool = False,
     ) -> list[dict[str, Any]]:
-        """Return one dictionary a text: text, label, and probabilities by class, None for a blank text's.
+        """Return one dictionary a text: text, label, and probabilities by class, None for one without text.
 
         With ``explain`` there is ``words`` too, a list of ``{"word", "share"}``; see :meth:`explain`.
         """

@@ -19,7 +19,6 @@ from tweet_sentiment.serving.metrics import Metrics
 from tweet_sentiment.serving.problems import ProblemError
 from tweet_sentiment.serving.schemas import Model, Posts
 from tweet_sentiment.serving.tables import Columns, Post, added_columns, read_table, with_predictions
-from tweet_sentiment.text.checking import checked_texts
 
 EXPLAINED_AT_ONCE = 4  # posts; each takes some fifty times as long as a prediction, and predictions wait meanwhile
 
@@ -38,7 +37,8 @@ class Service:
     def _batcher(self, what: str, batch: int) -> Batcher[Post]:
         def work(posts: list[Post]) -> Records:
             entities = [entity for _, entity in posts] if self.predictor.reads_entities else None
-            return self.predictor.records([text for text, _ in posts], entities, explain=what == "explain")
+            texts = [text for text, _ in posts]
+            return self.predictor.records(texts, entities, keep_blank=True, explain=what == "explain")
 
         return Batcher(work, batch, self.limits.waiting, self.metrics.call(what))
 
@@ -57,7 +57,7 @@ class Service:
         texts, entities = posts.listed()
         check_posts(texts, most, self.limits)
         try:
-            checked_texts(texts)
+            self.predictor.checked(texts)
             entities = self.predictor.checked_entities(len(texts), entities)
         except StudyError as error:
             raise ProblemError(422, " ".join(str(error).split())) from None
@@ -73,7 +73,7 @@ class Service:
                 records = [record for part in parts for record in part]
         except StudyError as error:
             raise ProblemError(500, str(error)) from error
-        self.metrics.labels([record["label"] for record in records])
+        self.metrics.labels([record["label"] for record in records if record["label"] is not None])
         return records
 
     async def table(self, body: bytes, columns: Columns, delimiter: str, prefix: str) -> str:

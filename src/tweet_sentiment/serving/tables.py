@@ -8,7 +8,7 @@ from typing import Any
 from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.problems import ProblemError
-from tweet_sentiment.text.checking import fault_of, fault_of_entity
+from tweet_sentiment.text.checking import EMPTIED, fault_of, fault_of_entity
 from tweet_sentiment.text.encodings import DELIMITERS
 
 USUAL_NAMES = ("text", "post", "tweet", "content")
@@ -139,7 +139,10 @@ def with_predictions(table: Table, records: list[dict[str, Any]], added: list[st
     writer = csv.writer(out)
     writer.writerow([*table.header, *added])
     for row, fault in zip(table.rows, table.faults, strict=True):
-        writer.writerow([*row, *(_answer(next(answers)) if fault is None else [""] * (len(added) - 1)), fault or ""])
+        answer = next(answers) if fault is None else None
+        if answer is not None and answer["label"] is None:
+            fault = EMPTIED
+        writer.writerow([*row, *(_answer(answer) if answer and not fault else [""] * (len(added) - 1)), fault or ""])
     return out.getvalue()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from tweet_sentiment.errors import StudyError
 
 BLANK = "the text is empty or blank"
+EMPTIED = "the model's cleaning leaves nothing of the text"
 LONGEST_ENTITY = 100  # characters; the text must have room beside it
 _SHOWN = 40  # characters of what was found
 

@@ -1,8 +1,11 @@
 """Both ways of cleaning a post: the paper's, letter for letter, and the one it meant."""
 
+import html
 import re
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterator
 from functools import cache, partial, reduce
+from html.entities import html5
 from typing import TYPE_CHECKING, Any
 
 from tweet_sentiment.errors import StudyError
@@ -33,16 +36,60 @@ def clean_as_published(text: str, letters_eaten: bool = True) -> str:
 def clean_as_intended(text: str) -> str:
     """Clean one post as the paper describes it, in an order in which every rule can match.
 
-    URLs, hashtags and HTML tags go while their marks still stand; then everything but ASCII letters becomes a
-    space. Apostrophes close up ("don't" -> "dont"), so that a negation stays one word.
+    HTML entities are decoded. HTML tags, URLs and hashtags go while their marks still stand; then everything but
+    letters, of every script, becomes a space. Apostrophes close up ("don't" -> "dont"), so that a negation stays one
+    word. What only looks like a tag or a URL ("<so happy>", "Awww...such") keeps its words.
     """
-    text = text.lower()
-    text = re.sub(r"(?:https?://|www\.|pic\.twitter\.com)\S*", " ", text)
-    text = re.sub(r"<[a-z/!][^<>]*>|&[a-z]+;|&#\d+;", " ", text)
-    text = re.sub(r"#\w+", " ", text)
-    text = re.sub(r"['\u2019]", "", text)
-    text = re.sub(r"[^a-z]+", " ", text)
-    return text.strip()
+    text = _TAG.sub(" ", _decoded(text).lower())
+    text = _HASHTAG.sub(" ", _URL.sub(" ", text))
+    return " ".join(_words(_APOSTROPHE.sub("", text)))
+
+
+_ENTITY = re.compile(r"&(?:#(?:\d{1,7}|[xX][0-9a-fA-F]{1,6})|[A-Za-z][A-Za-z0-9]*);")
+_ELEMENTS = (
+    "a abbr article aside audio b big blockquote body br button center cite code dd del div dl dt em figure font "
+    "footer form h1 h2 h3 h4 h5 h6 head header hr html i iframe img input ins label li link main mark meta nav ol p "
+    "pre q s script section small source span strike strong style sub sup svg table tbody td tfoot th thead title tr "
+    "tt u ul video unk"  # the last is what the Kaggle files have in the place of some texts
+)
+_ATTRIBUTES = r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+))*"""
+_TAG = re.compile(rf"</?(?:{'|'.join(_ELEMENTS.split())}){_ATTRIBUTES}\s*/?>|<!--.*?-->|<!doctype[^<>]*>", re.DOTALL)
+_URL = re.compile(r"https?://\S*|(?<!\w)www\.\S*|pic\.twitter\.com\S*")
+_HASHTAG = re.compile(r"(?<!\w)#\w+")
+_APOSTROPHE = re.compile("['`´‘’‛ʻʼ′＇]")
+_JOINERS = "\u200c\u200d"  # within a word of Persian or Malayalam; beside an emoji they are no letters
+
+
+def _decoded(text: str) -> str:
+    """Decode HTML entities, those that were encoded twice too ("&amp;#39;"); what only looks like one stays."""
+    while (decoded := _ENTITY.sub(lambda found: _character(found[0]), text)) != text:
+        text = decoded
+    return text
+
+
+def _character(entity: str) -> str:
+    return html.unescape(entity) if entity[1] == "#" else html5.get(entity[1:], entity)
+
+
+class _Letters(dict[int, str]):
+    """What each character becomes: letters, their marks and joiners stay, emoji's selectors go, all else is a space."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        stays = character in _JOINERS or unicodedata.category(character)[0] in "LM"
+        selects = "VARIATION SELECTOR" in unicodedata.name(character, "")
+        return self.setdefault(code, "" if selects else character if stays else " ")
+
+
+_LETTERS = _Letters()
+
+
+def _words(text: str) -> Iterator[str]:
+    """Yield each word from its first letter on: a mark without a letter is part of an emoji."""
+    for word in text.translate(_LETTERS).split():
+        start = next((place for place, character in enumerate(word) if character.isalpha()), len(word))
+        if kept := word[start:].rstrip(_JOINERS):
+            yield kept
 
 
 def _corpus(name: str) -> Any:

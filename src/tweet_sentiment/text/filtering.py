@@ -5,6 +5,7 @@ import pandas as pd
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import DataParameters
 
+MOST_EMPTIED = 0.2  # of the posts may lose all their text to cleaning
 EMPTY_AS_PUBLISHED = "nan"  # what the paper's str() makes of an empty field, which pandas had read as missing
 
 
@@ -73,3 +74,20 @@ def check_classes(posts: pd.DataFrame, labels: list[str], where: str) -> None:
             f"expected at least one of each label, found {found}.\n"
             "  Add such posts, or take the label out of labels; if data.row_limit is set, raise it."
         )
+
+
+def check_not_emptied(posts: "pd.Series[str]", data: DataParameters, where: str) -> int:
+    """Return how many of the cleaned posts are empty; a few may be, since a post can be a link or an emoji alone.
+
+    Raises:
+        StudyError: they are more than ``MOST_EMPTIED``: a model would learn its labels from nothing.
+    """
+    emptied = int((posts.str.strip() == "").sum())
+    if emptied > MOST_EMPTIED * len(posts):
+        raise StudyError(
+            f"{where}: data.cleaning={data.cleaning} leaves nothing of {emptied:,} of {len(posts):,} posts; expected "
+            f"at most {MOST_EMPTIED:.0%}.\n"
+            "  Give the model the texts as they are: --params=data.cleaning=none. Only an encoder that knows their "
+            "language can learn from them: model.checkpoint."
+        )
+    return emptied

@@ -99,13 +99,26 @@ def split_posts(
 def clean_posts(
     split_training_posts: pd.DataFrame, split_validation_posts: pd.DataFrame, parameters: StudyParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Clean the posts as ``data.cleaning`` says; posts that lose all their text stay, and are counted."""
+    """Clean the posts as ``data.cleaning`` says; posts that lose all their text stay, are counted, and are said.
+
+    Raises:
+        StudyError: many posts of a side would be learnt from, or measured, without their text.
+    """
     from tweet_sentiment.text import splitting
 
     data, tables, account = parameters.data, [], {}
     for name, posts in (("training", split_training_posts), ("validation", split_validation_posts)):
         cleaned = splitting.as_read(posts, data)
-        account[name] = {"empty_after_cleaning": int((cleaned["post"].str.strip() == "").sum())}
+        emptied = filtering.check_not_emptied(cleaned["post"], data, f"The {name} posts")
+        if emptied:
+            logger.warning(
+                "%s of %s %s posts lose all their text by data.cleaning=%s, and stand as empty ones.",
+                f"{emptied:,}",
+                f"{len(posts):,}",
+                name,
+                data.cleaning,
+            )
+        account[name] = {"empty_after_cleaning": emptied}
         tables.append(cleaned)
     return tables[0], tables[1], account
 

@@ -50,6 +50,10 @@ def predict(posts: Path, model: Path, parameters: StudyParameters) -> Any:
     predictor = Predictor.load(model, parameters.device, parameters.fp16, parameters.precision)
     predictor.check_entities(entity_column is not None, "name their column: inference.entity_column")
     schema = schema_of(reader.schema, predictor.labels, job)
-    parts = [predict_chunk(predictor, chunk, reader.schema, schema)[0] for chunk in chunks(reader.rows(), 5000)]
-    logger.info("%d rows, %d of them faulty.", summary.rows, summary.faults)
-    return pa.concat_tables(parts) if parts else schema.empty_table()
+    parts = [
+        predict_chunk(predictor, chunk, reader.schema, schema, on_error=job.on_error)
+        for chunk in chunks(reader.rows(), 5000)
+    ]
+    faults = summary.faults + sum(account["emptied"] for _, account in parts)
+    logger.info("%d rows, %d of them faulty.", summary.rows, faults)
+    return pa.concat_tables([table for table, _ in parts]) if parts else schema.empty_table()

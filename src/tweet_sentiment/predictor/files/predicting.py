@@ -20,11 +20,13 @@ from tweet_sentiment.predictor.files.source import Source
 from tweet_sentiment.predictor.files.writing import writer_for
 from tweet_sentiment.predictor.predictor import Predictor
 from tweet_sentiment.progress import progress_bar
+from tweet_sentiment.text.checking import EMPTIED
 from tweet_sentiment.whole import written_whole
 
 logger = logging.getLogger(__name__)
 
 NAMED = 10  # faulty rows that are named one by one
+_REMEDY = "  Put the row right, or keep such rows without a label: --on-error keep"
 
 
 def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
@@ -46,11 +48,12 @@ def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
         predictor.check_entities(job.entity_column is not None, "name their column: --entity-column")
         schema = schema_of(source.reader.schema, predictor.labels, job)
         parts = Parts(folder, _conditions(job, source, predictor))
-        _predict_parts(predictor, source.reader, parts, schema, summary, job.part_rows)
+        _predict_parts(predictor, source.reader, parts, schema, summary, job)
         source.check_unchanged()
         for account in parts.accounts(len(summary.parts)):
             summary.truncated += account["truncated"]
             summary.emptied += account["emptied"]
+        summary.faults += summary.emptied
         with written_whole(job.output) as new:
             write(new, schema, parts.read(len(summary.parts)))
     return summary
@@ -74,10 +77,7 @@ def survey(reader: Reader, job: FileJob) -> Summary:
         faults = [(index, fault) for index, fault in enumerate(chunk.faults()) if fault is not None]
         if faults and job.on_error == "stop":
             index, fault = faults[0]
-            raise StudyError(
-                f"{job.source}, {chunk.place(index)}: {fault}.\n"
-                "  Put the row right, or keep such rows without a label: --on-error keep"
-            )
+            raise StudyError(f"{job.source}, {chunk.place(index)}: {fault}.\n{_REMEDY}")
         named = faults[: NAMED - len(summary.faulty)]
         summary.faulty += [f"{chunk.place(index)}: {fault}" for index, fault in named]
         summary.faults += len(faults)
@@ -105,16 +105,16 @@ def schema_of(carried: pa.Schema, labels: list[str], job: FileJob) -> pa.Schema:
 
 
 def _predict_parts(
-    predictor: Predictor, reader: Reader, parts: Parts, schema: pa.Schema, summary: Summary, part_rows: int
+    predictor: Predictor, reader: Reader, parts: Parts, schema: pa.Schema, summary: Summary, job: FileJob
 ) -> None:
     there = [parts.has(number, size) for number, size in enumerate(summary.parts)]
     left = sum(size for size, done in zip(summary.parts, there, strict=True) if not done)
     if any(there):
         logger.info("Going on: %s of %s rows are done already.", f"{summary.rows - left:,}", f"{summary.rows:,}")
     with progress_bar("Predicting", left, "rows") as bar:
-        for number, chunk in enumerate(chunks(reader.rows(), part_rows)):
+        for number, chunk in enumerate(chunks(reader.rows(), job.part_rows)):
             if not there[number]:
-                table, account = predict_chunk(predictor, chunk, reader.schema, schema, bar.update)
+                table, account = predict_chunk(predictor, chunk, reader.schema, schema, bar.update, job.on_error)
                 parts.write(number, table, account)
 
 
@@ -124,8 +124,15 @@ def predict_chunk(
     carried: pa.Schema,
     schema: pa.Schema,
     done: Callable[[int], object] = lambda rows: None,
+    on_error: str = "keep",
 ) -> tuple[pa.Table, dict[str, int]]:
-    """Return the chunk's columns with those that are added, and how many texts were cut or emptied by cleaning."""
+    """Return the chunk's columns with those that are added, and how many texts were cut or emptied by cleaning.
+
+    An emptied text is at fault, which shows only here: the file is looked through before the model is there.
+
+    Raises:
+        StudyError: cleaning empties a text, and ``on_error`` is stop.
+    """
     faults = chunk.faults()
     sound = [index for index, fault in enumerate(faults) if fault is None]
     entities = [chunk.rows[i].entity for i in sound] if predictor.reads_entities else None
@@ -133,6 +140,10 @@ def predict_chunk(
     probabilities = np.full((len(faults), len(predictor.labels)), np.nan)
     probabilities[sound] = predictor.probabilities_of(inputs, done)
     done(len(faults) - len(sound))
+    for index in np.array(sound, dtype=int)[inputs.emptied]:
+        if on_error == "stop":
+            raise StudyError(f"{chunk.place(index)}: {EMPTIED}.\n{_REMEDY}")
+        probabilities[index], faults[index] = np.nan, EMPTIED
     columns = [predictor.named(probabilities), *_nulls_for_nan(probabilities), faults]
     table = columns_of(chunk, carried)
     for field, values in zip(list(schema)[len(carried) :], columns, strict=False):  # faults are left out if not kept
