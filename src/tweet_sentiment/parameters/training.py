@@ -52,7 +52,7 @@ class TrainingParameters(Strict):
 
 
 class SelectionParameters(Strict):
-    """What hyperparameters, prompts and epochs are chosen on: this share of the training posts, parted by group.
+    """The dev split, on which hyperparameters, prompts and epochs are chosen: this share of the tweets, one post each.
 
     Under the ``published`` protocol they are chosen on the validation posts themselves, as in the paper.
     """
