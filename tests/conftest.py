@@ -4,6 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("here", deadline=None)  # a busy machine is no fault
+settings.load_profile("here")
 
 PROJECT = Path(__file__).parents[1]
 _NLTK_HELP = "NLTK's stop words and WordNet are missing: python -m nltk.downloader stopwords wordnet"

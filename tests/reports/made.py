@@ -19,6 +19,8 @@ def row(technique, protocol, accuracy, **more):
         "trainable_parameters": 7,
         "seconds": 2.0,
         "chosen_on": None,
+        "selected": False,
+        "selection_accuracy": float("nan"),
         "seeds": 1,
         "accuracy_mean": accuracy,
         "accuracy_sd": float("nan"),

@@ -10,8 +10,8 @@ from tweet_sentiment.reports.claims import (
     CLAIMS,
     CONTRADICTED,
     NOT_RUN,
-    NOT_SHOWN,
     SUPPORTED,
+    UNDECIDED,
     accuracy_verdict,
     answer,
     claims_table,
@@ -43,10 +43,10 @@ def test_no_verdict_goes_beyond_interval_test_and_terms(ends, p_adjusted, n_firs
         assert p_adjusted < 1 - LEVEL
         assert n_first == 0 or n_first >= 0.8 * n_second
     else:
-        assert verdict == NOT_SHOWN
+        assert verdict == UNDECIDED
 
 
-@given(st.lists(st.sampled_from([SUPPORTED, CONTRADICTED, NOT_SHOWN, NOT_RUN]), min_size=1))
+@given(st.lists(st.sampled_from([SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN]), min_size=1))
 def test_a_claim_is_supported_by_all_its_comparisons_or_not_at_all(verdicts):
     found = answer(verdicts)
     assert (found == SUPPORTED) == all(one == SUPPORTED for one in verdicts)
@@ -73,7 +73,7 @@ def test_a_longer_training_on_fewer_posts_is_dearer_all_the_same():
     asked = {"measure": "seconds", "first_value": 900.0, "second_value": 9.0, "first": "a", "second": "b"}
     assert cost_verdict(asked | {"first_n_train": 10, "second_n_train": 100}, True) == (CONTRADICTED, "")
     fewer = asked | {"first_value": 9.0, "second_value": 900.0, "first_n_train": 10, "second_n_train": 100}
-    assert cost_verdict(fewer, True) == (NOT_SHOWN, "a learnt from fewer posts")
+    assert cost_verdict(fewer, True) == (UNDECIDED, "a learnt from fewer posts")
 
 
 STUDY = {"baseline": 0.36, "layer_unfreezing": 0.63, "hyperparameter_search": 0.68, "prompt_tuning": 0.64}
@@ -125,7 +125,7 @@ def test_each_claim_has_the_verdict_that_its_differences_give():
     assert found[SEARCH] == SUPPORTED
     assert found[BEST] == CONTRADICTED  # the search is better
     assert found[STOP_WORDS] == SUPPORTED
-    assert found[LEMMAS] == NOT_SHOWN
+    assert found[LEMMAS] == UNDECIDED
     assert set(verdicts(asked(), "published").values()) == {NOT_RUN}
 
 
@@ -138,7 +138,7 @@ def test_the_sign_of_a_pair_is_that_of_the_claim_whichever_stands_first():
 
 def test_a_technique_that_learnt_from_fewer_posts_contradicts_nothing():
     table = asked(comparison(prompt_tuning={"n_train": 10_000}))
-    assert verdicts(table)[BEST] == NOT_SHOWN
+    assert verdicts(table)[BEST] == UNDECIDED
     assert "prompt_tuning learnt from fewer posts" in " ".join(answers(table, LEVEL))
 
 
@@ -148,7 +148,7 @@ def test_a_step_that_helps_contradicts_that_it_hurts():
 
 def test_holm_s_correction_is_over_the_claims_of_a_protocol():
     table = asked(pairs=differences(layer_unfreezing=0.02, hyperparameter_search=0.02, prompt_tuning=0.02))
-    assert {verdicts(table)[claim] for claim in (UNFREEZING, SEARCH, BEST)} == {NOT_SHOWN}
+    assert {verdicts(table)[claim] for claim in (UNFREEZING, SEARCH, BEST)} == {UNDECIDED}
     assert table["p_adjusted"].dropna().min() == pytest.approx(0.1)
 
 

@@ -11,6 +11,7 @@ from tests.reports.made import LEAKING, material, row
 from tweet_sentiment.reports.accuracy import finding
 from tweet_sentiment.reports.sections import INVENTED, sections
 from tweet_sentiment.reports.summary import standing, summary
+from tweet_sentiment.uncertainty.comparison import BETTER, WORSE
 
 NAMES = ["a", "b", "c", "d"]
 
@@ -20,7 +21,9 @@ def said(rows, **more):
 
 
 def difference(first, second, better):
-    return {"first": first, "second": second, "better": better}
+    apart = {first: 0.1, second: -0.1}.get(better, 0.0)
+    ends = {"difference": apart, "low": apart - 0.05, "high": apart + 0.05}
+    return {"first": first, "second": second, "p_value": 0.001 if better else 0.9, **ends}
 
 
 def test_there_are_three_sentences():
@@ -60,9 +63,18 @@ ROWS = [row("a", "leak_free", 0.7), row("b", "leak_free", 0.69), row("c", "leak_
 
 
 def test_only_a_significant_difference_makes_better():
-    tests = pd.DataFrame([difference("a", "b", float("nan")), difference("c", "a", "a")])
+    tests = pd.DataFrame([difference("a", "b", ""), difference("c", "a", "a")])
     best = said(ROWS, differences={"leak_free": tests})[2]
     assert "of a, which is better than c by a test, is not shown to differ from b and was not tested against d." in best
+
+
+def test_what_the_dev_split_chooses_is_named_and_not_the_highest_accuracy_on_the_test_posts():
+    rows = [ROWS[0], ROWS[1] | {"selected": True}, *ROWS[2:]]
+    tests = pd.DataFrame([difference("a", "b", "a"), difference("b", "c", "b"), difference("b", "d", "")])
+    best = said(rows, differences={"leak_free": tests})[2]
+    assert best.startswith("Under leak_free the dev split chooses b, whose accuracy is 0.6900 (0.660–0.720, 828 posts)")
+    assert best.endswith("is better than c by a test, is worse than a by a test and is not shown to differ from d.")
+    assert finding(pd.DataFrame(rows)) == "Chosen under leak_free is b, 69.0%"
 
 
 def test_without_tests_nothing_is_better():
@@ -75,21 +87,16 @@ def test_the_tests_of_another_protocol_do_not_count():
     assert "better" not in said(ROWS, differences={"published": tests})[2]
 
 
-@given(
-    st.lists(st.sampled_from(["", "a", "b", "c", "d", float("nan"), None]), min_size=6, max_size=6),
-    st.permutations(NAMES),
-)
+@given(st.lists(st.sampled_from(["", *NAMES]), min_size=6, max_size=6), st.permutations(NAMES))
 def test_every_other_technique_stands_in_one_list_and_better_only_where_a_test_says_so(verdicts, names):
     pairs = [(one, two) for i, one in enumerate(names) for two in names[i + 1 :]]
-    rows = [
-        difference(one, two, better if better in (one, two) else "")
-        for (one, two), better in zip(pairs, verdicts, strict=True)
-    ]
+    told = {pair: better if better in pair else "" for pair, better in zip(pairs, verdicts, strict=True)}
     best, *others = names
-    stands = standing(best, others, pd.DataFrame(rows))
-    assert sorted([*stands.better_than, *stands.not_shown, *stands.not_tested]) == sorted(others)
-    shown = {one for pair, told in zip(pairs, rows, strict=True) if told["better"] == best for one in pair} - {best}
-    assert set(stands.better_than) == shown
+    stands = standing(best, others, pd.DataFrame([difference(*pair, better) for pair, better in told.items()]), 0.95)
+    assert sorted(name for one in stands.values() for name in one) == sorted(others)
+    mine = {other: better for pair, better in told.items() if best in pair for other in {*pair} - {best}}
+    assert set(stands.get(BETTER, [])) == {other for other, better in mine.items() if better == best}
+    assert set(stands.get(WORSE, [])) == {other for other, better in mine.items() if better == other}
 
 
 @pytest.mark.parametrize("protocol", ["published", "grouped"])

@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,7 +8,19 @@ from hypothesis import strategies as st
 from scipy import stats
 from tests.uncertainty.tables import draw_tweets, predictions, small_predictions
 
-from tweet_sentiment.uncertainty.comparison import COLUMNS, compare_pairs, paired_difference
+from tweet_sentiment.uncertainty.comparison import (
+    BETTER,
+    COLUMNS,
+    NOT_SHOWN,
+    WORSE,
+    against,
+    compare_pairs,
+    holm,
+    p_words,
+    paired_difference,
+    sign_flip_p,
+    verdict,
+)
 
 SETTINGS = {"resamples": 500, "level": 0.95, "seed": 3}
 
@@ -74,22 +88,75 @@ def test_copies_of_a_tweet_are_tested_by_tweet():
     ids = np.repeat(np.arange(4), 20)
     first, second = technique(ids, ids < 3), technique(ids, ids < 1)
     found = paired_difference(first, second, **SETTINGS)
-    assert (found["test"], found["difference"]) == ("paired bootstrap", 0.5)
+    assert (found["test"], found["difference"]) == ("sign flips by tweet, exact", 0.5)
     assert found["p_value"] > 0.05
     assert found["low"] <= 0 < found["high"]
     as_rows = [table.assign(id=table["row"].astype("str")) for table in (first, second)]
     assert paired_difference(*as_rows, **SETTINGS)["p_value"] < 1e-9
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10_000), st.floats(-0.15, 0.15))
-def test_the_bootstrap_s_test_and_interval_say_the_same(seed, shift):
-    generator = np.random.default_rng(seed)
-    first = draw_tweets(generator, 60, alike=0.5)
-    second = with_right(first, generator.random(len(first)) < 0.7 + shift)
-    found = paired_difference(first, second, resamples=999, level=0.95, seed=seed)
-    if not 0.04 < found["p_value"] < 0.06:
-        assert (found["p_value"] < 0.05) == (not found["low"] <= 0 <= found["high"])
+@settings(deadline=None)
+@given(st.lists(st.integers(-6, 6), min_size=1, max_size=10))
+def test_the_test_by_tweets_counts_every_way_to_flip_the_signs(differences):
+    found = np.array(differences)
+    sums = np.abs(np.array(list(product((-1, 1), repeat=len(found)))) @ found)
+    assert sign_flip_p(found) == pytest.approx((sums >= abs(found.sum())).mean())
+    assert sign_flip_p(-found) == sign_flip_p(found)
+
+
+def test_a_large_difference_between_many_techniques_can_be_shown_by_tweets_too():
+    """With 11 techniques a test by 2,000 resamples could show none: its smallest p-value times 55 is above 0.05."""
+    ids = np.repeat(np.arange(60), 3)
+    rights = np.random.default_rng(0).random((10, len(ids))) < 0.5
+    tables = {"best": technique(ids, np.ones(len(ids), dtype=bool))}
+    tables |= {f"other {n}": technique(ids, right) for n, right in enumerate(rights)}
+    pairs = compare_pairs(tables, **SETTINGS)
+    mine = pairs[pairs["first"] == "best"]
+    assert set(mine["test"]) == {"sign flips by tweet, exact"}
+    assert (mine["p_adjusted"] < 1e-6).all()
+    assert set(mine["better"]) == {"best"}
+    assert (pairs["p_value"] > 0).all()
+
+
+@given(st.tuples(st.floats(-1, 1), st.floats(-1, 1)).map(sorted), st.floats(0, 1), st.sampled_from([0.9, 0.95, 0.99]))
+def test_a_verdict_needs_both_the_interval_and_the_test(ends, p_adjusted, level):
+    found = verdict(*ends, p_adjusted, level)
+    assert (found == BETTER) == (ends[0] > 0 and p_adjusted < round(1 - level, 2))
+    assert (found == WORSE) == (ends[1] < 0 and p_adjusted < round(1 - level, 2))
+    assert verdict(*ends, float("nan"), level) == verdict(0.1, 0.2, 0.05, 0.95) == NOT_SHOWN
+
+
+def test_pairs_with_one_technique_are_turned_to_it_and_corrected_among_themselves():
+    names = ("best", "good", "fair", "poor")
+    tables = {name: technique(None, np.arange(200) < n) for name, n in zip(names, (190, 170, 160, 60), strict=True)}
+    pairs = compare_pairs(tables, **SETTINGS)
+    found = against("good", pairs, 0.95)
+    alone = {frozenset((row["first"], row["second"])): row["p_value"] for row in pairs.to_dict("records")}
+    asked = np.array([alone[frozenset(("good", other))] for other in found.index])
+    assert dict(found["difference"]) == pytest.approx({"best": 0.1, "fair": -0.05, "poor": -0.55})
+    assert dict(found["verdict"]) == {"best": BETTER, "fair": WORSE, "poor": WORSE}
+    assert (found["low"] <= found["difference"]).all()
+    assert (found["difference"] <= found["high"]).all()
+    np.testing.assert_allclose(found["p_adjusted"], holm(asked))
+    assert against("nobody", pairs, 0.95).empty
+
+
+def test_a_p_value_that_is_too_small_to_write_is_written_as_below():
+    assert [p_words(p) for p in (1e-300, 0.0009, 0.001, 0.0449)] == ["< 0.001", "< 0.001", "0.001", "0.045"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.one_of(st.floats(0, 1), st.just(float("nan"))), min_size=1))
+def test_holm_never_lowers_a_p_value_and_does_not_count_what_was_not_asked(p_values):
+    given_values = np.array(p_values)
+    found = holm(given_values)
+    asked = ~np.isnan(given_values)
+    assert (np.isnan(found) == ~asked).all()
+    if asked.any():
+        assert (found[asked] >= given_values[asked]).all()
+        assert found[asked].max() <= 1
+        smallest = given_values[asked].min()
+        assert found[asked].min() == pytest.approx(min(1, smallest * asked.sum()))
 
 
 def as_lucky(table, generator):

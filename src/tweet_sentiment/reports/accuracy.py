@@ -74,13 +74,19 @@ def _paper(figure: Any, rows: pd.DataFrame) -> None:
 
 
 def finding(comparison: pd.DataFrame) -> str:
-    """Say what the figure shows: how far the deepest fall goes without the leak, and what is highest then."""
+    """Say what the figure shows: how far the deepest fall goes without the leak, and what the dev split chooses then.
+
+    Where it chose nothing, the highest accuracy is named.
+    """
     protocols = set(comparison["protocol"])
     honest = next((name for name in ("leak_free", "grouped") if name in protocols), str(comparison["protocol"].iloc[0]))
-    best = comparison[comparison["protocol"] == honest].sort_values("accuracy").to_dict("records")[-1]
-    highest = f"highest under {honest} is {best['technique']}, {percent(best['accuracy'])}"
+    rows = comparison[comparison["protocol"] == honest].sort_values(["selected", "accuracy"])
+    best = rows.to_dict("records")[-1]
+    named = f"chosen under {honest} is" if best["selected"] else f"the highest accuracy under {honest} is of"
+    highest = f"{named} {best['technique']}, {percent(best['accuracy'])}"
     if not (falls := fallen(comparison)):
-        return f"Accuracy {highest}" if honest != "published" else f"Accuracy {highest}: memory as well as learning"
+        said = f"{highest[0].upper()}{highest[1:]}"
+        return said if honest != "published" else f"{said}: memory as well as learning"
     technique, published, left = falls[0]
     return (
         f"Without the leak {technique} falls from {percent(published['accuracy'])} to {percent(left['accuracy'])}; "

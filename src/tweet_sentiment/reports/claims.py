@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tweet_sentiment.reports.tables import FEWER
+from tweet_sentiment.uncertainty.comparison import NOT_SHOWN, WORSE, holm, verdict
 
 PROTOCOLS = ("leak_free", "published")
-SUPPORTED, CONTRADICTED, NOT_SHOWN, NOT_RUN = "supported", "contradicted", "not shown", "not run"
+SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = "supported", "contradicted", "not shown", "not run"
 BEST, CHEAPEST = "Prompt tuning is the most accurate", "Prompt tuning demands the least"
 PAIRS = [  # claim, technique that is claimed to be right more often, the other
     ("Unfreezing layers is better than the baseline", "layer_unfreezing", "baseline"),
@@ -84,28 +86,25 @@ def _cleaning(ablation: pd.DataFrame) -> list[Row]:
 
 def _adjust(rows: list[Row]) -> None:
     """Put Holm's p-value into each row that has one."""
-    from statsmodels.stats.multitest import multipletests
-
-    if tested := [row for row in rows if "p_value" in row]:
-        adjusted = multipletests([row["p_value"] for row in tested], method="holm")[1]
-        for row, p_value in zip(tested, adjusted, strict=True):
-            row["p_adjusted"] = float(p_value)
+    tested = [row for row in rows if "p_value" in row]
+    for row, p_value in zip(tested, holm(np.array([row["p_value"] for row in tested])), strict=True):
+        row["p_adjusted"] = float(p_value)
 
 
 def accuracy_verdict(row: Row, level: float) -> tuple[str, str]:
     """Return the verdict on "first is right more often", and why it is not more.
 
-    Interval and test must agree. Where one of two that are trained learnt from fewer posts, only what holds in spite of
-    it is said.
+    Where one of two that are trained learnt from fewer posts, only what holds in spite of it is said.
     """
     if "p_adjusted" not in row:
         return NOT_RUN, ""
-    if row["p_adjusted"] >= 1 - level or row["low"] <= 0 <= row["high"]:
-        return NOT_SHOWN, ""
-    verdict, loser = (SUPPORTED, "second") if row["low"] > 0 else (CONTRADICTED, "first")
+    found = verdict(row["low"], row["high"], row["p_adjusted"], level)
+    if found == NOT_SHOWN:
+        return UNDECIDED, ""
+    answered, loser = (CONTRADICTED, "first") if found == WORSE else (SUPPORTED, "second")
     if _learnt_less(row, loser):
-        return NOT_SHOWN, f"{row[loser]} learnt from fewer posts"
-    return verdict, ""
+        return UNDECIDED, f"{row[loser]} learnt from fewer posts"
+    return answered, ""
 
 
 def _learnt_less(row: Row, place: str) -> bool:
@@ -121,8 +120,8 @@ def _cost(cost: str, other: str, known: dict[str, Row]) -> Row:
     if pd.isna(row["first_value"]) or pd.isna(row["second_value"]):
         return row | {"verdict": NOT_RUN, "note": ""}
     alike = all(known[first].get(key) == known[other].get(key) for key in ("device", "arithmetic"))
-    verdict, note = cost_verdict(row, alike)
-    return row | {"verdict": verdict, "note": note}
+    answered, note = cost_verdict(row, alike)
+    return row | {"verdict": answered, "note": note}
 
 
 def cost_verdict(row: Row, alike: bool) -> tuple[str, str]:
@@ -132,13 +131,13 @@ def cost_verdict(row: Row, alike: bool) -> tuple[str, str]:
     """
     cost, mine, other = row["measure"], row["first_value"], row["second_value"]
     if cost != "trainable_parameters" and not alike:
-        return NOT_SHOWN, "measured on different devices"
+        return UNDECIDED, "measured on different devices"
     if mine == other or max(mine, other) < APART[cost] * min(mine, other):
-        return NOT_SHOWN, "too near to each other"
-    verdict, winner = (SUPPORTED, "first") if mine < other else (CONTRADICTED, "second")
+        return UNDECIDED, "too near to each other"
+    answered, winner = (SUPPORTED, "first") if mine < other else (CONTRADICTED, "second")
     if cost == "seconds" and _learnt_less(row, winner):
-        return NOT_SHOWN, f"{row[winner]} learnt from fewer posts"
-    return verdict, ""
+        return UNDECIDED, f"{row[winner]} learnt from fewer posts"
+    return answered, ""
 
 
 def answer(verdicts: list[str]) -> str:
@@ -147,4 +146,4 @@ def answer(verdicts: list[str]) -> str:
         return CONTRADICTED
     if set(verdicts) == {SUPPORTED}:
         return SUPPORTED
-    return NOT_RUN if set(verdicts) <= {NOT_RUN} else NOT_SHOWN
+    return NOT_RUN if set(verdicts) <= {NOT_RUN} else UNDECIDED

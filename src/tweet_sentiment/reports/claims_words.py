@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.reports.claims import APART, CLAIMS, NOT_RUN, PROTOCOLS, SUPPORTED, answer
+from tweet_sentiment.uncertainty.comparison import p_words
 
 MEASURES = {
     "trainable_parameters": "trained parameters",
@@ -52,8 +53,9 @@ def _evidence(row: dict[Any, Any]) -> str:
         values = f"{_number(row['first_value'])} to {_number(row['second_value'])} {MEASURES[row['measure']]}"
         return f"{pair} {values} ({row['verdict']}{note})"
     low, high = 100 * row["low"], 100 * row["high"]
-    p_value = "< 0.001" if row["p_adjusted"] < 0.001 else f"{row['p_adjusted']:.3f}"
-    points = f"{100 * row['difference']:+.1f} points ({low:+.1f} to {high:+.1f}, adjusted p {p_value})"
+    points = (
+        f"{100 * row['difference']:+.1f} points ({low:+.1f} to {high:+.1f}, adjusted p {p_words(row['p_adjusted'])})"
+    )
     return f"{pair} {points} ({row['verdict']}{note})"
 
 

@@ -1,10 +1,14 @@
-"""Accuracy without the leak against what it costs: the frontier, and which technique to take for which need."""
+"""Accuracy without the leak against what it costs: the frontier, and which technique to take for which need.
+
+The choice is made on the dev split, so that the accuracy on the test posts is not flattered by it.
+"""
 
 from typing import Any
 
 import pandas as pd
 
 from tweet_sentiment.reports.tables import FEWER, interval
+from tweet_sentiment.uncertainty.comparison import BETTER, NOT_SHOWN, WORSE, against
 
 PROTOCOL = "leak_free"
 COSTS = {
@@ -13,47 +17,37 @@ COSTS = {
     "milliseconds_a_post": "milliseconds a post",
 }
 NEEDS = {
-    "trainable_parameters": "Little to train and to keep",
-    "seconds": "Trained soon",
-    "milliseconds_a_post": "Answers fast",
+    "trainable_parameters": "Fewest trained parameters",
+    "seconds": "Shortest training",
+    "milliseconds_a_post": "Fastest predictions",
 }
-COLUMNS = ["technique", "accuracy", "accuracy_low", "accuracy_high", "n_train", *COSTS, "device", "arithmetic"]
-AGAINST_BEST = ["difference", "difference_low", "difference_high", "p_adjusted"]
+COLUMNS = ["technique", "selection_accuracy", "accuracy", "accuracy_low", "accuracy_high", "n_train", *COSTS]
+COLUMNS += ["device", "arithmetic"]
+CHOSEN, NOT_TESTED = "chosen", "not tested"
+STANDINGS = [BETTER, NOT_SHOWN, WORSE, NOT_TESTED]
 ALIKE = {"seconds": 1.25, "milliseconds_a_post": 1.25}  # a time this many times the lowest may be the machine's load
 
 
-def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
-    """Return the measured techniques under ``leak_free``, the best first.
+def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Return the measured techniques under ``leak_free``, the highest accuracy first.
 
-    ``difference`` with its interval and ``p_adjusted`` is to the best one. ``worse``: "yes" where the test, corrected
-    for all pairs, says so; "likely" where the interval of this pair alone does; "not shown" where neither does; "not
-    tested"; or "best". ``on_frontier`` names the costs for which no other technique is as accurate for less.
-    ``differences`` is of ``uncertainty.comparison.compare_pairs``.
+    ``difference`` with its interval and ``p_adjusted`` is to the selected row of the comparison, which is chosen on
+    the dev split; ``stands`` is ``CHOSEN`` for that row, one of ``STANDINGS`` for the others: the verdict of
+    ``uncertainty.comparison.against``. ``on_frontier`` names the costs for which no other technique is as accurate for
+    less. ``differences`` is of ``uncertainty.comparison.compare_pairs``.
     """
     rows = comparison[(comparison["protocol"] == PROTOCOL) & comparison["measured"].eq(True)]
-    table = rows.sort_values("accuracy", ascending=False, kind="stable")[COLUMNS].reset_index(drop=True)
-    best = table["technique"].iloc[0] if len(table) else ""
-    against = [_against(name, best, differences) for name in table["technique"]]
-    compared = pd.DataFrame(against, columns=[*AGAINST_BEST, "worse"], index=table.index)
+    rows = rows.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
+    chosen = next(iter(rows.loc[rows["selected"].eq(True), "technique"]), "")
+    table, compared = rows[COLUMNS], against(chosen, differences, level).reindex(rows["technique"])
+    compared = compared.rename(columns={"low": "difference_low", "high": "difference_high", "verdict": "stands"})
+    compared = compared.reset_index(drop=True)
+    compared["stands"] = compared["stands"].fillna(NOT_TESTED).mask(rows["technique"] == chosen, CHOSEN)
     frontier = [
         ", ".join(words for cost, words in COSTS.items() if _undominated(row, cost, table)) or "no"
         for row in table.to_dict("records")
     ]
     return table.join(compared).assign(on_frontier=pd.Series(frontier, index=table.index, dtype="str"))
-
-
-def _against(technique: str, best: str, differences: pd.DataFrame) -> dict[str, Any]:
-    """Return how a technique compares with the best one."""
-    if technique == best:
-        return {"worse": "best"}
-    for row in differences.to_dict("records"):
-        if {row["first"], row["second"]} == {technique, best}:
-            sign = 1 if row["first"] == technique else -1
-            ends = sorted(sign * row[end] + 0.0 for end in ("low", "high"))  # 0.0 rather than -0.0
-            found = dict(zip(AGAINST_BEST, (sign * row["difference"] + 0.0, *ends, row["p_adjusted"]), strict=True))
-            likely = "likely" if found["difference_high"] < 0 else "not shown"
-            return found | {"worse": "yes" if row["better"] == best else likely}
-    return {"worse": "not tested"}
 
 
 def _undominated(row: dict[Any, Any], cost: str, table: pd.DataFrame) -> bool:
@@ -66,29 +60,45 @@ def _undominated(row: dict[Any, Any], cost: str, table: pd.DataFrame) -> bool:
 
 
 def cheapest(table: pd.DataFrame, cost: str) -> dict[str, Any] | None:
-    """Return the row of the cheapest technique that is not shown to be worse than the best; None if no cost is known.
+    """Return the row of the cheapest technique that is not shown to be worse than the chosen one; None without any.
 
-    Of those that cost the same, times within ``ALIKE`` of the lowest included, the most accurate one.
+    Of those that cost the same, times within ``ALIKE`` of the lowest included, the one that is best on the dev split.
     """
-    candidates = table[table["worse"].isin(["best", "not shown"])].dropna(subset=[cost])
+    candidates = table[table["stands"].isin([CHOSEN, BETTER, NOT_SHOWN])].dropna(subset=[cost])
     if candidates.empty:
         return None
     enough = candidates[candidates[cost] <= ALIKE.get(cost, 1.0) * candidates[cost].min()]
-    row = enough.sort_values(["accuracy", cost], ascending=[False, True], kind="stable").iloc[0]
+    row = enough.sort_values(["selection_accuracy", cost], ascending=[False, True], kind="stable").iloc[0]
     return {str(name): value for name, value in row.items()}
 
 
 def recommendations(table: pd.DataFrame) -> list[str]:
-    """Say in words which technique to take for which need: of those not shown to differ, the cheapest."""
+    """Say in words which technique to take for which need: of those not shown to be worse, the cheapest."""
     if table.empty:
         return []
-    best = {str(name): value for name, value in table.iloc[0].items()}
-    alike = list(table.loc[table["worse"] == "not shown", "technique"])
+    chosen = table[table["stands"] == CHOSEN]
+    if chosen.empty:
+        return ["No technique was measured on the dev split, so none is chosen."]
+    best = {str(name): value for name, value in chosen.iloc[0].items()}
+    by_standing = {one: list(table.loc[table["stands"] == one, "technique"]) for one in STANDINGS}
     known = f"{best['accuracy']:.4f} ({interval(best['accuracy_low'], best['accuracy_high'])})"
-    others = f"Not shown to be worse: {', '.join(alike)}." if alike else "Every other one that was tested is below it."
-    said = [f"Right most often: {best['technique']}, {known}. {others}"]
+    said = [
+        f"Chosen on the dev split, where its accuracy is {best['selection_accuracy']:.4f}: {best['technique']}. On the "
+        f"test posts it has {known}. {' '.join(_standings(by_standing))}".rstrip()
+    ]
     said += [_for_need(need, cheapest(table, cost), cost, best) for cost, need in NEEDS.items()]
-    return [*said, *_cautions(table, alike)]
+    return [*said, *_cautions(table, by_standing[NOT_SHOWN])]
+
+
+def _standings(by_standing: dict[str, list[str]]) -> list[str]:
+    """Say how the others stand to the chosen one."""
+    words = {
+        BETTER: "Better by a test",
+        NOT_SHOWN: "Not shown to differ from it",
+        WORSE: "Worse by a test",
+        NOT_TESTED: "Not tested against it",
+    }
+    return [f"{words[one]}: {', '.join(names)}." for one, names in by_standing.items() if names]
 
 
 def _for_need(need: str, row: dict[str, Any] | None, cost: str, best: dict[str, Any]) -> str:
@@ -96,12 +106,13 @@ def _for_need(need: str, row: dict[str, Any] | None, cost: str, best: dict[str, 
         return f"{need}: {COSTS[cost]} were not measured."
     take = f"{need}: take {row['technique']}, {_amount(row[cost])} {COSTS[cost]}"
     if row["technique"] == best["technique"]:
-        return f"{take}. It is also right most often, and none that is not shown to be worse is cheaper."
+        return f"{take}. It is the chosen one, and none that is not shown to be worse is cheaper."
     theirs = f"; {best['technique']} has {_amount(best[cost])}" if pd.notna(best[cost]) else ""
     low, high = 100 * row["difference_low"], 100 * row["difference_high"]
+    verdict = f"{BETTER} by a test" if row["stands"] == BETTER else NOT_SHOWN
     return (
         f"{take}{theirs}. Its accuracy is {100 * row['difference']:+.1f} points from that of {best['technique']} "
-        f"({low:+.1f} to {high:+.1f}): no difference is shown, so the cheaper one."
+        f"({low:+.1f} to {high:+.1f}): {verdict}, so the cheaper one."
     )
 
 
@@ -115,7 +126,7 @@ def _cautions(table: pd.DataFrame, alike: list[str]) -> list[str]:
     trained = ", ".join(f"{name} ({n:,.0f})" for name, n in zip(fewer["technique"], fewer["n_train"], strict=True))
     known = table.dropna(subset=["device", "arithmetic"])
     devices = sorted({f"{row['device']} {row['arithmetic']}" for row in known.to_dict("records")})
-    said = ["Not shown to be worse is not the same as alike: the interval says by how much it may be."] if alike else []
+    said = ["Where no difference is shown there may still be one: the interval says how large."] if alike else []
     said += [f"Trained on fewer posts than the others, so more may be had of them: {trained}."] if trained else []
     if len(devices) > 1:
         said.append(f"Times are of {', '.join(devices)}: compare them only where these are the same.")

@@ -4,17 +4,18 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.frontier import COSTS, PROTOCOL, cheapest
+from tweet_sentiment.reports.frontier import CHOSEN, COSTS, NOT_TESTED, PROTOCOL, cheapest
 from tweet_sentiment.reports.style import styled
+from tweet_sentiment.uncertainty.comparison import BETTER, NOT_SHOWN, WORSE
 
-COLOURS = {"yes": "#c7b299", "likely": "#c7b299", "not shown": "#1b5e7d", "best": "#1b5e7d", "not tested": "#999999"}
+COLOURS = {WORSE: "#c7b299", NOT_SHOWN: "#1b5e7d", BETTER: "#1b5e7d", CHOSEN: "#1b5e7d", NOT_TESTED: "#999999"}
 SMALLEST = {"trainable_parameters": 1.0, "seconds": 0.1, "milliseconds_a_post": 0.001}  # what 0 is drawn at
 
 
 def frontier_figure(table: pd.DataFrame) -> Any:
     """Draw one panel a cost, logarithmic, with intervals; ``table`` is ``frontier_table``'s.
 
-    Dark points are the best one and those not shown to be worse. The line joins what nothing beats at its cost.
+    Dark points are the chosen one and those not shown to be worse. The line joins what nothing beats at its cost.
     """
     from plotly.subplots import make_subplots
 
@@ -27,7 +28,7 @@ def frontier_figure(table: pd.DataFrame) -> Any:
         figure,
         _finding(table),
         "A panel a cost, on a logarithmic scale: a mark for each technique at its accuracy with its interval, dark "
-        "where it is the best or not shown to be worse, and a dotted line that no technique lies above.",
+        "where it is the chosen one or not shown to be worse, and a dotted line that no technique lies above.",
         showlegend=False,
     )
 
@@ -48,7 +49,7 @@ def _panel(figure: Any, rows: pd.DataFrame, cost: str, words: str, column: int) 
         mode="markers+text",
         textposition="top center",
         textfont={"size": 10},
-        marker={"size": 9, "color": [COLOURS[worse] for worse in rows["worse"]]},
+        marker={"size": 9, "color": [COLOURS[stands] for stands in rows["stands"]]},
         row=1,
         col=column,
     )
@@ -61,8 +62,11 @@ def _panel(figure: Any, rows: pd.DataFrame, cost: str, words: str, column: int) 
 def _finding(table: pd.DataFrame) -> str:
     if table.empty:
         return f"Nothing was run under {PROTOCOL}"
-    best, quickest = table.iloc[0], cheapest(table, "milliseconds_a_post")
-    title = f"{best['technique']} is right most often, {best['accuracy']:.1%} ({PROTOCOL})"
+    chosen, quickest = table[table["stands"] == CHOSEN], cheapest(table, "milliseconds_a_post")
+    if chosen.empty:
+        return f"Accuracy against cost ({PROTOCOL}); none is chosen, as none was measured on the dev split"
+    best = chosen.iloc[0]
+    title = f"{best['technique']}, chosen on the dev split, has {best['accuracy']:.1%} ({PROTOCOL})"
     if quickest is None or quickest["technique"] == best["technique"]:
         return title
-    return f"{title}; {quickest['technique']} answers faster and is not shown to be worse"
+    return f"{title}; {quickest['technique']} is faster and not shown to be worse"

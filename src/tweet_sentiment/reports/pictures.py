@@ -45,16 +45,21 @@ def _searches(material: Material) -> list[tuple[str, str, Any]]:
 
 
 def _of_best(material: Material) -> list[tuple[str, Any]]:
-    """Return the figure of the technique with the highest accuracy on posts that do not leak."""
+    """Return the figure of the technique that is chosen without the leak."""
     key = next((key for key in honest_keys(material) if key in material.entities), None)
     return [(key, material.entities[key])] if key else []
 
 
 def honest_keys(material: Material) -> list[str]:
-    """Return "<protocol>/<technique>" by falling accuracy, of protocols without the leak if any was run."""
+    """Return "<protocol>/<technique>" of protocols without the leak if any was run.
+
+    What the dev split chooses stands first, that of ``leak_free`` before others; then the rest by falling accuracy.
+    """
     comparison = material.comparison
     honest = comparison[comparison["protocol"] != "published"]
     rows = (honest if len(honest) else comparison).sort_values("accuracy", ascending=False)
+    rows = rows.sort_values("protocol", key=lambda names: names != "leak_free", kind="stable")
+    rows = rows.sort_values("selected", ascending=False, kind="stable")
     return [f"{row['protocol']}/{row['technique']}" for row in rows.to_dict("records")]
 
 

@@ -1,10 +1,9 @@
-"""The study in three sentences: what leaks, what of the accuracy is memory, and which technique is better than which.
+"""The study in three sentences: what leaks, what of the accuracy is memory, and how the chosen technique stands.
 
 None says more than was shown. Memory is spoken of where the intervals with and without the leak lie apart, "better"
 where a test with Holm's correction says so.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -12,6 +11,7 @@ import pandas as pd
 from tweet_sentiment.reports.audit import headline
 from tweet_sentiment.reports.material import Material
 from tweet_sentiment.reports.tables import by_protocol, fallen, interval
+from tweet_sentiment.uncertainty.comparison import BETTER, NOT_SHOWN, WORSE, against
 
 MEMORY = " Accuracy on them is memory."
 
@@ -50,48 +50,43 @@ def _memory(comparison: pd.DataFrame) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Standing:
-    """How the technique of highest accuracy stands to the others, by the tests that were made."""
-
-    better_than: list[str]
-    not_shown: list[str]
-    not_tested: list[str]
-
-
-def standing(best: str, others: list[str], differences: pd.DataFrame) -> Standing:
-    """Sort the others by what the tests say; ``differences`` has first, second and better, and may be empty."""
-    pairs: dict[str, str] = {}
-    for row in differences.to_dict("records") if len(differences) else []:
-        if best in (row["first"], row["second"]):
-            other = row["second"] if row["first"] == best else row["first"]
-            pairs[other] = row["better"] if isinstance(row["better"], str) else ""  # "" comes back from CSV as NaN
-    return Standing(
-        [name for name in others if pairs.get(name) == best],
-        [name for name in others if name in pairs and pairs[name] != best],
-        [name for name in others if name not in pairs],
-    )
+def standing(name: str, others: list[str], differences: pd.DataFrame, level: float) -> dict[str, list[str]]:
+    """Sort the others by how ``name`` stands to them by the tests; "" for those that were not tested."""
+    found = dict(against(name, differences, level)["verdict"])
+    flipped: dict[str, str] = {BETTER: WORSE, WORSE: BETTER}  # theirs is of the other one
+    sorted_in: dict[str, list[str]] = {}
+    for other in others:
+        theirs = str(found.get(other, ""))
+        sorted_in.setdefault(flipped.get(theirs, theirs), []).append(other)
+    return sorted_in
 
 
 def _best(material: Material) -> str:
+    """Say how the row that was chosen on the dev split stands; where there is none, the highest accuracy."""
     comparison = material.comparison
     ran = set(comparison["protocol"])
     protocol = next((name for name in ("leak_free", "grouped") if name in ran), str(comparison["protocol"].iloc[0]))
     rows = comparison[comparison["protocol"] == protocol].sort_values("accuracy", ascending=False).to_dict("records")
-    best, others = rows[0], [str(row["technique"]) for row in rows[1:]]
-    stands = standing(str(best["technique"]), others, material.differences.get(protocol, pd.DataFrame()))
+    chosen = next((row for row in rows if row["selected"]), None)
+    best = chosen or rows[0]
+    others = [str(row["technique"]) for row in rows if row is not best]
+    stands = standing(
+        str(best["technique"]), others, material.differences.get(protocol, pd.DataFrame()), material.level
+    )
     ends = interval(best["accuracy_low"], best["accuracy_high"])
-    memory = ", which measures memory as well," if protocol == "published" else ""
+    known = f"{best['accuracy']:.4f} ({ends}, {best['n_validation']:,} posts)"
     said = [
-        f"is better than {_listed(stands.better_than)} by a test" if stands.better_than else "",
-        f"is not shown to differ from {_listed(stands.not_shown)}" if stands.not_shown else "",
-        f"was not tested against {_listed(stands.not_tested)}" if stands.not_tested else "",
+        f"is better than {_listed(stands[BETTER])} by a test" if BETTER in stands else "",
+        f"is worse than {_listed(stands[WORSE])} by a test" if WORSE in stands else "",
+        f"is not shown to differ from {_listed(stands[NOT_SHOWN])}" if NOT_SHOWN in stands else "",
+        f"was not tested against {_listed(stands[''])}" if "" in stands else "",
     ]
     verdict = _listed(list(filter(None, said))) or "is the only one that was run"
-    return (
-        f"Under {protocol}{memory} the highest accuracy is {best['accuracy']:.4f} ({ends}, {best['n_validation']:,} "
-        f"posts), of {best['technique']}, which {verdict}."
-    )
+    if chosen:
+        named = f"the dev split chooses {best['technique']}"
+        return f"Under {protocol} {named}, whose accuracy is {known} and which {verdict}."
+    memory = ", which measures memory as well," if protocol == "published" else ""
+    return f"Under {protocol}{memory} the highest accuracy is {known}, of {best['technique']}, which {verdict}."
 
 
 def _listed(items: list[str]) -> str:

@@ -4,12 +4,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from statsmodels.stats.multitest import multipletests
 
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
-from tweet_sentiment.uncertainty.comparison import paired_difference
+from tweet_sentiment.uncertainty.comparison import holm, paired_difference
 
 from .variants import VARIANTS, Variant
 
@@ -29,7 +27,7 @@ def table_of_variants(
         for variant in VARIANTS
     ]
     table = pd.DataFrame(rows)
-    return table.assign(p_adjusted=adjusted(table["p_value"].to_numpy()))
+    return table.assign(p_adjusted=holm(table["p_value"].to_numpy()))
 
 
 def _settings(parameters: StudyParameters) -> dict[str, Any]:
@@ -67,11 +65,3 @@ def _difference(variant: Variant, predictions: dict[str, pd.DataFrame], paramete
         "test": found["test"],
         "p_value": found["p_value"],
     }
-
-
-def adjusted(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return Holm's p-values, shape (n,); one that is NaN was not asked: it stays NaN and is not counted."""
-    asked = ~np.isnan(p_values)
-    result = np.full_like(p_values, np.nan)
-    result[asked] = multipletests(p_values[asked], method="holm")[1]
-    return result

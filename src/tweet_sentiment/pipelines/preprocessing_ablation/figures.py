@@ -7,15 +7,16 @@ import plotly.graph_objects as go
 
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.reports.style import FAINT, INK, QUIET, styled, whisker
+from tweet_sentiment.uncertainty.comparison import BETTER, NOT_SHOWN, WORSE
 
-from .summary import NOT_SHOWN, verdict
+from .summary import found
 from .variants import VARIANTS
 
 MARKS = {  # of each kind of way: legend, symbol, grey
     "reference": ("compared with nothing", "diamond", INK),
     NOT_SHOWN: ("no difference to its reference is shown", "circle-open", QUIET),
-    "worse": ("worse than its reference", "triangle-left", INK),
-    "better": ("better than its reference", "triangle-right", INK),
+    WORSE: ("worse than its reference", "triangle-left", INK),
+    BETTER: ("better than its reference", "triangle-right", INK),
 }
 
 
@@ -26,7 +27,7 @@ def variants_figure(table: pd.DataFrame, parameters: StudyParameters) -> Any:
     kinds = [_kind(row, level) for row in table.to_dict("records")]
     figure = go.Figure()
     for kind, (legend, symbol, grey) in MARKS.items():
-        rows = table[[found == kind for found in kinds]]
+        rows = table[[one == kind for one in kinds]]
         if rows.empty:
             continue
         figure.add_scatter(
@@ -41,7 +42,7 @@ def variants_figure(table: pd.DataFrame, parameters: StudyParameters) -> Any:
         if VARIANTS[i].cleaning != VARIANTS[i - 1].cleaning:
             figure.add_hline(i - 0.5, line={"color": FAINT, "width": 1})
     n_validation = table["n_validation"].iloc[0]
-    shown = sum(kind in ("worse", "better") for kind in kinds)
+    shown = sum(kind in (WORSE, BETTER) for kind in kinds)
     return styled(
         figure,
         f"{shown} of {len(table)} ways of cleaning are shown to differ from their reference ({parameters.protocol}, "
@@ -55,4 +56,4 @@ def variants_figure(table: pd.DataFrame, parameters: StudyParameters) -> Any:
 
 
 def _kind(row: dict[Any, Any], level: float) -> str:
-    return "reference" if pd.isna(row["p_adjusted"]) else verdict(row, level)
+    return "reference" if pd.isna(row["p_adjusted"]) else found(row, level)

@@ -1,14 +1,13 @@
-"""The two answers in words. "Better" and "worse" stand only where the adjusted p-value allows it."""
+"""The two answers in words. "Better" and "worse" stand only where ``uncertainty.comparison.verdict`` says so."""
 
 from typing import Any
 
 import pandas as pd
 
 from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.uncertainty.comparison import BETTER, WORSE, p_words, verdict
 
-SIGNIFICANT = 0.05
 COSTS = ("published_letters_kept_plain", "published_plain", "none_plain")
-NOT_SHOWN = "no difference is shown"
 STEPS = {("removed", "no"): "Removing stop words", ("kept", "yes"): "Lemmatising", ("removed", "yes"): "Both"}
 FAULT = (
     "The published cleaning ends by deleting every w and every s; `published_letters_kept` is the same without that "
@@ -19,15 +18,9 @@ FAULT = (
 Row = dict[str, Any]
 
 
-def verdict(row: Row, level: float) -> str:
-    """Return "better", "worse" or that nothing is shown, of a way against its reference.
-
-    Never more than ``p_adjusted`` below both 0.05 and 1 - ``level`` allows.
-    """
-    significant = row["p_adjusted"] < min(SIGNIFICANT, 1 - level)  # NaN, where nothing was asked, is not below
-    if not significant or row["difference"] == 0:
-        return NOT_SHOWN
-    return "worse" if row["difference"] < 0 else "better"
+def found(row: Row, level: float) -> str:
+    """Return the verdict on a way against its reference."""
+    return verdict(row["difference_low"], row["difference_high"], row["p_adjusted"], level)
 
 
 def summary_markdown(table: pd.DataFrame, example: dict[str, str], parameters: StudyParameters) -> str:
@@ -78,12 +71,12 @@ def _resolution(stepped: list[Row], level: float) -> str:
 
 def _answer(steps: tuple[str, str], stepped: list[Row], level: float) -> str:
     """Say in one line what a step does under each cleaning, and whether that is what the paper says."""
-    verdicts = {row["cleaning"]: verdict(row, level) for row in stepped if (row["stop_words"], row["lemmas"]) == steps}
+    verdicts = {row["cleaning"]: found(row, level) for row in stepped if (row["stop_words"], row["lemmas"]) == steps}
     groups = {
-        found: [f"`{cleaning}`" for cleaning, its in verdicts.items() if its == found]
-        for found in dict.fromkeys(verdicts.values())
+        one: [f"`{cleaning}`" for cleaning, its in verdicts.items() if its == one]
+        for one in dict.fromkeys(verdicts.values())
     }
-    said = "; ".join(f"{found} under {_listed(cleanings)}" for found, cleanings in groups.items())
+    said = "; ".join(f"{one} under {_listed(cleanings)}" for one, cleanings in groups.items())
     return f"- {STEPS[steps]}: {said}. {_against_paper(set(verdicts.values()))}"
 
 
@@ -92,22 +85,22 @@ def _listed(words: list[str]) -> str:
 
 
 def _against_paper(verdicts: set[str]) -> str:
-    if "better" in verdicts:
+    if BETTER in verdicts:
         return "That is not what the paper says."
-    if verdicts == {"worse"}:
+    if verdicts == {WORSE}:
         return "That is what the paper says."
-    return "What the paper says holds in part." if "worse" in verdicts else "What the paper says is not shown here."
+    return "What the paper says holds in part." if WORSE in verdicts else "What the paper says is not shown here."
 
 
 def _comparison(row: Row, by_name: dict[str, Row], level: float) -> str:
     """Give a way and its reference, their difference in points, how sure it is, and the length of the posts."""
     reference = by_name[row["reference"]]
-    p_value = "adjusted p < 0.001" if row["p_adjusted"] < 0.001 else f"adjusted p {row['p_adjusted']:.3f}"
     interval = f"{100 * row['difference_low']:+.1f} to {100 * row['difference_high']:+.1f}"
     return (
         f"- `{row['variant']}` {row['accuracy']:.3f} against `{reference['variant']}` {reference['accuracy']:.3f}: "
-        f"{100 * row['difference']:+.1f} points ({interval}; {p_value}), with {row['mean_word_pieces']:.1f} word "
-        f"pieces a post against {reference['mean_word_pieces']:.1f}: **{verdict(row, level)}**."
+        f"{100 * row['difference']:+.1f} points ({interval}; adjusted p {p_words(row['p_adjusted'])}), with "
+        f"{row['mean_word_pieces']:.1f} word pieces a post against {reference['mean_word_pieces']:.1f}: "
+        f"**{found(row, level)}**."
     )
 
 
@@ -118,8 +111,8 @@ def _reading(rows: list[Row], level: float) -> str:
     return (
         f"Intervals cover {level:.0%}, by resampling tweet ids, for each comparison alone. The p-values ({tests}) are "
         f"adjusted for all {len(asked)} comparisons (Holm). A difference is named only where its p-value is below "
-        f"{min(SIGNIFICANT, 1 - level):.2g}; elsewhere nothing is shown, which is not to say that there is none. Each "
-        "way was trained once, with one seed: the intervals are about which posts were measured, not about the luck of "
-        f"a training. Posts that lose all their text are kept: at most {emptied['empty_after_cleaning']:,} of the "
-        f"training posts (`{emptied['variant']}`)."
+        f"{1 - level:.2g} and its interval leaves out 0; elsewhere nothing is shown, which is not to say "
+        "that there is none. Each way was trained once, with one seed: the intervals are about which posts were "
+        "measured, not about the luck of a training. Posts that lose all their text are kept: at most "
+        f"{emptied['empty_after_cleaning']:,} of the training posts (`{emptied['variant']}`)."
     )

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
 
 ALONE = "none"
 
@@ -19,31 +20,39 @@ def sweep_heads(
 ) -> pd.DataFrame:
     """Train the last hard prompt with each of ``prompt_tuning.heads_to_compare``; return one row a head.
 
-    Chosen by ``selection_accuracy``; ``accuracy``, ``low`` and ``high`` (Wilson's interval) are of the validation
-    posts. A head that an interrupted sweep had finished is taken from the working folder.
+    Chosen by ``selection_accuracy``; ``accuracy``, ``low`` and ``high`` are of the validation posts. A head that an
+    interrupted sweep had finished is taken from the working folder.
     """
-    from statsmodels.stats.proportion import proportion_confint
+    from tweet_sentiment.modeling.devices import choose_device
+    from tweet_sentiment.modeling.inputs import tokens_as_trained
+    from tweet_sentiment.modeling.prediction import predictions_table
 
     from .prompts import PromptRun
 
-    prompt = parameters.prompt_tuning
+    prompt, uncertainty = parameters.prompt_tuning, parameters.uncertainty
+    device = choose_device(parameters.device, parameters.fp16, parameters.precision)
     rows = []
     for head in prompt.heads_to_compare:
         compared = parameters.model_copy(update={"prompt_tuning": prompt.model_copy(update={"trainable_head": head})})
         run = PromptRun.of(training_posts, validation_posts, prompt.hyperparameters.model_dump(), compared)
         conditions = {"account": row_account}
-        figures = run.train_prompt(prompt.hard_prompts[-1], working_folder / "heads", conditions).figures
-        posts = len(validation_posts)
-        low, high = proportion_confint(
-            figures["accuracy"] * posts, posts, alpha=1 - parameters.uncertainty.level, method="wilson"
-        )
+        finished = run.train_prompt(prompt.hard_prompts[-1], working_folder / "heads", conditions)
+        figures, model = finished.figures, run.load(finished, {})
+        tokens = tokens_as_trained(model, validation_posts, parameters.model.max_length)
+        low, high = bootstrap_intervals(
+            predictions_table(model, tokens, device, parameters.model),
+            parameters.labels,
+            resamples=uncertainty.resamples,
+            level=uncertainty.level,
+            seed=parameters.seed,
+        )["accuracy"]
         rows.append(
             {
                 "trainable_head": " and ".join(head) or ALONE,
                 "selection_accuracy": figures["chosen_by_accuracy"],
                 "accuracy": figures["accuracy"],
-                "low": float(low),
-                "high": float(high),
+                "low": low,
+                "high": high,
                 "trainable_parameters": figures["trainable_parameters"],
                 "n_train": len(run.training_posts),
                 "seconds": figures["seconds"],

@@ -179,7 +179,7 @@ def draw_frontier(
     from tweet_sentiment.reports.frontier_figure import frontier_figure
 
     of_protocol = {**differences_by_protocol, parameters.protocol: lambda: differences}
-    table = frontier_table(comparison, of_protocol.get(PROTOCOL, pd.DataFrame)())
+    table = frontier_table(comparison, of_protocol.get(PROTOCOL, pd.DataFrame)(), parameters.uncertainty.level)
     return table, frontier_figure(table)
 
 

@@ -11,7 +11,7 @@ from tweet_sentiment.modeling.encoders import check_adapted
 from tweet_sentiment.modeling.tuning import TuningData
 from tweet_sentiment.parameters import LackingColumn, StudyParameters
 from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
-from tweet_sentiment.uncertainty.comparison import paired_difference
+from tweet_sentiment.uncertainty.comparison import holm, paired_difference, verdict
 
 logger = logging.getLogger(__name__)
 FIGURES = ["selection_accuracy", "trainable_parameters", "n_train", "seconds", "epoch", "steps", "encoder"]
@@ -46,8 +46,6 @@ def table_of_variants(
     finished: dict[str, tuple[dict[str, Any], pd.DataFrame]], parameters: StudyParameters
 ) -> pd.DataFrame:
     """Return one row a variant, in their order, from its figures and predictions; differences are to the first."""
-    from statsmodels.stats.multitest import multipletests
-
     first = next(iter(finished.values()))[1]
     settings: dict[str, Any] = {
         "resamples": parameters.uncertainty.resamples,
@@ -62,11 +60,9 @@ def table_of_variants(
         row |= {key: figures.get(key) for key in FIGURES}
         rows.append(row | _difference(mine, first, settings) | {"seed": parameters.seed})
     table = pd.DataFrame(rows)
-    asked = table["p_value"].notna().to_numpy()
-    adjusted = np.full(len(table), np.nan)
-    if asked.any():
-        adjusted[asked] = multipletests(table["p_value"].to_numpy()[asked], method="holm")[1]
-    return table.assign(p_adjusted=adjusted)
+    table["p_adjusted"] = holm(table["p_value"].to_numpy())
+    ends = zip(table["difference_low"], table["difference_high"], table["p_adjusted"], strict=True)
+    return table.assign(verdict=[verdict(*one, level=parameters.uncertainty.level) for one in ends])
 
 
 def _difference(mine: pd.DataFrame, first: pd.DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
