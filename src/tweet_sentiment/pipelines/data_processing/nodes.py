@@ -16,19 +16,34 @@ logger = logging.getLogger(__name__)
 def read_posts(
     training_file: RawFile, validation_file: RawFile, parameters: StudyParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Read both files strictly: every row as it stands; without a validation file the second table is empty."""
-    data, labels = parameters.data, parameters.labels
-    training = reading.read_posts(training_file, data, labels)
-    account = {"training": _describe(training_file, training)}
-    if data.validation_file is None:
-        return training, training.head(0), account
-    validation = reading.read_posts(validation_file, data, labels)
-    return training, validation, account | {"validation": _describe(validation_file, validation)}
+    """Read both files strictly: every row as it stands; without a validation file the second table is empty.
+
+    Ids that cannot be trusted are said, and left aside from here on.
+    """
+    from tweet_sentiment.text import ids
+
+    data, files = parameters.data, {"training": training_file}
+    if data.validation_file is not None:
+        files["validation"] = validation_file
+    read = {part: reading.read_posts(file, data, parameters.labels) for part, file in files.items()}
+    account = {part: _describe(file, read[part]) for part, file in files.items()}
+    if data.columns.id is not None:
+        tables, reason = ids.without_untrusted(list(read.values()))
+        read = dict(zip(read, tables, strict=True))
+        for part in account:
+            account[part]["ids"] = "trusted" if reason is None else f"not trusted: {reason}"
+        if reason is not None:
+            logger.warning(
+                "The ids (data.columns.id) are not trusted: %s. Posts are grouped by their texts instead. If they are "
+                "no ids of posts, set data.columns.id to null; if a spreadsheet rounded them, take the original file.",
+                reason,
+            )
+    return read["training"], read.get("validation", read["training"].head(0)), account
 
 
 def _describe(file: RawFile, posts: pd.DataFrame) -> dict[str, Any]:
     name = file.name.replace("\\", "/").rpartition("/")[2]
-    return {"file": name, "sha256": sha256(file.content or b""), "rows": len(posts)}
+    return {"file": name, "sha256": sha256(file.content or b""), "rows": len(posts), "ids": "none"}
 
 
 def filter_posts(
@@ -48,9 +63,11 @@ def audit_posts(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure what the files, as they came, tell of the validation posts; without a validation file, a random split."""
     from tweet_sentiment.reports.audit import headline
+    from tweet_sentiment.text import ids
     from tweet_sentiment.text.audit import audit
 
-    figures, examples = audit(filtered_training_posts, filtered_validation_posts, parameters.data, parameters.seed)
+    data = ids.as_known(filtered_training_posts, parameters.data)
+    figures, examples = audit(filtered_training_posts, filtered_validation_posts, data, parameters.seed)
     logger.warning("The files as they came: %s", headline(figures))
     return figures, examples
 
@@ -59,9 +76,9 @@ def split_posts(
     filtered_training_posts: pd.DataFrame, filtered_validation_posts: pd.DataFrame, parameters: StudyParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Part the posts by the protocol, and mark the training posts to choose on; say what of validation is known."""
-    from tweet_sentiment.text import leakage, splitting
+    from tweet_sentiment.text import ids, leakage, splitting
 
-    data, protocol = parameters.data, parameters.protocol
+    data, protocol = ids.as_known(filtered_training_posts, parameters.data), parameters.protocol
     given = None if data.validation_file is None else filtered_validation_posts
     training, validation, account = splitting.split_posts(
         filtered_training_posts, given, protocol, data, parameters.seed

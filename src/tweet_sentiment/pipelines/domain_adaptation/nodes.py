@@ -24,12 +24,13 @@ def collect_posts(
     Texts that the protocol's rules tie to a validation post are left out, and so are the posts to choose on with
     their wordings: what is chosen on them would otherwise have been seen. ``published`` takes all, as it does.
     """
+    from tweet_sentiment.text.ids import known
     from tweet_sentiment.text.leakage import leaking_rows
     from tweet_sentiment.text.splitting import as_read
 
     data = parameters.data
     posts, validation = as_read(read_training_posts, data), as_read(split_validation_posts, data)
-    ids_known = data.columns.id is not None
+    ids_known = known(read_training_posts, data)
     if parameters.protocol != "published":
         chosen_on = as_read(split_training_posts[split_training_posts["selection"]], data)
         tied = leaking_rows(posts, validation, data.leak_free, ids_known).any(axis=1)

@@ -5,6 +5,7 @@ import pandas as pd
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.text.ids import known
 from tweet_sentiment.uncertainty.bootstrap import tweet_codes
 from tweet_sentiment.uncertainty.calibration import confidence_of
 
@@ -58,7 +59,7 @@ def _groupings(posts: pd.DataFrame, training_ids: pd.Series, parameters: StudyPa
     return {
         **({} if columns.entity is None else {"entity": posts["entity"]}),
         "length": pd.Series(lengths),
-        **({} if columns.id is None else {"seen_id": seen}),
+        **({"seen_id": seen} if known(posts, parameters.data) else {}),
         "label": pd.Series(pd.Categorical(posts["label"], parameters.labels)),
     }
 
