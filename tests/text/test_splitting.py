@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GroupShuffleSplit
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters.training import SelectionParameters
 from tweet_sentiment.text.leakage import leaking_rows, normalise
 from tweet_sentiment.text.splitting import mark_selection, split_posts
 
@@ -18,6 +19,10 @@ def many(labels, start=0, count=20):
     """Distinct posts, so many for each label, two to each id."""
     numbers = range(start, start + count * len(labels))
     return frame([(f"t{n // 2}", labels[n // 2 % len(labels)], f"{n:x}" * 15) for n in numbers])
+
+
+def share(share, least_posts=1):
+    return SelectionParameters(share=share, least_posts=least_posts)
 
 
 def rules(data, **changes):
@@ -208,7 +213,7 @@ def test_grouped_holds_a_share_of_the_ids_out_however_the_rows_lie(data, labels)
 @pytest.mark.parametrize("protocol", ["leak_free", "grouped"])
 def test_the_dev_split_has_one_post_a_tweet_and_shares_no_id_and_no_text_with_training(data, labels, protocol):
     posts = many(labels, count=100)
-    marked, left_out = mark_selection(posts, protocol, 0.1, data, seed=1)
+    marked, left_out = mark_selection(posts, protocol, share(0.1), data, seed=1)
     chosen, rest = marked[marked["selection"]], marked[~marked["selection"]]
     assert len(chosen) == chosen["id"].nunique() == 15
     assert chosen["label"].value_counts().to_dict() == dict.fromkeys(labels, 5)
@@ -232,17 +237,31 @@ def tweets(labels, count=400, wordings=5):
 
 
 def test_choices_are_made_on_originals(data, labels):
-    marked, left_out = mark_selection(tweets(labels), "leak_free", 0.1, data, seed=1)
+    marked, left_out = mark_selection(tweets(labels), "leak_free", share(0.1), data, seed=1)
     chosen = marked[marked["selection"]]
     assert chosen["original"].all()
     assert left_out == 4 * len(chosen)
 
 
+def test_a_small_file_gives_the_dev_split_more_than_its_share_up_to_a_third(data, labels):
+    sizes = {
+        count: int(
+            mark_selection(tweets(labels, count), "leak_free", share(0.1, 50), data, seed=1)[0]["selection"].sum()
+        )
+        for count in (60, 300, 900)
+    }
+    assert sizes[60] == pytest.approx(20, abs=2)
+    assert sizes[300] == pytest.approx(50, abs=2)
+    assert sizes[900] == pytest.approx(90, abs=2)
+
+
 def test_where_the_original_is_gone_another_wording_stands_for_its_tweet(data, labels):
     posts = tweets(labels)
     gone = posts[~posts["original"] | (posts["id"] != "t7")]
-    marked, _ = mark_selection(gone, "leak_free", 0.5, data, seed=1)
-    seeds = [set(mark_selection(gone, "leak_free", 0.5, data, seed)[0].query("selection")["id"]) for seed in range(8)]
+    marked, _ = mark_selection(gone, "leak_free", share(0.5), data, seed=1)
+    seeds = [
+        set(mark_selection(gone, "leak_free", share(0.5), data, seed)[0].query("selection")["id"]) for seed in range(8)
+    ]
     assert any("t7" in chosen for chosen in seeds)
     assert marked[marked["selection"]]["id"].is_unique
 
@@ -253,7 +272,7 @@ def test_short_texts_and_texts_of_many_tweets_chain_nothing_together(data, label
         [(f"t{n}", labels[n % 3], text, False) for n in range(400) for text in ("the", "It was said many a time")],
         columns=posts.columns,
     )
-    marked, left_out = mark_selection(pd.concat([posts, junk]), "leak_free", 0.1, data, seed=1)
+    marked, left_out = mark_selection(pd.concat([posts, junk]), "leak_free", share(0.1), data, seed=1)
     chosen = marked[marked["selection"]]
     assert len(chosen) == 39
     assert left_out == 6 * len(chosen)
@@ -262,7 +281,7 @@ def test_short_texts_and_texts_of_many_tweets_chain_nothing_together(data, label
 
 def test_the_dev_split_is_drawn_at_random_with_the_class_shares_of_training(data):
     posts = tweets(["common"] * 7 + ["rare"], 800)
-    draws = [mark_selection(posts, "leak_free", 0.1, data, seed)[0] for seed in (1, 1, 2)]
+    draws = [mark_selection(posts, "leak_free", share(0.1), data, seed)[0] for seed in (1, 1, 2)]
     first, again, other = (set(marked.query("selection")["id"]) for marked in draws)
     assert first == again
     assert len(first & other) < len(first) / 2
@@ -303,7 +322,7 @@ def test_held_out_groups_differ_from_seed_to_seed(no_ids, labels):
 
 def test_a_dev_split_of_posts_without_ids_takes_one_of_each_text_and_no_large_cluster(no_ids, labels):
     posts = clustered(labels)
-    marked, left_out = mark_selection(posts, "leak_free", 0.1, no_ids, seed=1)
+    marked, left_out = mark_selection(posts, "leak_free", share(0.1), no_ids, seed=1)
     chosen = marked[marked["selection"]]
     assert chosen["post"].is_unique
     assert "same words over and over again" not in set(chosen["post"])
@@ -313,7 +332,7 @@ def test_a_dev_split_of_posts_without_ids_takes_one_of_each_text_and_no_large_cl
 
 @given(ROWS, st.integers(0, 9))
 def test_nothing_crosses_from_the_dev_split_to_training(data, rows, seed):
-    marked, left_out = mark_selection(frame(rows + apart("mine", "一")), "leak_free", 0.2, data, seed)
+    marked, left_out = mark_selection(frame(rows + apart("mine", "一")), "leak_free", share(0.2), data, seed)
     chosen, rest = marked[marked["selection"]], marked[~marked["selection"]]
     assert not (set(chosen["id"]) & set(rest["id"])) - {""}
     assert not (set(chosen["post"].map(normalise)) & set(rest["post"].map(normalise))) - {""}
@@ -330,7 +349,7 @@ def test_the_leak_rules_run_on_what_the_models_read(data, labels, cleaning, remo
 
 
 def test_under_published_no_training_post_is_kept_back_to_choose_on(data, labels):
-    marked, left_out = mark_selection(many(labels), "published", 0.1, data, seed=1)
+    marked, left_out = mark_selection(many(labels), "published", share(0.1), data, seed=1)
     assert not marked["selection"].any()
     assert left_out == 0
 
@@ -338,7 +357,7 @@ def test_under_published_no_training_post_is_kept_back_to_choose_on(data, labels
 def test_too_few_posts_to_choose_on_are_refused(data):
     posts = frame([("1", "Positive", "a"), ("2", "Negative", "b")])
     with pytest.raises(StudyError, match=r"(?s)2 training posts cannot be parted.*selection.share"):
-        mark_selection(posts, "leak_free", 0.1, data, seed=1)
+        mark_selection(posts, "leak_free", share(0.1), data, seed=1)
 
 
 @pytest.mark.real_data
@@ -373,7 +392,7 @@ def test_a_grouped_hold_out_of_the_real_training_file(data, real_filtered):
 @pytest.mark.parametrize("protocol", ["leak_free", "grouped"])
 def test_the_dev_split_of_the_real_training_file(data, real_filtered, protocol):
     training, _, _ = split_posts(real_filtered["training"], real_filtered["validation"], protocol, data, seed=42)
-    marked, left_out = mark_selection(training, protocol, 0.1, data, seed=42)
+    marked, left_out = mark_selection(training, protocol, share(0.1), data, seed=42)
     dev, rest = marked[marked["selection"]], marked[~marked["selection"]]
     assert len(marked) + left_out == len(training)
     assert len(dev) / training["id"].nunique() == pytest.approx(0.1, abs=0.005)

@@ -52,9 +52,15 @@ class TrainingParameters(Strict):
 
 
 class SelectionParameters(Strict):
-    """The dev split, on which hyperparameters, prompts and epochs are chosen: this share of the tweets, one post each.
+    """The dev split, on which hyperparameters, prompts and epochs are chosen: ``share`` of the tweets, one post each.
 
-    Under the ``published`` protocol they are chosen on the validation posts themselves, as in the paper.
+    Where that is fewer than ``least_posts`` it is so many, up to a third of the tweets: on a handful of posts a choice
+    is luck. Under the ``published`` protocol they are chosen on the validation posts themselves, as in the paper.
     """
 
     share: Share
+    least_posts: PositiveInt
+
+    def share_of(self, tweets: int) -> float:
+        """Return the share of so many tweets that is drawn."""
+        return max(self.share, min(self.least_posts / tweets, 1 / 3))

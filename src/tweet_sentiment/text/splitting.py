@@ -12,6 +12,7 @@ from sklearn.model_selection import GroupKFold, GroupShuffleSplit, train_test_sp
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import DataParameters, LeakFreeRules, Protocol
+from tweet_sentiment.parameters.training import SelectionParameters
 from tweet_sentiment.text.cleaning import clean_posts
 from tweet_sentiment.text.clusters import near_duplicate_groups
 from tweet_sentiment.text.filtering import check_classes
@@ -112,12 +113,12 @@ def _ordered(ids: pd.Series) -> np.ndarray:
 
 
 def mark_selection(
-    training: pd.DataFrame, protocol: Protocol, share: float, data: DataParameters, seed: int
+    training: pd.DataFrame, protocol: Protocol, selection: SelectionParameters, data: DataParameters, seed: int
 ) -> tuple[pd.DataFrame, int]:
     """Make the dev split: add column ``selection``; return the posts left, and how many others were left out for it.
 
     Hyperparameters, prompts and epochs are chosen on the dev split, so that nothing is chosen on the posts that are
-    reported. It is drawn at random and by label: ``share`` of the tweets, and of each one post, its ``original`` if
+    reported. It is drawn at random and by label: a share of the tweets, and of each one post, its ``original`` if
     that is there. What would give these posts away leaves training: the other wordings of the tweets, and what the
     leak rules catch. A text of many tweets ("the", a template) is not drawn, unless a label has no others; then it
     may stand on both sides. Without ids, near-duplicates are taken for wordings of a tweet. Under ``published`` there
@@ -138,10 +139,11 @@ def mark_selection(
     if all((training["label"][first & telling] == label).sum() > 1 for label in labels):
         first = first & telling
     try:
+        share = selection.share_of(int(first.sum()))
         drawn = _draw(training["label"][first], groups[first], share, seed, np.bincount(groups))
     except ValueError as error:
         raise StudyError(
-            f"{len(training)} training posts cannot be parted so that a share of {share} is there to choose on "
+            f"{len(training)} training posts cannot be parted so that a dev split can be made "
             f"({error}).\n  Add posts, raise data.row_limit, or change selection.share."
         ) from None
     dev = np.zeros(len(training), dtype=bool)

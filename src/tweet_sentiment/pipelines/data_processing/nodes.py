@@ -83,7 +83,7 @@ def split_posts(
     training, validation, account = splitting.split_posts(
         filtered_training_posts, given, protocol, data, parameters.seed
     )
-    training, left_out = splitting.mark_selection(training, protocol, parameters.selection.share, data, parameters.seed)
+    training, left_out = splitting.mark_selection(training, protocol, parameters.selection, data, parameters.seed)
     account |= {"removed_for_dev_split": left_out, "kept": len(training), "selection": int(training["selection"].sum())}
     read_training, read_validation = (splitting.as_read(posts, data) for posts in (training, validation))
     overlap = leakage.overlap(read_training, read_validation, ids_known=data.columns.id is not None)
