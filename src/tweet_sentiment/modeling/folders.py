@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import DistilBertForSequenceClassification, DistilBertTokenizerFast, PreTrainedTokenizerFast
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import checked_manifest, write_manifest
 from tweet_sentiment.modeling import pooling
 from tweet_sentiment.modeling.tokenization import probe
+from tweet_sentiment.modeling.weights import check_whole
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,15 @@ def load_model(folder: Path) -> TrainedModel:
     manifest = checked_manifest(folder)
     tokenizer = DistilBertTokenizerFast.from_pretrained(folder, local_files_only=True)
     probe(tokenizer, folder)
+    return TrainedModel(load_weights(folder, manifest), tokenizer, manifest)
+
+
+def load_weights(folder: Path, manifest: dict[str, Any]) -> Any:
+    """Load the model of a folder that is known to be whole, by transformers, and peft where it has an adapter.
+
+    Raises:
+        StudyError: configuration, weights and manifest disagree, or weights are not finite.
+    """
     model: Any
     if (folder / "adapter_config.json").is_file():
         from tweet_sentiment.modeling.prompts import load_prompted
@@ -57,13 +66,9 @@ def load_model(folder: Path) -> TrainedModel:
         model = load_prompted(folder)
     else:
         model = _load_classifier(folder)
-    for name, tensor in model.named_parameters():
-        if not torch.isfinite(tensor).all():
-            raise StudyError(f"{folder}: the weights '{name}' are not finite; train the model again.")
-    if (found := list(model.config.id2label.values())) != manifest["labels"]:
-        raise StudyError(f"{folder}: config.json has the classes {found}, the manifest {manifest['labels']}.")
+    check_whole(model, manifest["labels"], folder)
     _detach_from_files(model)
-    return TrainedModel(model.eval(), tokenizer, manifest)
+    return model.eval()
 
 
 def _detach_from_files(model: Any) -> None:

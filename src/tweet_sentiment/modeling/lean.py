@@ -32,7 +32,7 @@ def lean(model: nn.Module) -> Iterator[None]:
     blocks: list[Any] = list(transformer.layer)
     layers: list[Any] = [module for module in model.modules() if type(module) is nn.Linear] if mkl_is_slow() else []
     for block in blocks:
-        block.forward = partial(_block, block, position if block is blocks[-1] else None)
+        block.forward = partial(block_forward, block, position if block is blocks[-1] else None)
     for layer in layers:
         layer.forward = partial(linear_in_fp32, layer)
     try:
@@ -42,7 +42,7 @@ def lean(model: nn.Module) -> Iterator[None]:
             del module.forward
 
 
-def _block(
+def block_forward(
     block: Any,
     position: int | None,
     hidden_states: torch.Tensor,

@@ -1,9 +1,11 @@
 """Which vector of the encoder the head reads: that of [CLS], as DistilBERT does, or the mean of all."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import DistilBertForSequenceClassification
+
+if TYPE_CHECKING:
+    from transformers import DistilBertForSequenceClassification
 
 SETTING = "sentence_pooling"  # in config.json
 NOTE = (
@@ -12,7 +14,7 @@ NOTE = (
 )
 
 
-def pool(classifier: DistilBertForSequenceClassification, pooling: str) -> None:
+def pool(classifier: "DistilBertForSequenceClassification", pooling: str) -> None:
     """Let the head read the mean over the word pieces (``mean``) or [CLS] (``cls``); the configuration records it.
 
     The head reads position 0, so the mean is put there. Padding does not count.

@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -15,13 +14,15 @@ from tweet_sentiment.modeling import batching
 from tweet_sentiment.modeling.batching import ROUND_TO, pad, without_idle_mask
 from tweet_sentiment.modeling.by_length import TOKENS_A_BATCH
 from tweet_sentiment.modeling.devices import Device
-from tweet_sentiment.modeling.folders import TrainedModel
 from tweet_sentiment.modeling.lean import lean
 from tweet_sentiment.modeling.side_by_side import batches_at_once
-from tweet_sentiment.parameters import ModelParameters, StudyParameters
 
 if TYPE_CHECKING:
+    import pandas as pd
     from datasets import Dataset
+
+    from tweet_sentiment.modeling.folders import TrainedModel
+    from tweet_sentiment.parameters import ModelParameters, StudyParameters
 
 
 class TorchBackend:
@@ -84,8 +85,12 @@ def predict(
     return probabilities_of(logits.numpy())
 
 
-def predictions_table(trained: TrainedModel, tokens: "Dataset", device: Device, model: ModelParameters) -> pd.DataFrame:
+def predictions_table(
+    trained: "TrainedModel", tokens: "Dataset", device: Device, model: "ModelParameters"
+) -> "pd.DataFrame":
     """Return one row a post: row, id, label, predicted, and one probability a class."""
+    import pandas as pd
+
     probabilities = predict(trained.model, tokens["input_ids"], device, pad_to=_pad_to(model))
     labels = trained.manifest["labels"]
     return pd.DataFrame(
@@ -99,11 +104,11 @@ def predictions_table(trained: TrainedModel, tokens: "Dataset", device: Device, 
     )
 
 
-def scores_on(model: nn.Module, tokens: "Dataset", device: Device, parameters: StudyParameters) -> dict[str, Any]:
+def scores_on(model: nn.Module, tokens: "Dataset", device: Device, parameters: "StudyParameters") -> dict[str, Any]:
     """Predict the posts and score the predictions; see :func:`tweet_sentiment.metrics.score`."""
     probabilities = predict(model, tokens["input_ids"], device, pad_to=_pad_to(parameters.model))
     return score(np.asarray(tokens["label"]), probabilities, parameters.labels)
 
 
-def _pad_to(model: ModelParameters) -> int | None:
+def _pad_to(model: "ModelParameters") -> int | None:
     return model.max_length if model.padding == "max_length" else None

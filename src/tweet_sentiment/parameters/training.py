@@ -8,7 +8,6 @@ from tweet_sentiment.parameters.maps import WithoutNulls
 from tweet_sentiment.parameters.shared import (
     MAX_POSITIONS,
     LearningRate,
-    LocalPath,
     NonNegativeInt,
     PositiveInt,
     Share,
@@ -24,7 +23,7 @@ class ModelParameters(Strict):
     features computed once. ``max_length`` is in word pieces, special tokens included.
     """
 
-    checkpoint: LocalPath
+    checkpoint: Annotated[str, Field(min_length=1)]
     max_length: Annotated[int, Field(ge=8, le=MAX_POSITIONS)]
     padding: Literal["longest", "max_length"]
     encoder_dropout: bool

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.manifests import read_manifest
+from tweet_sentiment.manifests import checked_manifest, read_manifest
 from tweet_sentiment.metrics import PROBABILITY, probabilities_of
 from tweet_sentiment.modeling.by_length import in_batches
-from tweet_sentiment.modeling.tokenization import word_pieces
+from tweet_sentiment.modeling.tokenization import read_tokenizer, word_pieces
 from tweet_sentiment.parameters.inputs import InputSettings
-from tweet_sentiment.paths import refuse_address
 from tweet_sentiment.text.checking import EMPTIED, checked_texts, fault_of_entity
 from tweet_sentiment.text.cleaning import cleaner
 from tweet_sentiment.whole import settle
@@ -75,7 +74,6 @@ class Predictor:
         Raises:
             StudyError: there is no model there, it is damaged, or the device or precision is not there.
         """
-        refuse_address(folder, "The folder")
         settle(Path(folder))
         _input_settings(read_manifest(Path(folder)), str(folder))  # what is not there is said before torch is imported
         from tweet_sentiment.predictor.onnx import is_onnx, load_onnx
@@ -83,9 +81,14 @@ class Predictor:
         if is_onnx(Path(folder)):
             return cls(*load_onnx(Path(folder), device, fp16, precision), str(folder))
         from tweet_sentiment.modeling.devices import choose_device
-        from tweet_sentiment.modeling.folders import load_model
+        from tweet_sentiment.modeling.network import load_network
+        from tweet_sentiment.modeling.prediction import TorchBackend
 
-        return cls.of(load_model(Path(folder)), choose_device(device, fp16, precision), str(folder))
+        manifest = checked_manifest(Path(folder))
+        tokenizer, model = read_tokenizer(Path(folder)), load_network(Path(folder), manifest)
+        padding = getattr(model.config, "pad_token_id", None) or 0
+        backend = TorchBackend(model, choose_device(device, fp16, precision), padding)
+        return cls(tokenizer, manifest, backend, str(folder))
 
     @classmethod
     def of(cls, trained: "TrainedModel", device: "Device", name: str = "The model") -> Self:
@@ -93,7 +96,7 @@ class Predictor:
         from tweet_sentiment.modeling.prediction import TorchBackend
 
         backend = TorchBackend(trained.model, device, trained.tokenizer.pad_token_id)
-        return cls(trained.tokenizer, trained.manifest, backend, name)
+        return cls(trained.tokenizer.backend_tokenizer, trained.manifest, backend, name)
 
     def cleaned(self, texts: Iterable[str]) -> list[str]:
         """Return the texts as the model's training posts were cleaned."""
