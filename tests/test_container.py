@@ -65,7 +65,7 @@ def test_everything_that_is_copied_is_there_and_reaches_the_engine_and_no_data_d
 def test_compose_serves_on_loopback_read_only_with_the_key_of_the_environment():
     (service,) = yaml.safe_load((PROJECT / "compose.yaml").read_text())["services"].values()
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
-    assert service["volumes"] == ["${MODEL:-./data/06_models/sample/best}:/model:ro"]
+    assert service["volumes"] == ["${MODEL:-./data/06_models/${RUN:-sample}/best}:/model:ro"]
     assert service["environment"] == {KEY: f"${{{KEY}:-}}"}
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]

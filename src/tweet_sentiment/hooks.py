@@ -9,14 +9,16 @@ from kedro.io import MemoryDataset
 from tweet_sentiment.console import relative
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import StudyParameters, validate_parameters
+from tweet_sentiment.paths import refuse_addresses
 
 
 class CheckParameters:
     """Checks every parameter before anything runs, and hands nodes the typed object instead of a dictionary."""
 
     @hook_impl
-    def after_catalog_created(self, catalog: Any, parameters: dict[str, Any]) -> None:
+    def after_catalog_created(self, catalog: Any, conf_catalog: dict[str, Any], parameters: dict[str, Any]) -> None:
         typed = validate_parameters(parameters["parameters"])
+        refuse_addresses(conf_catalog)
         catalog["parameters"] = MemoryDataset(typed, copy_mode="assign")
 
     @hook_impl

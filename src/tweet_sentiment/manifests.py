@@ -49,6 +49,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def title(folder: Path, manifest: dict[str, Any]) -> str:
+    """Return where a model lies, and what it is as far as its manifest says: what its answers are said to come from."""
+    what = ", ".join(str(manifest[key]) for key in ("technique", "protocol") if manifest.get(key))
+    return f"{folder} ({what})" if what else str(folder)
+
+
 def checked_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of a folder whose files are those that it names.
 

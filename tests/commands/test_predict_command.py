@@ -48,7 +48,7 @@ def test_a_table_names_text_label_and_every_class(project, predictor):
     assert done.returncode == 0, done.stderr
     for word in ("I love this", predictor.records(["I love this"])[0]["label"], *predictor.labels, "%"):
         assert word in done.stdout
-    assert done.stderr == ""
+    assert done.stderr == "Model: data/06_models/sample/best (layer_unfreezing, leak_free)\n"
 
 
 def test_json_is_what_the_predictor_says(project, predictor):

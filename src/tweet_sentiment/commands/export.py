@@ -5,9 +5,7 @@ from pathlib import Path
 import click
 
 from tweet_sentiment.commands.messages import Command
-from tweet_sentiment.commands.predict import BEST
-
-FILE = click.Path(path_type=Path)
+from tweet_sentiment.commands.options import LocalPath, model_folder, takes_model
 
 
 class Export(Command):
@@ -17,15 +15,17 @@ class Export(Command):
 
 
 @click.command(name="export", cls=Export, short_help="Write a model as ONNX, compared with PyTorch first.")
-@click.option("--model", type=FILE, default=BEST, show_default=True, metavar="FOLDER", help="The model's folder.")
+@takes_model
 @click.option("--format", "kind", type=click.Choice(["onnx"]), default="onnx", show_default=True, help="What to write.")
 @click.option("--quantize", type=click.Choice(["int8"]), help="Smaller and faster, with somewhat other answers.")
-@click.option("--output", type=FILE, metavar="FOLDER", help="Where to write it  [default: beside the model]")
-@click.option("--csv", type=FILE, help="Posts to compare on  [default: the validation posts of the model's run]")
+@click.option("--output", type=LocalPath(), metavar="FOLDER", help="Where to write it  [default: beside the model]")
+@click.option("--csv", type=LocalPath(), help="Posts to compare on  [default: the validation posts of the model's run]")
 @click.option("--text-column", default="text", show_default=True, metavar="NAME", help="The CSV's column of posts.")
 @click.option("--label-column", metavar="NAME", help="The CSV's column of labels, to compare accuracies.")
 def export(
-    model: Path,
+    model: Path | None,
+    run: str | None,
+    env: str | None,
     kind: str,
     quantize: str | None,
     output: Path | None,
@@ -40,4 +40,4 @@ def export(
     """
     from tweet_sentiment.predictor.onnx.exporting import export
 
-    export(model, output, quantize, csv, text_column, label_column, click.echo)
+    export(model_folder(model, run, env), output, quantize, csv, text_column, label_column, click.echo)

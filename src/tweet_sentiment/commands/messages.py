@@ -2,11 +2,10 @@
 
 import errno
 import sys
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
-
-from tweet_sentiment.mistakes import mistake_of
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -16,6 +15,13 @@ class Command(click.Command):
 
     stopped = "Stopped."
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """Begin: what a terminal or a file of another encoding cannot show is escaped, and no error."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        return super().make_context(*arguments, **options)
+
     def invoke(self, context: click.Context) -> Any:
         """Run the command."""
         try:
@@ -23,6 +29,8 @@ class Command(click.Command):
         except KeyboardInterrupt:
             stop(self.stopped, 130)
         except Exception as error:
+            from tweet_sentiment.mistakes import mistake_of  # imports Kedro
+
             if mistake := mistake_of(error) or _of_the_disk(error):
                 stop(mistake, 1)
             raise

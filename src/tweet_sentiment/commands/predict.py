@@ -1,7 +1,9 @@
 """``kedro predict``: texts on the command line, or a file of any size."""
 
+import codecs
 import json
-from collections.abc import Callable
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +11,13 @@ import click
 from click.core import ParameterSource
 
 from tweet_sentiment.commands.messages import Command
+from tweet_sentiment.commands.options import LocalPath, Text, model_folder, takes_model
 
 if TYPE_CHECKING:
     from tweet_sentiment.predictor import Predictor
     from tweet_sentiment.predictor.files import FileJob, Summary
 
-BEST = "data/06_models/sample/best"
+TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 OF_TEXTS = ("as_json", "entity")
 OF_FILES = (
     "text_column",
@@ -34,19 +37,29 @@ class Predict(Command):
 
     stopped = "Stopped. The same command goes on from the last finished part."
 
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Say how to give a text that begins with a dash, where it was taken for an option."""
+        if args == ["-h"]:  # no option otherwise: "-hate it" is a text
+            args = ["--help"]
+        try:
+            return super().parse_args(context, args)
+        except click.NoSuchOption as error:
+            hint = f"Put -- before a text that begins with a dash: {context.command_path} -- '-_- tired'"
+            raise click.UsageError(f"{error.format_message()}\n{hint}", context) from None
 
-@click.command(name="predict", cls=Predict)
-@click.argument("texts", nargs=-1)
-@click.option("--model", default=BEST, show_default=True, metavar="FOLDER", help="The model's folder.")
+
+@click.command(name="predict", cls=Predict, context_settings={"help_option_names": ["--help"]})
+@click.argument("texts", nargs=-1, type=Text())
+@takes_model
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--fp16", is_flag=True, help="Half precision, on a CUDA device.")
 @click.option("--precision", default="auto", show_default=True, help="auto, fp32 or bf16.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@click.option("--entity", help="What the texts are about, if the model reads entities.")
-@click.option("--csv", "--input", "source", metavar="FILE", help="CSV, Parquet, JSON Lines; - for standard input.")
+@click.option("--entity", type=Text(), help="What the texts are about, if the model reads entities.")
+@click.option("--csv", "--input", "source", type=LocalPath(), help="CSV, Parquet, JSON Lines; - for standard input.")
 @click.option("--text-column", metavar="NAME", help="The file's column of texts; a position with --no-header.")
 @click.option("--entity-column", metavar="NAME", help="The file's column of entities, if the model reads them.")
-@click.option("--output", type=click.Path(path_type=Path), help="A .csv, .parquet or .jsonl to write.")
+@click.option("--output", type=LocalPath(), metavar="FILE", help="A .csv, .parquet or .jsonl to write.")
 @click.option("--on-error", type=click.Choice(["keep", "stop"]), default="keep", show_default=True, help="Faulty rows.")
 @click.option("--format", "kind", type=click.Choice(["csv", "jsonl", "parquet"]), help="Where the name tells nothing.")
 @click.option("--delimiter", default=",", show_default=True, help="Between the fields of a CSV.")
@@ -59,26 +72,51 @@ def predict(**options: Any) -> None:
     A file is written whole when it is done. A run that was killed goes on from its last part when the same command is
     given again.
     """
-
-    def load() -> "Predictor":
-        from tweet_sentiment.predictor import Predictor
-
-        return Predictor.load(options["model"], options["device"], options["fp16"], options["precision"])
-
     texts, source = list(options["texts"]), options["source"]
     if bool(texts) == bool(source):
         raise click.UsageError('Give texts or a file: kedro predict "I love this"  or  kedro predict --csv FILE …')
     if source:
         _refuse(OF_TEXTS, "a file", "texts")
-        _predict_file(load, options)
-        return
-    _refuse(OF_FILES, "texts", "a file: --csv FILE")
+        _predict_file(options)
+    else:
+        _refuse(OF_FILES, "texts", "a file: --csv FILE")
+        _refuse_files(texts)
+        _predict_texts(texts, options)
+
+
+def _load(options: dict[str, Any]) -> "Predictor":
+    """Load the model, and name it where it is in no pipe's way."""
+    folder = model_folder(options["model"], options["run"], options["env"])
+    from tweet_sentiment.manifests import title
+    from tweet_sentiment.predictor import Predictor
+
+    predictor = Predictor.load(folder, options["device"], options["fp16"], options["precision"])
+    click.echo(f"Model: {title(folder, predictor.manifest)}", err=True)
+    return predictor
+
+
+def _predict_texts(texts: list[str], options: dict[str, Any]) -> None:
     entities = None if options["entity"] is None else [options["entity"]] * len(texts)
-    records = load().records(texts, entities)
+    records = _load(options).records(texts, entities)
     if options["as_json"]:
-        click.echo(json.dumps(records, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(records, ensure_ascii=not _writes_utf8(), indent=2))
     else:
         _show(records)
+
+
+def _writes_utf8() -> bool:
+    return codecs.lookup(sys.stdout.encoding).name == "utf-8"
+
+
+def _refuse_files(texts: list[str]) -> None:
+    """Refuse a file's name as a text: its label would be taken for that of what is in it."""
+    for text in texts:
+        suffix = Path(text).suffix
+        if suffix and (os.path.isfile(text) or (suffix.lower() in TABLES and not text.split()[1:])):
+            raise click.UsageError(
+                f"{text} is the name of a file, and texts are expected. For the rows of a file: "
+                f"{click.get_current_context().command_path} --csv {text} --text-column NAME --output FILE"
+            )
 
 
 def _refuse(names: tuple[str, ...], given: str, other: str) -> None:
@@ -102,14 +140,14 @@ def _show(records: list[dict[str, Any]]) -> None:
     Console(markup=False, highlight=False).print(table)
 
 
-def _predict_file(load: Callable[[], "Predictor"], options: dict[str, Any]) -> None:
+def _predict_file(options: dict[str, Any]) -> None:
     from tweet_sentiment.predictor.files import FileJob, predict_file
 
     lacking = [f"--{name.replace('_', '-')}" for name in ("text_column", "output") if options[name] is None]
     if lacking:
         raise click.UsageError(f"With --csv also give {' and '.join(lacking)}.")
     job = FileJob(
-        source=options["source"],
+        source=str(options["source"]),
         output=options["output"],
         text_column=options["text_column"],
         entity_column=options["entity_column"],
@@ -120,7 +158,7 @@ def _predict_file(load: Callable[[], "Predictor"], options: dict[str, Any]) -> N
         prefix=options["prefix"],
         part_rows=options["part_rows"],
     )
-    _report(predict_file(load, job), job)
+    _report(predict_file(lambda: _load(options), job), job)
 
 
 def _report(summary: "Summary", job: "FileJob") -> None:

@@ -6,20 +6,13 @@ from typing import Any
 import click
 
 from tweet_sentiment.commands.messages import Command
-from tweet_sentiment.commands.predict import BEST
+from tweet_sentiment.commands.options import model_folder, takes_model
 
 KEY = "TWEET_SENTIMENT_API_KEY"
 
 
 @click.command(name="serve", cls=Command, short_help="Answer over HTTP, with a page to try it on.")
-@click.option(
-    "--model",
-    type=click.Path(path_type=Path),
-    default=BEST,
-    show_default=True,
-    metavar="FOLDER",
-    help="The model's folder.",
-)
+@takes_model
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines ask.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--api-key", envvar=KEY, help=f"Asked for in the header X-API-Key; best given as {KEY}.")
@@ -32,7 +25,16 @@ KEY = "TWEET_SENTIMENT_API_KEY"
 @click.option("--max-characters", "characters", type=int, default=10_000, show_default=True, help="Characters a post.")
 @click.option("--timeout", "seconds", type=float, default=30, show_default=True, help="Seconds a request.")
 def serve(
-    model: Path, host: str, port: int, api_key: str | None, device: str, fp16: bool, precision: str, **limits: Any
+    model: Path | None,
+    run: str | None,
+    env: str | None,
+    host: str,
+    port: int,
+    api_key: str | None,
+    device: str,
+    fp16: bool,
+    precision: str,
+    **limits: Any,
 ) -> None:
     """Answer over HTTP: /predict, /explain, /health, /model, /metrics; a page at /, documentation at /docs.
 
@@ -42,4 +44,5 @@ def serve(
     from tweet_sentiment.serving.server import serve
 
     checked = Limits(**limits)
-    serve(model, host, port, api_key, (device, fp16, precision), checked, click.echo)
+    folder = model_folder(model, run, env)
+    serve(folder, host, port, api_key, (device, fp16, precision), checked, click.echo)

@@ -27,6 +27,12 @@ from tweet_sentiment.datasets.previews import (
 )
 from tweet_sentiment.whole import written_whole
 
+# The stock datasets leave the encoding of what they write to the locale.
+UTF_8 = {
+    "open_args_save": {"mode": "w", "encoding": "utf-8"},
+    "open_args_load": {"mode": "r", "encoding": "utf-8"},
+}
+
 
 class _SavedWhole:
     """Save beside the file, then rename. The stock datasets truncate the file before they write it."""
@@ -60,6 +66,7 @@ class Csv(_SavedWhole, _Optional, Previewed, CSVDataset):
     """A table people open. An empty one keeps its columns."""
 
     EMPTY = pd.DataFrame
+    DEFAULT_FS_ARGS = UTF_8
 
     def glimpse(self) -> str:
         return table(pd.read_csv(Path(self._filepath), nrows=ROWS))
@@ -78,6 +85,7 @@ class Json(_SavedWhole, _Optional, Previewed, JSONDataset):
     """Figures, accounts, settings."""
 
     EMPTY = dict
+    DEFAULT_FS_ARGS = UTF_8
 
     def glimpse(self) -> str:
         return facts_of(Path(self._filepath))
@@ -96,6 +104,8 @@ class Plotly(_SavedWhole, PlotlyDataset):
 
 class Text(_SavedWhole, Previewed, TextDataset):
     """Markdown, or a page: of a report its summary is shown."""
+
+    DEFAULT_FS_ARGS = UTF_8
 
     def glimpse(self) -> str:
         path = Path(self._filepath)

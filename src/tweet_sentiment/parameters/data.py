@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tweet_sentiment.parameters.shared import Delimiter, Encoding, PositiveInt, Quoting, Share, Strict
+from tweet_sentiment.parameters.shared import Delimiter, Encoding, LocalPath, PositiveInt, Quoting, Share, Strict
 
 
 class Columns(Strict):
@@ -45,8 +45,8 @@ class DataParameters(Strict):
     leaves nothing of more than a fifth of the posts.
     """
 
-    training_file: Annotated[str, Field(min_length=1)]
-    validation_file: Annotated[str, Field(min_length=1)] | None
+    training_file: LocalPath
+    validation_file: LocalPath | None
     header: bool | Literal["auto"]
     delimiter: Delimiter
     quoting: Quoting

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tweet_sentiment.parameters.shared import Strict
+from tweet_sentiment.parameters.shared import LocalPath, Strict
 
 
 class InferenceParameters(Strict):
@@ -15,8 +15,8 @@ class InferenceParameters(Strict):
     without a label, or stops the run. ``prefix`` stands before the names of the columns that are added.
     """
 
-    model: Annotated[str, Field(min_length=1)]
-    file: Annotated[str, Field(min_length=1)] | None
+    model: LocalPath
+    file: LocalPath | None
     header: bool
     delimiter: Annotated[str, Field(min_length=1, max_length=1)]
     text_column: str | int

@@ -2,8 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from tweet_sentiment.paths import REMEDY, is_address
+
+
+def _local(path: str) -> str:
+    if is_address(path):
+        raise ValueError(f"an address, and {REMEDY}")
+    return path
+
+
+LocalPath = Annotated[str, Field(min_length=1), AfterValidator(_local)]
 Protocol = Annotated[str, Field(pattern=r"^(published|leak_free|grouped(_[1-9]\d*_of_[1-9]\d*)?)$")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 PositiveInt = Annotated[int, Field(ge=1)]

@@ -8,6 +8,7 @@ from tweet_sentiment.parameters.maps import WithoutNulls
 from tweet_sentiment.parameters.shared import (
     MAX_POSITIONS,
     LearningRate,
+    LocalPath,
     NonNegativeInt,
     PositiveInt,
     Share,
@@ -23,7 +24,7 @@ class ModelParameters(Strict):
     features computed once. ``max_length`` is in word pieces, special tokens included.
     """
 
-    checkpoint: Annotated[str, Field(min_length=1)]
+    checkpoint: LocalPath
     max_length: Annotated[int, Field(ge=8, le=MAX_POSITIONS)]
     padding: Literal["longest", "max_length"]
     encoder_dropout: bool

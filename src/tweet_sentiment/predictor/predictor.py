@@ -16,6 +16,7 @@ from tweet_sentiment.metrics import PROBABILITY, probabilities_of
 from tweet_sentiment.modeling.by_length import in_batches
 from tweet_sentiment.modeling.tokenization import read_tokenizer, word_pieces
 from tweet_sentiment.parameters.inputs import InputSettings
+from tweet_sentiment.paths import refuse_address
 from tweet_sentiment.text.checking import EMPTIED, checked_texts, fault_of_entity
 from tweet_sentiment.text.cleaning import cleaner
 from tweet_sentiment.whole import settle
@@ -74,6 +75,7 @@ class Predictor:
         Raises:
             StudyError: there is no model there, it is damaged, or the device or precision is not there.
         """
+        refuse_address(folder, "The folder")
         settle(Path(folder))
         _input_settings(read_manifest(Path(folder)), str(folder))  # what is not there is said before torch is imported
         from tweet_sentiment.predictor.onnx import is_onnx, load_onnx

@@ -53,8 +53,9 @@ class Health(BaseModel):
 
 
 class Model(BaseModel):
-    """What is served: labels, what its manifest says (data, protocol, figures, versions), and its card in Markdown."""
+    """What is served: its folder, labels, manifest (data, protocol, figures, versions), and its card in Markdown."""
 
+    folder: str | None
     labels: list[str]
     explains: bool
     reads_entities: bool

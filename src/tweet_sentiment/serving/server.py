@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import title
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.limits import Limits
@@ -45,7 +46,13 @@ def serve(
     if not api_key and not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
         say("Everybody who reaches this machine can ask: there is no API key (--api-key).")
     shown = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    run(app, bound, lambda: say(f"Serving {model} on {shown} (documentation: {shown}/docs); Ctrl-C stops it."))
+    run(
+        app,
+        bound,
+        lambda: say(
+            f"Serving {title(model, predictor.manifest)} on {shown} (documentation: {shown}/docs); Ctrl-C stops it."
+        ),
+    )
     say("Stopped.")
 
 

@@ -93,6 +93,7 @@ class Service:
         """Describe what is served, and say whether the folder holds another model by now."""
         manifest = {name: value for name, value in self.predictor.manifest.items() if name != "files"}
         return Model(
+            folder=None if self._folder is None else str(self._folder),
             labels=self.predictor.labels,
             explains=self.predictor.explains,
             reads_entities=self.predictor.reads_entities,

@@ -25,7 +25,7 @@ def without_untrusted(tables: list[pd.DataFrame]) -> tuple[list[pd.DataFrame], s
     reason = distrust(pd.concat([table[["id", "post"]] for table in tables], ignore_index=True))
     if reason is None:
         return tables, None
-    return [table.assign(id=_row_numbers(table)) for table in tables], reason
+    return [table.assign(id="row-" + table["row"].astype("str")) for table in tables], reason
 
 
 def distrust(posts: pd.DataFrame) -> str | None:
@@ -64,13 +64,9 @@ def _likeness_of_others(texts: pd.DataFrame) -> float:
     return float(np.quantile(likeness, UNRELATED)) if likeness else 100.0
 
 
-def _row_numbers(posts: pd.DataFrame) -> "pd.Series[str]":
-    return "row-" + posts["row"].astype("str")
-
-
 def known(posts: pd.DataFrame, data: DataParameters) -> bool:
-    """Whether the posts, columns ``row`` and ``id``, have ids of their own; row numbers are none."""
-    return data.columns.id is not None and bool((posts["id"] != _row_numbers(posts)).any())
+    """Whether the posts, with column ``id``, have ids of their own; the reader's row numbers are none."""
+    return data.columns.id is not None and not posts["id"].astype("str").str.fullmatch(r"row-\d+").all()
 
 
 def as_known(posts: pd.DataFrame, data: DataParameters) -> DataParameters:

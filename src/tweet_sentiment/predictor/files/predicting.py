@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import PROBABILITY
+from tweet_sentiment.paths import refuse_address
 from tweet_sentiment.predictor.files.job import STDIN, FileJob, Summary
 from tweet_sentiment.predictor.files.parts import Parts, working_folder
 from tweet_sentiment.predictor.files.rows import Chunk, Reader, chunks, columns_of
@@ -38,6 +39,8 @@ def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
         StudyError: the source or the output cannot be, a row is faulty and ``on_error`` is stop, or the source was
             changed meanwhile.
     """
+    refuse_address(job.source, "The file")
+    refuse_address(job.output, "The output")
     write = writer_for(job.output)
     if job.source != STDIN and job.output.resolve() == Path(job.source).resolve():
         raise StudyError(f"{job.output}: this is the file that is read; name another output.")

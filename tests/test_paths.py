@@ -1,0 +1,100 @@
+"""An address is refused wherever a path is given, before anything is computed; a path never is."""
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import raw_parameters
+from tweet_sentiment.cli import cli
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.hooks import CheckParameters
+from tweet_sentiment.parameters import validate_parameters
+from tweet_sentiment.paths import is_address
+from tweet_sentiment.predictor import Predictor
+from tweet_sentiment.predictor.files import FileJob, predict_file
+
+ADDRESSES = [
+    "s3://bucket/posts.csv",
+    "gs://b/x",
+    "https://host/x.csv",
+    "file:///tmp/x.csv",
+    "zip::s3://b/x",
+    "hf://o/m",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_is_known_also_as_a_path(address, tmp_path):
+    assert is_address(address)
+    assert is_address(tmp_path.__class__(address))
+
+
+@settings(deadline=None)
+@given(st.lists(st.text("abcXYZ012 ._-ä:", min_size=1).filter(lambda name: not name.endswith(":")), min_size=1))
+def test_a_path_is_none(names):
+    for path in ("/".join(names), "/" + "/".join(names), "./" + "/".join(names), r"C:\posts\x.csv", "C:/posts/x.csv"):
+        assert is_address(path) == ("::" in path.partition("/")[0] and path[0].isascii() and path[0].isalpha())
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["data.training_file", "data.validation_file", "model.checkpoint", "inference.file", "inference.model"],
+)
+def test_a_parameter_is_refused_with_its_key(key):
+    raw, (section, name) = raw_parameters(), key.split(".")
+    raw[section][name] = "s3://bucket/x"
+    with pytest.raises(StudyError, match=rf"{key}: an address, and only files .* of this machine .*'s3://bucket/x'"):
+        validate_parameters(raw)
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        {"type": "tweet_sentiment.datasets.tables.Csv", "filepath": "s3://bucket/x.csv"},
+        {"type": "tweet_sentiment.datasets.files.ModelFolder", "filepath": "gs://bucket/x"},
+        {"type": "tweet_sentiment.datasets.files.BestModel", "filepath": "best", "models": "s3://bucket/x"},
+        {"type": "tweet_sentiment.datasets.tables.Partitions", "path": "s3://bucket/x", "dataset": "x"},
+    ],
+)
+def test_a_dataset_of_ours_is_refused_with_its_name_and_another_s_is_not(dataset):
+    def checked(**catalog):
+        CheckParameters().after_catalog_created({}, catalog, {"parameters": raw_parameters()})
+
+    with pytest.raises(StudyError, match=r"mine\.(filepath|path|models) in the catalog is (s3|gs)://bucket/x"):
+        checked(_run="sample", mine=dataset)
+    checked(_run="sample", mine=dataset | {"type": "pandas.CSVDataset"})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "x", "--model=s3://b/x"],
+        ["predict", "--csv=s3://b/x.csv", "--text-column=x", "--output=x.csv"],
+        ["predict", "--csv=x.csv", "--text-column=x", "--output=s3://b/x.csv"],
+        ["serve", "--model=s3://b/x"],
+        ["export", "--model=s3://b/x"],
+        ["export", "--output=s3://b/x"],
+        ["export", "--csv=s3://b/x"],
+        ["promote", "--previous", "--model=s3://b/x"],
+    ],
+)
+def test_a_command_refuses_it_at_once_and_makes_no_folder(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 2
+    assert "is an address, and only files and folders of this machine are read and written" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_so_does_python(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StudyError, match="The folder is s3://b/x, an address"):
+        Predictor.load("s3://b/x")
+    for job in (
+        FileJob("s3://b/x.csv", tmp_path / "x.csv", "x"),
+        FileJob("x.csv", tmp_path.__class__("s3://b/x.csv"), "x"),
+    ):
+        with pytest.raises(StudyError, match="an address"):
+            predict_file(lambda: None, job)
+    assert not list(tmp_path.iterdir())
