@@ -1,5 +1,6 @@
 """How layers of ``conf`` and ``--params`` are merged: over every map of the typed models."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from omegaconf import OmegaConf
 from pydantic import BaseModel
 
 from tests.conftest import PROJECT
-from tweet_sentiment.configuration import ConfigLoader
+from tweet_sentiment.configuration import ConfigLoader, run_of_file
 from tweet_sentiment.parameters import StudyParameters, validate_parameters
 from tweet_sentiment.parameters.maps import kinds_of
 from tweet_sentiment.settings import CONFIG_LOADER_ARGS
@@ -139,3 +140,40 @@ def test_the_catalog_writes_where_the_parameters_say(conf):
     assert loaded(conf, "catalog")["row_account"]["filepath"] == "data/08_reporting/mine/grouped/row_account.json"
     assert loaded(conf)["inference"]["model"] == "data/06_models/mine/best"
     assert loaded(conf, "catalog", "run=other")["best_model"]["filepath"] == "data/06_models/other/best"
+
+
+def test_a_file_of_one_s_own_has_nothing_of_the_project_s_files(conf):
+    said = loaded(conf, said="data.training_file=in/My posts.csv,data.columns.label=stars")
+    data = said["data"]
+    assert (said["run"], said["labels"]) == ("My_posts", "auto")
+    assert data["columns"] == {"id": None, "entity": None, "label": "stars", "post": "auto"}
+    assert (data["validation_file"], data["drop_labels"], data["header"], data["delimiter"]) == (
+        None,
+        [],
+        "auto",
+        "auto",
+    )
+    assert "My_posts" in loaded(conf, "catalog", "data.training_file=in/My posts.csv")["best_model"]["filepath"]
+
+
+def test_what_is_said_of_a_file_of_one_s_own_holds(conf):
+    local(conf, {"training_file": "in/mine.csv", "run": "mine"}, "globals")
+    local(conf, {"labels": ["a", "b"], "data": {"header": True, "drop_labels": ["c"]}})
+    said = loaded(conf)
+    assert (said["run"], said["labels"], said["data"]["header"]) == ("mine", ["a", "b"], True)
+    assert (said["data"]["drop_labels"], said["data"]["validation_file"]) == (["c"], None)
+    assert loaded(conf, said="data.validation_file=in/other.csv")["data"]["validation_file"] == "in/other.csv"
+
+
+@pytest.mark.parametrize("environment", ["base", "kaggle", "paper", "test"])
+def test_the_project_s_own_files_keep_what_conf_says_of_them(conf, environment):
+    said = loaded(conf, environment=environment)
+    assert (said["labels"], said["data"]["columns"]["id"]) == (["Negative", "Neutral", "Positive"], 0)
+    assert said["data"]["validation_file"].endswith("_validation.csv")
+
+
+@pytest.mark.parametrize("name", ["sample", "kaggle", "paper", "test", "отзывы", "_", "a b.c", ".hidden"])
+def test_a_run_on_a_file_of_one_s_own_never_has_the_name_of_another(name):
+    run = run_of_file(f"in/{name}.csv")
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", run)
+    assert run not in ("sample", "kaggle", "paper", "test")

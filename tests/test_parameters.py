@@ -154,3 +154,12 @@ def test_a_variant_that_does_not_go_with_the_data_concerns_the_ablation_alone():
     ):
         with pytest.raises(StudyError, match=f"training_ablation.variants.{name}.*{said}"):
             parameters.variant(name)
+
+
+def test_integers_and_booleans_in_yaml_are_labels_too():
+    raw = _changed("labels", [1, 2, True])
+    raw["data"]["drop_labels"] = [0]
+    raw["training"]["class_weights"] = {1: 1.0, 2: 2.0, "true": 3.0}
+    parameters = validate_parameters(raw)
+    assert (parameters.labels, parameters.data.drop_labels) == (["1", "2", "true"], ["0"])
+    assert parameters.training.class_weights == {"1": 1.0, "2": 2.0, "true": 3.0}

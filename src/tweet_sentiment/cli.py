@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-COMMANDS = ("export", "predict", "promote", "run", "serve")  # each a function of that name in its module of commands/
+COMMANDS = (
+    "export",
+    "init",
+    "predict",
+    "promote",
+    "run",
+    "serve",
+)  # each a function of that name in its module of commands/
 
 
 class Commands(click.Group):

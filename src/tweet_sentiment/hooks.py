@@ -17,7 +17,7 @@ class CheckParameters:
 
     @hook_impl
     def after_catalog_created(self, catalog: Any, conf_catalog: dict[str, Any], parameters: dict[str, Any]) -> None:
-        typed = validate_parameters(parameters["parameters"])
+        typed = validate_parameters(_found_out(parameters["parameters"], catalog["training_file"]))
         refuse_addresses(conf_catalog)
         catalog["parameters"] = MemoryDataset(typed, copy_mode="assign")
 
@@ -28,6 +28,13 @@ class CheckParameters:
             from tweet_sentiment.modeling.devices import choose_device
 
             choose_device(parameters.device, parameters.fp16, parameters.precision)
+
+
+def _found_out(raw: dict[str, Any], training_file: Any) -> dict[str, Any]:
+    """Return the parameters with what the training file tells, if anything is left to it."""
+    from tweet_sentiment.text.own_data import found_out, leaves_open
+
+    return found_out(raw, training_file.load()) if leaves_open(raw) else raw
 
 
 class OneRunAtATime:

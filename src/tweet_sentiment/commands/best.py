@@ -60,13 +60,19 @@ def run_of(conf: Path, environment: str | None) -> str:
         raise StudyError(f"There is no environment {environment} in {conf}: found {', '.join(names)}.")
     layers = [conf / (environment or "local"), conf / "base"]
     run = _first(path for layer in layers for path in sorted(layer.rglob("*")) if _of_parameters(path, layer))
-    if run == GLOBAL:
+    if run == GLOBAL and not _of_another_file(layers[0]):
         run = _first(layer / "globals.yml" for layer in layers)
     if not isinstance(run, str) or "${" in run:
         run = _resolved(conf, environment)
     if run is None:
         raise StudyError(f"Nothing in {conf} names the run: give --run=NAME or --model=FOLDER.")
     return str(run)
+
+
+def _of_another_file(layer: Path) -> bool:
+    """Whether an environment's parameters name the training file, which then names the run."""
+    files = (path for path in layer.rglob("*") if path.is_file() and _of_parameters(path, layer))
+    return any("training_file" in path.read_text(encoding="utf-8") for path in files)
 
 
 def _of_parameters(path: Path, layer: Path) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tweet_sentiment.parameters.shared import Delimiter, Encoding, LocalPath, PositiveInt, Quoting, Share, Strict
+from tweet_sentiment.parameters.shared import Delimiter, Encoding, Label, LocalPath, PositiveInt, Quoting, Share, Strict
 
 
 class Columns(Strict):
@@ -52,7 +52,7 @@ class DataParameters(Strict):
     quoting: Quoting
     encoding: Encoding
     columns: Columns
-    drop_labels: list[str]
+    drop_labels: list[Label]
     row_limit: PositiveInt | None
     validation_share: Share
     leak_free: LeakFreeRules

@@ -13,6 +13,11 @@ def _local(path: str) -> str:
     return path
 
 
+def _as_label(label: object) -> object:
+    return str(label).lower() if isinstance(label, bool) else str(label) if isinstance(label, int | float) else label
+
+
+Label = Annotated[str, BeforeValidator(_as_label)]  # YAML's 1 and true are the texts "1" and "true" of a file
 LocalPath = Annotated[str, Field(min_length=1), AfterValidator(_local)]
 Protocol = Annotated[str, Field(pattern=r"^(published|leak_free|grouped(_[1-9]\d*_of_[1-9]\d*)?)$")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]

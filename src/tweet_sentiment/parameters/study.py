@@ -16,7 +16,7 @@ from tweet_sentiment.parameters.reporting import (
     TrackingParameters,
     UncertaintyParameters,
 )
-from tweet_sentiment.parameters.shared import MAX_POSITIONS, Protocol, Seed, Strict
+from tweet_sentiment.parameters.shared import MAX_POSITIONS, Label, Protocol, Seed, Strict
 from tweet_sentiment.parameters.techniques import (
     BaselineParameters,
     HyperparameterSearchParameters,
@@ -61,7 +61,7 @@ class StudyParameters(Strict):
     run: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     seed: Seed
     seeds: Annotated[list[Seed], Field(min_length=1)]
-    labels: Annotated[list[str], Field(min_length=2)]
+    labels: Annotated[list[Label], Field(min_length=2)]
     protocol: Protocol
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
     fp16: bool

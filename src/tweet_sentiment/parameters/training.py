@@ -7,6 +7,7 @@ from pydantic import Field
 from tweet_sentiment.parameters.maps import WithoutNulls
 from tweet_sentiment.parameters.shared import (
     MAX_POSITIONS,
+    Label,
     LearningRate,
     LocalPath,
     NonNegativeInt,
@@ -49,7 +50,7 @@ class TrainingParameters(Strict):
     logging_steps: PositiveInt
     save_total_limit: PositiveInt
     metric_for_best_model: Literal["accuracy", "f1", "macro_f1", "precision", "recall", "eval_loss"]
-    class_weights: Annotated[Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None, WithoutNulls]
+    class_weights: Annotated[Literal["balanced"] | dict[Label, Annotated[float, Field(gt=0)]] | None, WithoutNulls]
 
 
 class SelectionParameters(Strict):

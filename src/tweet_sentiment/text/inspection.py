@@ -68,23 +68,31 @@ class FileForm:
         return next((column for column in self.columns if column.role == role), None)
 
 
-def inspect(file: Path | str | Source, advise: Advise | None = None) -> FileForm:
+def inspect(
+    file: Path | str | Source,
+    advise: Advise | None = None,
+    asked: CsvForm | None = None,
+    header: bool | Literal["auto"] = "auto",
+) -> FileForm:
     """Find out how a file of posts is written, and guess which column holds what. The same file, the same answer.
 
     ``file``: a path, or a :class:`Source` of bytes. CSV (any delimiter of , ; tab |), TSV, JSON Lines and Parquet are
     read, in UTF-8, UTF-16, UTF-32 (with or without a byte-order mark), Windows-1252 and Latin-1 (assumed, since any
-    bytes could be these). Of each role (text, label, id, entity) at most one column is guessed, by its name first, by
-    what it holds otherwise.
+    bytes could be these). ``asked`` and ``header`` say what is known already. Of each role (text, label, id, entity)
+    at most one column is guessed, by its name first, by what it holds otherwise.
 
     Raises:
         StudyError: there is no such file, it is empty, compressed, damaged or of another format, its rows cannot be
             told apart, or it cannot be told whether quotes enclose fields.
     """
     source = file if isinstance(file, Source) else _at(Path(file))
-    table = read_table(source, CsvForm(AUTO, AUTO, AUTO), advise or as_parameter("data"))
+    table = read_table(source, asked or CsvForm(AUTO, AUTO, AUTO), advise or as_parameter("data"))
     if not any(field.strip() for record in table.records for field in record.fields):
         raise StudyError(f"{source.name}: the file is empty; expected one row for each post.")
-    header, why = (True, "such files name their columns") if table.names is not None else seems_header(table.records)
+    if table.names is not None:
+        header, why = True, "such files name their columns"
+    else:
+        header, why = seems_header(table.records) if header == AUTO else (bool(header), "as given")
     names = table.names or (table.records[0].fields if header else None)
     posts = table.records[1:] if header and table.names is None else table.records
     encoding, how = (None, "Parquet holds text of its own") if table.format == "parquet" else encoding_of(source)

@@ -1,0 +1,122 @@
+"""``tweet-sentiment init FILE``: find out what a file of one's own is, show it, and write ``conf/local``."""
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tweet_sentiment.commands.messages import Command
+from tweet_sentiment.errors import StudyError
+
+if TYPE_CHECKING:
+    from tweet_sentiment.text.inspection import Column, FileForm
+
+FILE = click.Path(path_type=Path)
+_ROLES = {"post": "text", "label": "label"}
+_SHOWN = 40  # characters of a column's values
+
+
+@click.command(name="init", cls=Command, short_help="Set the study up for a file of your own.")
+@click.argument("file", type=FILE)
+@click.option("--text", "post", metavar="COLUMN", help="The column of texts: its name, or its position from 0.")
+@click.option("--label", metavar="COLUMN", help="The column of labels.")
+@click.option("--id", "ids", metavar="COLUMN", help="What copies and wordings of one post share; else none.")
+@click.option("--entity", metavar="COLUMN", help="What a text is about; else none.")
+@click.option("--validation", type=FILE, metavar="FILE", help="Posts to measure on  [default: a share is held out]")
+@click.option("--run", metavar="NAME", help="The run's name  [default: the file's]")
+@click.option("--conf", type=FILE, default=Path("conf"), show_default=True, help="The folder of the configuration.")
+@click.option("--force", is_flag=True, help="Write over a conf/local/parameters.yml that is there.")
+def init(file: Path, conf: Path, run: str | None, validation: Path | None, force: bool, **columns: str | None) -> None:
+    """Find out how FILE is written, which column holds what and which labels there are, and write conf/local.
+
+    CSV, TSV, JSON Lines or Parquet. What cannot be told is asked; with the options it is not.
+    """
+    import yaml
+
+    from tweet_sentiment.configuration import run_of_file
+    from tweet_sentiment.text.inspection import inspect
+    from tweet_sentiment.text.own_data import labels_of
+
+    target = conf / "local" / "parameters.yml"
+    if not conf.is_dir():
+        raise StudyError(f"There is no folder {conf} here.\n  Go to the project's folder, or give --conf FOLDER.")
+    if target.exists() and not force:
+        raise StudyError(f"{target} is there already.\n  Delete it, or write over it: --force")
+    form = inspect(file)
+    _show(file, form)
+    found = {key: _column(form, key, columns[key], _ROLES[key]) for key in ("post", "label")}
+    others = {key: _named(form, name) for key, name in (("id", columns["ids"]), ("entity", columns["entity"])) if name}
+    _check_apart(found | others)
+    labels = labels_of(found["label"], str(file))
+    data: dict[str, Any] = {
+        "training_file": _from(conf, file),
+        "validation_file": None if validation is None else _from(conf, validation),
+        "header": form.header,
+        "columns": {"id": None, "entity": None} | {key: one.key for key, one in (found | others).items()},
+        "drop_labels": [""] if "" in found["label"].values else [],
+    }
+    data |= {key: value for key in ("delimiter", "quoting", "encoding") if (value := getattr(form, key)) is not None}
+    written = {"run": run or run_of_file(str(file)), "labels": labels, "data": data}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = yaml.safe_dump(written, sort_keys=False, allow_unicode=True, default_flow_style=None)
+    target.write_text(f"# Written by: tweet-sentiment init {file}\n{content}", encoding="utf-8")
+    click.echo(f"\nLabels: {', '.join(labels)}")
+    click.echo(f"{target} is written. Then: kedro run --pipelines=data_processing, and kedro run")
+
+
+def _from(conf: Path, file: Path) -> str:
+    """Return a file's path as the project reads it: from its own folder, or else from the root."""
+    project, file = conf.resolve().parent, file.resolve()
+    return (file.relative_to(project) if file.is_relative_to(project) else file).as_posix()
+
+
+def _show(file: Path, form: "FileForm") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    facts = {"format": form.format, "encoding": form.encoding, "delimiter": form.delimiter, "quoting": form.quoting}
+    facts["header"] = {True: "yes", False: "no"}[form.header]
+    click.echo(f"{file}: {form.rows:,} rows")
+    for name, value in facts.items():
+        if value is not None:
+            click.echo(f"  {name}: {value!r} ({form.reasons[name]})" if name in form.reasons else f"  {name}: {value}")
+    table = Table("column", "taken for", "why", "different values")
+    for column in form.columns:
+        values = ", ".join(map(repr, column.values)) or f"{column.distinct:,}"
+        shown = values if len(values) <= _SHOWN else f"{values[:_SHOWN]}…"
+        table.add_row(str(column.key), column.role or "", column.reason, shown)
+    Console(markup=False, highlight=False).print(table)
+
+
+def _column(form: "FileForm", key: str, given: str | None, role: Any) -> "Column":
+    """Return the column that was given, or guessed, or else asked for."""
+    if given is not None:
+        return _named(form, given)
+    if (guess := form.column(role)) is not None:
+        return guess
+    option = {"post": "--text", "label": "--label"}[key]
+    names = [str(column.key) for column in form.columns]
+    if not sys.stdin.isatty():
+        raise StudyError(f"Nothing tells which column holds the {role}s; name it: {option} {'|'.join(names)}")
+    return _named(form, click.prompt(f"Which column holds the {role}s?", type=click.Choice(names)))
+
+
+def _check_apart(columns: dict[str, "Column"]) -> None:
+    """Refuse one column that would be two things."""
+    taken: dict[int, str] = {}
+    for key, column in columns.items():
+        if (other := taken.setdefault(column.position, key)) != key:
+            options = {"post": "--text"}
+            raise StudyError(
+                f"The column {column.key!r} would be {key} and {other} as well.\n"
+                f"  Name both: {options.get(other, f'--{other}')} COLUMN {options.get(key, f'--{key}')} COLUMN"
+            )
+
+
+def _named(form: "FileForm", name: str) -> "Column":
+    for column in form.columns:
+        if column.name == name or (re.fullmatch(r"\d+", name) and column.position == int(name)):
+            return column
+    raise StudyError(f"There is no column {name!r}; the file has {', '.join(str(one.key) for one in form.columns)}.")
