@@ -19,5 +19,7 @@ def test_what_is_missing_is_named_with_what_to_do(extra, monkeypatch):
     raw = raw_parameters()
     raw["tracking"] = {"mlflow": "sqlite:///x.db", "tensorboard": "x"}
     parameters = validate_parameters(raw)
-    with pytest.raises(StudyError, match=f"tracking.{extra} is .*not installed.\n  make tracking"):
+    with pytest.raises(
+        StudyError, match=rf"tracking.{extra} .*not installed: pip install 'tweet-sentiment\[tracking\]'"
+    ):
         MlflowTracker(parameters, []) if extra == "mlflow" else TensorBoardTracker(parameters)

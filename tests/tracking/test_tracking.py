@@ -18,7 +18,7 @@ PIPELINES = "--pipelines=hyperparameter_search,rivals"
 def tracked(tmp_path_factory, encoder):
     """A project whose search and rivals were run with both trackers; each must be installed."""
     for extra in ("mlflow", "tensorboard"):
-        pytest.importorskip(extra, reason=f"the extra {extra} is not installed (make tracking)")
+        pytest.importorskip(extra, reason=f"{extra} is not installed (make tracking)")
     project = copy_project(tmp_path_factory.mktemp("tracked") / "project", encoder)
     stores = "tracking.mlflow=sqlite:///data/mlflow.db,tracking.tensorboard=data/tensorboard"
     done = kedro(project, "run", "--env=test", PIPELINES, f"--params={stores}")

@@ -6,6 +6,7 @@ import click
 
 from tweet_sentiment.commands.messages import Command
 from tweet_sentiment.commands.options import LocalPath, model_folder, takes_model
+from tweet_sentiment.extras import extra
 
 
 class Export(Command):
@@ -38,6 +39,10 @@ def export(
     Without --quantize it is refused if it does not give the same labels; with it, the difference is printed and put
     into its manifest. What it writes is a model folder: kedro predict and kedro serve take it.
     """
+    with extra("onnx", "kedro export"):
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
     from tweet_sentiment.predictor.onnx.exporting import export
 
     export(model_folder(model, run, env), output, quantize, csv, text_column, label_column, click.echo)

@@ -7,6 +7,7 @@ import click
 
 from tweet_sentiment.commands.messages import Command
 from tweet_sentiment.commands.options import model_folder, takes_model
+from tweet_sentiment.extras import extra
 
 KEY = "TWEET_SENTIMENT_API_KEY"
 
@@ -40,6 +41,10 @@ def serve(
 
     It goes on with the model that it has loaded if the folder is replaced; a restart takes the new one.
     """
+    with extra("serve", "kedro serve"):
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import uvicorn  # noqa: F401
     from tweet_sentiment.serving.limits import Limits
     from tweet_sentiment.serving.server import serve
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.extras import extra
 from tweet_sentiment.modeling.batching import pad
 from tweet_sentiment.modeling.by_length import batches_by_length
 from tweet_sentiment.modeling.prediction import TorchBackend
@@ -117,7 +118,8 @@ def _integrate(
     model: Any, actual: torch.Tensor, baseline: torch.Tensor, mask: torch.Tensor, steps: int
 ) -> NDArray[np.float64]:
     """Return attributions of shape (texts, pieces) for word-piece vectors of shape (texts, pieces, dim)."""
-    from captum.attr import IntegratedGradients
+    with extra("explain", "An explanation"):
+        from captum.attr import IntegratedGradients
 
     def decision(vectors: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         logits = model(inputs_embeds=vectors, attention_mask=mask).logits.float()

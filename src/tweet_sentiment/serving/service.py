@@ -11,6 +11,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.extras import MissingExtraError
 from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.serving.batching import Batcher, Records
@@ -71,6 +72,8 @@ class Service:
             else:
                 parts = await asyncio.gather(*(ask([post]) for post in posts))
                 records = [record for part in parts for record in part]
+        except MissingExtraError as error:
+            raise ProblemError(501, str(error)) from error
         except StudyError as error:
             raise ProblemError(500, str(error)) from error
         self.metrics.labels([record["label"] for record in records if record["label"] is not None])

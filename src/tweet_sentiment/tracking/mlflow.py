@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.errors import StudyError
+from tweet_sentiment.extras import extra
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.tracking.tables import flat, numbers, points
 
@@ -22,12 +22,8 @@ class MlflowTracker:
     """Logs parameters one by one, scores, curves by step, figures, model folders and tables."""
 
     def __init__(self, parameters: StudyParameters, pipelines: list[str]) -> None:
-        try:
+        with extra("tracking", f"tracking.mlflow ({parameters.tracking.mlflow})"):
             from mlflow.tracking import MlflowClient
-        except ImportError:
-            raise StudyError(
-                f"tracking.mlflow is {parameters.tracking.mlflow}, but MLflow is not installed.\n  make tracking"
-            ) from None
         store = str(parameters.tracking.mlflow)
         if store.startswith("sqlite:///"):
             Path(store.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tweet_sentiment.errors import StudyError
+from tweet_sentiment.extras import extra
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.tracking.tables import numbers, points
 
@@ -12,13 +12,8 @@ class TensorBoardTracker:
     """Writes ``<folder>/<run>/<protocol>/<technique>``; a technique that is trained again replaces its curves."""
 
     def __init__(self, parameters: StudyParameters) -> None:
-        try:
+        with extra("tracking", f"tracking.tensorboard ({parameters.tracking.tensorboard})"):
             from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise StudyError(
-                f"tracking.tensorboard is {parameters.tracking.tensorboard}, but TensorBoard is not installed.\n"
-                "  make tracking"
-            ) from None
         self._writer = SummaryWriter
         self._folder = Path(str(parameters.tracking.tensorboard)) / parameters.run / parameters.protocol
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.extras import extra
 from tweet_sentiment.manifests import checked_manifest
 from tweet_sentiment.modeling.by_length import padded
 from tweet_sentiment.modeling.side_by_side import batches_at_once, threads
@@ -87,7 +88,8 @@ def open_onnx(folder: Path, classes: int) -> OnnxBackend:
     Raises:
         StudyError: onnxruntime cannot read it, or it has another number of classes.
     """
-    import onnxruntime
+    with extra("onnx", f"{folder} is an ONNX model, and"):
+        import onnxruntime
 
     at_once = batches_at_once("cpu")
     options = onnxruntime.SessionOptions()
