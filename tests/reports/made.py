@@ -2,11 +2,14 @@
 
 import pandas as pd
 
+from tweet_sentiment.pipelines.reporting.nodes import PARTS
 from tweet_sentiment.reports.material import Material
 
 
 def row(technique, protocol, accuracy, **more):
-    scores = dict.fromkeys(("eval_loss", "f1", "precision", "recall", "macro_f1", "expected_calibration_error"), 0.5)
+    names = ("eval_loss", "f1", "precision", "recall", "macro_f1", "expected_calibration_error", "calibration_noise")
+    scores = dict.fromkeys(names, 0.5)
+    parts = {f"{part}_{figure}": float("nan") for part in PARTS for figure in ("posts", "accuracy", "low", "high")}
     return {
         "technique": technique,
         "protocol": protocol,
@@ -24,6 +27,9 @@ def row(technique, protocol, accuracy, **more):
         "seeds": 1,
         "accuracy_mean": accuracy,
         "accuracy_sd": float("nan"),
+        "texts": "raw",
+        "measured": True,
+        **parts,
         **scores,
         **more,
     }

@@ -34,7 +34,7 @@ def test_beside_it_stands_what_was_measured_of_that_technique_and_protocol_alone
 
 
 def test_the_comparison_holds_it_marked_and_shows_it_nowhere_as_a_result(parameters):
-    own = pd.DataFrame([row("lora", "leak_free", 0.6, measured=True, encoder="e", cleaning="c", seed=1)])
+    own = pd.DataFrame([row("lora", "leak_free", 0.6, measured=True, encoder="e", texts="raw", seed=1)])
     own = own.reindex(columns=COLUMNS).assign(selected=False)
     table, words = compare(own, {}, {"leak_free": lambda: TABLE, "grouped": lambda: TABLE}, {}, parameters)
     assert list(table["measured"]) == [True, False]

@@ -74,7 +74,7 @@ METRICS = {
 
 
 def test_the_report_says_command_seed_versions_and_hashes():
-    account = {"cleaning": "corrected", "training_posts": 9, "selection_posts": 1, "validation_posts": 8}
+    account = {"texts": "raw", "training_posts": 9, "selection_posts": 1, "validation_posts": 8}
     account["files"] = {"training": {"rows": 10, "sha256": "c0ffee"}}
     made = sections(material(LEAKING, run="kaggle", metrics=METRICS, accounts={"leak_free": account}))
     text = as_markdown("t", made).split("## How to reproduce")[1]

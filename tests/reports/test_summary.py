@@ -23,7 +23,7 @@ def said(rows, **more):
 def difference(first, second, better):
     apart = {first: 0.1, second: -0.1}.get(better, 0.0)
     ends = {"difference": apart, "low": apart - 0.05, "high": apart + 0.05}
-    return {"first": first, "second": second, "p_value": 0.001 if better else 0.9, **ends}
+    return {"first": first, "second": second, "p_adjusted": 0.001 if better else 0.9, **ends}
 
 
 def test_there_are_three_sentences():

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.uncertainty.tables import LABELS, predictions
 
+from tweet_sentiment.uncertainty import calibration
 from tweet_sentiment.uncertainty.calibration import (
+    calibration_noise,
     confidence_of,
     expected_calibration_error,
     reliability_table,
@@ -79,3 +81,25 @@ def test_confidence_is_of_the_label_that_was_given_in_any_order_of_columns():
 def test_what_is_no_probability_is_refused(confidence):
     with pytest.raises(ValueError, match="within 0 and 1"):
         expected_calibration_error(np.array([0.5, confidence]), np.array([True, True]))
+
+
+def test_a_calibrated_model_has_the_error_that_is_told_as_noise_and_an_overconfident_one_more():
+    generator = np.random.default_rng(1)
+    confidence = generator.uniform(0.4, 1, 800)
+    drawn = [expected_calibration_error(confidence, generator.random(800) < confidence) for _ in range(300)]
+    noise = calibration_noise(confidence, seed=2)
+    assert noise == pytest.approx(np.mean(drawn), rel=0.05)
+    assert expected_calibration_error(confidence, generator.random(800) < confidence - 0.2) > 3 * noise
+    assert noise > 2 * calibration_noise(np.repeat(confidence, 9), seed=2)  # a third with nine times the posts
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0])
+def test_who_is_certain_and_right_has_no_noise(confidence):
+    assert calibration_noise(np.full(50, confidence), seed=0) == 0
+
+
+def test_the_noise_does_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch):
+    confidence = np.random.default_rng(3).uniform(0.3, 1, 40)
+    whole = calibration_noise(confidence, seed=5)
+    monkeypatch.setattr(calibration, "_CELLS", 100)
+    assert calibration_noise(confidence, seed=5) == whole

@@ -153,6 +153,7 @@ def fit_classifier(
         "on_epoch": on_epoch,
     }
     figures = {
+        "texts": parameters.data.texts,
         "trainable_parameters": count_trainable(classifier),
         "learning": learning,
         "n_train": len(data.training_tokens),

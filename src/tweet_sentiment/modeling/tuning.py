@@ -78,6 +78,7 @@ def tune(
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
     figures: dict[str, Any] = {
         "encoder": checkpoint,
+        "texts": parameters.data.texts,
         "second_segment": tuning.second_segment,
         "notes": _notes(model, tuning),
         "selection_held_out": measuring is not data.validation_posts,

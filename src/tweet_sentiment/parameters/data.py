@@ -6,6 +6,8 @@ from pydantic import Field
 
 from tweet_sentiment.parameters.shared import Delimiter, Encoding, Label, LocalPath, PositiveInt, Quoting, Share, Strict
 
+RAW = "raw"  # texts as posted
+
 
 class Columns(Strict):
     """Where the file keeps what: positions from 0, or names if it has a header; ``id`` and ``entity`` may be null."""
@@ -60,3 +62,12 @@ class DataParameters(Strict):
     cleaning: Literal["published", "corrected", "none"]
     remove_stop_words: bool
     lemmatize: bool
+
+    @property
+    def texts(self) -> str:
+        """Name the texts that the models read, for a table: "raw", or "cleaned: corrected, no stop words"."""
+        steps = {"no stop words": self.remove_stop_words, "lemmas": self.lemmatize}
+        done = [name for name, is_on in steps.items() if is_on]
+        if self.cleaning == "none" and not done:
+            return RAW
+        return f"cleaned: {', '.join([self.cleaning, *done])}"

@@ -116,8 +116,8 @@ def _figures(model: Candidate) -> list[str]:
         "",
         *markdown(["class", "precision", "recall", "F1", "posts"], classes),
         "",
-        f"Expected calibration error {row['expected_calibration_error']:.4f}: by so much its probabilities are off, "
-        "on average.",
+        f"Expected calibration error {row['expected_calibration_error']:.4f}: by so much its probabilities are off, on "
+        f"average. A perfectly calibrated model would have {row['calibration_noise']:.4f} on these posts, by chance.",
     ]
 
 

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tweet_sentiment.reports.tables import FEWER
-from tweet_sentiment.uncertainty.comparison import NOT_SHOWN, WORSE, holm, verdict
+from tweet_sentiment.uncertainty.comparison import NOT_SHOWN, WORSE, verdict
 
 PROTOCOLS = ("leak_free", "published")
 SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = "supported", "contradicted", "not shown", "not run"
@@ -31,9 +30,9 @@ def claims_table(
 ) -> pd.DataFrame:
     """Return one row a comparison that a claim rests on, under each of ``PROTOCOLS``; columns ``COLUMNS``.
 
-    A claim is that ``first`` is better: ``difference`` is its accuracy less that of ``second``, the interval is of the
-    pair, and ``p_adjusted`` is Holm's over the comparisons of all claims under that protocol. Costs have no interval.
-    ``differences`` and ``ablations`` (``preprocessing_ablation``'s tables) are by protocol.
+    A claim is that ``first`` is better: ``difference`` is its accuracy less that of ``second``, interval and p-values
+    are those of the table that it comes from. Costs have no interval. ``differences`` and ``ablations``
+    (``preprocessing_ablation``'s tables) are by protocol.
     """
     rows = []
     for protocol in PROTOCOLS:
@@ -41,7 +40,6 @@ def claims_table(
         known = {str(row["technique"]): {str(k): v for k, v in row.items()} for row in mine.to_dict("records")}
         asked = [_pair(*one, known, differences.get(protocol, pd.DataFrame())) for one in PAIRS]
         asked += _cleaning(ablations.get(protocol, pd.DataFrame()))
-        _adjust(asked)
         asked = [row | dict(zip(("verdict", "note"), accuracy_verdict(row, level), strict=True)) for row in asked]
         asked += [_cost(cost, other, known) for cost in APART for other in TRAINED]
         rows += [row | {"protocol": protocol} for row in asked]
@@ -56,7 +54,7 @@ def _pair(claim: str, first: str, second: str, known: dict[str, Row], difference
             sign = 1 if found["first"] == first else -1
             row["difference"] = sign * found["difference"] + 0.0  # 0.0 rather than -0.0
             row["low"], row["high"] = sorted((sign * found["low"] + 0.0, sign * found["high"] + 0.0))
-            row |= {"test": found["test"], "p_value": found["p_value"]}
+            row |= {name: found[name] for name in ("test", "p_value", "p_adjusted")}
     return row | _of_both("accuracy", first, second, known)
 
 
@@ -78,17 +76,11 @@ def _cleaning(ablation: pd.DataFrame) -> list[Row]:
             row: Row = {"claim": claim, "measure": "accuracy", "first": way["reference"], "second": name}
             row |= {"first_value": plain["accuracy"], "second_value": way["accuracy"]}
             row |= {"first_n_train": plain["n_train"], "second_n_train": way["n_train"]}
-            row |= {"difference": -way["difference"] + 0.0, "test": way["test"], "p_value": way["p_value"]}
+            row |= {"difference": -way["difference"] + 0.0, "test": way["test"]}
+            row |= {"p_value": way["p_value"], "p_adjusted": way["p_adjusted"]}
             rows.append(row | {"low": -way["difference_high"] + 0.0, "high": -way["difference_low"] + 0.0})
     missing = [claim for claim in STEPS.values() if claim not in {row["claim"] for row in rows}]
     return rows + [{"claim": claim, "measure": "accuracy", "first": "without", "second": "with"} for claim in missing]
-
-
-def _adjust(rows: list[Row]) -> None:
-    """Put Holm's p-value into each row that has one."""
-    tested = [row for row in rows if "p_value" in row]
-    for row, p_value in zip(tested, holm(np.array([row["p_value"] for row in tested])), strict=True):
-        row["p_adjusted"] = float(p_value)
 
 
 def accuracy_verdict(row: Row, level: float) -> tuple[str, str]:

@@ -23,9 +23,10 @@ def _reading(level: float) -> str:
     times = f"{APART['seconds']:g} times (training) and {APART['milliseconds_a_post']:g} times (a post)"
     return (
         f"supported or contradicted stands only where the paired interval ({level:.0%}, tweet ids resampled) leaves "
-        f"out 0 and Holm's p-value over the claims of a protocol is below {1 - level:.2g}; elsewhere nothing is shown, "
-        "which is not to say that nothing is there. Of a claim with several comparisons all must support it, and one "
-        "contradicts it. Each technique counts as it was run here, once, on this encoder. Times count as different "
+        "out 0 and Holm's p-value, over all pairs of techniques or ways of cleaning, is below "
+        f"{1 - level:.2g}; elsewhere nothing is shown, which is not to say that nothing is there. Of a claim with "
+        "several comparisons all must support it, and one contradicts it. Each technique counts as it was run here, "
+        "once, on this encoder. Times count as different "
         f"from {times} on. published is the paper's protocol: its figures measure memory as well."
     )
 

@@ -21,7 +21,6 @@ def comparison_markdown(comparison: pd.DataFrame, techniques: list[str], audit: 
     lines += [
         "",
         f"Encoder: {', '.join(sorted(set(comparison['encoder'])))}. "
-        f"Cleaning: {', '.join(sorted(set(comparison['cleaning'])))}. "
         f"Seed: {first['seed']}. Seconds include the one encoding of all posts where a technique uses it. "
         "Interval: bootstrap over tweet ids.",
         "",

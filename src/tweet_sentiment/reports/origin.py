@@ -66,8 +66,8 @@ def _data(material: Material) -> Table:
     for protocol, account in sorted(material.accounts.items()):
         posts = [account[f"{part}_posts"] for part in ("training", "selection", "validation")]
         files = [f"{name}: {file['rows']} rows, sha256 {file['sha256']}" for name, file in account["files"].items()]
-        rows.append([protocol, account["cleaning"], *(f"{n:,}" for n in posts), "; ".join(files)])
-    header = ["protocol", "cleaning", "training posts", "of them to choose on", "validation posts", "files"]
+        rows.append([protocol, account["texts"], *(f"{n:,}" for n in posts), "; ".join(files)])
+    header = ["protocol", "texts", "training posts", "of them to choose on", "validation posts", "files"]
     return Table("Data", header, rows)
 
 

@@ -11,7 +11,7 @@ from tweet_sentiment.reports.material import Material, Section
 from tweet_sentiment.reports.origin import origin
 from tweet_sentiment.reports.pictures import honest_keys, pictures
 from tweet_sentiment.reports.summary import summary
-from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, Table, folds, plain_rows, side_by_side
+from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, Table, folds, part_rows, plain_rows, side_by_side
 
 __all__ = ["Material", "Section", "sections"]
 SUMMARY = "In three sentences"
@@ -48,15 +48,49 @@ def _comparison(material: Material) -> Section:
             *side_by_side(comparison),
         )
     ]
-    columns = ["technique", "protocol", "eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1"]
-    columns += ["expected_calibration_error", "n_train", "trainable_parameters", "seconds", "chosen_on"]
+    columns = ["technique", "protocol", "texts", "eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1"]
+    columns += [
+        "expected_calibration_error",
+        "calibration_noise",
+        "n_train",
+        "trainable_parameters",
+        "seconds",
+        "chosen_on",
+    ]
     tables.append(Table("All scores", *plain_rows(comparison[columns])))
     seeded = comparison[comparison["seeds"] > 1][["technique", "protocol", "seeds", "accuracy_mean", "accuracy_sd"]]
     if len(seeded):
         tables.append(Table("The same training with several seeds: mean and standard deviation", *plain_rows(seeded)))
     if len(crossed := folds(comparison)):
         tables.append(Table("Accuracy over the folds by tweet id", *plain_rows(crossed)))
-    return Section("Comparison", _PROTOCOLS, tables)
+    said, of_parts = _parts(material)
+    return Section("Comparison", [*_PROTOCOLS, _CALIBRATION, *said], [*tables, *of_parts])
+
+
+def _parts(material: Material) -> tuple[list[str], list[Table]]:
+    """Say what accuracy is on originals, where posts are reworded, and without the posts that resemble training."""
+    said, tables, comparison = [], [], material.comparison
+    known = comparison[~comparison["protocol"].str.fullmatch(r"grouped_\d+_of_\d+")].dropna(subset=["originals_posts"])
+    reworded = known[known["originals_posts"] < known["n_validation"]]
+    if len(reworded):
+        said.append("An original is the first wording of a tweet in the file: one post a tweet, as a user meets them.")
+        tables.append(Table("Accuracy on originals", *part_rows(reworded, ["originals"])))
+    alike = known[(known["protocol"] != "published") & (known["resembling_posts"] > 0)]
+    for protocol in dict.fromkeys(alike["protocol"]):
+        found, posts = (material.accounts[protocol][name] for name in ("split", "validation_posts"))
+        n, rule = found["resembling"]["posts"], found["resembling"]["rule"]
+        said.append(f"Under {protocol} {n:,} of {posts:,} test posts still resemble a training post: {rule}.")
+    if len(alike):
+        caption = "Accuracy where test posts resemble a training post, and where they do not"
+        tables.append(Table(caption, *part_rows(alike, ["resembling", "not_resembling"])))
+    return said, tables
+
+
+_CALIBRATION = (
+    "The expected calibration error (ECE) says by how much confidence and accuracy lie apart, on the mean. Beside it, "
+    "calibration noise: the ECE that a perfectly calibrated model with the same confidences has by chance, on as many "
+    "posts. An ECE near it shows nothing."
+)
 
 
 _PROTOCOLS = [

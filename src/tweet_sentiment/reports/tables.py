@@ -6,12 +6,22 @@ from typing import Any
 
 import pandas as pd
 
-SHOWN = ["technique", "protocol", "n_train", "trainable_parameters", "eval_loss", "accuracy", "interval", "f1"]
+SHOWN = ["technique", "protocol", "texts", "n_train", "trainable_parameters", "eval_loss", "accuracy", "interval", "f1"]
 SHOWN += ["macro_f1", "seconds", "paper_accuracy"]
 MAIN = ["technique", "protocol", "accuracy", "interval", "paper_accuracy"]  # where there is no room for all
 MAIN_PROTOCOLS = ["published", "leak_free", "grouped"]  # beside folds, "grouped_<k>_of_<n>"
 FOUR_DIGITS = {"eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1", "paper_accuracy"}
-COUNTS = {"n_train", "n_validation", "trainable_parameters", "seconds", "posts", "right"}
+COUNTS = {
+    "originals_posts",
+    "resembling_posts",
+    "not_resembling_posts",
+    "n_train",
+    "n_validation",
+    "trainable_parameters",
+    "seconds",
+    "posts",
+    "right",
+}
 FEWER = 0.8  # of another's posts: with less, a technique is not at its best; a tenth is kept back to choose on
 Rows = list[list[str]]
 
@@ -76,6 +86,22 @@ def folds(comparison: pd.DataFrame) -> pd.DataFrame:
     rows = comparison[comparison["protocol"].str.fullmatch(r"grouped_\d+_of_\d+")]
     by_technique = rows.groupby("technique", sort=False)["accuracy"]
     return by_technique.agg(folds="size", mean="mean", sd="std").reset_index()
+
+
+def part_rows(comparison: pd.DataFrame, parts: Sequence[str]) -> tuple[list[str], Rows]:
+    """Return header and rows of accuracy with its interval on each of these parts of the test posts, and their size."""
+    header = ["technique", "protocol"]
+    for part in parts:
+        header += [f"{part.replace('_', ' ')} posts", "accuracy"]
+    rows = []
+    for row in comparison.to_dict("records"):
+        cells = [str(row["technique"]), str(row["protocol"])]
+        for part in parts:
+            known = pd.notna(row[f"{part}_accuracy"])
+            ends = interval(row[f"{part}_low"], row[f"{part}_high"])
+            cells += [f"{row[f'{part}_posts']:,.0f}", f"{row[f'{part}_accuracy']:.4f} ({ends})" if known else "–"]
+        rows.append(cells)
+    return header, rows
 
 
 def plain_rows(table: pd.DataFrame) -> tuple[list[str], Rows]:

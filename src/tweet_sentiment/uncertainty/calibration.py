@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from tweet_sentiment.uncertainty.bootstrap import Floats
 
 BINS = 15  # as in the source
+SIMULATIONS = 500
+_CELLS = 4_000_000  # numbers drawn at a time
 
 
 def expected_calibration_error(
@@ -25,6 +27,29 @@ def expected_calibration_error(
     table = _by_bin(confidence, right, bins)
     distance = (table["accuracy"] - table["confidence"]).abs()
     return float((distance * table["posts"]).sum() / table["posts"].sum())
+
+
+def calibration_noise(confidence: Floats, seed: int, bins: int = BINS) -> float:
+    """Return the error that chance alone makes: the mean for a model which is right as often as it says.
+
+    ``confidence`` has shape (posts,). Whether each post is right is drawn ``SIMULATIONS`` times with its confidence as
+    the chance, and the error computed anew.
+
+    Raises:
+        ValueError: a confidence is not within 0 and 1.
+    """
+    table = _by_bin(confidence, np.zeros(len(confidence), dtype=np.bool_), bins)  # checks them
+    place = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence, side="left")
+    order = np.argsort(place, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(table["posts"])[:-1]]).astype(np.int64)
+    sorted_confidence, generator = confidence[order], np.random.default_rng(seed)
+    expected, at_once = np.add.reduceat(sorted_confidence, starts), max(1, _CELLS // len(confidence))
+    errors = [
+        np.abs(np.add.reduceat(drawn.astype(np.float64), starts, axis=1) - expected).sum(axis=1)
+        for done in range(0, SIMULATIONS, at_once)
+        for drawn in [generator.random((min(at_once, SIMULATIONS - done), len(confidence))) < sorted_confidence]
+    ]
+    return float(np.concatenate(errors).mean() / len(confidence))
 
 
 def reliability_table(predictions: pd.DataFrame, labels: list[str], bins: int = BINS) -> pd.DataFrame:

@@ -41,18 +41,17 @@ def compare_pairs(tables: dict[str, pd.DataFrame], *, resamples: int, level: flo
 def against(reference: str, differences: pd.DataFrame, level: float) -> pd.DataFrame:
     """Compare each other technique with one: a row each, columns difference, low, high, p_adjusted, verdict.
 
-    ``differences`` is :func:`compare_pairs`'s; the index is the other technique, and a difference is its accuracy less
-    that of ``reference``. ``p_adjusted`` is Holm's over these comparisons alone: the other pairs were not asked.
+    ``differences`` is :func:`compare_pairs`'s, so that a pair has one verdict wherever it is spoken of; the index is
+    the other technique, and a difference is its accuracy less that of ``reference``.
     """
-    columns = ["difference", "low", "high", "p_value"]
+    columns = ["difference", "low", "high", "p_adjusted"]
     rows = {}
     for row in differences.to_dict("records"):
         if reference in (row["first"], row["second"]):
             other, sign = (row["first"], 1) if row["second"] == reference else (row["second"], -1)
             low, high = sorted(sign * row[end] + 0.0 for end in ("low", "high"))  # 0.0 rather than -0.0
-            rows[other] = [sign * row["difference"] + 0.0, low, high, row["p_value"]]
+            rows[other] = [sign * row["difference"] + 0.0, low, high, row["p_adjusted"]]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype="float64")
-    table["p_adjusted"] = holm(table.pop("p_value").to_numpy())
     found = [verdict(row["low"], row["high"], row["p_adjusted"], level) for row in table.to_dict("records")]
     return table.assign(verdict=pd.Series(found, index=table.index, dtype="str"))
 

@@ -11,7 +11,7 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.pipelines.ensemble.nodes import MEMBERS, average
 
-TRAINING = {"n_train": 5, "trainable_parameters": 7, "seconds": 2.0, "encoder": "e", "device": "cpu"}
+TRAINING = {"texts": "raw", "n_train": 5, "trainable_parameters": 7, "seconds": 2.0, "encoder": "e", "device": "cpu"}
 TRAINING |= {"arithmetic": "fp32"}
 
 

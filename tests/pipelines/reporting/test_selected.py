@@ -3,15 +3,21 @@
 import pandas as pd
 import pytest
 
-from tweet_sentiment.pipelines.reporting.nodes import SEEDED, TECHNIQUES, collect_results, compare
+from tweet_sentiment.pipelines.reporting.nodes import PARTS, SEEDED, TECHNIQUES, collect_results, compare
 
 
 def metrics(accuracy, selection_accuracy=None):
     scores = dict.fromkeys(("eval_loss", "f1", "precision", "recall", "macro_f1"), 0.5)
     intervals = {name: [accuracy - 0.1, accuracy + 0.1] for name in ("accuracy", "f1", "macro_f1")}
     known = {"encoder": "e", "n_train": 1, "n_validation": 1, "trainable_parameters": 1, "seconds": 1.0, "seed": 42}
-    known |= {"protocol": "leak_free", "cleaning": "corrected", "chosen_on": None, "device": "cpu"}
-    return scores | known | {"accuracy": accuracy, "selection_accuracy": selection_accuracy, "intervals": intervals}
+    known |= {"protocol": "leak_free", "texts": "raw", "chosen_on": None, "device": "cpu"}
+    parts = {name: {"posts": 1, "accuracy": accuracy, "low": None, "high": None} for name in PARTS}
+    return (
+        scores
+        | known
+        | {"parts": parts}
+        | {"accuracy": accuracy, "selection_accuracy": selection_accuracy, "intervals": intervals}
+    )
 
 
 def collected(parameters, **given):

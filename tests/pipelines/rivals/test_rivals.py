@@ -81,13 +81,14 @@ def test_the_same_seed_gives_the_same_predictions(technique, sample, parameters)
 
 @pytest.mark.parametrize(("text", "expected"), [("raw", "Positive"), ("cleaned", "Negative")])
 def test_the_parameter_chooses_the_raw_or_the_cleaned_posts(text, expected, parameters):
-    chosen = parameters.model_copy(update={"rivals": parameters.rivals.model_copy(update={"text": text})})
+    data = parameters.data.model_copy(update={"cleaning": "corrected"})
+    chosen = parameters.model_copy(update={"rivals": parameters.rivals.model_copy(update={"text": text}), "data": data})
     rows = [("Negative", "bad bad"), ("Neutral", "so so"), ("Positive", "good good")]
     raw = tiny(*rows), tiny(("Positive", "good good"))
     cleaned = tiny(*rows), tiny(("Positive", "bad bad"))
     predictions, _, training = learn("linear_svc", raw, chosen, cleaned)
     assert predictions["predicted"].tolist() == [expected]
-    assert training["cleaning"] == ("none" if text == "raw" else parameters.data.cleaning)
+    assert training["texts"] == ("raw" if text == "raw" else "cleaned: corrected")
 
 
 @pytest.mark.parametrize("technique", RIVALS)

@@ -14,7 +14,8 @@ def load_frozen(row_account: dict[str, Any], parameters: StudyParameters) -> tup
 
     classifier = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
     freeze(classifier)
-    training = {"trainable_parameters": count_trainable(classifier), "n_train": 0, "seconds": 0.0}
+    training = {"texts": parameters.data.texts, "n_train": 0, "seconds": 0.0}
+    training |= {"trainable_parameters": count_trainable(classifier)}
     tokenizer = load_tokenizer(parameters.model.checkpoint)
     settings = parameters.model_dump(include={"labels", "protocol", "seed", "data", "model"})
     model = TrainedModel(classifier, tokenizer, manifest("baseline", parameters, row_account, training, settings))

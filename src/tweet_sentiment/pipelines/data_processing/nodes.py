@@ -75,8 +75,11 @@ def audit_posts(
 def split_posts(
     filtered_training_posts: pd.DataFrame, filtered_validation_posts: pd.DataFrame, parameters: StudyParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Part the posts by the protocol, and mark the training posts to choose on; say what of validation is known."""
-    from tweet_sentiment.text import ids, leakage, splitting
+    """Part the posts by the protocol, and mark the training posts to choose on; say what of validation is known.
+
+    Validation posts get column ``resembles_training``: what is still alike when what leaks is out.
+    """
+    from tweet_sentiment.text import ids, leakage, resemblance, splitting
 
     data, protocol = ids.as_known(filtered_training_posts, parameters.data), parameters.protocol
     given = None if data.validation_file is None else filtered_validation_posts
@@ -86,6 +89,9 @@ def split_posts(
     training, left_out = splitting.mark_selection(training, protocol, parameters.selection, data, parameters.seed)
     account |= {"removed_for_dev_split": left_out, "kept": len(training), "selection": int(training["selection"].sum())}
     read_training, read_validation = (splitting.as_read(posts, data) for posts in (training, validation))
+    validation = validation.assign(
+        resembles_training=resemblance.resembles(read_validation["post"], read_training["post"])
+    )
     overlap = leakage.overlap(read_training, read_validation, ids_known=data.columns.id is not None)
     exempt = leakage.exempt(read_training, read_validation, data.leak_free.near_duplicate_threshold)
     conflicts = leakage.conflicting_labels(training)
@@ -108,6 +114,7 @@ def split_posts(
             "overlap": overlap,
             "exempt": exempt,
             "conflicting_labels": conflicts,
+            "resembling": {"posts": int(validation["resembles_training"].sum()), "rule": resemblance.RULE},
             "parts": {name: splitting.described(posts) for name, posts in parts.items()},
         },
     )
@@ -164,7 +171,7 @@ def account_rows(
     """Bring together where every row went: rows in = rows kept + rows dropped, by reason."""
     account = {
         "protocol": parameters.protocol,
-        "cleaning": parameters.data.cleaning,
+        "texts": parameters.data.texts,
         "files": read_account,
         "filtered": filter_account,
         "split": split_account,

@@ -40,6 +40,7 @@ def average(*given: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
         "seconds": sum(one["seconds"] + one.get("encoding_seconds", 0.0) for one in known),
         "milliseconds_a_post": None if None in milliseconds else sum(milliseconds),
         "encoder": ", ".join(dict.fromkeys(one.get("encoder", parameters.model.checkpoint) for one in known)),
+        "texts": "; ".join(dict.fromkeys(one["texts"] for one in known)),
         "device": known[0]["device"],
         "arithmetic": known[0]["arithmetic"],
         "selection_accuracy": _accuracy(_mean(chosen, parameters.labels)) if all(map(len, chosen)) else None,

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.text.ids import known
 from tweet_sentiment.uncertainty.bootstrap import tweet_codes
 from tweet_sentiment.uncertainty.calibration import confidence_of
+
+from .parts import with_posts
 
 MISTAKES = 50
 _MOST_WORDS = [0, 5, 10, 20, 40]
@@ -28,26 +29,13 @@ def analyse_errors(
     Raises:
         StudyError: the predictions are not about ``split_validation_posts``.
     """
-    posts = _with_posts(predictions, split_validation_posts)
+    posts = with_posts(predictions, split_validation_posts, ["entity", "post"])
     posts["confidence"] = confidence_of(posts, parameters.labels)
     posts["right"] = posts["label"] == posts["predicted"]
     posts["tweet"] = tweet_codes(posts)
     groupings = _groupings(posts, split_training_posts["id"], parameters)
     by_group = [_accuracy_by(name, groups, posts, parameters.uncertainty.level) for name, groups in groupings.items()]
     return pd.concat(by_group, ignore_index=True), _mistakes(posts)
-
-
-def _with_posts(predictions: pd.DataFrame, split_validation_posts: pd.DataFrame) -> pd.DataFrame:
-    """Put entity and post beside each prediction; row, id and label must agree."""
-    posts = split_validation_posts[["row", "id", "label", "entity", "post"]]
-    merged = predictions.merge(posts, on=["row", "id", "label"], how="inner")
-    if not len(merged) == len(predictions) == len(posts):
-        raise StudyError(
-            f"{len(predictions)} predictions, {len(posts)} validation posts, {len(merged)} of them the same; expected "
-            "a prediction for each post.\n"
-            "  The data were split anew after predicting: run the technique's pipeline again."
-        )
-    return merged
 
 
 def _groupings(posts: pd.DataFrame, training_ids: pd.Series, parameters: StudyParameters) -> dict[str, pd.Series]:

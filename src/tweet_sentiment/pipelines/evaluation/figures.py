@@ -7,6 +7,7 @@ import pandas as pd
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.reports.style import DASHES, FAINT, INK, QUIET, SERIES, percent, styled, whisker
 from tweet_sentiment.uncertainty.calibration import (
+    calibration_noise,
     confidence_of,
     expected_calibration_error,
     reliability_table,
@@ -99,7 +100,7 @@ def plot_reliability(predictions: pd.DataFrame, parameters: StudyParameters) -> 
     labels = parameters.labels
     table = reliability_table(predictions, labels)
     confidence, right = confidence_of(predictions, labels), right_of(predictions)
-    error = expected_calibration_error(confidence, right)
+    error, noise = expected_calibration_error(confidence, right), calibration_noise(confidence, parameters.seed)
     figure = go.Figure()
     figure.add_bar(
         x=(table["low"] + table["high"]) / 2,
@@ -114,8 +115,8 @@ def plot_reliability(predictions: pd.DataFrame, parameters: StudyParameters) -> 
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": INK, "dash": "dot"}, name="as it says")
     return styled(
         figure,
-        f"Says {confidence.mean():.0%} sure, is right {right.mean():.0%} of the time (ECE {error:.2f}, "
-        f"{parameters.protocol})",
+        f"Says {confidence.mean():.0%} sure, is right {right.mean():.0%} of the time (ECE {error:.3f}, by "
+        f"chance {noise:.3f}, {parameters.protocol})",
         "Bars: accuracy by confidence, with the number of posts. On the dotted diagonal a technique is right as often "
         "as it says.",
         xaxis={"title": "confidence", "range": [0, 1]},

@@ -10,7 +10,14 @@ from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import library_versions
 from tweet_sentiment.timing import POSTS, milliseconds_a_post
 from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
-from tweet_sentiment.uncertainty.calibration import confidence_of, expected_calibration_error, right_of
+from tweet_sentiment.uncertainty.calibration import (
+    calibration_noise,
+    confidence_of,
+    expected_calibration_error,
+    right_of,
+)
+
+from .parts import accuracy_by_part
 
 
 def predict(model: Any, validation_tokens: Any, parameters: StudyParameters) -> pd.DataFrame:
@@ -66,6 +73,7 @@ def measure_speed(model: Any, validation_posts: pd.DataFrame, parameters: StudyP
 
 def evaluate(
     predictions: pd.DataFrame,
+    split_validation_posts: pd.DataFrame,
     training: dict[str, Any],
     row_account: dict[str, Any],
     parameters: StudyParameters,
@@ -73,7 +81,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score the predictions, and put beside the scores all that a reader must know of them.
 
-    ``speed`` is :func:`measure_speed`'s; a technique without a model of its own says it in ``training``.
+    ``speed`` is :func:`measure_speed`'s; a technique without a model of its own says it in ``training``. ``parts`` is
+    :func:`accuracy_by_part`'s. ``calibration_noise`` is the calibration error to be expected of a perfectly calibrated
+    model with these confidences.
 
     Raises:
         StudyError: nothing was trained or predicted.
@@ -90,9 +100,11 @@ def evaluate(
     return {
         **score(codes, probabilities, labels),
         "intervals": {name: list(ends) for name, ends in intervals.items()},
+        "parts": accuracy_by_part(predictions, split_validation_posts, parameters),
         "expected_calibration_error": expected_calibration_error(confidence, right),
+        "calibration_noise": calibration_noise(confidence, parameters.seed),
         "protocol": parameters.protocol,
-        "cleaning": training.get("cleaning", parameters.data.cleaning),
+        "texts": training["texts"],
         "encoder": training.get("encoder", parameters.model.checkpoint),
         "n_train": training["n_train"],
         "n_validation": len(predictions),

@@ -36,7 +36,14 @@ def create_pipeline(
             *([speed] if has_model else []),
             node(
                 evaluate,
-                ["predictions", "training", "row_account", "parameters", *(["speed"] if has_model else [])],
+                [
+                    "predictions",
+                    SPLIT_POSTS[0],
+                    "training",
+                    "row_account",
+                    "parameters",
+                    *(["speed"] if has_model else []),
+                ],
                 "metrics",
                 name="evaluate",
             ),

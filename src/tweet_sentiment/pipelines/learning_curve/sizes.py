@@ -7,10 +7,15 @@ import pandas as pd
 from tweet_sentiment.metrics import PROBABILITY, score
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
-from tweet_sentiment.uncertainty.calibration import confidence_of, expected_calibration_error, right_of
+from tweet_sentiment.uncertainty.calibration import (
+    calibration_noise,
+    confidence_of,
+    expected_calibration_error,
+    right_of,
+)
 from tweet_sentiment.uncertainty.power_law import extrapolate
 
-TOLD = ["encoder", "n_train", "trainable_parameters", "seconds", "selection_accuracy", "chosen_on"]
+TOLD = ["encoder", "texts", "n_train", "trainable_parameters", "seconds", "selection_accuracy", "chosen_on"]
 TOLD += ["device", "arithmetic"]
 
 
@@ -50,9 +55,9 @@ def measured(
         "expected_calibration_error": expected_calibration_error(
             confidence_of(predictions, labels), right_of(predictions)
         ),
+        "calibration_noise": calibration_noise(confidence_of(predictions, labels), parameters.seed),
         "selected": False,
         "measured": True,
-        "cleaning": parameters.data.cleaning,
         "seed": parameters.seed,
     }
 
@@ -62,7 +67,7 @@ def extrapolated(
 ) -> dict[str, Any]:
     """Return the row of all posts, by a power law of the sizes; ``last`` is the row of the largest."""
     law, (low, high) = extrapolate(predictions, every, **_settings(parameters))
-    same = ("technique", "protocol", "encoder", "n_validation", "trainable_parameters", "cleaning", "seed")
+    same = ("technique", "protocol", "encoder", "n_validation", "trainable_parameters", "texts", "seed")
     return {
         **{name: last[name] for name in same},
         "n_train": every,

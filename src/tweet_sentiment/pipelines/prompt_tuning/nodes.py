@@ -47,6 +47,7 @@ def train(
     sign = -1 if metric == "eval_loss" else 1
     best = max(finished, key=lambda one: sign * one.figures[f"chosen_by_{metric}"])
     training = best.figures | {
+        "texts": parameters.data.texts,
         "n_train": len(run.training_posts),
         "seconds": sum(one.figures["seconds"] for one in finished),
         "hyperparameters": hyperparameters,

@@ -17,6 +17,7 @@ TUNED = ("full_fine_tuning", "lora", "p_tuning", "distillation")
 PAST_THE_PAPER = (*TUNED, "technique_search", "ensemble")  # run by choice: none is missed
 TECHNIQUES = STUDY + PAST_THE_PAPER + RIVALS
 SEEDED = ("layer_unfreezing", "hyperparameter_search", "prompt_tuning", *TUNED)
+PARTS = ("originals", "resembling", "not_resembling")  # of the test posts: pipelines.evaluation.parts
 SCORES = ["eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1"]
 COLUMNS = [
     "technique",
@@ -36,6 +37,8 @@ COLUMNS = [
     "macro_f1_low",
     "macro_f1_high",
     "expected_calibration_error",
+    "calibration_noise",
+    *(f"{part}_{figure}" for part in PARTS for figure in ("posts", "accuracy", "low", "high")),
     "seeds",
     "accuracy_mean",
     "accuracy_sd",
@@ -43,7 +46,7 @@ COLUMNS = [
     "selection_accuracy",
     "selected",
     "measured",
-    "cleaning",
+    "texts",
     "seed",
     "device",
     "arithmetic",
@@ -89,11 +92,13 @@ def _row(
         for name, pair in metrics["intervals"].items()
         for end, value in zip(("low", "high"), pair, strict=True)
     }
+    parts = {f"{part}_{figure}": value for part, of in metrics["parts"].items() for figure, value in of.items()}
     others = [] if repeated is None or repeated.empty else list(repeated["accuracy"])
     accuracies = pd.Series([metrics["accuracy"], *others])
     return {
         **{name: metrics.get(name) for name in COLUMNS},
         **ends,
+        **parts,
         "technique": technique,
         "measured": True,
         "paper_accuracy": parameters.reporting.paper_accuracy.get(technique),

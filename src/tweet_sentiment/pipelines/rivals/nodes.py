@@ -9,6 +9,7 @@ import pandas as pd
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.parameters.data import RAW
 from tweet_sentiment.timing import POSTS, milliseconds_a_post
 
 ENCODERS = {"majority_class": "none", "linear_svc": "TF-IDF", "logistic_regression": "TF-IDF"}
@@ -51,7 +52,7 @@ def fit_predict(
         "device": "cpu",
         "arithmetic": "fp64",
         "encoder": ENCODERS[technique],
-        "cleaning": "none" if raw else parameters.data.cleaning,
+        "texts": RAW if raw else parameters.data.texts,
     }
     return predictions, on_selection, figures
 
