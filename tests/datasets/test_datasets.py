@@ -41,6 +41,32 @@ def test_a_table_of_any_types_comes_back_from_parquet(tmp_path):
     pd.testing.assert_frame_equal(dataset.load(), table)
 
 
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+WORDS = st.sampled_from(
+    ["NA", "null", "None", "n/a", "nan", "00196", "1e5", "1.50", "True", "", " ", "a\rb", '"', ",\n"]
+)
+
+
+@given(st.lists(st.one_of(TEXT, WORDS), min_size=1, max_size=6))
+def test_texts_come_back_from_csv_as_they_were(tmp_path_factory, texts):
+    dataset = Csv(filepath=str(tmp_path_factory.mktemp("csv") / "mistakes.csv"))
+    given_table = pd.DataFrame({"row": range(len(texts)), "label": texts, "post": texts[::-1], "confidence": 0.5})
+    dataset.save(given_table)
+    found = dataset.load()
+    assert list(found["label"]) == texts
+    assert list(found["post"]) == texts[::-1]
+    assert list(found["row"]) == list(given_table["row"])
+
+
+def test_an_empty_cell_of_another_column_is_a_missing_value_and_a_word_is_none(tmp_path):
+    dataset = Csv(filepath=str(tmp_path / "results.csv"))
+    dataset.save(pd.DataFrame({"technique": ["None", "lora"], "device": ["NA", None], "accuracy": [0.5, None]}))
+    found = dataset.load()
+    assert list(found["technique"]) == ["None", "lora"]
+    assert (found["device"][0], found["device"].isna().tolist()) == ("NA", [False, True])
+    assert found["accuracy"].isna().tolist() == [False, True]
+
+
 def test_a_table_of_numbers_comes_back_from_csv_with_every_bit(tmp_path):
     table = pd.DataFrame({"step": [1, 2, 3], "loss": [0.1, 1 / 3, np.nan], "learning_rate": [1e-5, 6.67e-4, 2**-40]})
     dataset = Csv(filepath=str(tmp_path / "curves.csv"), save_args={"index": False})

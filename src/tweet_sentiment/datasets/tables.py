@@ -1,8 +1,9 @@
 """Kedro's own file datasets, made atomic: a failed or killed save leaves the old file as it was."""
 
 from collections.abc import Callable
+from csv import QUOTE_NONNUMERIC
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 from kedro_datasets._typing import HTMLPreview, PlotlyPreview
@@ -62,14 +63,34 @@ class _Optional:
         return super().load()  # type: ignore[misc]
 
 
+TEXTS = {  # columns whose values are texts, whatever they look like
+    *("id", "entity", "label", "predicted", "post", "grouping", "group"),
+    *("kind", "validation_text", "training_text", "validation_label", "training_label"),
+    *("technique", "encoder", "first", "second", "better", "variant", "reference", "hard_prompt", "prompt"),
+}
+
+
 class Csv(_SavedWhole, _Optional, Previewed, CSVDataset):
-    """A table people open. An empty one keeps its columns."""
+    """A table people open. An empty one keeps its columns, and texts come back as they were.
+
+    An empty cell is a missing value, in the columns ``TEXTS`` an empty text; "NA", "null" and "None" are texts.
+    """
 
     EMPTY = pd.DataFrame
     DEFAULT_FS_ARGS = UTF_8
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {
+        "keep_default_na": False,
+        "na_values": [""],
+        "dtype": dict.fromkeys(TEXTS, "str"),
+    }
+    DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"index": False, "quoting": QUOTE_NONNUMERIC}  # a lone CR is quoted
+
+    def load(self) -> pd.DataFrame:
+        found: pd.DataFrame = super().load()
+        return found.fillna({name: "" for name in found.columns if name in TEXTS})
 
     def glimpse(self) -> str:
-        return table(pd.read_csv(Path(self._filepath), nrows=ROWS))
+        return table(self.load().head(ROWS))
 
 
 class Parquet(_SavedWhole, _Optional, Previewed, ParquetDataset):
