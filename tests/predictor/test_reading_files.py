@@ -15,7 +15,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.predictor.files.csv_rows import CsvReader
 from tweet_sentiment.predictor.files.job import FileJob
+from tweet_sentiment.predictor.files.json_rows import JsonReader
 from tweet_sentiment.predictor.files.rows import Row, chunks, columns_of
 from tweet_sentiment.predictor.files.source import reader_of
 
@@ -77,19 +79,22 @@ def test_without_a_header_columns_are_positions(mine):
     [
         ("", {}, "the file is empty"),
         ("id,post\n1,ok\n", {}, "there is no column 'text'; found ['id', 'post']"),
-        ("id;text\n1;ok\n", {}, "The fields seem to be separated by ';': give --delimiter"),
+        ("id;text\n1;ok\n", {}, "The fields seem to be separated by ';': give --delimiter ';'"),
         ("text,text\na,b\n", {}, "names ['text'] twice"),
-        ("id,text\n1,ok\n", {"header": False}, "there is no column 'text'; found ['0', '1'] (positions"),
-        ('id,text\n1,"ok\n2,bad\n', {}, "lines 2 to 3: this row cannot be read"),
-        ('id,text\n1,"ok"x\n', {}, "lines 2 to 2: this row cannot be read"),
-        ("id,text\n1," + "x" * 140_000 + "\n", {}, "a field has at most 131,072 characters"),
+        ("id,text\n1,ok\n", {"header": False}, "there is no column 'text'; found ['0', '1']"),
+        ("id,post\n1,ok\n", {}, "if the file has no header, give --no-header"),
+        ('id,text\n1,"ok\n2,bad\n', {}, "line 2: the quote that opens the field '\"ok"),
+        ('id,text\n1,"ok\n2,bad\n', {}, "If quotes are ordinary characters in the file, give --quoting none"),
+        ('id,text\n1,"ok"x\n', {}, "line 2: the quote that opens the field '\"ok"),
+        ("id,text\n1," + "x" * 140_000 + "\n", {}, "a field of more than 131,072 characters"),
         ("id,text\n1,ok\n", {"delimiter": '"'}, "the delimiter is '\"'; expected one character"),
         ("id,text\n1,ok\n", {"entity_column": "brand"}, "there is no column 'brand'"),
         ("id,text\n1,caf\u00e9\n".encode("latin-1"), {}, "line 2: the byte at offset 13 (0xe9) is not UTF-8"),
-        ("id,text\n1,ok\n".encode("utf-16"), {}, "the file is UTF-16"),
+        ("id,text\n1,ok\n".encode("utf-16"), {}, "the file seems to be UTF-16.\n  Give --encoding utf-16"),
         ("id,text\n1,ok\n".encode("utf-16-le"), {}, "the file seems to be UTF-16"),
         (gzip.compress(b"id,text\n1,ok\n", mtime=0), {}, "compressed with gzip"),
-        (b"PAR1....", {}, "Give it a name that ends in .parquet"),
+        (b"PAR1....", {"format": "csv"}, "the file seems to be Parquet"),
+        (b"PAR1....", {}, "this is no whole Parquet file"),
     ],
 )
 def test_a_csv_that_cannot_be_is_refused_with_what_was_found(mine, content, options, said):
@@ -112,7 +117,7 @@ def test_whatever_csv_writes_is_read_again(tmp_path_factory, rows, delimiter):
     writer = csv.writer(out, delimiter=delimiter, quoting=csv.QUOTE_ALL)
     writer.writerows([("id", "text"), *rows])
     path = tmp_path_factory.mktemp("csv") / "mine.csv"
-    found = reader(path, out.getvalue(), delimiter=delimiter)
+    found = reader(path, out.getvalue(), delimiter=delimiter, quoting="csv")
     assert [tuple(row.values) for row in found.rows()] == rows
 
 
@@ -222,12 +227,12 @@ def test_chunks_take_no_more_rows_than_they_hold_and_long_texts_make_them_shorte
     assert (sizes, firsts) == ([5, 5, 2, 5, 5], [1, 6, 11, 13, 18])
 
 
-def test_the_format_is_told_by_the_name_or_asked_for(tmp_path):
-    assert job(tmp_path / "a.NDJSON").kind == "jsonl"
-    assert job(tmp_path / "a.txt", format="csv").kind == "csv"
-    assert FileJob("-", tmp_path / "out.csv", "text").kind == "csv"
-    with pytest.raises(StudyError, match=r"expected a name that ends in \.csv, \.parquet, \.jsonl"):
-        _ = job(tmp_path / "a.txt").kind
+def test_the_format_is_told_by_the_name_or_the_start_or_asked_for(tmp_path):
+    line = '{"text": "ok"}\n'
+    assert isinstance(reader(tmp_path / "a.NDJSON", line), JsonReader)
+    assert isinstance(reader(tmp_path / "input", line), JsonReader)
+    assert isinstance(reader(tmp_path / "a.tsv", "text\nok\n"), CsvReader)
+    assert isinstance(reader(tmp_path / "a.jsonl", "text\nok\n", format="csv"), CsvReader)
 
 
 def test_a_line_of_json_is_read_as_json_reads_it(tmp_path):

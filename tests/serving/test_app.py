@@ -132,16 +132,18 @@ def test_an_empty_line_between_texts_is_a_row_of_its_own(client):
     [
         ("", "", "The CSV is empty"),
         ("", "text\n", "The CSV has a header and no row"),
-        ("", "a,b\n1,2\n", "does not show which column holds the texts; it has 'a', 'b'. Name one by ?text_column="),
-        ("?text_column=c", "a,b\n1,2\n", "has no column 'c'; it has 'a', 'b'"),
-        ("", "text;id\nx;1\n", "it has 'text;id'. Its fields seem to be separated by ';': say so (?delimiter=…)"),
-        ("?text_column=text", "text\tid\nx\t1\n", "Its fields seem to be separated by a tab"),
-        ("", "id,text\n1,x\n2\n", "Row 2 has 1 fields, the header 2"),
-        ("", "id,text\n\n1,x\n", "Row 1 has 1 fields, the header 2"),
-        ("", 'id,text\n1,"x\n', "Line 2 of the CSV cannot be read"),
+        ("", "a,b\n1,2\n", "does not show which column holds the texts; it has 'a', 'b'. Name one: ?text_column="),
+        ("?text_column=c", "a,b\n1,2\n", "there is no column 'c'; found ['a', 'b']"),
+        ("", "text;id\nx;1\n", "it has 'text;id'. Its fields seem to be separated by ';': add ?delimiter=%3B,"),
+        ("?text_column=text", "text\tid\nx\t1\n", "The fields seem to be separated by a tab: add ?delimiter=%09"),
+        ("", 'id,text\n1,"x\n', "The CSV, line 2: the quote that opens the field '\"x"),
+        ("", 'id,text\n1,"x\n', "If quotes are ordinary characters in the file, add ?quoting=none"),
         ("", "text,error\nx,y\n", "has a column 'error' already. Name ours otherwise: ?prefix=predicted_"),
         ("?delimiter=x", "text\nx\n", "delimiter: "),
-        ("", "text\nx\ry\n", "Line 2 of the CSV cannot be read"),
+        ("", "what a day\nx\n", "'what a day', may be the name of its column or a text. Say which: ?header=true or ?"),
+        ("?header=false", "1,x\n", "which column holds the texts; it has '0', '1'. Name one: ?text_column="),
+        ("?encoding=klingon", "text\nx\n", "there is no encoding 'klingon'"),
+        ("?encoding=%00", "text\nx\n", "there is no encoding"),
     ],
 )
 def test_a_csv_that_cannot_be_read_is_said_with_its_place(client, query, body, said):
@@ -157,13 +159,13 @@ def test_fields_may_be_separated_otherwise_and_a_single_column_may_be_called_any
     assert line.startswith(f'"I love it, really",1,{predictor.records(["I love it, really"])[0]["label"]},')
     for query in ("?text_column=what%3B why", "?text_column=what; why"):
         assert client.post(f"/predict/csv{query}", content=b"what; why\nok\n", headers=headers).status_code == 200
-    assert client.post("/predict/csv", content=b"anything\nok\n", headers=headers).status_code == 200
+    assert client.post("/predict/csv?header=true", content=b"anything\nok\n", headers=headers).status_code == 200
 
 
 def test_a_csv_in_another_encoding_or_under_another_name_is_refused(client):
     headers = {"Content-Type": "text/csv"}
     answer = client.post("/predict/csv", content=b"text\n\xff", headers=headers)
-    assert "Byte 5 of the CSV is not UTF-8" in detail(answer, 422)
+    assert "The CSV, line 2: the byte at offset 5 (0xff) is not UTF-8" in detail(answer, 422)
     told = detail(client.post("/predict/csv", json={"texts": []}), 415)
     assert told == "The body is 'application/json'. Send the CSV itself, with Content-Type: text/csv."
 

@@ -78,7 +78,7 @@ def test_a_csv_has_limits_of_its_own(tight):
         return tight.post("/predict/csv", content=body, headers={"Content-Type": "text/csv"})
 
     assert csv(b"text\n" + b"a\n" * 3).status_code == 200
-    assert "4 rows, at most 3" in detail(csv(b"text\n" + b"a\n" * 4), 413)
+    assert "more than 3 rows" in detail(csv(b"text\n" + b"a\n" * 4), 413)
     assert "Row 2: more than 50 characters in 'text'" in detail(csv(b"text\na\n" + b"b" * 51 + b"\n"), 413)
     assert "larger than 2,000 bytes" in detail(csv(b"text\n" + b"b" * 3_000), 413)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from tweet_sentiment.commands.messages import Command
-from tweet_sentiment.commands.options import LocalPath, model_folder, takes_model
+from tweet_sentiment.commands.options import LocalPath, model_folder, takes_csv, takes_model
 from tweet_sentiment.extras import extra
 
 
@@ -23,6 +23,7 @@ class Export(Command):
 @click.option("--csv", type=LocalPath(), help="Posts to compare on  [default: the validation posts of the model's run]")
 @click.option("--text-column", default="text", show_default=True, metavar="NAME", help="The CSV's column of posts.")
 @click.option("--label-column", metavar="NAME", help="The CSV's column of labels, to compare accuracies.")
+@takes_csv
 def export(
     model: Path | None,
     run: str | None,
@@ -33,6 +34,10 @@ def export(
     csv: Path | None,
     text_column: str,
     label_column: str | None,
+    delimiter: str,
+    no_header: bool,
+    quoting: str,
+    encoding: str,
 ) -> None:
     """Write a model, soft-prompted or not, as ONNX, after comparing it with PyTorch on real posts.
 
@@ -44,5 +49,9 @@ def export(
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     from tweet_sentiment.predictor.onnx.exporting import export
+    from tweet_sentiment.text.records import CsvForm
 
-    export(model_folder(model, run, env), output, quantize, csv, text_column, label_column, click.echo)
+    form = CsvForm(delimiter, quoting, encoding)
+    export(
+        model_folder(model, run, env), output, quantize, csv, text_column, label_column, click.echo, form, not no_header
+    )

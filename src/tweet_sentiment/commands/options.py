@@ -1,4 +1,4 @@
-"""What several commands take: a local path, a text, and a model: the one named, or the best of the run."""
+"""What several commands take: a local path, a text, a CSV, and a model: the one named, or the best of the run."""
 
 import os
 from collections.abc import Callable
@@ -61,3 +61,27 @@ def model_folder(model: Path | None, run: str | None, env: str | None) -> Path:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--model and --{name} were given together: leave one out.")
     return model
+
+
+def takes_csv(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how a CSV is written."""
+    for option in (
+        click.option("--encoding", default="utf-8", show_default=True, help="Of a CSV: any that Python knows; auto."),
+        click.option(
+            "--quoting",
+            type=click.Choice(["auto", "csv", "none"]),
+            default="auto",
+            show_default=True,
+            help="csv: quotes enclose fields; none: they are ordinary characters.",
+        ),
+        click.option("--no-header", is_flag=True, help="The CSV has no line of column names."),
+        click.option(
+            "--delimiter",
+            default=",",
+            show_default=True,
+            callback=lambda context, option, value: value.replace("\\t", "\t"),
+            help="Between the fields of a CSV; auto.",
+        ),
+    ):
+        command = option(command)
+    return command

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from tweet_sentiment.commands.messages import Command
-from tweet_sentiment.commands.options import LocalPath, Text, model_folder, takes_model
+from tweet_sentiment.commands.options import LocalPath, Text, model_folder, takes_csv, takes_model
 
 if TYPE_CHECKING:
     from tweet_sentiment.predictor import Predictor
@@ -27,6 +27,8 @@ OF_FILES = (
     "kind",
     "delimiter",
     "no_header",
+    "quoting",
+    "encoding",
     "prefix",
     "part_rows",
 )
@@ -62,8 +64,7 @@ class Predict(Command):
 @click.option("--output", type=LocalPath(), metavar="FILE", help="A .csv, .parquet or .jsonl to write.")
 @click.option("--on-error", type=click.Choice(["keep", "stop"]), default="keep", show_default=True, help="Faulty rows.")
 @click.option("--format", "kind", type=click.Choice(["csv", "jsonl", "parquet"]), help="Where the name tells nothing.")
-@click.option("--delimiter", default=",", show_default=True, help="Between the fields of a CSV.")
-@click.option("--no-header", is_flag=True, help="The CSV has no line of column names.")
+@takes_csv
 @click.option("--prefix", default="", help="Before the names of the columns that are added.")
 @click.option("--part-rows", type=click.IntRange(min=1), default=5000, show_default=True, help="Rows a part.")
 def predict(**options: Any) -> None:
@@ -152,7 +153,9 @@ def _predict_file(options: dict[str, Any]) -> None:
         text_column=options["text_column"],
         entity_column=options["entity_column"],
         format=options["kind"],
-        delimiter=options["delimiter"].replace("\\t", "\t"),
+        delimiter=options["delimiter"],
+        quoting=options["quoting"],
+        encoding=options["encoding"],
         header=not options["no_header"],
         on_error=options["on_error"],
         prefix=options["prefix"],

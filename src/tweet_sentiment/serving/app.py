@@ -1,7 +1,7 @@
 """The application: paths, and what stands behind each."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query, Request, Security
 from fastapi.openapi.utils import get_openapi
@@ -17,7 +17,8 @@ from tweet_sentiment.serving.metrics import MEDIA_TYPE
 from tweet_sentiment.serving.problems import ProblemError, documented
 from tweet_sentiment.serving.schemas import Explanation, Health, Model, Posts, Prediction
 from tweet_sentiment.serving.service import Service
-from tweet_sentiment.serving.tables import Columns
+from tweet_sentiment.serving.tables import Asked
+from tweet_sentiment.text.records import CsvForm
 
 PAGE = Path(__file__).with_name("page")
 ERRORS = documented(400, 401, 408, 413, 415, 422, 500, 503, 504)
@@ -77,14 +78,23 @@ def _add_answers(app: FastAPI, service: Service) -> None:
         request: Request,
         text_column: Annotated[str | None, Query(description="The column with the posts")] = None,
         entity_column: Annotated[str | None, Query(description="That of entities, if the model reads them")] = None,
-        delimiter: Annotated[str, Query(pattern=r"^[,;|\t]$", description="What stands between fields")] = ",",
+        header: Annotated[
+            Literal["auto", "true", "false"], Query(description="Whether the first row names the columns")
+        ] = "auto",
+        delimiter: Annotated[str, Query(pattern=r"^([,;|\t]|auto)$", description="Between fields; auto")] = ",",
+        quoting: Annotated[
+            Literal["auto", "csv", "none"],
+            Query(description="csv: quotes enclose fields; none: they are ordinary characters"),
+        ] = "auto",
+        encoding: Annotated[str, Query(max_length=40, description="Any that Python knows; auto")] = "utf-8",
         prefix: Annotated[str, Query(max_length=100, description="Before the names of the added columns")] = "",
     ) -> Response:
         """Return the CSV with the columns label, probability_<label> and error behind each row."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "text/csv":
             raise ProblemError(415, f"The body is '{kind}'. Send the CSV itself, with Content-Type: text/csv.")
-        table = await service.table(await request.body(), Columns(text_column, entity_column), delimiter, prefix)
+        asked = Asked(text_column, entity_column, header, CsvForm(delimiter, quoting, encoding))
+        table = await service.table(await request.body(), asked, prefix)
         return Response(table, media_type="text/csv")
 
 

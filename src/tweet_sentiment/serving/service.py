@@ -19,7 +19,7 @@ from tweet_sentiment.serving.limits import Limits, check_posts
 from tweet_sentiment.serving.metrics import Metrics
 from tweet_sentiment.serving.problems import ProblemError
 from tweet_sentiment.serving.schemas import Model, Posts
-from tweet_sentiment.serving.tables import Columns, Post, added_columns, read_table, with_predictions
+from tweet_sentiment.serving.tables import Asked, Post, added_columns, read_table, with_predictions
 
 EXPLAINED_AT_ONCE = 4  # posts; each takes some fifty times as long as a prediction, and predictions wait meanwhile
 
@@ -79,13 +79,13 @@ class Service:
         self.metrics.labels([record["label"] for record in records if record["label"] is not None])
         return records
 
-    async def table(self, body: bytes, columns: Columns, delimiter: str, prefix: str) -> str:
+    async def table(self, body: bytes, asked: Asked, prefix: str) -> str:
         """Predict a CSV part by part, so that other requests come between."""
         try:
-            self.predictor.check_entities(columns.entity is not None, "name their column: ?entity_column=…")
+            self.predictor.check_entities(asked.entity is not None, "name their column: ?entity_column=…")
         except StudyError as error:
             raise ProblemError(422, str(error)) from None
-        table = await asyncio.to_thread(read_table, body, columns, delimiter, self.limits)
+        table = await asyncio.to_thread(read_table, body, asked, self.limits)
         added = added_columns(table.header, self.predictor.labels, prefix)
         posts, records, size = table.posts, [], self.limits.batch
         for start in range(0, len(posts), size):

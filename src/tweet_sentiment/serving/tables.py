@@ -2,14 +2,19 @@
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import PROBABILITY
+from tweet_sentiment.predictor.files.csv_rows import CsvReader
+from tweet_sentiment.predictor.files.rows import Chunk, Row
 from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.problems import ProblemError
-from tweet_sentiment.text.checking import EMPTIED, fault_of, fault_of_entity
+from tweet_sentiment.text.checking import EMPTIED
 from tweet_sentiment.text.encodings import DELIMITERS
+from tweet_sentiment.text.lines import Source, as_query
+from tweet_sentiment.text.records import AUTO, CsvForm, found_form, records
 
 USUAL_NAMES = ("text", "post", "tweet", "content")
 
@@ -17,104 +22,96 @@ Post = tuple[str, str]  # a text, and what it is about ("" where the model does 
 
 
 @dataclass(frozen=True)
-class Columns:
-    """The names of the columns of texts (None: the one that looks like it) and of entities (None: there is none)."""
+class Asked:
+    """How to read a CSV: the columns of texts (None: the one that looks like it) and of entities (None: there is none).
+
+    ``header``: auto, true or false; without one, columns are named by their positions.
+    """
 
     text: str | None = None
     entity: str | None = None
+    header: str = AUTO
+    form: CsvForm = field(default_factory=CsvForm)
 
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a CSV, each as long as the header, and the positions of texts and entities."""
+    """The names of a CSV's columns, its rows, and what is wrong with each, or None."""
 
     header: list[str]
-    rows: list[list[str]]
-    text: int
-    entity: int | None
-
-    def post(self, row: list[str]) -> Post:
-        """Return a row's text and entity."""
-        return row[self.text], "" if self.entity is None else row[self.entity]
-
-    @property
-    def faults(self) -> list[str | None]:
-        """Say of each row why it cannot be classified, or None."""
-        posts = [self.post(row) for row in self.rows]
-        return [fault_of(text) or fault_of_entity(entity) for text, entity in posts]
+    rows: list[Row]
+    faults: list[str | None]
 
     @property
     def posts(self) -> list[Post]:
         """Return those that can be classified."""
-        return [self.post(row) for row, fault in zip(self.rows, self.faults, strict=True) if fault is None]
+        rows = zip(self.rows, self.faults, strict=True)
+        return [(row.text, row.entity) for row, fault in rows if fault is None]
 
 
-def read_table(body: bytes, columns: Columns, delimiter: str, limits: Limits) -> Table:
-    """Read a CSV with a header.
+def read_table(body: bytes, asked: Asked, limits: Limits) -> Table:
+    """Read a CSV as ``kedro predict`` reads a file.
 
     Raises:
         ProblemError: it is no such CSV (422) or has too many rows or too long a text (413); the row is named.
     """
-    lines = _rows(_decoded(body), delimiter)
-    if not lines:
-        raise ProblemError(422, "The CSV is empty. Send a header and one row a post.")
-    header, rows = lines[0], lines[1:]
-    text = _column(header, columns.text, "text_column", delimiter)
-    entity = None if columns.entity is None else _column(header, columns.entity, "entity_column", delimiter)
+    try:
+        return _read(Source.of("The CSV", body), asked, limits)
+    except StudyError as error:
+        raise ProblemError(422, " ".join(str(error).split())) from None
+
+
+def _read(source: Source, asked: Asked, limits: Limits) -> Table:
+    form = found_form(source, asked.form, as_query)
+    first = next(records(source, form, as_query), None)
+    if first is None:
+        raise ProblemError(422, "The CSV is empty. Send one row a post.")
+    header, text = _header_and_text(first.fields, asked, form.delimiter)
+    reader = CsvReader(source, text, asked.entity, form, header, as_query)
+    rows = list[Row]()
+    for row in reader.rows():
+        rows.append(row)
+        if len(rows) > limits.csv_rows:
+            raise ProblemError(413, f"The CSV has more than {limits.csv_rows:,} rows. Send it in parts.")
+        if len(row.text or "") > limits.characters:
+            raise ProblemError(413, f"Row {len(rows)}: more than {limits.characters:,} characters in '{text}'.")
     if not rows:
         raise ProblemError(422, "The CSV has a header and no row. Send one row a post.")
-    if len(rows) > limits.csv_rows:
-        raise ProblemError(413, f"The CSV has {len(rows):,} rows, at most {limits.csv_rows:,}. Send it in parts.")
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(header):
-            raise ProblemError(422, f"Row {number} has {len(row)} fields, the header {len(header)}. Check its quotes.")
-        if len(row[text]) > limits.characters:
-            raise ProblemError(413, f"Row {number}: more than {limits.characters:,} characters in '{header[text]}'.")
-    return Table(header, rows, text, entity)
+    return Table(reader.schema.names, rows, Chunk(1, rows).faults())
 
 
-def _decoded(body: bytes) -> str:
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ProblemError(422, f"Byte {error.start} of the CSV is not UTF-8. Save it as UTF-8.") from None
+def _header_and_text(first: list[str], asked: Asked, delimiter: str) -> tuple[bool, str]:
+    """Tell whether the first row names the columns, and the name of the one with the texts."""
+    if asked.text is not None:
+        return asked.header != "false", asked.text
+    parted = _parted_otherwise(first, delimiter)
+    if asked.header == "false" and len(first) == 1 and not parted:
+        return False, "0"
+    usual = [name for name in first if name.lower() in USUAL_NAMES]
+    if asked.header != "false" and len(usual) == 1:
+        return True, usual[0]
+    if len(first) == 1 and not parted:
+        if asked.header == "true":
+            return True, first[0]
+        raise ProblemError(
+            422,
+            f"The first line of the CSV, '{first[0][:100]}', may be the name of its column or a text. "
+            "Say which: ?header=true or ?header=false",
+        )
+    has = ", ".join(f"'{name}'" for name in (first[:20] if asked.header != "false" else map(str, range(len(first)))))
+    raise ProblemError(
+        422,
+        f"The CSV does not show which column holds the texts; it has {has}. {parted or 'Name one: ?text_column=…'}",
+    )
 
 
-def _rows(text: str, delimiter: str) -> list[list[str]]:
-    """Return header and rows; empty lines at the end are none, others are rows, of one empty field where that fits."""
-    reader = csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter, strict=True)
-    try:
-        rows = list(reader)
-    except csv.Error as error:
-        raise ProblemError(422, f"Line {reader.line_num} of the CSV cannot be read: {error}.") from None
-    while rows and not rows[-1]:
-        rows.pop()
-    return [row or [""] for row in rows]
-
-
-def _column(header: list[str], wanted: str | None, parameter: str, delimiter: str) -> int:
-    names = [wanted] if wanted is not None else [name for name in header if name.lower() in USUAL_NAMES]
-    parted = _parted_otherwise(header, delimiter)
-    if wanted is None and len(header) == 1 and not parted:
-        return 0
-    found = [header.index(name) for name in names if name in header]
-    if len(found) != 1:
-        has = ", ".join(f"'{name}'" for name in header[:20])
-        said = f"has no column '{wanted}'" if wanted is not None else "does not show which column holds the texts"
-        raise ProblemError(422, f"The CSV {said}; it has {has}. {parted or f'Name one by ?{parameter}=…'}")
-    return found[0]
-
-
-def _parted_otherwise(header: list[str], delimiter: str) -> str:
+def _parted_otherwise(first: list[str], delimiter: str) -> str:
     """Say what to do where the only column seems to be several, so that whole lines are not taken for texts."""
-    if len(header) > 1:
-        return ""
-    others = [shown for one, shown in DELIMITERS.items() if one != delimiter and one in header[0]]
+    others = [other for other in DELIMITERS if other != delimiter and len(first) == 1 and other in first[0]]
     if not others:
         return ""
-    return (
-        f"Its fields seem to be separated by {others[0]}: say so (?delimiter=…), or name the column (?text_column=…)."
-    )
+    advice = as_query("delimiter", others[0])
+    return f"Its fields seem to be separated by {DELIMITERS[others[0]]}: {advice}, or name the column: ?text_column=…"
 
 
 def added_columns(header: list[str], labels: list[str], prefix: str) -> list[str]:
@@ -142,7 +139,9 @@ def with_predictions(table: Table, records: list[dict[str, Any]], added: list[st
         answer = next(answers) if fault is None else None
         if answer is not None and answer["label"] is None:
             fault = EMPTIED
-        writer.writerow([*row, *(_answer(answer) if answer and not fault else [""] * (len(added) - 1)), fault or ""])
+        writer.writerow(
+            [*row.values, *(_answer(answer) if answer and not fault else [""] * (len(added) - 1)), fault or ""]
+        )
     return out.getvalue()
 
 

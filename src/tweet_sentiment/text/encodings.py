@@ -43,9 +43,9 @@ def without_mark(start: bytes) -> str | None:
     quarter, odd, even = len(whole) // 4, nuls[1] + nuls[3], nuls[0] + nuls[2]
     if not quarter or not sum(nuls):
         return None
-    if nuls[3] == quarter and nuls[2] * 10 >= quarter * 9:
+    if nuls[3] == quarter and nuls[2] * 10 >= quarter * 9 and nuls[0] * 2 < quarter:
         return "utf-32-le"
-    if nuls[0] == quarter and nuls[1] * 10 >= quarter * 9:
+    if nuls[0] == quarter and nuls[1] * 10 >= quarter * 9 and nuls[3] * 2 < quarter:
         return "utf-32-be"
     codec = "utf-16-le" if odd > 10 * even else "utf-16-be" if even > 10 * odd else None
     if codec is None:
@@ -60,23 +60,9 @@ def in_words(codec: str) -> str:
         width, _, order = codec.removeprefix("utf-").partition("-")
         orders = {"le": " (little-endian, without a byte-order mark)", "be": " (big-endian, without a byte-order mark)"}
         return f"UTF-{width}{orders.get(order, '')}"
-    return {"cp1252": "Windows-1252 or Latin-1", "latin-1": "Latin-1"}.get(codec, codec)
+    return {"cp1252": "Windows-1252 or Latin-1", "latin-1": "Latin-1", "iso8859-1": "Latin-1"}.get(codec, codec)
 
 
 def iconv_name(codec: str) -> str:
     """Return how iconv calls an encoding."""
     return {"cp1252": "WINDOWS-1252"}.get(codec, codec.upper().replace("-LE", "LE").replace("-BE", "BE"))
-
-
-_UTF_16 = ("UTF-16", "Save it as UTF-8, or: iconv -f UTF-16 -t UTF-8")
-_LATIN_1 = ("Latin-1 or Windows-1252", "Save it as UTF-8, or: iconv -f WINDOWS-1252 -t UTF-8")
-
-
-def signature(start: bytes) -> tuple[str, str] | None:
-    """Return what a file with this start is, and a remedy, if it is no UTF-8 at all."""
-    return _UTF_16 if byte_order_mark(start) == "utf-16" else format_of(start)
-
-
-def seems_to_be(start: bytes) -> tuple[str, str]:
-    """Return what a file that is not UTF-8 seems to be, and a remedy."""
-    return signature(start) or _LATIN_1

@@ -15,7 +15,7 @@ from tweet_sentiment.text.encodings import START, byte_order_mark, format_of, ic
 LONGEST_LINE = 16_000_000  # bytes; a file without line ends must not fill the memory
 
 Advise = Callable[[str, str], str]
-"""Says how to give a setting (delimiter, header, quoting, encoding) a value, in the words of who reads the file."""
+"""Says how to give a setting (delimiter, header, quoting, …) a value, as the command that reads the file has it."""
 
 
 def as_parameter(group: str) -> Advise:
@@ -25,7 +25,9 @@ def as_parameter(group: str) -> Advise:
 
 def as_option(setting: str, value: str) -> str:
     """Advise as ``kedro predict`` and ``kedro export`` have it: ``give --quoting none``."""
-    return "give --no-header" if (setting, value) == ("header", "false") else f"give --{setting} {_quoted(value)}"
+    if (setting, value) == ("header", "false"):
+        return "give --no-header"
+    return f"give --{setting.replace('_', '-')} {_quoted(value)}"
 
 
 def as_query(setting: str, value: str) -> str:
@@ -90,6 +92,7 @@ def lines_of(source: Source, encoding: str, advise: Advise) -> Iterator[str]:
         StudyError: the file is no text in this encoding, has only lone carriage returns for line ends, or a line
             without end; the message names the line and, in UTF-8, the offset.
     """
+    encoding = _codec(source.name, encoding)
     _check_start(source, encoding, advise)
     with source.open() as file:
         lines = _utf8(file, source, advise) if encoding == "utf-8" else _other(file, source, encoding, advise)
@@ -97,6 +100,18 @@ def lines_of(source: Source, encoding: str, advise: Advise) -> Iterator[str]:
             if number == 1:
                 _check_line_ends(source.name, line)
             yield line.removeprefix("\ufeff") if number == 1 else line
+
+
+def _codec(name: str, encoding: str) -> str:
+    """Return Python's own name of an encoding."""
+    try:
+        codecs.lookup(encoding)
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # refuses what is no encoding of text
+    except (LookupError, ValueError):
+        raise StudyError(
+            f"{name}: there is no encoding {encoding!r}; expected auto, or a name such as utf-8, utf-16 or cp1252."
+        ) from None
+    return codecs.lookup(encoding).name
 
 
 def _check_start(source: Source, encoding: str, advise: Advise) -> None:
@@ -164,10 +179,6 @@ def _other(file: BinaryIO, source: Source, encoding: str, advise: Advise) -> Ite
                 if len(line) == LONGEST_LINE:
                     raise _endless(source.name, number)
                 yield line
-    except LookupError:
-        raise StudyError(
-            f"{source.name}: there is no encoding {encoding!r}; expected auto, or a name such as utf-8, utf-16, cp1252."
-        ) from None
     except UnicodeError:
         advice = advise("encoding", "auto")
         raise StudyError(

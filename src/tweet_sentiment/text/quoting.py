@@ -8,10 +8,11 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 _ENCLOSED = re.compile(r'"[^"]*(?:""[^"]*)*"')
 _MOST = 0.9  # of the lines have the width of the first where only a few are faulty
-_NOT_BY_CHANCE = 3  # delimiters: so many within texts of several lines make whole rows of these lines
+_NOT_BY_CHANCE = 3  # quotes that enclose nothing; or delimiters that make whole rows of the lines of a text
 
 _ESCAPE, _ITSELF, _RETURN = "\ufdd0", "\ufdd1", "\ufdd2"  # noncharacters: no text holds them by right
 
@@ -36,8 +37,7 @@ class Evidence:
     ``enclosed``: fields wholly in quotes; ``hiding``: those of them that hold a delimiter; ``loose``: fields with a
     quote that encloses nothing on its line. ``joined``: the first text of several lines (its first and last line, from
     1); ``inside``: all lines that such texts swallow; ``rows_inside``: those of them that would be whole rows, and
-    ``loose_inside`` their loose quotes. ``broken``: quotes do not match; ``cut_off``: in the last line only, which has
-    no end.
+    ``loose_inside`` their loose quotes. ``broken``: quotes do not match; ``cut_off``: in the last line only.
     """
 
     width: int = 0
@@ -62,7 +62,8 @@ class Evidence:
             return "csv"
         if self.broken:
             ordinary = self.loose + self.loose_inside > self.enclosed and self.full >= _MOST * self.lines
-            return "none" if ordinary and self.inside <= 2 * self.rows_inside else "csv"
+            usual = delimiter == "\t" or self.loose >= _NOT_BY_CHANCE  # an unclosed quote alone may be a slip
+            return "none" if ordinary and usual and self.inside <= 2 * self.rows_inside else "csv"
         if self.inside == 0:
             return "none" if self.loose > self.enclosed > 0 else "csv"
         if self.rows_inside * 2 <= self.inside:
@@ -109,17 +110,14 @@ def _weigh_record(found: Evidence, record: list[str], delimiter: str) -> None:
 
 def _weigh_broken(found: Evidence, record: list[str], rest: Iterator[str], delimiter: str) -> None:
     """Weigh the lines from the row on that ``csv`` could not read, each for itself."""
-    alone = len(record) == 1
-    found.broken = True
-    last = record[-1]
-    for line in (*record, *rest):
-        last = line
+    found.broken, before = True, found.lines
+    for line in chain(record, rest):
         found.lines += 1
         found.width = found.width or _width(line, delimiter)
         found.full += _width(line, delimiter) == found.width
         if '"' in line:
             found.loose += _weigh(found, line, delimiter)
-    found.cut_off = alone and last is record[0] and not last.endswith("\n")
+    found.cut_off = found.lines == before + 1
 
 
 def _weigh(found: Evidence, line: str, delimiter: str) -> int:

@@ -140,13 +140,13 @@ def records(source: Source, form: CsvForm, advise: Advise) -> Iterator[Record]:
         read = _unquoted(lines, first, form.delimiter)
     else:
         read = _quoted(lines, first, form.delimiter, source.name, advise)
-    empty = list[Record]()
+    empty = 0  # lines just before
     for record in read:
         if not record.fields:
-            empty.append(record)
+            empty += 1
             continue
-        yield from empty
-        empty.clear()
+        yield from (Record(line, []) for line in range(record.line - empty, record.line))
+        empty = 0
         yield record
 
 

@@ -26,8 +26,9 @@ def predict(posts: Path, model: Path, parameters: StudyParameters) -> Any:
     from tweet_sentiment.predictor.files.predicting import predict_chunk, schema_of, survey
     from tweet_sentiment.predictor.files.rows import chunks
     from tweet_sentiment.predictor.files.source import reader_of
+    from tweet_sentiment.text.lines import as_parameter
 
-    chosen = parameters.inference
+    chosen, advise = parameters.inference, as_parameter("inference")
     if chosen.file is None:
         raise StudyError("inference.file is null. Name the file to predict: --params=inference.file=…")
     entity_column = None if chosen.entity_column is None else str(chosen.entity_column)
@@ -37,21 +38,23 @@ def predict(posts: Path, model: Path, parameters: StudyParameters) -> Any:
         text_column=str(chosen.text_column),
         entity_column=entity_column,
         delimiter=chosen.delimiter,
+        quoting=chosen.quoting,
+        encoding=chosen.encoding,
         header=chosen.header,
         on_error=chosen.on_error,
         prefix=chosen.prefix,
     )
     if not posts.is_file():
         raise StudyError(f"{posts}: there is no such file (or it is a folder). Name one: --params=inference.file=…")
-    reader = reader_of(posts, str(posts), job)
-    summary = survey(reader, job)
+    reader = reader_of(posts, str(posts), job, advise)
+    summary = survey(reader, job, advise)
     for line in summary.faulty:
         logger.warning("%s", line)
     predictor = Predictor.load(model, parameters.device, parameters.fp16, parameters.precision)
     predictor.check_entities(entity_column is not None, "name their column: inference.entity_column")
-    schema = schema_of(reader.schema, predictor.labels, job)
+    schema = schema_of(reader.schema, predictor.labels, job, advise)
     parts = [
-        predict_chunk(predictor, chunk, reader.schema, schema, on_error=job.on_error)
+        predict_chunk(predictor, chunk, reader.schema, schema, on_error=job.on_error, advise=advise)
         for chunk in chunks(reader.rows(), 5000)
     ]
     faults = summary.faults + sum(account["emptied"] for _, account in parts)

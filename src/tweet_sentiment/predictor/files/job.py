@@ -4,17 +4,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tweet_sentiment.errors import StudyError
+from tweet_sentiment.text.records import AUTO, CsvForm
 
 STDIN = "-"
-FORMATS = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
 @dataclass(frozen=True)
 class FileJob:
     """What to read, how, and where the result goes.
 
-    ``source`` is a path, or "-" for standard input; where ``format`` is None the name tells it (csv for "-").
+    ``source`` is a path, or "-" for standard input; where ``format`` is None its start and its name tell it.
+    ``quoting`` and ``encoding`` as in :class:`tweet_sentiment.text.records.CsvForm`.
     ``on_error`` keep: a faulty row stays, with an ``error`` and no label; stop: the first one ends the run before
     anything is predicted. ``prefix`` stands before the names of the columns that are added. ``part_rows`` rows are
     written at a time: a killed run loses no more than these.
@@ -26,22 +26,17 @@ class FileJob:
     entity_column: str | None = None
     format: Literal["csv", "jsonl", "parquet"] | None = None
     delimiter: str = ","
+    quoting: str = AUTO
+    encoding: str = "utf-8"
     header: bool = True
     on_error: Literal["keep", "stop"] = "keep"
     prefix: str = ""
     part_rows: int = 5000
 
     @property
-    def kind(self) -> str:
-        """The source's format.
-
-        Raises:
-            StudyError: its name does not tell.
-        """
-        known = "csv" if self.source == STDIN else FORMATS.get(Path(self.source).suffix.lower())
-        if (kind := self.format or known) is None:
-            raise StudyError(f"{self.source}: expected a name that ends in {', '.join(FORMATS)}, or a --format.")
-        return kind
+    def form(self) -> CsvForm:
+        """How the source is written, if it is a CSV."""
+        return CsvForm(self.delimiter, self.quoting, self.encoding)
 
 
 @dataclass

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.predictor.files.lines import lines_of
 from tweet_sentiment.predictor.files.rows import Row
+from tweet_sentiment.text.lines import Advise, Source, encoding_of, lines_of
+from tweet_sentiment.text.records import AUTO
 
 MOST_COLUMNS = 1000
 AS_JSON = {"json": "true"}  # marks a column whose values are kept as JSON: lists, objects, mixed kinds
@@ -21,12 +21,15 @@ _SHOWN = 100
 class JsonReader:
     """A JSON Lines file. A key that a row lacks is null in it; lists and objects are carried as JSON."""
 
-    def __init__(self, path: Path, name: str, text_column: str, entity_column: str | None) -> None:
-        self._path, self._name, self._text, self._entity = path, name, text_column, entity_column
+    def __init__(
+        self, source: Source, text_column: str, entity_column: str | None, encoding: str, advise: Advise
+    ) -> None:
+        self._source, self._text, self._entity = source, text_column, entity_column
+        self._encoding, self._advise = encoding_of(source)[0] if encoding == AUTO else encoding, advise
         self._kinds = self._columns()
         for column in filter(None, (text_column, entity_column)):
             if column not in self._kinds:
-                raise StudyError(f"{name}: no row has {column!r}; found {list(self._kinds)}.")
+                raise StudyError(f"{source.name}: no row has {column!r}; found {list(self._kinds)}.")
             self._kinds[column] = "text"
         self.schema = pa.schema([_field(name, kind) for name, kind in self._kinds.items()])
 
@@ -44,7 +47,7 @@ class JsonReader:
     def _lines(self) -> Iterator[tuple[int, str]]:
         """Yield the lines; empty ones at the end are no rows."""
         empty = list[tuple[int, str]]()
-        for number, line in lines_of(self._path, self._name):
+        for number, line in enumerate(lines_of(self._source, self._encoding, self._advise), 1):
             if line.strip():
                 yield from empty
                 empty.clear()
@@ -60,9 +63,9 @@ class JsonReader:
             for name, value in (row or {}).items():
                 kinds[name] = _common(kinds.get(name, "nothing"), _kind(value))
             if len(kinds) > MOST_COLUMNS:
-                raise StudyError(f"{self._name}, line {number}: more than {MOST_COLUMNS} different keys.")
+                raise StudyError(f"{self._source.name}, line {number}: more than {MOST_COLUMNS} different keys.")
         if not number:
-            raise StudyError(f"{self._name}: the file is empty; expected one JSON object a line.")
+            raise StudyError(f"{self._source.name}: the file is empty; expected one JSON object a line.")
         return kinds
 
 

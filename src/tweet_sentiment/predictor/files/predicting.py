@@ -22,12 +22,12 @@ from tweet_sentiment.predictor.files.writing import writer_for
 from tweet_sentiment.predictor.predictor import Predictor
 from tweet_sentiment.progress import progress_bar
 from tweet_sentiment.text.checking import EMPTIED
+from tweet_sentiment.text.lines import Advise, as_option
 from tweet_sentiment.whole import written_whole
 
 logger = logging.getLogger(__name__)
 
 NAMED = 10  # faulty rows that are named one by one
-_REMEDY = "  Put the row right, or keep such rows without a label: --on-error keep"
 
 
 def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
@@ -64,13 +64,15 @@ def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
 
 def _conditions(job: FileJob, source: Source, predictor: Predictor) -> dict[str, Any]:
     """Return what must be the same for parts to be gone on from."""
-    asked = asdict(job) | {"output": "", "source": "", "format": job.kind}
+    asked = asdict(job) | {"output": "", "source": "", "format": source.format}
     model = hashlib.sha256(json.dumps(predictor.manifest, sort_keys=True).encode()).hexdigest()
     return {"asked": asked, "source": source.sha256, "model": model, "backend": predictor.backend.description}
 
 
-def survey(reader: Reader, job: FileJob) -> Summary:
+def survey(reader: Reader, job: FileJob, advise: Advise = as_option) -> Summary:
     """Read all rows once: how many there are, in parts of which sizes, and which are faulty.
+
+    ``advise`` says in messages how a setting is given.
 
     Raises:
         StudyError: one is faulty, and ``job.on_error`` is stop.
@@ -80,7 +82,7 @@ def survey(reader: Reader, job: FileJob) -> Summary:
         faults = [(index, fault) for index, fault in enumerate(chunk.faults()) if fault is not None]
         if faults and job.on_error == "stop":
             index, fault = faults[0]
-            raise StudyError(f"{job.source}, {chunk.place(index)}: {fault}.\n{_REMEDY}")
+            raise StudyError(f"{job.source}, {chunk.place(index)}: {fault}.\n{_remedy(advise)}")
         named = faults[: NAMED - len(summary.faulty)]
         summary.faulty += [f"{chunk.place(index)}: {fault}" for index, fault in named]
         summary.faults += len(faults)
@@ -89,7 +91,11 @@ def survey(reader: Reader, job: FileJob) -> Summary:
     return summary
 
 
-def schema_of(carried: pa.Schema, labels: list[str], job: FileJob) -> pa.Schema:
+def _remedy(advise: Advise) -> str:
+    return f"  Put the row right; or, to keep such rows without a label, {advise('on_error', 'keep')}."
+
+
+def schema_of(carried: pa.Schema, labels: list[str], job: FileJob, advise: Advise = as_option) -> pa.Schema:
     """Return the columns of the output: those of the source, then label, probabilities, and error if it is kept.
 
     Raises:
@@ -102,7 +108,7 @@ def schema_of(carried: pa.Schema, labels: list[str], job: FileJob) -> pa.Schema:
     if both := sorted(set(carried.names) & {field.name for field in fields}):
         raise StudyError(
             f"{job.source} has the columns {both} already, and the result would have them twice.\n"
-            "  Name those that are added otherwise, for example --prefix predicted_"
+            f"  To name those that are added otherwise, {advise('prefix', 'predicted_')}."
         )
     return pa.schema([*carried, *fields])
 
@@ -128,6 +134,7 @@ def predict_chunk(
     schema: pa.Schema,
     done: Callable[[int], object] = lambda rows: None,
     on_error: str = "keep",
+    advise: Advise = as_option,
 ) -> tuple[pa.Table, dict[str, int]]:
     """Return the chunk's columns with those that are added, and how many texts were cut or emptied by cleaning.
 
@@ -145,7 +152,7 @@ def predict_chunk(
     done(len(faults) - len(sound))
     for index in np.array(sound, dtype=int)[inputs.emptied]:
         if on_error == "stop":
-            raise StudyError(f"{chunk.place(index)}: {EMPTIED}.\n{_REMEDY}")
+            raise StudyError(f"{chunk.place(index)}: {EMPTIED}.\n{_remedy(advise)}")
         probabilities[index], faults[index] = np.nan, EMPTIED
     columns = [predictor.named(probabilities), *_nulls_for_nan(probabilities), faults]
     table = columns_of(chunk, carried)

@@ -13,14 +13,17 @@ from tweet_sentiment.predictor.files.job import STDIN, FileJob
 from tweet_sentiment.predictor.files.json_rows import JsonReader
 from tweet_sentiment.predictor.files.parquet_rows import ParquetReader
 from tweet_sentiment.predictor.files.rows import Reader
+from tweet_sentiment.text import lines
+from tweet_sentiment.text.tables import format_by
 from tweet_sentiment.whole import written_whole
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file on disk, its reader, its hash, and its size and time when it was opened."""
+    """A file on disk, its format and reader, its hash, and its size and time when it was opened."""
 
     path: Path
+    format: str
     reader: Reader
     sha256: str
     stamp: tuple[int, int]
@@ -42,7 +45,7 @@ class Source:
         stamp = _stamp(path)
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(path, reader_of(path, name, job), sha256, stamp)
+        return cls(path, _format_of(path, name, job), reader_of(path, name, job), sha256, stamp)
 
     def check_unchanged(self) -> None:
         """Refuse a file that was written to while it was read."""
@@ -50,15 +53,20 @@ class Source:
             raise StudyError(f"{self.path} was changed while it was read; run the same command again.")
 
 
-def reader_of(path: Path, name: str, job: FileJob) -> Reader:
-    """Return what reads such a file."""
-    match job.kind:
+def reader_of(path: Path, name: str, job: FileJob, advise: lines.Advise = lines.as_option) -> Reader:
+    """Return what reads such a file; ``advise`` says in its messages how a setting is given."""
+    source = lines.Source.at(path, name)
+    match _format_of(path, name, job):
         case "csv":
-            return CsvReader(path, name, job.text_column, job.entity_column, job.delimiter, job.header)
+            return CsvReader(source, job.text_column, job.entity_column, job.form, job.header, advise)
         case "jsonl":
-            return JsonReader(path, name, job.text_column, job.entity_column)
+            return JsonReader(source, job.text_column, job.entity_column, job.encoding, advise)
         case _:
             return ParquetReader(path, name, job.text_column, job.entity_column)
+
+
+def _format_of(path: Path, name: str, job: FileJob) -> str:
+    return job.format or format_by(lines.Source.at(path, name))
 
 
 def _stamp(path: Path) -> tuple[int, int]:

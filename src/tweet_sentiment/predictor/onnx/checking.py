@@ -12,6 +12,8 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor.files.csv_rows import CsvReader
 from tweet_sentiment.predictor.predictor import Predictor
 from tweet_sentiment.text.checking import fault_of
+from tweet_sentiment.text.lines import Source, as_option
+from tweet_sentiment.text.records import CsvForm
 
 LEAST_AGREEMENT = 0.995  # share of posts with the same label, below which an fp32 export is refused
 MOST_DIFFERENCE = 0.05  # logits: rounding alone gives less than 0.0001
@@ -56,15 +58,17 @@ def _entities(posts: pd.DataFrame, predictor: Predictor) -> list[str] | None:
     return posts["entity"].tolist()
 
 
-def posts_of_csv(path: Path, predictor: Predictor, text_column: str, label_column: str | None) -> CheckPosts:
-    """Read a CSV with a header; left out are rows that cannot be classified or whose label the model has not.
+def posts_of_csv(
+    path: Path, predictor: Predictor, text_column: str, label_column: str | None, form: CsvForm, header: bool
+) -> CheckPosts:
+    """Read a CSV; left out are rows that cannot be classified or whose label the model has not.
 
     Raises:
         StudyError: there is no such file, it cannot be read, or nothing is left of it.
     """
     if not path.is_file():
         raise StudyError(f"--csv: there is no file {path}.")
-    table = _sound_rows(path, text_column)
+    table = _sound_rows(path, text_column, form, header)
     if label_column:
         if label_column not in table:
             raise StudyError(f"{path}: there is no column '{label_column}'; found {list(table.columns)}.")
@@ -75,8 +79,8 @@ def posts_of_csv(path: Path, predictor: Predictor, text_column: str, label_colum
     return CheckPosts(predictor.cleaned(table[text_column]), _entities(table, predictor), labels)
 
 
-def _sound_rows(path: Path, text_column: str) -> pd.DataFrame:
-    reader = CsvReader(path, str(path), text_column, None, ",", header=True)
+def _sound_rows(path: Path, text_column: str, form: CsvForm, header: bool) -> pd.DataFrame:
+    reader = CsvReader(Source.at(path), text_column, None, form, header, as_option)
     rows = [row.values for row in reader.rows() if row.fault is None and fault_of(row.text) is None]
     return pd.DataFrame(rows, columns=reader.schema.names, dtype="object")
 

@@ -21,6 +21,7 @@ from tweet_sentiment.predictor.onnx.checking import (
 )
 from tweet_sentiment.predictor.onnx.writing import write_folder, write_onnx
 from tweet_sentiment.predictor.predictor import Predictor
+from tweet_sentiment.text.records import CsvForm
 
 
 def export(
@@ -31,11 +32,14 @@ def export(
     text_column: str,
     label_column: str | None,
     say: Callable[[str], object] = lambda line: None,
+    form: CsvForm | None = None,
+    header: bool = True,
 ) -> Path:
     """Export, compare with PyTorch, write the folder, and say what was found; return the folder.
 
-    ``quantize`` is None or "int8". The posts to compare on are those of ``csv``, or the validation posts of the run
-    that trained the model. ``output`` None: beside the model, with "_onnx" behind its name.
+    ``quantize`` is None or "int8". The posts to compare on are those of ``csv``, written as ``form`` and ``header``
+    say, or the validation posts of the run that trained the model. ``output`` None: beside the model, with "_onnx"
+    behind its name.
 
     Raises:
         StudyError: there is no such model, no posts to compare on, or too few answers are the same.
@@ -44,7 +48,11 @@ def export(
         raise StudyError(f"{model} is an ONNX model already; give the folder of the trained one.")
     trained = load_model(model)
     predictor = Predictor.of(trained, Device("cpu", "fp32"), str(model))  # makes the model lean, so the export is, too
-    posts = posts_of_csv(csv, predictor, text_column, label_column) if csv else posts_of_run(model, predictor)
+    posts = (
+        posts_of_csv(csv, predictor, text_column, label_column, form or CsvForm(), header)
+        if csv
+        else posts_of_run(model, predictor)
+    )
     folder = output or model.with_name("_".join(filter(None, (model.name, "onnx", quantize))))
     with TemporaryDirectory() as place:
         say(f"Exporting {model} …")

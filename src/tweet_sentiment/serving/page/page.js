@@ -114,6 +114,7 @@ async function upload(event) {
   await busy($("upload"), "file-status", async () => {
     const column = $("column").value.trim();
     const query = new URLSearchParams({ prefix: "predicted_", delimiter: $("delimiter").value,
+      header: $("header").checked,
       ...(column ? { text_column: column } : {}),
       ...(readsEntities ? { entity_column: $("entity-column").value.trim() } : {}) });
     const answer = await ask(`/predict/csv?${query}`,
