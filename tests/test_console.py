@@ -40,9 +40,10 @@ def test_every_line_of_the_log_is_ours(shown):
 
 
 def test_at_the_end_it_says_where_the_report_and_the_best_model_lie(shown):
-    assert shown.stdout.splitlines()[-2:] == [
+    assert shown.stdout.splitlines()[-3:] == [
         "Report: data/08_reporting/test/report.html",
         "Best model of the run: data/06_models/test/best",
+        'Ask it: kedro predict --run=test "I love this"',
     ]
 
 

@@ -59,7 +59,7 @@ def test_a_parameter_is_refused_with_its_key(key):
 )
 def test_a_dataset_of_ours_is_refused_with_its_name_and_another_s_is_not(dataset):
     def checked(**catalog):
-        CheckParameters().after_catalog_created({}, catalog, {"parameters": raw_parameters()})
+        CheckParameters().after_catalog_created({"training_file": None}, catalog, {"parameters": raw_parameters()})
 
     with pytest.raises(StudyError, match=r"mine\.(filepath|path|models) in the catalog is (s3|gs)://bucket/x"):
         checked(_run="sample", mine=dataset)
@@ -77,6 +77,8 @@ def test_a_dataset_of_ours_is_refused_with_its_name_and_another_s_is_not(dataset
         ["export", "--output=s3://b/x"],
         ["export", "--csv=s3://b/x"],
         ["promote", "--previous", "--model=s3://b/x"],
+        ["init", "s3://b/x.csv"],
+        ["init", "x.csv", "--validation=s3://b/x.csv"],
     ],
 )
 def test_a_command_refuses_it_at_once_and_makes_no_folder(arguments, tmp_path, monkeypatch):
@@ -98,3 +100,10 @@ def test_so_does_python(tmp_path, monkeypatch):
         with pytest.raises(StudyError, match="an address"):
             predict_file(lambda: None, job)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_training_file_is_refused_before_it_is_looked_into():
+    raw = raw_parameters()
+    raw["data"]["training_file"] = "s3://bucket/mine.csv"
+    with pytest.raises(StudyError, match=r"data\.training_file.* an address, and only files"):
+        CheckParameters().after_catalog_created({"training_file": None}, {}, {"parameters": raw})

@@ -76,7 +76,7 @@ def test_what_is_run_is_the_wheel_and_its_commands_are_those_of_kedro(installed,
         said(installed / "tweet-sentiment", "--help", cwd=elsewhere),
         said(installed / "python", "-m", "tweet_sentiment", "--help", cwd=elsewhere),
     ):
-        for name in ("run", "predict", "serve", "export", "promote"):
+        for name in ("run", "init", "predict", "serve", "export", "promote"):
             assert f"\n  {name} " in shown
 
 

@@ -5,14 +5,8 @@ from typing import Any
 
 import click
 
-COMMANDS = (
-    "export",
-    "init",
-    "predict",
-    "promote",
-    "run",
-    "serve",
-)  # each a function of that name in its module of commands/
+# Each is a function of that name in its module of commands/.
+COMMANDS = ("export", "init", "predict", "promote", "run", "serve")
 
 
 class Commands(click.Group):

@@ -68,6 +68,7 @@ class ShowComparison:
         console.print(f"Report: {relative(catalog['report_page']._filepath)}", highlight=False)
         if (best := catalog["best_model"]._filepath).is_dir():
             console.print(f"Best model of the run: {relative(best)}", highlight=False)
+            console.print(f'Ask it: kedro predict --run={best.parent.name} "I love this"', highlight=False)
 
 
 def comparison_table(comparison: Any, width: int) -> Any:

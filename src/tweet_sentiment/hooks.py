@@ -9,7 +9,7 @@ from kedro.io import MemoryDataset
 from tweet_sentiment.console import relative
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import StudyParameters, validate_parameters
-from tweet_sentiment.paths import refuse_addresses
+from tweet_sentiment.paths import refuse_address, refuse_addresses
 
 
 class CheckParameters:
@@ -34,7 +34,10 @@ def _found_out(raw: dict[str, Any], training_file: Any) -> dict[str, Any]:
     """Return the parameters with what the training file tells, if anything is left to it."""
     from tweet_sentiment.text.own_data import found_out, leaves_open
 
-    return found_out(raw, training_file.load()) if leaves_open(raw) else raw
+    if not leaves_open(raw):
+        return raw
+    refuse_address(raw["data"]["training_file"], "data.training_file")
+    return found_out(raw, training_file.load())
 
 
 class OneRunAtATime:

@@ -19,8 +19,8 @@ def mistake_of(error: BaseException) -> str | None:
             return str(link)
     if missing := next((link for link in chain if isinstance(link, FileNotFoundError)), None):
         return _not_made(error, missing)
-    if isinstance(error, YAMLError):
-        return f"{_unreadable()}: {error}"
+    if isinstance(error, YAMLError | UnicodeDecodeError) and (file := _unreadable()):
+        return f"{file} cannot be read: {error}"
     if _raised_by(error) in ABOUT_CONFIGURATION and not isinstance(error, DatasetError):
         return str(error)
     return None
@@ -46,14 +46,14 @@ def _not_made(error: BaseException, missing: FileNotFoundError) -> str | None:
     )
 
 
-def _unreadable() -> str:
-    """Name the file of ``conf`` that YAML stumbles over: its own message does not."""
+def _unreadable() -> Path | None:
+    """Name the file of ``conf`` that is no YAML, or not in UTF-8: the error's own message does not."""
     for path in sorted(Path("conf").rglob("*.yml")):
         try:
             OmegaConf.load(path)
-        except YAMLError:
-            return str(path)
-    return "A file of conf"
+        except (YAMLError, UnicodeDecodeError):
+            return path
+    return None
 
 
 def _raised_by(error: BaseException) -> str:

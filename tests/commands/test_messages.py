@@ -5,7 +5,9 @@ import errno
 import click
 import pytest
 from click.testing import CliRunner
+from tests.test_study import copy_project
 
+from tweet_sentiment.cli import cli
 from tweet_sentiment.commands.messages import Command
 from tweet_sentiment.errors import StudyError
 
@@ -32,6 +34,17 @@ def test_what_a_user_can_put_right_is_a_message(error, status, said):
     assert done.exit_code == status
     assert said in done.stderr
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("content", [b"run: [sample", "run: \u00fcbung".encode("latin-1")])
+@pytest.mark.parametrize("command", [["run", "--pipelines=data_processing"], ["predict", "ok"]])
+def test_a_file_of_conf_that_cannot_be_read_is_named(command, content, tmp_path, monkeypatch, encoder):
+    project = copy_project(tmp_path / "project", encoder)
+    (project / "conf/local/globals.yml").write_bytes(content)
+    monkeypatch.chdir(project)
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 1
+    assert done.stderr.strip().startswith("conf/local/globals.yml cannot be read: ")
 
 
 def test_a_mistake_of_ours_keeps_its_traceback():

@@ -8,25 +8,29 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tweet_sentiment.commands.messages import Command
+from tweet_sentiment.commands.options import LocalPath
 from tweet_sentiment.errors import StudyError
 
 if TYPE_CHECKING:
     from tweet_sentiment.text.inspection import Column, FileForm
 
-FILE = click.Path(path_type=Path)
 _ROLES = {"post": "text", "label": "label"}
 _SHOWN = 40  # characters of a column's values
 
 
 @click.command(name="init", cls=Command, short_help="Set the study up for a file of your own.")
-@click.argument("file", type=FILE)
+@click.argument("file", type=LocalPath())
 @click.option("--text", "post", metavar="COLUMN", help="The column of texts: its name, or its position from 0.")
 @click.option("--label", metavar="COLUMN", help="The column of labels.")
 @click.option("--id", "ids", metavar="COLUMN", help="What copies and wordings of one post share; else none.")
 @click.option("--entity", metavar="COLUMN", help="What a text is about; else none.")
-@click.option("--validation", type=FILE, metavar="FILE", help="Posts to measure on  [default: a share is held out]")
+@click.option(
+    "--validation", type=LocalPath(), metavar="FILE", help="Posts to measure on  [default: a share is held out]"
+)
 @click.option("--run", metavar="NAME", help="The run's name  [default: the file's]")
-@click.option("--conf", type=FILE, default=Path("conf"), show_default=True, help="The folder of the configuration.")
+@click.option(
+    "--conf", type=LocalPath(), default=Path("conf"), show_default=True, help="The folder of the configuration."
+)
 @click.option("--force", is_flag=True, help="Write over a conf/local/parameters.yml that is there.")
 def init(file: Path, conf: Path, run: str | None, validation: Path | None, force: bool, **columns: str | None) -> None:
     """Find out how FILE is written, which column holds what and which labels there are, and write conf/local.

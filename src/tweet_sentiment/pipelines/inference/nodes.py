@@ -21,6 +21,7 @@ def predict(posts: Path, model: Path, parameters: StudyParameters) -> Any:
     """
     import pyarrow as pa
 
+    from tweet_sentiment.manifests import title
     from tweet_sentiment.predictor import Predictor
     from tweet_sentiment.predictor.files.job import FileJob
     from tweet_sentiment.predictor.files.predicting import predict_chunk, schema_of, survey
@@ -51,6 +52,7 @@ def predict(posts: Path, model: Path, parameters: StudyParameters) -> Any:
     for line in summary.faulty:
         logger.warning("%s", line)
     predictor = Predictor.load(model, parameters.device, parameters.fp16, parameters.precision)
+    logger.info("Model: %s.", title(model, predictor.manifest))
     predictor.check_entities(entity_column is not None, "name their column: inference.entity_column")
     schema = schema_of(reader.schema, predictor.labels, job, advise)
     parts = [
