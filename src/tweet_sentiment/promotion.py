@@ -26,7 +26,7 @@ class Promotion:
 
 def previous_of(best: Path) -> Path:
     """Return where the model is kept that was the best before."""
-    return best.with_name(f"{best.name}.previous")
+    return best.parent / f"{best.name}.previous"
 
 
 def promote(promotion: Promotion, models: Path, best: Path) -> None:

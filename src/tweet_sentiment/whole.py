@@ -16,7 +16,8 @@ def _remove(path: Path) -> None:
 
 
 def _aside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.old")
+    whole = path.absolute()  # "." has no name of its own
+    return whole.parent / f".{whole.name}.old"
 
 
 def restore(path: Path, keep: Path | None = None) -> None:

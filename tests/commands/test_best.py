@@ -148,3 +148,15 @@ def test_an_unknown_option_is_one_message(command):
     assert done.exit_code == 2
     assert "No such option" in done.stderr
     assert isinstance(done.exception, SystemExit)
+
+
+def test_the_folder_that_one_is_in_is_a_model_too(project, monkeypatch):
+    best = project / "data/06_models/sample/best"
+    monkeypatch.chdir(best / "..")
+    for model in ("best", "best/.", str(best)):
+        assert told("predict", "good", "--model", model).exit_code == 0
+    monkeypatch.chdir(best)
+    assert f"Model: {best} (" in told("predict", "good", "--model", ".").stderr
+    assert f"{best}.previous: there is no previous model" in told("promote", "--previous", "--model", ".").stderr
+    assert "expected a path" in told("predict", "good", "--model", "").stderr
+    assert "no manifest.json here" in told("predict", "good", "--model", "/").stderr

@@ -18,10 +18,13 @@ class LocalPath(click.Path):
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         if is_address(value):
             self.fail(f"'{value}' is an address, and {REMEDY}.", param, ctx)
-        return super().convert(value, param, ctx)
+        if not str(value):
+            self.fail("it is empty; expected a path.", param, ctx)
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        return path if path.name not in ("", "..") else path.resolve()  # what lies beside it is named after it
 
 
 class Text(click.ParamType[str]):

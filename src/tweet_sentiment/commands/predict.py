@@ -169,9 +169,9 @@ def _report(summary: "Summary", job: "FileJob") -> None:
         click.echo(line, err=True)
     if (more := summary.faults - len(summary.faulty)) > 0:
         click.echo(f"… and {more:,} more faulty rows; see the column {job.prefix}error.", err=True)
+    emptied = f", of {summary.emptied:,} of them cleaning leaves nothing" if summary.emptied else ""
     click.echo(
         f"{job.output}: {summary.rows:,} rows, {summary.rows - summary.faults:,} with a label, {summary.faults:,} "
-        f"faulty; {summary.truncated:,} texts were cut to what the model reads. Of {summary.emptied:,} of the faulty "
-        "the model's cleaning leaves nothing.",
+        f"faulty{emptied}; {summary.truncated:,} texts were cut to what the model reads.",
         err=True,
     )
