@@ -75,10 +75,11 @@ def comparison_table(comparison: Any, width: int) -> Any:
     """Return the comparison as a table for so many characters a line: all columns if they fit, else the main ones."""
     from rich.table import Table
 
-    from tweet_sentiment.reports.tables import MAIN, SHOWN, comparison_rows
+    from tweet_sentiment.reports.tables import MAIN, SHOWN, comparison_rows, shown_of
 
-    names = SHOWN if width >= WIDE else MAIN
-    table = Table(title="Comparison", caption="The paper's accuracy is of the published, leaking protocol.")
+    names = shown_of(comparison, SHOWN if width >= WIDE else MAIN)
+    paper = "The paper's accuracy is of the published, leaking protocol." if "paper_accuracy" in names else None
+    table = Table(title="Comparison", caption=paper)
     for name in names:
         left = name in names[:2]
         table.add_column(name.replace("_", " "), justify="left" if left else "right", no_wrap=left)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from tests.conftest import PROJECT
 from tests.reports.made import AUDIT, LEAKING, material, row
 
+from tweet_sentiment.reports.about import PAPER
+from tweet_sentiment.reports.comparison import comparison_markdown
 from tweet_sentiment.reports.origin import ENVIRONMENTS, LAST, RIVALS, WHOLE, commands
 from tweet_sentiment.reports.render import as_html, as_markdown
 from tweet_sentiment.reports.sections import Section, sections
@@ -177,3 +179,52 @@ def test_the_tables_of_sweeps_and_ablations_are_shown_by_protocol():
     shown = text.split("## One setting at a time")[1].split("\n## ")[0]
     assert shown.index("Ways of training (leak_free)") < shown.index("Unfrozen blocks (published)")
     assert "| entity | 0.6200 | 1,001 |" in shown
+
+
+OWN = {"training": {"file": "mine.csv", "rows": 90, "sha256": "c0ffee" * 10, "ids": "none", "entities": False}}
+OWN_ACCOUNT = {"texts": "raw", "training_posts": 9, "selection_posts": 1, "validation_posts": 8, "files": OWN}
+NOT_OF_OWN = re.compile(
+    r"paper|tweet(?!_sentiment|-sentiment)|entit|twitter|claim|copies of|with the leak", re.IGNORECASE
+)
+
+
+@pytest.mark.parametrize("protocols", [["leak_free"], ["grouped"], ["grouped_1_of_2", "grouped_2_of_2"]])
+def test_a_report_on_data_of_one_s_own_has_no_word_of_the_paper_s(protocols):
+    audit = AUDIT | {"ids_known": False, "overlap": AUDIT["overlap"] | {"any_count": 0, "any_share": 0.0}}
+    rows = [row(name, protocol, 0.6) for name in ("lora", "linear_svc") for protocol in protocols]
+    made = sections(
+        material(rows, run="mine", metrics=METRICS, audit=audit, accounts=dict.fromkeys(protocols, OWN_ACCOUNT))
+    )
+    said = [
+        as_markdown("t", made),
+        comparison_markdown(pd.DataFrame(rows).assign(encoder="e", texts="raw", seed=1, f1=0.5), ["lora"], audit, "r"),
+        *(str(figure.layout) for section in made for _, figure in section.figures),
+    ]
+    assert not [found[0] for text in said for found in NOT_OF_OWN.finditer(text)]
+
+
+def test_the_same_on_the_paper_s_data_has_them():
+    files = {
+        "training": {"file": "twitter_training.csv", "rows": 90, "sha256": PAPER, "ids": "trusted", "entities": True}
+    }
+    rows = [row("lora", protocol, 0.6, paper_accuracy=0.9) for protocol in ("published", "leak_free")]
+    accounts = dict.fromkeys(("published", "leak_free"), OWN_ACCOUNT | {"files": files})
+    text = as_markdown("t", sections(material(rows, run="kaggle", metrics=METRICS, audit=AUDIT, accounts=accounts)))
+    for told in ("paper (its protocol leaks)", "a tweet id, a text", "tweet ids", "Training holds copies"):
+        assert told in text
+
+
+def test_the_commands_of_a_run_on_data_of_one_s_own_name_the_file():
+    named = {"data.training_file": "in/mine.csv", "data.columns.label": "stars"}
+    run, report = commands(material([row("lora", "leak_free", 0.6)], run="mine", named=named))
+    said = "run=mine,data.training_file=in/mine.csv,data.columns.label=stars"
+    assert run == f"kedro run --pipelines=lora --params={said},protocol=leak_free"
+    assert report == f"kedro run --pipeline=reporting --params={said}"
+
+
+def test_posts_that_cleaning_empties_are_said_under_each_protocol():
+    emptied = {"cleaned": {"training": {"empty_after_cleaning": 1200}, "validation": {"empty_after_cleaning": 3}}}
+    accounts = {"leak_free": OWN_ACCOUNT | emptied, "grouped": OWN_ACCOUNT}
+    text = as_markdown("t", sections(material([row("lora", "leak_free", 0.6)], metrics=METRICS, accounts=accounts)))
+    assert "Under leak_free cleaning leaves nothing of 1,200 training and 3 validation posts" in text
+    assert "Under grouped cleaning" not in text

@@ -7,10 +7,9 @@ import pandas as pd
 from tweet_sentiment.reports.style import FAINT, MARKS, percent, styled, whisker
 from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, by_protocol, fallen
 
-SHOWS = (
-    "One row a technique, the best without the leak on top: a mark for each protocol with its interval, a cross for "
-    "the paper's accuracy, and a line between the accuracy with the leak and without it."
-)
+SHOWS = "One row a technique, the best on top: a mark for each protocol with its interval"
+CROSS = "a cross for the paper's accuracy"
+LINE = "a line between the accuracy with the leak and without it"
 
 
 def accuracy_figure(comparison: pd.DataFrame) -> Any:
@@ -35,11 +34,13 @@ def accuracy_figure(comparison: pd.DataFrame) -> Any:
             marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2, "color": colour}},
             hovertemplate="%{y}: %{x:.4f}",
         )
+    has_paper = rows["paper_accuracy"].notna().any()
+    both = {"published", "leak_free"} <= set(rows["protocol"])
     _paper(figure, rows)
     return styled(
         figure,
         finding(rows),
-        SHOWS,
+        f"{', '.join([SHOWS, *[CROSS] * bool(has_paper), *[LINE] * both])}.",
         xaxis={"title": "accuracy", "range": [0, 1.02], "tickformat": ".0%", "showgrid": True},
         yaxis={"categoryorder": "array", "categoryarray": order, "automargin": True},
         height=190 + 30 * len(order),

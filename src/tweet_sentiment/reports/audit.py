@@ -37,7 +37,9 @@ def audit_paragraphs(figures: dict[str, Any]) -> list[str]:
     if figures["validation_drawn"]:
         sides += " There is no validation file: the validation posts were drawn at random from the training file."
     if not figures["ids_known"]:
-        sides += " The file has no tweet ids: copies that were reworded a good deal go unseen, by leak_free as well."
+        sides += (
+            " There are no ids that tell copies: those that were reworded a good deal go unseen, by leak_free as well."
+        )
     labels = (
         f"Texts that stand under two labels or more: {conflicts['training_texts']:,} in training, "
         f"{conflicts['validation_texts']:,} in validation. Validation posts whose text has another label in training: "

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.reports.about import About
 from tweet_sentiment.reports.audit import headline
 from tweet_sentiment.reports.tables import interval, markdown
 
@@ -15,15 +16,8 @@ ENCODERS = {
     "distilbert/distilbert-base-uncased": ("distilbert/distilbert-base-uncased", "Apache-2.0"),
 }
 KAGGLE = "https://www.kaggle.com/datasets/jp797498e/twitter-entity-sentiment-analysis"
-DATA = {
-    "twitter_training.csv": f'Kaggle\'s "Twitter Sentiment Analysis" (entity-level), {KAGGLE}: CC0, public domain.',
-    "sample_training.csv": "The sample of the tweet-sentiment project: invented posts, under the project's licence.",
-}
-PROTOCOLS = {
-    "leak_free": "No training post shares a tweet id, a text or a near-duplicate text with a validation post.",
-    "published": "The paper's: most validation posts stand in training too, so its figures measure memory as well.",
-}
-GROUPED = "The posts of a tweet id are either all in training or all in validation."
+OF_KAGGLE = f'Kaggle\'s "Twitter Sentiment Analysis" (entity-level), {KAGGLE}: CC0, public domain.'
+OF_SAMPLE = "The sample of the tweet-sentiment project: invented posts, under the project's licence."
 SCORES = {"accuracy": "accuracy", "f1": "F1, weighted", "macro_f1": "F1, macro"}
 
 
@@ -39,46 +33,50 @@ class Candidate:
 def model_card(model: Candidate, results: pd.DataFrame, why: dict[str, Any], audit: dict[str, Any]) -> str:
     """Write the card as Markdown, with the front matter that the Hugging Face hub reads."""
     manifest, row = model.manifest, model.row
+    about = About.of(manifest["data"])
     labels = ", ".join(manifest["labels"])
     lines = [
-        *_front_matter(manifest),
-        f"# Sentiment of tweets ({manifest['technique']})",
+        *_front_matter(manifest, about),
+        f"# {'Sentiment of tweets' if about.paper else 'Text classifier'} ({manifest['technique']})",
         "",
-        f"Gives an English post one of: {labels}. Technique `{manifest['technique']}` on the encoder "
-        f"`{manifest['encoder']}`, {row['trainable_parameters']:,.0f} trained parameters.",
+        f"Gives {'an English post' if about.paper else 'a text'} one of: {labels}. "
+        f"Technique `{manifest['technique']}` on the encoder `{manifest['encoder']}`, "
+        f"{row['trainable_parameters']:,.0f} trained parameters.",
         "",
-        *_use(),
+        *_use(manifest),
         *_section("Data", _data(manifest, audit)),
-        *_section("Protocol", _protocol(manifest, row)),
-        *_section("Figures", _figures(model)),
+        *_section("Protocol", _protocol(manifest, row, about)),
+        *_section("Figures", _figures(model, about)),
         *_section("Why this one", _choice(why)),
         *_section("Beside the others", _others(results, row)),
-        *_section("Intended use", _intended(manifest)),
-        *_section("Limits", _limits(manifest, row)),
-        *_section("Licences", _licences(manifest)),
+        *_section("Intended use", _intended(about)),
+        *_section("Limits", _limits(manifest, row, about)),
+        *_section("Licences", _licences(manifest, about)),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _front_matter(manifest: dict[str, Any]) -> list[str]:
+def _front_matter(manifest: dict[str, Any], about: About) -> list[str]:
     base, licence = ENCODERS.get(manifest["encoder"], (None, "other"))
     lines = ["---", "library_name: transformers", "pipeline_tag: text-classification"]
     lines += [f"license: {licence.lower()}", *([f"base_model: {base}"] if base else [])]
-    return [*lines, "tags: [sentiment-analysis, tweets]", "---"]
+    return [*lines, "tags: [sentiment-analysis, tweets]" if about.paper else "tags: [text-classification]", "---"]
 
 
 def _section(title: str, lines: list[str]) -> list[str]:
     return [f"## {title}", *lines, ""]
 
 
-def _use() -> list[str]:
+def _use(manifest: dict[str, Any]) -> list[str]:
+    cleans = manifest["input"]["cleaning"] != "none"
+    reads = "cleans a text as the training posts were cleaned" if cleans else "takes a text as it is"
     return [
         "```python",
         "from tweet_sentiment import Predictor",
         "",
         'Predictor.load("path/of/this/folder")(["I love this"])',
         "```",
-        "It cleans a text as the training posts were cleaned (`input` in `manifest.json`), and checks every file of",
+        f"It {reads} (`input` in `manifest.json`), and checks every file of",
         'the folder against the hashes there. In the shell: `kedro predict --model path/of/this/folder "I love this"`.',
         "",
     ]
@@ -90,17 +88,26 @@ def _data(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
         for part, file in manifest["data"].items()
     ]
     leak = [f"- The files as they came: {headline(audit)}"] if audit else []
-    return [*files, f"- learnt from {manifest['n_train']:,} posts", *leak]
+    ids = str(manifest["data"].get("training", {}).get("ids", ""))
+    untrusted = [f"- its ids are {ids}"] if ids.startswith("not trusted") else []
+    return [*files, *untrusted, f"- learnt from {manifest['n_train']:,} posts", *leak]
 
 
-def _protocol(manifest: dict[str, Any], row: dict[str, Any]) -> list[str]:
+def _protocol(manifest: dict[str, Any], row: dict[str, Any], about: About) -> list[str]:
     name = manifest["protocol"]
     chosen = row.get("chosen_on")
     chose = f" Hyperparameters, prompt or epoch were chosen on {chosen}." if isinstance(chosen, str) else ""
-    return [f"`{name}`. {PROTOCOLS.get(name, GROUPED)}{chose} Seed {manifest['seed']}."]
+    together = "The posts of a tweet id" if about.ids else "Posts of like texts"
+    meaning = {
+        "leak_free": f"No training post shares {about.shared} with a validation post.",
+        "published": "The paper's: most validation posts stand in training too, so its figures measure memory as well."
+        if about.paper
+        else "Posts are split as they come: what stands on both sides is memory.",
+    }.get(name, f"{together} are either all in training or all in validation.")
+    return [f"`{name}`. {meaning}{chose} Seed {manifest['seed']}."]
 
 
-def _figures(model: Candidate) -> list[str]:
+def _figures(model: Candidate, about: About) -> list[str]:
     row = model.row
     scores = [
         [shown, f"{row[name]:.4f}", interval(row[f"{name}_low"], row[f"{name}_high"])] for name, shown in SCORES.items()
@@ -110,7 +117,7 @@ def _figures(model: Candidate) -> list[str]:
         for name, of in model.per_class.items()
     ]
     return [
-        f"On {row['n_validation']:,.0f} validation posts; intervals by bootstrap over tweet ids.",
+        f"On {row['n_validation']:,.0f} validation posts; intervals by bootstrap over {about.unit}.",
         "",
         *markdown(["score", "value", "interval"], scores),
         "",
@@ -156,33 +163,37 @@ def better_than(results: pd.DataFrame, row: dict[str, Any]) -> dict[str, float]:
     return dict(zip(better["technique"], better["accuracy"].astype(float), strict=True))
 
 
-def _intended(manifest: dict[str, Any]) -> list[str]:
+def _intended(about: About) -> list[str]:
     return [
-        "To sort short posts by sentiment where single mistakes do no harm: counting, ranking, picking posts to read. "
+        f"To sort short {'posts by sentiment' if about.paper else 'texts by these labels'} where single mistakes do no "
+        "harm: counting, ranking, picking what to read. "
         "For teaching and for comparison with other techniques. Not for decisions about persons, and not without a "
         "person where a mistake matters.",
     ]
 
 
-def _limits(manifest: dict[str, Any], row: dict[str, Any]) -> list[str]:
+def _limits(manifest: dict[str, Any], row: dict[str, Any], about: About) -> list[str]:
     settings = manifest["input"]
+    knows_english = manifest["encoder"] in ENCODERS
+    cleaned = f" Emoji, links and hashtags that the cleaning (`{settings['cleaning']}`) takes out are not seen."
+    entity = "this model reads it beside the text." if settings["second_segment"] else "this model does not know which."
     return [
         f"- It is wrong about one post in {1 / max(1 - row['accuracy'], 0.001):.1f} of those it was measured on, and "
         "more often elsewhere: other subjects, years and kinds of text were not measured.",
         "- It gives every text one of its labels, one that says nothing or is in another language too.",
-        f"- It reads {settings['max_length']} word pieces; what is behind them is cut. Emoji, links and hashtags that "
-        f"the cleaning (`{settings['cleaning']}`) takes out are not seen.",
-        "- In the data a label is the sentiment about an entity; "
-        + ("this model reads it beside the text." if settings["second_segment"] else "this model does not know which."),
+        f"- It reads {settings['max_length']} word pieces; what is behind them is cut."
+        + (cleaned if settings["cleaning"] != "none" else ""),
+        *([f"- In the data a label is the sentiment about an entity; {entity}"] if about.entities else []),
+        *(["- Its encoder was trained on English: of another language it knows little."] if knows_english else []),
         "- Whether it treats groups of people alike was not measured.",
     ]
 
 
-def _licences(manifest: dict[str, Any]) -> list[str]:
+def _licences(manifest: dict[str, Any], about: About) -> list[str]:
     encoder = manifest["encoder"]
     base, licence = ENCODERS.get(encoder, (encoder, ""))
-    file = manifest["data"]["training"]["file"]
+    whose = f"`{manifest['data']['training']['file']}`: its licence is known to whoever has the file."
     return [
         f"- Encoder `{base}`: " + (f"{licence}; these weights are derived from it." if licence else "see its licence."),
-        f"- Data: {DATA.get(file, f'`{file}`: its licence is known to whoever has the file.')}",
+        f"- Data: {OF_SAMPLE if about.invented else OF_KAGGLE if about.paper else whose}",
     ]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.reports.about import About
 from tweet_sentiment.reports.tables import Table
 
 
@@ -21,7 +22,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Material:
-    """All that the report is made of; dictionaries are by "<protocol>" or "<protocol>/<technique>"."""
+    """All that the report is made of; dictionaries are by "<protocol>" or "<protocol>/<technique>".
+
+    ``named``: the parameters that name the data, for a run that no environment of the project makes.
+    """
 
     run: str
     comparison: pd.DataFrame
@@ -47,3 +51,9 @@ class Material:
     trainings: dict[str, pd.DataFrame]
     blocks: dict[str, pd.DataFrame]
     heads: dict[str, pd.DataFrame]
+    named: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def about(self) -> About:
+        """What holds of the data."""
+        return About.of(next(iter(self.accounts.values()), {}).get("files", {}))

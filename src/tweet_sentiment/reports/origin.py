@@ -30,12 +30,13 @@ def commands(material: Material) -> list[str]:
     """Return the commands of each protocol, for the pipelines that were run under it; then the report's."""
     run = material.run
     start = "kedro run" if run == "sample" else f"kedro run --env={run}" if run in ENVIRONMENTS else "kedro run"
-    named = [] if run == "sample" or run in ENVIRONMENTS else [f"run={run}"]
+    of_project = run == "sample" or run in ENVIRONMENTS
+    named = [] if of_project else [f"run={run}", *(f"{key}={value}" for key, value in material.named.items())]
     said = []
     for protocol in dict.fromkeys(material.comparison["protocol"]):
         for chosen in _together(_pipelines(material, protocol)):
             said.append(f"{start}{chosen} --params={','.join([*named, f'protocol={protocol}'])}")
-    return [*said, " ".join([start, "--pipeline=reporting", *(f"--params={one}" for one in named)])]
+    return [*said, " ".join([start, "--pipeline=reporting", *([f"--params={','.join(named)}"] if named else [])])]
 
 
 def _pipelines(material: Material, protocol: str) -> list[str]:

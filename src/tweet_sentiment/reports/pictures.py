@@ -24,12 +24,12 @@ def pictures(material: Material) -> list[Section]:
     leaks = [("The leak", leaks_figure(material.audit))] if material.audit else []
     compared = [("Accuracy by technique and protocol", accuracy_figure(comparison))]
     cost = [("Cost", cost_figure(main))] if len(main) else []
-    best = honest_keys(material)
+    best, both = honest_keys(material), {"published", "leak_free"} <= set(comparison["protocol"])
     calibrated = _by_key(material.reliabilities, best)
     searched = {f"{key}: {what}": figure for what, key, figure in _searches(material)}
     return [
-        Section("Accuracy with the leak and without it", figures=compared + leaks),
-        Section("Accuracy by entity", figures=_of_best(material)),
+        Section("Accuracy with the leak and without it" if both else "Accuracy", figures=compared + leaks),
+        Section("Accuracy by entity" if material.about.entities else "Accuracy by length", figures=_of_best(material)),
         Section("Cost", figures=cost),
         Section("The posts", figures=_by_key(material.lengths)),
         Section("The search", figures=_by_key(searched)),

@@ -44,7 +44,7 @@ def _comparison(material: Material) -> Section:
     comparison = material.comparison
     tables = [
         Table(
-            "Accuracy on the validation posts, with the interval of a bootstrap over tweet ids",
+            f"Accuracy on the validation posts, with the interval of a bootstrap over {material.about.unit}",
             *side_by_side(comparison),
         )
     ]
@@ -62,9 +62,10 @@ def _comparison(material: Material) -> Section:
     if len(seeded):
         tables.append(Table("The same training with several seeds: mean and standard deviation", *plain_rows(seeded)))
     if len(crossed := folds(comparison)):
-        tables.append(Table("Accuracy over the folds by tweet id", *plain_rows(crossed)))
+        by = "tweet id" if material.about.ids else "groups of like texts"
+        tables.append(Table(f"Accuracy over the folds by {by}", *plain_rows(crossed)))
     said, of_parts = _parts(material)
-    return Section("Comparison", [*_PROTOCOLS, _CALIBRATION, *said], [*tables, *of_parts])
+    return Section("Comparison", [*_protocols(material), _CALIBRATION, *said], [*tables, *of_parts])
 
 
 def _parts(material: Material) -> tuple[list[str], list[Table]]:
@@ -93,14 +94,23 @@ _CALIBRATION = (
 )
 
 
-_PROTOCOLS = [
-    "published: the paper's protocol. Training holds copies of the validation posts; hyperparameters, prompt and epoch "
-    "are chosen on the very posts that are reported.",
-    "leak_free: the same validation posts. Training posts that share a tweet id, a text or a near-duplicate text with "
-    "them are out, and choices are made on training posts held out for it.",
-    "grouped: a share of the training file's tweet ids is held out instead of the validation file.",
-    "The paper's figures are of the published protocol and of distilbert-base-uncased.",
-]
+def _protocols(material: Material) -> list[str]:
+    """Say what the protocols that were run do with these data."""
+    about = material.about
+    held_out = "tweet ids" if about.ids else "groups of like texts"
+    words = {
+        "published": "published: the paper's protocol"
+        + (". Training holds copies of the validation posts; " if about.paper else ": posts are split as they come; ")
+        + "hyperparameters, prompt and epoch are chosen on the very posts that are reported.",
+        "leak_free": f"leak_free: training posts that share {about.shared} with the validation posts are out, and "
+        "choices are made on training posts held out for it.",
+        "grouped": f"grouped: a share of the training file's {held_out} is held out to measure on.",
+    }
+    ran = {str(protocol).partition("_")[0] for protocol in material.comparison["protocol"]}
+    said = [text for protocol, text in words.items() if protocol.partition("_")[0] in ran]
+    if material.comparison["paper_accuracy"].notna().any():
+        said.append("The paper's figures are of the published protocol and of distilbert-base-uncased.")
+    return said
 
 
 def _differences(material: Material) -> Section:
@@ -126,7 +136,7 @@ def _frontier(material: Material) -> Section:
     title, table = "Which technique for which need", material.frontier
     if not len(table):
         return Section(title)
-    tables = [Table("Accuracy without the leak against what it costs, the best first", *plain_rows(table))]
+    tables = [Table("Leak-free accuracy against what it costs, the best first", *plain_rows(table))]
     return Section(title, recommendations(table), tables, [("Accuracy against cost", frontier_figure(table))])
 
 
@@ -173,7 +183,16 @@ def _examples(examples: pd.DataFrame) -> list[Table]:
 
 def _cleaning(material: Material) -> Section:
     tables = [Table(f"Ways of cleaning ({key})", *plain_rows(t)) for key, t in sorted(material.ablations.items())]
-    return Section("Cleaning", tables=tables)
+    said = []
+    for protocol, account in sorted(material.accounts.items()):
+        parts = ("training", "validation")
+        emptied = [account.get("cleaned", {}).get(part, {}).get("empty_after_cleaning", 0) for part in parts]
+        if any(emptied):
+            said.append(
+                f"Under {protocol} cleaning leaves nothing of {emptied[0]:,} training and {emptied[1]:,} validation "
+                "posts, which stand as empty ones."
+            )
+    return Section("Cleaning", said, tables)
 
 
 def _errors(material: Material) -> Section:

@@ -18,7 +18,7 @@ MEMORY = " Accuracy on them is memory."
 
 def summary(material: Material) -> list[str]:
     """Return the three sentences."""
-    return [_leak(material.audit), _memory(material.comparison), _best(material)]
+    return [_leak(material.audit), *_memory(material), _best(material)]
 
 
 def _leak(audit: dict[str, Any]) -> str:
@@ -31,7 +31,14 @@ def _leak(audit: dict[str, Any]) -> str:
     return f"{known.rstrip('.')}, so that accuracy on them rewards memory." if known != said else said
 
 
-def _memory(comparison: pd.DataFrame) -> str:
+def _memory(material: Material) -> list[str]:
+    """Say what of the accuracy is memory. Of data that are not the paper's nothing is said where that was not asked."""
+    comparison = material.comparison
+    asked = {"published", "leak_free"} <= set(comparison["protocol"])
+    return [_fall(comparison)] if asked or material.about.paper else []
+
+
+def _fall(comparison: pd.DataFrame) -> str:
     both = sum({"published", "leak_free"} <= rows.keys() for rows in by_protocol(comparison).values())
     if not both:
         ran = list(dict.fromkeys(comparison["protocol"]))

@@ -35,6 +35,11 @@ class Table:
     rows: Rows
 
 
+def shown_of(comparison: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Return the columns that have something to show: the paper's accuracy stands beside its own data alone."""
+    return [name for name in names if name != "paper_accuracy" or comparison[name].notna().any()]
+
+
 def comparison_rows(comparison: pd.DataFrame, names: Sequence[str] = SHOWN) -> Rows:
     """Return the comparison's rows as text, with the columns ``names``: four digits for shares, thousands parted."""
     return [[_shown(name, row) for name in names] for row in comparison.to_dict("records")]
@@ -57,19 +62,19 @@ def interval(low: float, high: float) -> str:
 
 
 def side_by_side(comparison: pd.DataFrame) -> tuple[list[str], Rows]:
-    """Return header and rows of accuracy by technique: the paper's, then each protocol's with its interval.
+    """Return header and rows of accuracy by technique: the paper's, if any, then each protocol's with its interval.
 
     Folds of a cross-validation are left to :func:`folds`, unless there is nothing else.
     """
     every = sorted(set(comparison["protocol"]), key=_protocol_order)
     protocols = [name for name in every if name in MAIN_PROTOCOLS] or every
-    rows = []
+    rows, has_paper = [], comparison["paper_accuracy"].notna().any()
     for technique in dict.fromkeys(comparison["technique"]):
         mine = comparison[comparison["technique"] == technique].set_index("protocol")
         paper = mine["paper_accuracy"].iloc[0]
         cells = [_accuracy_cell(mine.loc[p]) if p in mine.index else "not run" for p in protocols]
-        rows.append([technique, "–" if pd.isna(paper) else f"{paper:.4f}", *cells])
-    return ["technique", "paper (its protocol leaks)", *protocols], rows
+        rows.append([technique, *(["–" if pd.isna(paper) else f"{paper:.4f}"] if has_paper else []), *cells])
+    return ["technique", *(["paper (its protocol leaks)"] if has_paper else []), *protocols], rows
 
 
 def _accuracy_cell(row: "pd.Series[Any]") -> str:

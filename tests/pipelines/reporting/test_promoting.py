@@ -127,3 +127,29 @@ def test_the_card_says_which_techniques_did_better_the_rivals_among_them():
 def test_the_card_warns_where_the_choice_looked_at_the_posts_that_are_reported():
     assert "figures above are somewhat too high" in promoted(by="accuracy").card
     assert "figures were not asked" in promoted(technique="layer_unfreezing").card
+
+
+def test_the_card_of_data_of_one_s_own_says_nothing_of_the_paper_s():
+    own = {"file": "reviews.csv", "sha256": "c0ffee" * 10, "rows": 90, "entities": False}
+
+    def of_own(ids):
+        files = {"training": own | {"ids": ids}}
+        return {name: lambda one=one: one() | {"data": files} for name, one in manifests().items()}
+
+    card = promoted(manifests={k: v for k, v in of_own("none").items() if "/" not in k}).card
+    for word in (
+        "English post",
+        "entity",
+        "tweet id",
+        "Kaggle",
+        "The paper's",
+        "sentiment-analysis",
+        "Sentiment of tweets",
+    ):
+        assert word not in card
+    assert "Gives a text one of: Negative, Positive." in card
+    assert "bootstrap over posts" in card
+    assert "No training post shares a text or a near-duplicate text with a validation post." in card
+    assert "its licence is known to whoever has the file" in card
+    untrusted = {k: v for k, v in of_own("not trusted: 9 of 9 are rounded").items() if "/" not in k}
+    assert "- its ids are not trusted: 9 of 9 are rounded" in promoted(manifests=untrusted).card

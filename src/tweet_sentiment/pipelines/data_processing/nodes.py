@@ -26,7 +26,8 @@ def read_posts(
     if data.validation_file is not None:
         files["validation"] = validation_file
     read = {part: reading.read_posts(file, data, parameters.labels) for part, file in files.items()}
-    account = {part: _describe(file, read[part]) for part, file in files.items()}
+    told = {"ids": "none", "entities": data.columns.entity is not None}
+    account = {part: _describe(file, read[part]) | told for part, file in files.items()}
     if data.columns.id is not None:
         tables, reason = ids.without_untrusted(list(read.values()))
         read = dict(zip(read, tables, strict=True))
@@ -43,7 +44,7 @@ def read_posts(
 
 def _describe(file: RawFile, posts: pd.DataFrame) -> dict[str, Any]:
     name = file.name.replace("\\", "/").rpartition("/")[2]
-    return {"file": name, "sha256": sha256(file.content or b""), "rows": len(posts), "ids": "none"}
+    return {"file": name, "sha256": sha256(file.content or b""), "rows": len(posts)}
 
 
 def filter_posts(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.reports.about import About
 
 logger = logging.getLogger(__name__)
 
@@ -95,13 +96,14 @@ def _row(
     parts = {f"{part}_{figure}": value for part, of in metrics["parts"].items() for figure, value in of.items()}
     others = [] if repeated is None or repeated.empty else list(repeated["accuracy"])
     accuracies = pd.Series([metrics["accuracy"], *others])
+    of_paper = About.of(metrics.get("data", {})).paper
     return {
         **{name: metrics.get(name) for name in COLUMNS},
         **ends,
         **parts,
         "technique": technique,
         "measured": True,
-        "paper_accuracy": parameters.reporting.paper_accuracy.get(technique),
+        "paper_accuracy": parameters.reporting.paper_accuracy.get(technique) if of_paper else None,
         "seeds": len(accuracies),
         "accuracy_mean": accuracies.mean(),
         "accuracy_sd": accuracies.std(),
@@ -197,10 +199,15 @@ def answer_claims(
 ) -> pd.DataFrame:
     """Ask what the paper claims of the paired differences, with and without the leak; one row a comparison.
 
+    Of data that are not the paper's nothing is asked: the table is empty.
+
     ``differences``, of this protocol, is among ``differences_by_protocol``; see :func:`compare`.
     """
+    from tweet_sentiment.reports.claims import COLUMNS as CLAIM_COLUMNS
     from tweet_sentiment.reports.claims import PROTOCOLS, claims_table
 
+    if comparison["paper_accuracy"].isna().all():
+        return pd.DataFrame(columns=CLAIM_COLUMNS)
     by_protocol = _loaded(differences_by_protocol, PROTOCOLS) | {parameters.protocol: differences}
     cleaned = {key.partition("/")[0]: table for key, table in _loaded(ablations, PROTOCOLS).items()}
     return claims_table(comparison, by_protocol, cleaned, parameters.uncertainty.level)
@@ -266,7 +273,17 @@ def write_report(
     read: dict[str, Any] = {name: _loaded(one, known) for name, one in given.items()}
     read["differences"][parameters.protocol] = differences
     measured, level = _measured(comparison), parameters.uncertainty.level
-    material = Material(parameters.run, measured, audit, table_of_leaks, frontier, claims, level, **read)
+    material = Material(
+        parameters.run, measured, audit, table_of_leaks, frontier, claims, level, **read, named=_named(parameters)
+    )
     made = sections(material)
-    title = f"Twitter sentiment, run {parameters.run}"
+    title = f"{'Twitter sentiment' if material.about.paper else 'Text classification'}, run {parameters.run}"
     return as_html(title, made), as_markdown(title, made)
+
+
+def _named(parameters: StudyParameters) -> dict[str, str]:
+    """Return what a command must name to read the same file."""
+    data = parameters.data
+    columns = {f"data.columns.{key}": str(column) for key, column in data.columns.model_dump(exclude_none=True).items()}
+    validation = {} if data.validation_file is None else {"data.validation_file": data.validation_file}
+    return {"data.training_file": data.training_file} | validation | columns
