@@ -114,8 +114,8 @@ def test_what_an_extra_brings_is_asked_for_by_its_name(core, tmp_path, encoder):
     told = done(core, tmp_path, "-c", LACKING.format(model=str(model)))
     assert told.returncode == 0, told.stderr
     assert told.stdout.splitlines() == [
-        "1 kedro serve needs fastapi, which is not installed: pip install 'tweet-sentiment[serve]'",
-        "1 kedro export needs onnx, which is not installed: pip install 'tweet-sentiment[onnx]'",
+        "1 tweet-sentiment serve needs fastapi, which is not installed: pip install 'tweet-sentiment[serve]'",
+        "1 tweet-sentiment export needs onnx, which is not installed: pip install 'tweet-sentiment[onnx]'",
         "1 An explanation needs captum, which is not installed: pip install 'tweet-sentiment[explain]'",
         "1 x is an ONNX model, and needs onnxruntime, which is not installed: pip install 'tweet-sentiment[onnx]'",
     ]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import pytest
 from starlette.testclient import TestClient
@@ -45,6 +46,7 @@ def test_model_shows_labels_figures_card_and_limits(predictor, plain_folder, tmp
     (tmp_path / MANIFEST).write_bytes((plain_folder / MANIFEST).read_bytes())
     with TestClient(create_app(predictor, folder=tmp_path)) as client:
         told = client.get("/model").json()
+        assert told["folder"] == str(tmp_path)
         assert told["labels"] == predictor.labels
         assert told["card"] == "# A card"
         assert told["manifest"]["technique"] == "layer_unfreezing"
@@ -53,6 +55,14 @@ def test_model_shows_labels_figures_card_and_limits(predictor, plain_folder, tmp
         assert told["changed_on_disk"] is False
         (tmp_path / MANIFEST).write_text("{}")
         assert client.get("/model").json()["changed_on_disk"] is True
+
+
+def test_an_explanation_without_its_extra_is_501_and_names_it(client, monkeypatch):
+    for module in ("captum", "captum.attr"):
+        monkeypatch.setitem(sys.modules, module, None)
+    answer = client.post("/explain", json={"texts": POSTS})
+    assert answer.status_code == 501
+    assert "pip install 'tweet-sentiment[explain]'" in answer.json()["detail"]
 
 
 def test_metrics_count_requests_labels_and_calls(client, predictor):

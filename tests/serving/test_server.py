@@ -51,6 +51,7 @@ def served(folder, *arguments, **environment):
 def test_it_listens_on_loopback_answers_and_ends_with_0_after_the_requests_under_way(plain_folder, predictor):
     with served(plain_folder) as (address, said, process), httpx2.Client(base_url=address) as client:
         assert address.startswith("http://127.0.0.1:")
+        assert f"Serving {plain_folder} (layer_unfreezing, leak_free) on http" in said
         assert "API key" not in said
         assert client.get("/health").json()["status"] == "ok"
         records = client.post("/predict", json={"texts": POSTS}).json()

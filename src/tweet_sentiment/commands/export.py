@@ -44,7 +44,7 @@ def export(
     Without --quantize it is refused if it does not give the same labels; with it, the difference is printed and put
     into its manifest. What it writes is a model folder: kedro predict and kedro serve take it.
     """
-    with extra("onnx", "kedro export"):
+    with extra("onnx", click.get_current_context().command_path):
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401

@@ -75,7 +75,8 @@ def predict(**options: Any) -> None:
     """
     texts, source = list(options["texts"]), options["source"]
     if bool(texts) == bool(source):
-        raise click.UsageError('Give texts or a file: kedro predict "I love this"  or  kedro predict --csv FILE …')
+        command = click.get_current_context().command_path
+        raise click.UsageError(f'Give texts or a file: {command} "I love this"  or  {command} --csv FILE …')
     if source:
         _refuse(OF_TEXTS, "a file", "texts")
         _predict_file(options)

@@ -41,7 +41,7 @@ def serve(
 
     It goes on with the model that it has loaded if the folder is replaced; a restart takes the new one.
     """
-    with extra("serve", "kedro serve"):
+    with extra("serve", click.get_current_context().command_path):
         import fastapi  # noqa: F401
         import prometheus_client  # noqa: F401
         import uvicorn  # noqa: F401
