@@ -54,9 +54,10 @@ package: setup  ## Build the wheel and pack the configuration, both into dist/
 notebooks: setup  ## Execute the notebooks in their place on what a run has left (KEDRO_ENV=kaggle for the real data)
 	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
 
-bench: run  ## Measure beside the paper's script and transformers' pipeline, about 30 minutes on two idle cores
+bench: run  ## Measure beside the paper's script and transformers' pipeline, about 35 minutes on two idle cores
 	$(BIN)/python -m benchmarks.run --sample-run
 	$(BIN)/python -m benchmarks.serving --rounds 3 --requests 20000
+	$(BIN)/python -m benchmarks.cold_start
 
 bench-full: setup  ## Add to that, in 10 minutes: our side once on all posts
 	$(BIN)/python -m benchmarks.run --full

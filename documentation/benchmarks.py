@@ -4,9 +4,9 @@ import re
 
 _ABOUT = """# Benchmarks
 
-Made by `make pages` from `benchmarks/results.md` and `benchmarks/serving.md`. `make bench` measures again, beside the
-paper's script and beside transformers' pipeline, on two idle cores in about 30 minutes; `make bench-full` then adds our
-side on all posts, in 10.
+Made by `make pages` from `results.md`, `serving.md` and `cold_start.md` in `benchmarks/`. `make bench` measures again,
+beside the paper's script and beside transformers' pipeline, on two idle cores in about 35 minutes; `make bench-full`
+then adds our side on all posts, in 10.
 """
 
 
@@ -17,5 +17,5 @@ def benchmarks_page(results: str) -> str:
 
 
 def in_use(serving: str) -> str:
-    """Return the page's part on a trained model in use: ``serving`` a level deeper, nothing where there is none."""
+    """Return a part of the page, on a trained model in use: ``serving`` a level deeper, nothing where there is none."""
     return f"\n#{serving.strip()}\n" if serving else ""

@@ -14,11 +14,11 @@ from tweet_sentiment.pipeline_registry import register_pipelines
 def pages(project: Path) -> dict[Path, str]:
     """Return the text of every made page by its file."""
     docs, comparison = project / "docs", pd.read_csv(project / "docs/results/comparison.csv")
-    results, serving = _read(project / "benchmarks/results.md"), _read(project / "benchmarks/serving.md")
+    results, serving, cold = (_read(project / f"benchmarks/{name}.md") for name in ("results", "serving", "cold_start"))
     return {
         docs / "parameters.md": parameters_page(project / "conf"),
         docs / "pipelines.md": pipelines_page(register_pipelines()),
-        docs / "benchmarks.md": benchmarks_page(results) + in_use(serving),
+        docs / "benchmarks.md": benchmarks_page(results) + in_use(serving) + in_use(cold),
         docs / "pictures/accuracy.svg": accuracy_picture(comparison),
     }
 

@@ -14,10 +14,11 @@ PICKLES = (".bin", ".pt", ".pkl")
 def hashes(folder: Path) -> dict[str, str]:
     """Return the sha256 of every file of a folder but its manifest, by path."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
 
 
-def _sha256(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    """Return the sha256 of a file; it is never whole in memory."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

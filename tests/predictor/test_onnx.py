@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import onnxruntime as ort
@@ -21,11 +22,12 @@ from tests.predictor.conftest import save_plain, save_prompted
 from tweet_sentiment.commands.export import export as command
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
+from tweet_sentiment.modeling.by_length import in_batches
 from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
 from tweet_sentiment.modeling.p_tuning import add_prompt_encoder
 from tweet_sentiment.modeling.pooling import pool
 from tweet_sentiment.predictor import Predictor
-from tweet_sentiment.predictor.onnx.backend import MODEL
+from tweet_sentiment.predictor.onnx.backend import MODEL, OnnxBackend
 from tweet_sentiment.predictor.onnx.checking import compare, refuse_other_answers
 from tweet_sentiment.predictor.onnx.exporting import export
 from tweet_sentiment.predictor.onnx.quantizing import quantize_layers
@@ -375,9 +377,34 @@ def test_another_number_of_classes_is_refused(exported, tmp_path):
         Predictor.load(folder)
 
 
-def test_a_model_that_is_replaced_or_cut_off_on_disk_goes_on_as_it_was(exported, tmp_path):
-    folder = copied(exported("plain"), tmp_path / "served", lambda path: None)
-    onnx = Predictor.load(folder)
-    before = onnx.probabilities(POSTS)
-    (folder / MODEL).write_bytes(b"")
-    np.testing.assert_array_equal(onnx.probabilities(POSTS), before)
+@pytest.mark.parametrize("quantize", [None, "int8"])
+@pytest.mark.parametrize("replace", [lambda path: path.write_bytes(b""), lambda path: path.unlink()])
+def test_a_model_that_is_replaced_or_cut_off_on_disk_goes_on_as_it_was(exported, tmp_path, quantize, replace):
+    folder, many, threads = copied(exported("plain", quantize), tmp_path / "served", lambda path: None), POSTS * 60, 2
+    expected, before = Predictor.load(folder).probabilities(many), torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        onnx = Predictor.load(folder)
+    finally:
+        torch.set_num_threads(before)
+    assert onnx.backend.batches_at_once == threads
+    replace(folder / MODEL)
+    np.testing.assert_allclose(onnx.probabilities(many), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("wanted", "opened"), [(1, 0), (3, 2)])
+def test_a_further_session_is_opened_when_there_is_a_batch_for_it(wanted, opened):
+    together, more = threading.Barrier(wanted), []
+
+    class Session:
+        def run(self, _, batch):
+            together.wait(timeout=30)  # so many are asked at once, each in a session of its own
+            return [batch["input_ids"][:, :2].astype("float32")]
+
+    def another():
+        more.append(Session())
+        return more[-1]
+
+    backend = OnnxBackend([Session()], 3, another)
+    assert len(in_batches(backend.logits, [[1, 2]] * wanted * 5, tokens=2, at_once=wanted)) == wanted * 5
+    assert len(more) == opened

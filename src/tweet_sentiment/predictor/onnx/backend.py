@@ -1,8 +1,13 @@
 """Models as ONNX, run by onnxruntime: no gradients, so no explanations, but faster on a processor than PyTorch."""
 
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
 from importlib.metadata import version
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from queue import LifoQueue
+from queue import Empty, LifoQueue
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -10,7 +15,7 @@ from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.extras import extra
-from tweet_sentiment.manifests import checked_manifest
+from tweet_sentiment.manifests import checked_manifest, file_hash
 from tweet_sentiment.modeling.by_length import padded
 from tweet_sentiment.modeling.side_by_side import batches_at_once, threads
 from tweet_sentiment.modeling.tokenization import read_tokenizer
@@ -26,14 +31,18 @@ SLOW = ["SkipLayerNormFusion"]  # onnxruntime's fused kernel takes five times as
 class OnnxBackend:
     """Sessions and what they need to know; safe to be asked from several threads. It has no gradients.
 
-    As many batches as there are ``sessions`` run side by side, each in a session of its own for as long as it takes:
-    with so little to do, threads that share a batch wait for each other. More are kept waiting.
+    ``batches_at_once`` run side by side, each in a session of its own for as long as it takes: with so little to do,
+    threads that share a batch wait for each other. More are kept waiting. Of the ``sessions`` one is enough to begin
+    with: ``open_another`` is asked when there is a batch for it, and gives None where it cannot.
     """
 
     tokens_a_batch = TOKENS_A_BATCH
 
-    def __init__(self, sessions: list[Any]) -> None:
-        self.batches_at_once = len(sessions)
+    def __init__(
+        self, sessions: list[Any], batches_at_once: int, open_another: Callable[[], Any] = lambda: None
+    ) -> None:
+        self.batches_at_once, self._open_another = batches_at_once, open_another
+        self._to_open, self._opening = batches_at_once - len(sessions), Lock()
         self._free: LifoQueue[Any] = LifoQueue()  # the last one used has its weights in the caches
         for session in sessions:
             self._free.put(session)
@@ -42,12 +51,21 @@ class OnnxBackend:
     def logits(self, input_ids: list[list[int]]) -> NDArray[np.float32]:
         """Return the logits of one batch of word pieces, shape (rows, classes)."""
         batch = padded(input_ids, PADDING, multiple=1)
-        session = self._free.get()
+        session = self._session()
         try:
             found: NDArray[np.float32] = session.run(None, batch)[0]
         finally:
             self._free.put(session)
         return found
+
+    def _session(self) -> Any:
+        """Return a session that nobody uses, a new one if there may be more."""
+        with suppress(Empty):
+            return self._free.get_nowait()
+        with self._opening:
+            wanted, self._to_open = self._to_open > 0, max(0, self._to_open - 1)
+        another = self._open_another() if wanted else None
+        return self._free.get() if another is None else another
 
 
 def _has_vnni() -> bool:
@@ -64,8 +82,8 @@ def is_onnx(folder: Path) -> bool:
 def load_onnx(folder: Path, device: str, fp16: bool, precision: str) -> tuple[Any, dict[str, Any], OnnxBackend]:
     """Return tokenizer, manifest and backend of an exported folder, whose files are checked against the manifest.
 
-    The model is read whole into memory: a file that is replaced later changes nothing here. It runs on as many
-    threads as PyTorch would (OMP_NUM_THREADS, the processors of this process).
+    The model is in memory: a file that is replaced later changes no answer. It runs on as many threads as PyTorch would
+    (OMP_NUM_THREADS, the processors of this process).
 
     Raises:
         StudyError: a file is missing, changed or unreadable; or a GPU or another precision is asked for.
@@ -98,15 +116,34 @@ def open_onnx(folder: Path, classes: int) -> OnnxBackend:
     options.log_severity_level = 3  # errors
     if not _has_vnni():
         options.add_session_config_entry("session.x64quantprecision", "1")
-    content = (folder / MODEL).read_bytes()
-    alone = PRODUCT in content
+    path = folder / MODEL
+
+    def session(model: Path | bytes) -> Any:
+        return onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW
+        )
+
     try:
-        opened = [
-            onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW)
-            for _ in range(at_once if alone else 1)
-        ]
+        first = session(path)  # not by its bytes: it would be in memory twice
+        alone = at_once > 1 and _holds(path, PRODUCT)
     except Exception as error:
         raise StudyError(f"{folder}: {MODEL} cannot be read by onnxruntime: {error}") from error
-    if (found := opened[0].get_outputs()[0].shape[-1]) != classes:
+    if (found := first.get_outputs()[0].shape[-1]) != classes:
         raise StudyError(f"{folder}: {MODEL} has {found} classes, the manifest {classes}; export the model again.")
-    return OnnxBackend(opened if alone else opened * at_once)
+
+    if not alone:
+        return OnnxBackend([first] * at_once, at_once)
+    known = file_hash(path)
+
+    def another() -> Any:
+        """Return a further session, none if the file is no longer the model that is used."""
+        with suppress(Exception):
+            content = path.read_bytes()
+            return session(content) if sha256(content).hexdigest() == known else None
+
+    return OnnxBackend([first], at_once, another)
+
+
+def _holds(path: Path, what: bytes) -> bool:
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return content.find(what) >= 0
