@@ -21,10 +21,11 @@ names what `--env=kaggle` and `--env=paper` set otherwise. Every one can be set 
 `kedro run --params=lora.r=8,seed=7`, or for good in `conf/local/parameters.yml`. An unknown name or a wrong value is
 refused before anything runs.
 
-Maps are merged key by key, with two exceptions. A map with names of its own (`training_ablation.variants`,
-`reporting.paper_accuracy`, `training.class_weights`) replaces the one in `conf/base`; one that sets a name to null
-takes that name out instead: `--params=training_ablation.variants.entity=null`. The keys of another pruner replace it:
-`--params=hyperparameter_search.pruner.min_resource=1,hyperparameter_search.pruner.reduction_factor=3`.
+Maps are merged key by key, in `conf` and in `--params` alike, with two exceptions. A map with names of its own
+(`training_ablation.variants`, `reporting.paper_accuracy`, `training.class_weights`) replaces the one in `conf/base`;
+one that sets a name to null takes that name out instead: `variants: {entity: null}`. The keys of another pruner replace
+it: `pruner: {min_resource: 1, reduction_factor: 3}`. What `conf/base` says of the sample (`labels`, `data`) holds
+for the project's own files alone: [Your own data](your_data.md).
 """
 
 
