@@ -84,7 +84,7 @@ def test_it_runs_outside_the_project_with_the_configuration_unpacked(installed, 
     shutil.copytree(PROJECT / "conf", elsewhere / "conf")
     options = ("--pipelines=data_processing", "--params=data.row_limit=100")
     log = said(installed / "python", "-m", "tweet_sentiment", *options, cwd=elsewhere)
-    assert posts_to_learn_from(elsewhere) == 100
+    assert 0 < posts_to_learn_from(elsewhere) <= 100
     assert "Warning" not in log
     assert {path.name for path in elsewhere.iterdir()} == {"conf", "data"}
 
@@ -94,7 +94,7 @@ def test_it_runs_with_the_packed_configuration(installed, elsewhere):
         packed.add(PROJECT / "conf", "conf", filter=lambda one: None if "/local/" in one.name else one)
     options = ("--conf-source=conf.tar.gz", "--pipelines=data_processing", "--params=data.row_limit=100")
     said(installed / "tweet-sentiment", "run", *options, cwd=elsewhere)
-    assert posts_to_learn_from(elsewhere) == 100
+    assert 0 < posts_to_learn_from(elsewhere) <= 100
 
 
 def test_without_a_configuration_it_says_so_in_one_message(installed, elsewhere):
