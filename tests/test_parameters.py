@@ -1,10 +1,11 @@
 from copy import deepcopy
+from typing import get_args
 
 import pytest
 
 from tests.conftest import raw_parameters
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import validate_parameters
+from tweet_sentiment.parameters import TrainingParameters, validate_parameters
 
 
 @pytest.mark.parametrize("environment", ["base", "kaggle", "paper", "test"])
@@ -55,6 +56,7 @@ def _changed(key, value):
         ("seed", 2**32, "seed"),
         ("seed", -1, "seed"),
         ("training.metric_for_best_model", "acuracy", "accuracy"),
+        ("hyperparameter_search.attempt", 0, "greater than or equal to 1"),
         ("model.max_length", 500, "500) + prompt_tuning.num_virtual_tokens (15) = 515"),
         ("hyperparameter_search.space.learning_rate", {"low": 1.0, "high": 0.1, "log": True}, "above high"),
         ("hyperparameter_search.space.learning_rate", {"low": 0.0, "high": 0.1, "log": True}, "low > 0"),
@@ -163,3 +165,18 @@ def test_integers_and_booleans_in_yaml_are_labels_too():
     parameters = validate_parameters(raw)
     assert (parameters.labels, parameters.data.drop_labels) == (["1", "2", "true"], ["0"])
     assert parameters.training.class_weights == {"1": 1.0, "2": 2.0, "true": 3.0}
+
+
+@pytest.mark.parametrize("metric", get_args(TrainingParameters.model_fields["metric_for_best_model"].annotation))
+@pytest.mark.parametrize("direction", ["auto", "maximize", "minimize"])
+@pytest.mark.parametrize("search", ["hyperparameter_search", "technique_search"])
+def test_a_search_goes_the_way_in_which_its_metric_gets_better_and_no_other(search, metric, direction):
+    raw = deepcopy(raw_parameters())
+    raw["training"]["metric_for_best_model"] = metric
+    raw[search]["direction"] = direction
+    better = "minimize" if metric == "eval_loss" else "maximize"
+    if direction in ("auto", better):
+        assert validate_parameters(raw).training.direction == better
+    else:
+        with pytest.raises(StudyError, match=f"{search}.direction is {direction}, but of training.metric_for_best"):
+            validate_parameters(raw)

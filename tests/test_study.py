@@ -112,11 +112,18 @@ def test_every_row_is_accounted_for(project):
     assert (split["overlap"]["id_count"], split["overlap"]["normalised_text_count"]) == (0, 0)
 
 
-def test_the_search_s_best_values_train_the_prompts(project):
+def test_the_search_s_best_values_train_the_prompts_if_they_are_asked_for(project, parameters):
     models = project / "data/06_models/test/leak_free"
     best = json.loads((models / "hyperparameters_hyperparameter_search.json").read_text())
     used = json.loads((models / "training_prompt_tuning.json").read_text())["hyperparameters"]
-    assert used == {"hyperparameters": best["hyperparameters"], "source": "hyperparameter_search"}
+    own = parameters.prompt_tuning.hyperparameters.model_dump() | {"num_train_epochs": 1}
+    assert used == {"hyperparameters": own, "source": "parameters"}
+    choosing = ("--pipeline=prompt_tuning", "--nodes=prompt_tuning.choose_hyperparameters")
+    run(project, *choosing, "--params=prompt_tuning.use_search_result=true")
+    chosen = json.loads((models / "hyperparameters_prompt_tuning.json").read_text())
+    assert chosen == {"hyperparameters": best["hyperparameters"], "source": "hyperparameter_search"}
+    run(project, *choosing)
+    assert json.loads((models / "hyperparameters_prompt_tuning.json").read_text()) == used
 
 
 def test_every_hard_prompt_is_trained_and_its_figures_kept(project, parameters):
@@ -185,6 +192,11 @@ def test_a_pipeline_alone_works_from_a_fresh_clone_and_reporting_names_what_is_m
     run(project, "--pipeline=prompt_tuning", "--params=protocol=published,data.cleaning=published")
     hyperparameters = project / "data/06_models/test/published/hyperparameters_prompt_tuning.json"
     assert json.loads(hyperparameters.read_text())["source"] == "parameters"
+    searched = "--params=prompt_tuning.use_search_result=true"
+    asked = kedro(project, "run", "--env=test", "--nodes=prompt_tuning.choose_hyperparameters", searched)
+    assert asked.returncode == 1
+    assert "Traceback" not in asked.stderr
+    assert "kedro run --pipelines=hyperparameter_search" in asked.stderr
     said = run(project, "--pipelines=reporting", "--params=protocol=published")
     assert (
         "Not run yet under protocol published: baseline, layer_unfreezing, hyperparameter_search, majority_class"

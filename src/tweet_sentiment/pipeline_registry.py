@@ -32,9 +32,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     frozen = baseline.create_pipeline() + evaluation.create_pipeline("baseline", learns=False)
     unfrozen = layer_unfreezing.create_pipeline() + evaluation.create_pipeline("layer_unfreezing")
     searched = hyperparameter_search.create_pipeline() + evaluation.create_pipeline("hyperparameter_search")
-    prompt_evaluation = evaluation.create_pipeline("prompt_tuning", predicts=False)
-    prompted = prompt_tuning.create_pipeline(after_search=False) + prompt_evaluation
-    prompted_after_search = prompt_tuning.create_pipeline(after_search=True) + prompt_evaluation
+    prompted = prompt_tuning.create_pipeline() + evaluation.create_pipeline("prompt_tuning", predicts=False)
     rivalled = sum(
         (evaluation.create_pipeline(name, predicts=False, learns=False) for name in rivals.RIVALS),
         rivals.create_pipeline(),
@@ -54,7 +52,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     curved = learning_curve.create_pipeline()
     report = reporting.create_pipeline()
     registered = {
-        "__default__": features + frozen + unfrozen + searched + prompted_after_search + rivalled + report,
+        "__default__": features + frozen + unfrozen + searched + prompted + rivalled + report,
         "data_processing": data,
         "feature_extraction": features,
         "baseline": data + frozen,

@@ -5,7 +5,7 @@ import warnings
 from tweet_sentiment.configuration import ConfigLoader
 from tweet_sentiment.console import ShowComparison, ShowProgress
 from tweet_sentiment.disk import EnoughDisk
-from tweet_sentiment.hooks import CheckParameters, OneRunAtATime
+from tweet_sentiment.hooks import CheckParameters, CheckWarmUp, OneRunAtATime
 from tweet_sentiment.incremental import RecordFingerprints
 from tweet_sentiment.tracking import Track
 
@@ -16,6 +16,7 @@ warnings.filterwarnings("ignore", message=r"One or more dataset names contain '\
 
 HOOKS = (
     CheckParameters(),
+    CheckWarmUp(),
     OneRunAtATime(),
     EnoughDisk(),
     ShowProgress(),

@@ -62,7 +62,7 @@ def test_a_study_that_has_not_run_runs_whole(tmp_path, encoder):
     [
         ({"reporting": {"paper_accuracy": {"baseline": 0.5}}}, ["collect_results"]),
         ({"rivals": {"C": 2.0}}, [f"{name}.fit_predict" for name in RIVALS]),
-        ({"prompt_tuning": {"num_virtual_tokens": 4}}, ["prompt_tuning.train"]),
+        ({"prompt_tuning": {"num_virtual_tokens": 4}}, ["prompt_tuning.choose_hyperparameters"]),
         ({"hyperparameter_search": {"n_trials": 2}}, ["hyperparameter_search.search"]),
         (
             {"training": {"max_grad_norm": 0.5}},
@@ -170,10 +170,14 @@ def test_a_file_by_another_name_and_an_encoder_that_a_parameter_names_are_what_t
 
 
 def test_hyperparameters_of_the_search_are_not_taken_for_those_of_the_parameters(finished):
-    planned = plan(finished, None, "prompt_tuning")
-    reason = "hyperparameters_prompt_tuning.json was made by prompt_tuning.take_best"
-    assert own_reasons(planned) == {"prompt_tuning.take_parameters": reason}
-    assert "clean_posts" in planned.skipped
+    asked = {"prompt_tuning": {"use_search_result": True}}
+    for pipelines in ((), ("prompt_tuning",)):
+        reason = "parameter prompt_tuning.use_search_result changed"
+        assert own_reasons(plan(finished, asked, *pipelines)) == {"prompt_tuning.choose_hyperparameters": reason}
+
+
+def test_one_technique_after_the_whole_study_has_nothing_to_do(finished):
+    assert plan(finished, None, "prompt_tuning").reasons == {}
 
 
 def ran(node: str, said: str) -> bool:

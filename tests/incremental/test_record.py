@@ -32,7 +32,7 @@ def with_parameters(record, **parameters):
     ("changed", "reason"),
     [
         ({}, None),
-        ({"node": "prompt_tuning.take_best"}, "model was made by prompt_tuning.train"),
+        ({"node": "prompt_tuning.predict"}, "model was made by prompt_tuning.train"),
         ({"wiring": "train, otherwise"}, "its function, inputs or outputs are others"),
         ({"catalog": {"model": "1", "posts": "3"}}, "the catalog's entry of posts changed"),
         ({"code": RECORD.code | {"b.py": "0"}}, "its code changed (b.py)"),

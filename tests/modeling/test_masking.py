@@ -16,7 +16,7 @@ from tweet_sentiment.modeling.masking import adapt_encoder
 from tweet_sentiment.modeling.tuning import starting_classifier
 
 
-def adapt(encoder, tokens, tokenizer, folder, parameters, **changes):
+def adapt(encoder, tokens, tokenizer, folder, parameters, precision="fp32", **changes):
     chosen = few(parameters.domain_adaptation, **({"learning_rate": 1e-2} | changes))
     return adapt_encoder(
         encoder,
@@ -25,7 +25,7 @@ def adapt(encoder, tokens, tokenizer, folder, parameters, **changes):
         chosen,
         parameters.training.model_copy(update={"logging_steps": 1}),
         seed=1,
-        device=Device("cpu", "fp32"),
+        device=Device("cpu", precision),
         working_folder=folder,
         fingerprint={},
     )
@@ -39,6 +39,23 @@ def test_the_encoder_gets_better_at_guessing_and_all_of_it_moves(tiny_folder, to
     still = [name for name, tensor in adapted.state_dict().items() if torch.equal(tensor, before.state_dict()[name])]
     assert all(name.endswith("k_lin.bias") for name in still)  # softmax takes no notice of it
     assert not list(tmp_path.glob("checkpoints-*"))
+
+
+@pytest.mark.parametrize(("precision", "computed"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_it_computes_in_the_precision_that_it_is_given(
+    tiny_folder, tokens, tokenizer, parameters, tmp_path, precision, computed
+):
+    encoder, found, original = load_encoder(str(tiny_folder)), set(), masking._with_guesser
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(masking, "_with_guesser", lambda encoder, seed: _watched(original(encoder, seed), found))
+        adapt(encoder, tokens, tokenizer, tmp_path, parameters, precision, num_train_epochs=1)
+    assert found == {computed}
+
+
+def _watched(model, found):
+    layer = model.distilbert.transformer.layer[0].ffn.lin1
+    layer.register_forward_hook(lambda layer, given, output: found.add(output.dtype))
+    return model
 
 
 def test_an_interrupted_adaptation_goes_on_to_the_same_bits(

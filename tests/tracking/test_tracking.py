@@ -1,15 +1,19 @@
 """MLflow and TensorBoard hear of a run what it saved, by technique and by trial; without them nothing is imported."""
 
+import re
 import subprocess
 import sys
+from urllib.parse import quote
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.conftest import PROJECT, raw_parameters
 from tests.test_study import copy_project, kedro
 
 from tweet_sentiment.parameters import validate_parameters
-from tweet_sentiment.tracking.tables import flat, numbers, points
+from tweet_sentiment.tracking.tables import fit, flat, numbers, points
 
 PIPELINES = "--pipelines=hyperparameter_search,rivals"
 
@@ -110,6 +114,57 @@ def test_a_tree_becomes_flat_names_and_only_finite_numbers_count():
     tree = {"a": {"b": 1, "c": {}}, "d": [1, 2], "e": True, "f": float("nan"), "g": "x"}
     assert dict(flat(tree)) == {"a.b": 1, "a.c": {}, "d": [1, 2], "e": True, "f": tree["f"], "g": "x"}
     assert numbers(tree) == {"a.b": 1.0}
+
+
+@given(st.lists(st.text(max_size=300), unique=True, max_size=8))
+@settings(deadline=None)
+def test_whatever_the_labels_are_each_has_a_name_that_both_trackers_take(labels):
+    for spaces in (True, False):
+        names = [fit(f"per_class.{label}.f1", spaces) for label in labels]
+        assert len(set(names)) == len(labels)
+        for name in names:
+            assert re.fullmatch(r"[\w.-][\w. -]*" if spaces else r"[\w.-]+", name)  # MLflow's rule, and TensorBoard's
+            assert len(name) <= 250
+
+
+@pytest.mark.parametrize("name", ["lora.r", "per_class.Sehr gut.f1", "per_class.日本.f1"])
+def test_a_name_that_is_taken_as_it_is_stays(name):
+    assert fit(name, spaces=True) == name
+
+
+def test_labels_that_are_emoji_reach_both_trackers(tmp_path):
+    pytest.importorskip("mlflow", reason="the extra mlflow is not installed (make tracking)")
+    pytest.importorskip("tensorboard", reason="the extra tensorboard is not installed (make tracking)")
+    from mlflow.tracking import MlflowClient
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from tweet_sentiment.tracking.mlflow import MlflowTracker
+    from tweet_sentiment.tracking.tensorboard import TensorBoardTracker
+
+    folder = tmp_path / "a?b#c%20d e"
+    folder.mkdir()
+    store = f"sqlite:///{quote(str(folder))}/mlflow.db"
+    raw = raw_parameters()
+    labels = ["😀", "😡", "N/A", "a b", "../x"]
+    raw["labels"], raw["training"]["class_weights"] = labels, dict.fromkeys(labels, 1.0)
+    raw["tracking"] = {"mlflow": store, "tensorboard": str(folder / "tensorboard")}
+    parameters = validate_parameters(raw)
+    table = folder / "seeds.csv"
+    table.write_text("seed\n43\n")
+    metrics = {"accuracy": 0.5, "per_class": {label: {"f1": i / 10} for i, label in enumerate(labels)}}
+    for tracker in (MlflowTracker(parameters, []), TensorBoardTracker(parameters)):
+        tracker.saved("lora", "metrics", metrics, None)
+        tracker.saved("lora", "table_of_seeds", None, table)
+        tracker.end(failed=False)
+    client = MlflowClient(tracking_uri=store)
+    experiment = client.get_experiment_by_name(f"tweet-sentiment {parameters.run}")
+    logged = {run.info.run_name: run.data for run in client.search_runs([experiment.experiment_id])}
+    assert sorted(logged["lora"].metrics.values()) == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    (events,) = folder.rglob("lora/validation")
+    assert len(EventAccumulator(str(events)).Reload().Tags()["scalars"]) == 6
+    assert {path.name for path in folder.iterdir()} == {"mlflow.db", "mlflow.artifacts", "tensorboard", "seeds.csv"}
+    assert len(list((folder / "mlflow.artifacts").rglob("seeds.csv"))) == 1
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_each_prompt_has_curves_of_its_own():

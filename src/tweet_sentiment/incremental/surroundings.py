@@ -4,6 +4,7 @@ from collections.abc import Set
 from functools import cache
 from pathlib import Path
 
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.incremental.content import MISSING, content_hash
 from tweet_sentiment.parameters import StudyParameters
 
@@ -11,11 +12,7 @@ TUNED = ("full_fine_tuning", "lora", "p_tuning", "distillation")
 
 
 def surroundings(parameters: StudyParameters, read: Set[str]) -> dict[str, str]:
-    """Return what the parameters that were read stand for here.
-
-    Raises:
-        StudyError: a device is asked for that is not there.
-    """
+    """Return what the parameters that were read stand for here."""
     found = {}
     if read & {"device", "fp16", "precision"}:
         found["the device"] = _device(parameters.device, parameters.fp16, parameters.precision)
@@ -52,7 +49,10 @@ def _device(device: str, fp16: bool, precision: str) -> str:
         return "cpu, fp32"  # as choose_device says too, but without importing torch
     from tweet_sentiment.modeling.devices import choose_device
 
-    chosen = choose_device(device, fp16, precision)
+    try:
+        chosen = choose_device(device, fp16, precision)
+    except StudyError:  # a node that uses it would not have run; others only read its name
+        return MISSING
     return f"{chosen.name}, {chosen.precision}"
 
 

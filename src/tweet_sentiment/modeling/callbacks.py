@@ -8,9 +8,21 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 from tweet_sentiment.progress import progress_bar
 
 logger = logging.getLogger(__name__)
+
+
+def warn_if_never_warm(hyperparameters: Hyperparameters, settings: TrainingParameters, steps: int) -> None:
+    """Warn where the warm-up is as long as the training, so that the learning rate is never reached."""
+    if settings.never_warm(hyperparameters, steps):
+        logger.warning(
+            "The warm-up of %d steps is as long as the training of %d: the learning rate of %g is never reached.",
+            hyperparameters.warm_up(steps),
+            steps,
+            hyperparameters.learning_rate,
+        )
 
 
 class Ended(Exception):

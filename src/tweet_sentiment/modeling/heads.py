@@ -16,6 +16,7 @@ from transformers import DistilBertForSequenceClassification, get_scheduler
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import score, softmax
+from tweet_sentiment.modeling.callbacks import warn_if_never_warm
 from tweet_sentiment.modeling.dropout import draw_kept
 from tweet_sentiment.modeling.gradients import FlatWeights, HeadGradients, clip
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
@@ -81,8 +82,8 @@ def train_head(
         StudyError: the loss is no longer finite; the message names the step.
     """
     weight = None if class_weights is None else torch.tensor(class_weights, device=device)
-    steps = math.ceil(len(training.labels) / hyperparameters.per_device_train_batch_size)
-    steps *= hyperparameters.num_train_epochs
+    steps = hyperparameters.steps(len(training.labels))
+    warn_if_never_warm(hyperparameters, settings, steps)
     with _seeded(seed, device), _one_thread(device), progress_bar(description, steps, "steps") as bar:
         fit = _Fit(head.to(device), training, hyperparameters, settings, weight, steps, device)
         best: tuple[float, int, dict[str, torch.Tensor]] | None = None
@@ -92,7 +93,7 @@ def train_head(
             metrics = evaluate_head(head, validation, names, device)
             _stop_if_not_finite(metrics["eval_loss"], fit.step)
             fit.rows.append({"step": fit.step, "epoch": float(epoch)} | _without_classes(metrics))
-            value = _value(metrics, settings.metric_for_best_model)
+            value = settings.goodness(metrics)
             if best is None or not load_best_model_at_end or value > best[0]:
                 best = (value, epoch, {name: t.detach().cpu().clone() for name, t in head.state_dict().items()})
             on_epoch(epoch, metrics)
@@ -196,7 +197,7 @@ def _schedule(kind: str, hyperparameters: Hyperparameters, steps: int) -> Callab
     """Return the learning rate of each step, counted from 0, by the schedules that the Trainer has."""
     peak = hyperparameters.learning_rate
     nothing = torch.optim.SGD([torch.zeros(1)], lr=peak)
-    schedule: Any = get_scheduler(kind, nothing, hyperparameters.warmup_steps, num_training_steps=steps)
+    schedule: Any = get_scheduler(kind, nothing, hyperparameters.warm_up(steps), num_training_steps=steps)
     return lambda step: peak * schedule.lr_lambdas[0](step)
 
 
@@ -207,10 +208,6 @@ def _without_classes(metrics: dict[str, Any]) -> dict[str, Any]:
 def _stop_if_not_finite(loss: float, step: int) -> None:
     if not math.isfinite(loss):
         raise StudyError(f"The training diverged: the loss is {loss} at step {step}. Lower the learning rate.")
-
-
-def _value(metrics: dict[str, Any], name: str) -> float:
-    return -metrics[name] if name == "eval_loss" else metrics[name]
 
 
 def evaluate_head(head: Head, features: Features, names: list[str], device: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def adapt_encoder(
     folder = checkpoints_folder(working_folder, conditions | {"precision": device.precision, "rows": len(training)})
     trainer = _MaskedTrainer(
         model=model,
-        args=_arguments(folder, adaptation, settings, seed, device),
+        args=_arguments(folder, adaptation, settings, seed, device, adaptation.hyperparameters.steps(len(training))),
         train_dataset=training.select_columns(["input_ids", "attention_mask"]),
         eval_dataset=measured.select_columns(["input_ids", "attention_mask"]),
         data_collator=DataCollatorForLanguageModeling(
@@ -90,11 +90,16 @@ def _with_guesser(encoder: DistilBertModel, seed: int) -> DistilBertForMaskedLM:
 
 
 def _arguments(
-    folder: Path, adaptation: DomainAdaptationParameters, settings: TrainingParameters, seed: int, device: Device
+    folder: Path,
+    adaptation: DomainAdaptationParameters,
+    settings: TrainingParameters,
+    seed: int,
+    device: Device,
+    steps: int,
 ) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(folder),
-        **adaptation.hyperparameters.model_dump(),
+        **adaptation.hyperparameters.model_dump() | {"warmup_steps": adaptation.hyperparameters.warm_up(steps)},
         per_device_eval_batch_size=settings.per_device_eval_batch_size,
         lr_scheduler_type=settings.lr_scheduler_type,
         max_grad_norm=settings.max_grad_norm,
@@ -126,9 +131,11 @@ class _MaskedTrainer(Trainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any
     ) -> Any:
         masked = inputs["labels"] != NOT_MASKED
-        hidden = model.distilbert(inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
-        guessed = model.vocab_layer_norm(model.activation(model.vocab_transform(hidden[masked])))
-        logits, words = model.vocab_projector(guessed).float(), inputs["labels"][masked]
+        with self.accelerator.autocast():  # which the Trainer puts around the model as a whole alone
+            hidden = model.distilbert(inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
+            guessed = model.vocab_layer_norm(model.activation(model.vocab_transform(hidden[masked])))
+            logits = model.vocab_projector(guessed)
+        logits, words = logits.float(), inputs["labels"][masked]
         total = torch.nn.functional.cross_entropy(logits, words, reduction="sum")
         loss = total / max(1, len(words))  # in a few short posts nothing may be masked
         return (loss, {}) if return_outputs else loss

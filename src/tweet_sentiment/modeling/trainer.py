@@ -26,7 +26,7 @@ def arguments(
     metric = settings.metric_for_best_model
     return TrainingArguments(
         output_dir=str(folder),
-        **hyperparameters.model_dump(),
+        **hyperparameters.model_dump() | {"warmup_steps": hyperparameters.warm_up(steps)},
         per_device_eval_batch_size=settings.per_device_eval_batch_size,
         lr_scheduler_type=settings.lr_scheduler_type,
         max_grad_norm=settings.max_grad_norm,
@@ -37,7 +37,7 @@ def arguments(
         save_total_limit=settings.save_total_limit,
         load_best_model_at_end=load_best_model_at_end,
         metric_for_best_model=metric if metric == "eval_loss" else f"eval_{metric}",
-        greater_is_better=metric != "eval_loss",
+        greater_is_better=settings.direction == "maximize",
         train_sampling_strategy="group_by_length" if padding == "longest" else "random",
         seed=seed,
         fp16=device.precision == "fp16",

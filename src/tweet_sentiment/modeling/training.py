@@ -1,7 +1,6 @@
 """Fine-tuning through the encoder by Hugging Face's Trainer: resumable, silent, and stopped when it diverges."""
 
 import logging
-import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from transformers import (
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import score, softmax
-from tweet_sentiment.modeling.callbacks import Ended, ReportEpochs, ShowProgress, StopIfNotFinite
+from tweet_sentiment.modeling.callbacks import Ended, ReportEpochs, ShowProgress, StopIfNotFinite, warn_if_never_warm
 from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder, newest_valid
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.lean import lean
@@ -109,7 +108,8 @@ def train(
     }
     folder = checkpoints_folder(working_folder, conditions)
     posts = len(training if hooks.sampler is None else hooks.sampler)
-    steps = math.ceil(posts / hyperparameters.per_device_train_batch_size) * hyperparameters.num_train_epochs
+    steps = hyperparameters.steps(posts)
+    warn_if_never_warm(hyperparameters, settings, steps)
     settled = arguments(folder, hyperparameters, settings, load_best_model_at_end, padding, seed, device, steps)
     stop_early = [hooks.stop_early] if hooks.stop_early else []
     trainer = OneDeviceTrainer(

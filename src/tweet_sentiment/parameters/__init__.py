@@ -10,12 +10,13 @@ from tweet_sentiment.parameters.study import DECISIVE, LackingColumn, StudyParam
 from tweet_sentiment.parameters.techniques import (
     Hyperband,
     HyperparameterSearchParameters,
+    IntRange,
     LayerUnfreezingParameters,
     PromptTuningParameters,
     SearchSpace,
     TechniqueSearchParameters,
 )
-from tweet_sentiment.parameters.training import Hyperparameters, ModelParameters, TrainingParameters
+from tweet_sentiment.parameters.training import Hyperparameters, ModelParameters, TrainingParameters, direction_of
 from tweet_sentiment.parameters.tuning import (
     DistillationParameters,
     DomainAdaptationParameters,
@@ -28,6 +29,7 @@ from tweet_sentiment.parameters.tuning import (
     TuningParameters,
     UnfreezingSweepParameters,
 )
+from tweet_sentiment.parameters.warm_up import check_trainings, check_warm_up
 
 __all__ = [
     "DECISIVE",
@@ -42,6 +44,7 @@ __all__ = [
     "HyperparameterSearchParameters",
     "Hyperparameters",
     "InputSettings",
+    "IntRange",
     "LackingColumn",
     "LayerUnfreezingParameters",
     "LeakFreeRules",
@@ -58,5 +61,8 @@ __all__ = [
     "TrainingParameters",
     "TuningParameters",
     "UnfreezingSweepParameters",
+    "check_trainings",
+    "check_warm_up",
+    "direction_of",
     "validate_parameters",
 ]

@@ -150,6 +150,7 @@ class StudyParameters(Strict):
             if lacking := self._lacking_column(getattr(self, name)):
                 raise ValueError(f"{name}: {lacking}")
         self._check_variants()
+        self._check_direction()
         weights = self.training.class_weights
         if isinstance(weights, dict) and set(weights) != set(self.labels):
             raise ValueError(
@@ -160,6 +161,19 @@ class StudyParameters(Strict):
         if self.fp16 and self.device == "cpu":
             raise ValueError("fp16 needs a CUDA device, device is cpu: set fp16=false (precision may be bf16)")
         return self
+
+    def _check_direction(self) -> None:
+        training = self.training
+        for name, search in (
+            ("hyperparameter_search", self.hyperparameter_search),
+            ("technique_search", self.technique_search),
+        ):
+            if search.direction not in ("auto", training.direction):
+                better = "more" if training.direction == "maximize" else "less"
+                raise ValueError(
+                    f"{name}.direction is {search.direction}, but of training.metric_for_best_model "
+                    f"({training.metric_for_best_model}) {better} is better: set {name}.direction to auto"
+                )
 
     def _check_variants(self) -> None:
         ablation = self.training_ablation

@@ -1,6 +1,6 @@
 """Parameters of each technique: one model per pipeline."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -50,13 +50,24 @@ class IntRange(Range):
 
 
 class SearchSpace(Strict):
-    """The paper's five hyperparameters; the batch size is one of a list."""
+    """The paper's five hyperparameters; the batch size is one of a list, the warm-up in steps or a share of them."""
 
     num_train_epochs: IntRange
     per_device_train_batch_size: Annotated[list[PositiveInt], Field(min_length=1)]
     learning_rate: Range
-    warmup_steps: IntRange
+    warmup_steps: IntRange | Range
     weight_decay: Range
+
+    @property
+    def shortest(self) -> Hyperparameters:
+        """The trial with the fewest steps, and the longest warm-up."""
+        return Hyperparameters(
+            num_train_epochs=self.num_train_epochs.low,
+            per_device_train_batch_size=max(self.per_device_train_batch_size),
+            learning_rate=self.learning_rate.high,
+            warmup_steps=self.warmup_steps.high,
+            weight_decay=self.weight_decay.low,
+        )
 
     @model_validator(mode="after")
     def _legal_ends(self) -> Self:
@@ -107,16 +118,31 @@ class Hyperband(Strict):
 class HyperparameterSearchParameters(Strict):
     """The search: how many trials, over what, pruned how; trials learn what layer unfreezing learns.
 
-    ``trials_at_once``: so many are drawn before any of them is known. ``processes``: so many run side by side; the
-    result does not depend on it. ``auto`` takes a processor each where heads learn on features and there is much to do.
+    ``attempt``: a finished search is not run again; another number is another search. ``trials_at_once``: so many are
+    drawn before any of them is known; with 1 the trials are those of Optuna's own ``optimize`` with
+    ``TPESampler(seed)``. ``processes``: so many run side by side; the result does not depend on it. ``auto`` takes a
+    processor each where heads learn on features and there is much to do. ``direction``: ``auto`` goes the way in which
+    ``training.metric_for_best_model`` gets better; the other way is refused.
     """
 
     n_trials: PositiveInt
+    attempt: PositiveInt
     trials_at_once: PositiveInt
     processes: PositiveInt | Literal["auto"]
-    direction: Literal["maximize", "minimize"]
+    direction: Literal["auto", "maximize", "minimize"]
     space: SearchSpace
     pruner: Pruner | Hyperband
+
+    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"n_trials", "processes", "direction"})
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the trials of a search depend on: all but how many there are, who runs them, and the direction.
+
+        The direction is the metric's. The number of trials counts where the last of them are drawn together with fewer
+        than the others: with more trials these would have been other ones.
+        """
+        rest = self.n_trials if self.n_trials % self.trials_at_once else None
+        return self.model_dump(exclude=set(self.NOT_DECISIVE)) | {"n_trials": rest}
 
     @property
     def pruner_can_fire(self) -> bool:
@@ -135,6 +161,8 @@ class TechniqueSearchParameters(HyperparameterSearchParameters):
     row_limit: PositiveInt | None
     budget_posts: PositiveInt
 
+    NOT_DECISIVE: ClassVar[frozenset[str]] = HyperparameterSearchParameters.NOT_DECISIVE | {"budget_posts"}
+
 
 class PromptTuningParameters(Strict):
     """The soft prompt (peft), the hard prompts, what learns beside the soft prompt, and which position is pooled.
@@ -142,7 +170,8 @@ class PromptTuningParameters(Strict):
     ``pooling`` ``first`` reads position 0 as DistilBERT does, which is then the first virtual token; ``cls`` reads
     [CLS] behind the virtual tokens. ``row_limit``: train on so many posts; null for all. ``repeat_seeds``: train the
     chosen prompt again with each further one of ``seeds``; each costs as much as one prompt. ``heads_to_compare``:
-    what pipeline ``prompt_head_sweep`` puts in the place of ``trainable_head``, in turn.
+    what pipeline ``prompt_head_sweep`` puts in the place of ``trainable_head``, in turn. ``use_search_result``: train
+    with what ``hyperparameter_search`` found in the place of ``hyperparameters``.
     """
 
     hard_prompts: Annotated[list[str], Field(min_length=1)]
@@ -156,6 +185,7 @@ class PromptTuningParameters(Strict):
     row_limit: PositiveInt | None
     repeat_seeds: bool
     load_best_model_at_end: bool
+    use_search_result: bool
     hyperparameters: Hyperparameters
 
     @model_validator(mode="after")

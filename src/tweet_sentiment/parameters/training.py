@@ -1,6 +1,8 @@
 """Parameters of the encoder and of training, shared by all techniques."""
 
-from typing import Annotated, Literal
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -31,14 +33,37 @@ class ModelParameters(Strict):
     encoder_dropout: bool
 
 
+WarmUp = NonNegativeInt | Annotated[float, Field(ge=0, lt=1)]
+
+
 class Hyperparameters(Strict):
-    """What the search looks for, by the names of ``transformers.TrainingArguments``."""
+    """What the search looks for, by the names of ``transformers.TrainingArguments``.
+
+    ``warmup_steps``: a number of steps, or below 1 a share of them, as there.
+    """
 
     num_train_epochs: PositiveInt
     per_device_train_batch_size: PositiveInt
     learning_rate: LearningRate
-    warmup_steps: NonNegativeInt
+    warmup_steps: WarmUp
     weight_decay: WeightDecay
+
+    def steps(self, posts: int) -> int:
+        """Return how many steps it takes to learn from so many posts."""
+        return math.ceil(posts / self.per_device_train_batch_size) * self.num_train_epochs
+
+    def warm_up(self, steps: int) -> int:
+        """Return how many of so many steps are the warm-up."""
+        return int(self.warmup_steps if isinstance(self.warmup_steps, int) else self.warmup_steps * steps)
+
+
+Direction = Literal["maximize", "minimize"]
+LESS_IS_BETTER = frozenset({"eval_loss"})  # of the metrics that are measured; of the others more is better
+
+
+def direction_of(metric: str) -> Direction:
+    """Return which way a metric gets better."""
+    return "minimize" if metric in LESS_IS_BETTER else "maximize"
 
 
 class TrainingParameters(Strict):
@@ -51,6 +76,20 @@ class TrainingParameters(Strict):
     save_total_limit: PositiveInt
     metric_for_best_model: Literal["accuracy", "f1", "macro_f1", "precision", "recall", "eval_loss"]
     class_weights: Annotated[Literal["balanced"] | dict[Label, Annotated[float, Field(gt=0)]] | None, WithoutNulls]
+
+    @property
+    def direction(self) -> Direction:
+        """Which way ``metric_for_best_model`` gets better: every choice of the study goes that way."""
+        return direction_of(self.metric_for_best_model)
+
+    def never_warm(self, hyperparameters: Hyperparameters, steps: int) -> bool:
+        """Tell whether the warm-up is as long as the training: the learning rate is then never reached."""
+        return self.lr_scheduler_type != "constant" and hyperparameters.warm_up(steps) >= max(1, steps)
+
+    def goodness(self, scores: Mapping[str, Any], prefix: str = "") -> float:
+        """Return ``metric_for_best_model`` of these scores, with its sign changed where less is better."""
+        value = float(scores[f"{prefix}{self.metric_for_best_model}"])
+        return value if self.direction == "maximize" else -value
 
 
 class SelectionParameters(Strict):

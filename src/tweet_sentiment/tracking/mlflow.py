@@ -12,7 +12,7 @@ import pandas as pd
 
 from tweet_sentiment.extras import extra
 from tweet_sentiment.parameters import StudyParameters
-from tweet_sentiment.tracking.tables import flat, numbers, points
+from tweet_sentiment.tracking.tables import fit, flat, numbers, points
 
 LONGEST_VALUE = 500  # of a parameter, in every store
 OF_A_TRIAL = ("num_train_epochs", "per_device_train_batch_size", "learning_rate", "warmup_steps", "weight_decay")
@@ -25,8 +25,8 @@ class MlflowTracker:
         with extra("tracking", f"tracking.mlflow ({parameters.tracking.mlflow})"):
             from mlflow.tracking import MlflowClient
         store = str(parameters.tracking.mlflow)
-        if store.startswith("sqlite:///"):
-            Path(store.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        if (database := _database(store)) is not None:
+            database.parent.mkdir(parents=True, exist_ok=True)
         self._client = MlflowClient(tracking_uri=store)
         self._experiment = self._experiment_of(f"tweet-sentiment {parameters.run}", store)
         self._runs: dict[str, str] = {}
@@ -59,9 +59,9 @@ class MlflowTracker:
     def _experiment_of(self, name: str, store: str) -> str:
         if (found := self._client.get_experiment_by_name(name)) is not None:
             return str(found.experiment_id)
-        if not store.startswith("sqlite:///"):
+        if (database := _database(store)) is None:
             return str(self._client.create_experiment(name))
-        beside = Path(store.removeprefix("sqlite:///")).resolve().with_suffix(".artifacts")
+        beside = database.resolve().with_suffix(".artifacts")
         return str(self._client.create_experiment(name, artifact_location=beside.as_uri()))
 
     def _begin(self, name: str, parent: str | None) -> str:
@@ -80,7 +80,7 @@ class MlflowTracker:
         from mlflow.entities import Param
 
         texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in leaves.items()}
-        params = [Param(name, text[:LONGEST_VALUE]) for name, text in texts.items()]
+        params = [Param(fit(name, spaces=True), text[:LONGEST_VALUE]) for name, text in texts.items()]
         for start in range(0, len(params), 100):  # the most that one call takes
             self._client.log_batch(run, params=params[start : start + 100])
 
@@ -88,7 +88,7 @@ class MlflowTracker:
         from mlflow.entities import Metric
 
         now = int(time() * 1000)
-        metrics = [Metric(name, value, now, step) for name, value, step in measured]
+        metrics = [Metric(fit(name, spaces=True), value, now, step) for name, value, step in measured]
         for start in range(0, len(metrics), 1000):  # the most that one call takes
             self._client.log_batch(run, metrics=metrics[start : start + 1000])
 
@@ -102,3 +102,10 @@ class MlflowTracker:
             by_epoch = [("value_by_epoch", value, epoch) for epoch, value in epochs]
             self._log_points(run, [(name, value, 0) for name, value in measured.items()] + by_epoch)
             self._client.set_terminated(run, "FAILED" if row["state"] == "FAIL" else "FINISHED")
+
+
+def _database(store: str) -> Path | None:
+    """Return the file of a store in SQLite; a URL writes ``?``, ``#`` and ``%`` of a path as %3F, %23 and %25."""
+    from sqlalchemy.engine import make_url
+
+    return Path(str(make_url(store).database)) if store.startswith("sqlite:///") else None

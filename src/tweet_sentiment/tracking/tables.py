@@ -1,13 +1,17 @@
 """Parameters, scores and curves as flat names and numbers, as trackers take them."""
 
 import math
+import re
 from collections.abc import Iterator
 from numbers import Real
 from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.provenance import sha256
+
 Point = tuple[str, float, int]
+LONGEST_NAME = 250  # of a metric or a parameter, in MLflow
 
 
 def flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -17,6 +21,19 @@ def flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def fit(name: str, spaces: bool = False) -> str:
+    """Return a name that a store takes, as it is where it can be: labels may be emoji, paths, or very long.
+
+    What is no letter, digit, ``_``, ``-`` or dot (nor a space, where ``spaces`` are taken) becomes its code point, such
+    as ``u1f600``. Different names stay different: one that is changed ends in a hash of what it was.
+    """
+    refused = r"[^\w. -]|^\." if spaces else r"[^\w.-]|^\."
+    plain = re.sub(refused, lambda found: f"u{ord(found[0]):x}", name)
+    if plain == name and len(name) <= LONGEST_NAME:
+        return name
+    return f"{plain[: LONGEST_NAME - 9]}-{sha256(name.encode('utf-8', 'surrogatepass'))[:8]}"
 
 
 def numbers(tree: dict[str, Any]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tweet_sentiment.extras import extra
 from tweet_sentiment.parameters import StudyParameters
-from tweet_sentiment.tracking.tables import numbers, points
+from tweet_sentiment.tracking.tables import fit, numbers, points
 
 
 class TensorBoardTracker:
@@ -33,4 +33,4 @@ class TensorBoardTracker:
             old.unlink()
         with self._writer(str(folder)) as writer:
             for name, value, step in measured:
-                writer.add_scalar(name, value, step)
+                writer.add_scalar(fit(name), value, step)

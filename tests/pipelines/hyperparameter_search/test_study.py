@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from typing import get_args
 
 import optuna
 import pandas as pd
@@ -13,9 +14,9 @@ import pytest
 from tests.conftest import PROJECT
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import HyperparameterSearchParameters
+from tweet_sentiment.parameters import HyperparameterSearchParameters, TrainingParameters
 from tweet_sentiment.pipelines.hyperparameter_search.figures import search_figures
-from tweet_sentiment.pipelines.hyperparameter_search.study import DATABASE, run_study, trials_table
+from tweet_sentiment.pipelines.hyperparameter_search.study import DATABASE, run_study, suggest, trials_table
 
 FIVE = ["num_train_epochs", "per_device_train_batch_size", "learning_rate", "warmup_steps", "weight_decay"]
 SPACE = {
@@ -25,17 +26,19 @@ SPACE = {
     "warmup_steps": {"low": 0, "high": 500},
     "weight_decay": {"low": 1e-6, "high": 1e-2, "log": True},
 }
+METRICS = get_args(TrainingParameters.model_fields["metric_for_best_model"].annotation)
 TRIALS = 12  # Optuna's sampler draws at random up to 10
 NEVER = {"n_startup_trials": 100, "n_warmup_steps": 0, "interval_steps": 1}
 
 
-def settings(n_trials, pruner=NEVER, direction="maximize", trials_at_once=1, **space):
+def settings(n_trials, pruner=NEVER, trials_at_once=1, **space):
     return HyperparameterSearchParameters.model_validate(
         {
             "n_trials": n_trials,
+            "attempt": 1,
             "trials_at_once": trials_at_once,
             "processes": "auto",
-            "direction": direction,
+            "direction": "auto",
             "space": SPACE | space,
             "pruner": pruner,
         }
@@ -49,12 +52,13 @@ def value(hyperparameters, epoch):
 
 def learn(hyperparameters, on_epoch):
     for epoch in range(1, hyperparameters.num_train_epochs + 1):
-        on_epoch(epoch, {"accuracy": value(hyperparameters, epoch), "eval_loss": 1.0})
+        on_epoch(epoch, {name: value(hyperparameters, epoch) for name in METRICS})
     return value(hyperparameters, hyperparameters.num_train_epochs)
 
 
-def search(folder, n_trials, objective=learn, name="search-a", seed=42, processes=1, **changes):
-    return run_study(folder, name, settings(n_trials, **changes), objective, seed, "accuracy", processes)
+def search(folder, n_trials, objective=learn, name="search-a", seed=42, processes=1, metric="accuracy", **changes):
+    given = settings(n_trials, **changes)
+    return run_study(folder, name, given, objective, seed, metric, key="hyperparameter_search", processes=processes)
 
 
 def drawn(study):
@@ -89,10 +93,111 @@ def test_every_epoch_of_every_trial_is_reported(uninterrupted):
         assert trial.value == list(trial.intermediate_values.values())[-1]
 
 
-def test_the_best_trial_is_the_one_with_the_highest_value_or_the_lowest_if_asked(uninterrupted, tmp_path):
-    assert uninterrupted.best_value == max(trial.value for trial in uninterrupted.trials)
-    lowest = search(tmp_path, 4, direction="minimize")
-    assert lowest.best_value == min(trial.value for trial in lowest.trials)
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_best_trial_has_the_lowest_loss_or_the_highest_of_any_other_metric(tmp_path, caplog, metric):
+    best_of = min if metric == "eval_loss" else max
+    with caplog.at_level(logging.INFO):
+        study = search(tmp_path, 5, metric=metric)
+    values = [trial.value for trial in study.trials]
+    assert len(set(values)) == 5
+    assert study.best_value == best_of(values)
+    assert f"trial 4 complete {values[4]:.4f}, best so far {best_of(values):.4f}" in caplog.text
+    history = search_figures(trials_table(study), settings(5).space, metric)[0]
+    assert f": {best_of(values):.4f}, trial {values.index(best_of(values))}" in history.layout.title.text
+
+
+def test_the_pruner_ends_the_trial_with_the_higher_loss(tmp_path):
+    losses = iter([0.5] * 5 + [0.9, 0.1])
+
+    def objective(hyperparameters, on_epoch):
+        loss = next(losses)
+        for epoch in range(1, 6):
+            on_epoch(epoch, {"eval_loss": loss})
+        return loss
+
+    pruner = {"n_startup_trials": 5, "n_warmup_steps": 2, "interval_steps": 1}
+    longest = {"low": 5, "high": 5}
+    study = search(tmp_path, 7, objective, metric="eval_loss", pruner=pruner, num_train_epochs=longest)
+    assert [trial.state.name for trial in study.trials] == [*["COMPLETE"] * 5, "PRUNED", "COMPLETE"]
+    assert study.best_trial.number == 6
+
+
+PRUNING = {"n_startup_trials": 2, "n_warmup_steps": 0, "interval_steps": 1}
+
+
+def test_trials_one_by_one_are_those_of_optuna_s_own_loop_with_one_sampler(tmp_path):
+    """As in the paper's script: ``create_study(TPESampler(seed=42), MedianPruner)``, then ``optimize``."""
+    space = settings(1).space
+
+    def objective(trial):
+        hyperparameters = suggest(trial, space)
+
+        def on_epoch(epoch, metrics):
+            trial.report(metrics["accuracy"], epoch - 1)
+            if epoch < hyperparameters.num_train_epochs and trial.should_prune():
+                raise optuna.TrialPruned
+
+        if trial.number == 3:
+            raise ValueError("no such")
+        return learn(hyperparameters, on_epoch)
+
+    plain = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=42), pruner=optuna.pruners.MedianPruner(2, 0, 1)
+    )
+    plain.optimize(objective, n_trials=20, catch=ValueError)
+    ours = search(tmp_path, 20, breaking(4, ValueError("no such")), pruner=PRUNING)
+    assert {trial.state.name for trial in plain.trials} == {"COMPLETE", "PRUNED", "FAIL"}
+    assert [(t.state, t.value, t.params) for t in ours.trials] == [(t.state, t.value, t.params) for t in plain.trials]
+
+
+@pytest.mark.parametrize("trials_at_once", [1, 2])
+def test_fewer_trials_are_the_first_of_more(tmp_path, trials_at_once):
+    search(tmp_path, TRIALS, trials_at_once=trials_at_once)
+    fewer = search(tmp_path, 4, trials_at_once=trials_at_once)
+    (tmp_path / "fresh").mkdir()
+    fresh = search(tmp_path / "fresh", 4, trials_at_once=trials_at_once)
+    assert [(t.params, t.value) for t in fewer.trials] == [(t.params, t.value) for t in fresh.trials]
+    assert (len(fewer.trials), fewer.best_trial.number) == (4, fresh.best_trial.number)
+
+
+def test_a_trial_that_was_cut_off_is_pruned_as_if_it_had_not_been(tmp_path):
+    for folder in ("whole", "stopped"):
+        (tmp_path / folder).mkdir()
+    given = {"pruner": PRUNING | {"n_warmup_steps": 1}, "num_train_epochs": {"low": 4, "high": 4}}
+    whole = search(tmp_path / "whole", TRIALS, **given)
+    for at in (4, 2, 3):  # of those that are left
+        with pytest.raises(KeyboardInterrupt):
+            search(tmp_path / "stopped", TRIALS, breaking(at, KeyboardInterrupt()), **given)
+    resumed = search(tmp_path / "stopped", TRIALS, **given)
+    assert {trial.state.name for trial in whole.trials} == {"COMPLETE", "PRUNED"}
+    assert [t.intermediate_values for t in resumed.trials] == [t.intermediate_values for t in whole.trials]
+    assert [t.state for t in resumed.trials] == [t.state for t in whole.trials]
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a%20b", "a b", "a%3Fb", "a@b:c", "[é😀]", "q'\"x", "a&b=c"])
+def test_the_database_lies_in_the_folder_whatever_its_name(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    search(folder, 2)
+    assert [path.name for path in folder.iterdir()] == [DATABASE]
+    assert list(tmp_path.iterdir()) == [folder]
+    assert len(search(folder, 3).trials) == 3
+
+
+def test_hyperparameters_in_the_database_that_were_not_drawn_are_refused(tmp_path):
+    search(tmp_path, 2)
+    with sqlite3.connect(tmp_path / DATABASE) as database:
+        database.execute("UPDATE trial_params SET param_value = 0.005 WHERE param_name = 'learning_rate'")
+    with pytest.raises(StudyError, match="trial 0 has other hyperparameters than are drawn for it"):
+        search(tmp_path, 2)
+
+
+def test_a_finished_search_says_how_to_search_again(tmp_path, caplog):
+    search(tmp_path, 2)
+    with caplog.at_level(logging.INFO):
+        search(tmp_path, 2)
+    assert "2 of 2 trials are done already" in caplog.text
+    assert "--params=hyperparameter_search.attempt=2" in caplog.text
 
 
 def test_every_value_drawn_lies_in_the_space(uninterrupted):
@@ -114,8 +219,8 @@ def test_a_search_interrupted_in_a_trial_goes_on_as_if_it_had_not_been(uninterru
         search(tmp_path, TRIALS, breaking(at, KeyboardInterrupt()))
     resumed = search(tmp_path, TRIALS)
     assert drawn(resumed) == drawn(uninterrupted)
-    assert {trial.state.name for trial in resumed.trials} == {"COMPLETE", "FAIL"}
-    assert sum(trial.state.name == "FAIL" for trial in resumed.trials) == 1
+    assert {trial.state.name for trial in resumed.trials} == {"COMPLETE"}
+    assert [trial.user_attrs.get("cut_off", 0) for trial in resumed.trials].count(1) == 1
 
 
 def test_no_set_of_hyperparameters_is_tried_twice(uninterrupted):
@@ -158,9 +263,8 @@ def test_a_search_killed_twice_goes_on_as_if_it_had_not_been(uninterrupted, tmp_
 
 
 def test_trials_drawn_together_end_the_same_in_one_process_and_in_two(tmp_path):
-    pruner = {"n_startup_trials": 2, "n_warmup_steps": 0, "interval_steps": 1}
     one, two = (
-        search(tmp_path / str(n), 20, processes=n, trials_at_once=2, pruner=pruner, seed=1)
+        search(tmp_path / str(n), 20, processes=n, trials_at_once=2, pruner=PRUNING, seed=1)
         for n in (1, 2)
         if not (tmp_path / str(n)).mkdir()
     )
@@ -325,15 +429,15 @@ def test_the_table_of_trials_has_a_row_a_trial(tmp_path):
         assert table.loc[trial.number, FIVE].to_dict() == trial.params
 
 
-def figures_of(table, tmp_path, n_trials):
+def figures_of(table, tmp_path):
     """Draw the figures from the table as the catalog gives it back."""
     table.to_csv(tmp_path / "trials.csv", index=False)
-    return search_figures(pd.read_csv(tmp_path / "trials.csv"), settings(n_trials), "accuracy")
+    return search_figures(pd.read_csv(tmp_path / "trials.csv"), settings(1).space, "accuracy")
 
 
 def test_the_figures_show_the_trials_of_the_table(tmp_path):
     study = search(tmp_path, 6, breaking(2, StudyError("it diverged")))
-    history, importance, parallel = figures_of(trials_table(study), tmp_path, 6)
+    history, importance, parallel = figures_of(trials_table(study), tmp_path)
     values = [trial.value for trial in study.trials if trial.value is not None]
     assert list(history.data[0].y) == pytest.approx(values)
     lines = [line.y for line in parallel.data if len(line.y) == 1 + len(FIVE)]
@@ -346,5 +450,5 @@ def test_the_figures_show_the_trials_of_the_table(tmp_path):
 def test_too_few_different_values_for_importance_are_told_in_its_figure(tmp_path, values):
     given = iter(values)
     study = search(tmp_path, len(values), lambda hyperparameters, on_epoch: next(given))
-    _, importance, _ = figures_of(trials_table(study), tmp_path, len(values))
+    _, importance, _ = figures_of(trials_table(study), tmp_path)
     assert importance.layout.title.text == "Importance needs two trials with different values"

@@ -1,7 +1,5 @@
 """The search over a technique: its budget, its pruner, its resumption, and the model at its end."""
 
-import math
-
 import pytest
 from optuna.trial import TrialState
 from tests.modeling.tuned import few, tiny, tuning_data
@@ -72,11 +70,10 @@ def test_the_epoch_that_a_trial_was_cut_off_in_counts_against_the_budget(small, 
     with pytest.raises(KeyboardInterrupt):
         run(small, tmp_path, space=space)
     best, trials = run(small, tmp_path, space=space, budget_posts=3 * POSTS + 1)
-    assert list(trials["state"]) == ["FAIL", "COMPLETE"]  # 60 posts would have been one trial more
+    assert list(trials["state"]) == ["COMPLETE"]  # 60 posts would have been one trial more
     assert sum(learnt) == 3 * POSTS + 16
     assert best["posts"] == 4 * POSTS
-    assert math.isnan(trials["seconds"][0])
-    assert best["seconds"] == trials["seconds"][1]
+    assert trials["value_by_epoch"][0].count(" ") == 2  # that of the first epoch is known from before
 
 
 def test_a_finished_search_has_nothing_to_do_and_a_longer_one_goes_on(small, tmp_path):

@@ -48,3 +48,6 @@ def test_finished_rows_are_kept_for_a_longer_sweep_and_not_under_other_settings(
     assert both["seconds"][0] == first["seconds"][0]
     other = sweeping(top_blocks=[0], row_limit=12)
     assert other["n_train"][0] == 12
+    surer = small.uncertainty.model_copy(update={"level": 0.5})
+    narrow = run(small.model_copy(update={"uncertainty": surer}), encoder, tmp_path)
+    assert narrow["high"][0] - narrow["low"][0] < first["high"][0] - first["low"][0]

@@ -13,9 +13,9 @@ def create_pipeline() -> Pipeline:
     inputs = ["training_posts", "validation_posts", "soft_labels", "row_account", "working_folder", "parameters"]
     return Pipeline(
         [
-            node(soften, [*teachers, "training_posts", "parameters"], "soft_labels", name="soften"),
-            node(train, inputs, ["model", "curves", "training"], name="train"),
-            node(repeat_with_seeds, inputs, "table_of_seeds", name="repeat_with_seeds"),
+            node(soften, [*teachers, "training_posts", "parameters"], "soft_labels", name="soften", tags="device"),
+            node(train, inputs, ["model", "curves", "training"], name="train", tags="device"),
+            node(repeat_with_seeds, inputs, "table_of_seeds", name="repeat_with_seeds", tags="device"),
         ],
         namespace="distillation",
         inputs={*DATA, *teachers},

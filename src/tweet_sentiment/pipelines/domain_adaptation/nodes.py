@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.parameters import StudyParameters, check_warm_up
 from tweet_sentiment.provenance import manifest
 
 logger = logging.getLogger(__name__)
@@ -57,10 +57,12 @@ def adapt(
     from tweet_sentiment.modeling.tokenization import tokenize
 
     start, adaptation = perf_counter(), parameters.domain_adaptation
+    held_out = max(1, round(len(adaptation_posts) * adaptation.measured_share))
+    learning = len(adaptation_posts) - held_out
+    check_warm_up("domain_adaptation.hyperparameters", adaptation.hyperparameters, learning, parameters)
     tokenizer = load_tokenizer(parameters.model.checkpoint)
     unlabelled = adaptation_posts.assign(label=parameters.labels[0])  # tokenize wants one; it is not looked at
     tokens, _ = tokenize(unlabelled, tokenizer, parameters.labels, parameters.model.max_length)
-    held_out = max(1, round(len(tokens) * adaptation.measured_share))
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
     encoder, curves = adapt_encoder(
         load_encoder(parameters.model.checkpoint),

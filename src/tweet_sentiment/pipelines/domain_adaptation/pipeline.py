@@ -17,6 +17,7 @@ def create_pipeline() -> Pipeline:
                 ["adaptation_posts", "row_account", "working_folder", "parameters"],
                 ["model", "curves", "training"],
                 name="adapt",
+                tags="device",
             ),
         ],
         namespace="domain_adaptation",

@@ -22,11 +22,17 @@ def create_pipeline(
     by_manifest, has_model = reads == "validation_posts", predicts or learns
     training = ["training_posts"] if by_manifest else []
     selection = node(
-        predict_selection, ["model", "training_posts", "parameters"], "selection_predictions", name="predict_selection"
+        predict_selection,
+        ["model", "training_posts", "parameters"],
+        "selection_predictions",
+        name="predict_selection",
+        tags="device",
     )
     predicting = predict_posts if by_manifest else predict
-    prediction = node(predicting, ["model", reads, "parameters"], "predictions", name="predict")
-    speed = node(measure_speed, ["model", "validation_posts", "parameters"], "speed", name="measure_speed")
+    prediction = node(predicting, ["model", reads, "parameters"], "predictions", name="predict", tags="device")
+    speed = node(
+        measure_speed, ["model", "validation_posts", "parameters"], "speed", name="measure_speed", tags="device"
+    )
     read = [*([reads] if predicts else []), *(["validation_posts"] if has_model else [])]
     curves = node(plot_curves, ["curves", "parameters"], "figure_of_curves", name="plot_curves")
     return Pipeline(

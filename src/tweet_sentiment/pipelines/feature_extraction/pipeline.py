@@ -14,6 +14,7 @@ def create_pipeline() -> Pipeline:
                 ["training_tokens", "validation_tokens", "parameters"],
                 ["training_features", "validation_features", "encoding"],
                 name="encode_posts",
+                tags="device",
             )
         ],
         tags="feature_extraction",

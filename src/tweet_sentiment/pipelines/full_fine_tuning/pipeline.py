@@ -12,8 +12,8 @@ def create_pipeline() -> Pipeline:
     inputs = [*DATA, "working_folder", "parameters"]
     return Pipeline(
         [
-            node(train, inputs, ["model", "curves", "training"], name="train"),
-            node(repeat_with_seeds, inputs, "table_of_seeds", name="repeat_with_seeds"),
+            node(train, inputs, ["model", "curves", "training"], name="train", tags="device"),
+            node(repeat_with_seeds, inputs, "table_of_seeds", name="repeat_with_seeds", tags="device"),
         ],
         namespace="full_fine_tuning",
         inputs=set(DATA),

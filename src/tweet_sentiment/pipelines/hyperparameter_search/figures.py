@@ -6,15 +6,15 @@ import optuna
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from tweet_sentiment.parameters import HyperparameterSearchParameters, SearchSpace
+from tweet_sentiment.parameters import IntRange, SearchSpace, direction_of
 from tweet_sentiment.reports.style import INK, SERIES, percent, styled
 
 
-def search_figures(trials: pd.DataFrame, search: HyperparameterSearchParameters, metric: str) -> tuple[Any, Any, Any]:
+def search_figures(trials: pd.DataFrame, space: SearchSpace, metric: str) -> tuple[Any, Any, Any]:
     """Return history, importance and parallel coordinates, as Plotly figures."""
-    study = optuna.create_study(direction=search.direction)
+    study = optuna.create_study(direction=direction_of(metric))
     study.add_trials(
-        [_trial(row, search.space) for row in trials.to_dict("records") if row["state"] in ("COMPLETE", "PRUNED")]
+        [_trial(row, space) for row in trials.to_dict("records") if row["state"] in ("COMPLETE", "PRUNED")]
     )
     plots = optuna.visualization
     complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
@@ -59,6 +59,10 @@ def _distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
         "num_train_epochs": IntDistribution(epochs.low, epochs.high, log=epochs.log),
         "per_device_train_batch_size": CategoricalDistribution(space.per_device_train_batch_size),
         "learning_rate": FloatDistribution(rate.low, rate.high, log=rate.log),
-        "warmup_steps": IntDistribution(warmup.low, warmup.high, log=warmup.log),
+        "warmup_steps": (
+            IntDistribution(warmup.low, warmup.high, log=warmup.log)
+            if isinstance(warmup, IntRange)
+            else FloatDistribution(warmup.low, warmup.high, log=warmup.log)
+        ),
         "weight_decay": FloatDistribution(decay.low, decay.high, log=decay.log),
     }

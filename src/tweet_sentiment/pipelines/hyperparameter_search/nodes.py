@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import DECISIVE, Hyperparameters, StudyParameters
 from tweet_sentiment.provenance import fingerprint, manifest
 
@@ -33,17 +34,18 @@ def search(
     from .study import run_study, trials_table
 
     data = FittingData(training_tokens, validation_tokens, training_features, validation_features).to_choose_on()
-    metric, conditions = parameters.training.metric_for_best_model, _conditions(parameters, row_account)
+    metric, identity = parameters.training.metric_for_best_model, conditions(parameters, row_account)
     known = parameters.only(DECISIVE | {"hyperparameter_search"})
-    objective = TrialObjective(data, known, working_folder / "trial", conditions)
+    objective = TrialObjective(data, known, working_folder / "trial", identity)
     study = run_study(
         working_folder,
-        f"search-{conditions}",
+        f"search-{identity}",
         parameters.hyperparameter_search,
         objective,
         parameters.seed,
         metric,
-        objective.processes(),
+        processes=objective.processes(),
+        key="hyperparameter_search",
     )
     trials = trials_table(study)
     best = {
@@ -59,17 +61,25 @@ def search(
     return best, trials
 
 
-def _conditions(parameters: StudyParameters, row_account: dict[str, Any]) -> str:
-    """Return what the study's name ends in: it changes with all but the number of trials, the pruner, the processes."""
-    search = parameters.hyperparameter_search
-    return fingerprint(parameters.decisive(), search.space, search.direction, search.trials_at_once, row_account)
+def conditions(parameters: StudyParameters, row_account: dict[str, Any]) -> str:
+    """Return what the study's name ends in: it changes with all that the trials depend on."""
+    return fingerprint(parameters.decisive(), parameters.hyperparameter_search.identity(), row_account)
 
 
 def plot_search(trials: pd.DataFrame, parameters: StudyParameters) -> tuple[Any, Any, Any]:
     """Draw Optuna's history, importance and parallel coordinates from the table of trials."""
     from .figures import search_figures
 
-    return search_figures(trials, parameters.hyperparameter_search, parameters.training.metric_for_best_model)
+    return search_figures(trials, parameters.hyperparameter_search.space, parameters.training.metric_for_best_model)
+
+
+def _found(best: dict[str, Any]) -> Hyperparameters:
+    if not best:
+        raise StudyError(
+            "The search has not been run for this run and protocol.\n"
+            "  Run it first:  kedro run --pipelines=hyperparameter_search"
+        )
+    return Hyperparameters(**best["hyperparameters"])
 
 
 def train_best(
@@ -89,7 +99,7 @@ def train_best(
     start = perf_counter()
     fitted = fit_from_start(
         FittingData(training_tokens, validation_tokens, training_features, validation_features),
-        Hyperparameters(**best["hyperparameters"]),
+        _found(best),
         parameters,
         working_folder=working_folder / "best",
         fingerprint={"account": row_account},
@@ -125,7 +135,7 @@ def repeat_with_seeds(
 
     return repeat_with_seeds(
         FittingData(training_tokens, validation_tokens, training_features, validation_features),
-        Hyperparameters(**best["hyperparameters"]),
+        _found(best),
         parameters,
         working_folder=working_folder / "seeds",
         fingerprint={"account": row_account},

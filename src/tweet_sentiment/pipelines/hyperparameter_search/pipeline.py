@@ -17,6 +17,7 @@ def create_pipeline() -> Pipeline:
                 [*DATA, "row_account", "working_folder", "parameters"],
                 ["hyperparameters", "table_of_trials"],
                 name="search",
+                tags="device",
             ),
             node(
                 plot_search,
@@ -29,12 +30,14 @@ def create_pipeline() -> Pipeline:
                 [*DATA, "encoding", "row_account", "hyperparameters", "working_folder", "parameters"],
                 ["model", "curves", "training"],
                 name="train_best",
+                tags="device",
             ),
             node(
                 repeat_with_seeds,
                 [*DATA, "row_account", "hyperparameters", "working_folder", "parameters"],
                 "table_of_seeds",
                 name="repeat_with_seeds",
+                tags="device",
             ),
         ],
         namespace="hyperparameter_search",
@@ -54,6 +57,7 @@ def create_technique_search() -> Pipeline:
                 [*posts, "working_folder", "parameters"],
                 ["hyperparameters", "table_of_trials"],
                 name="search_technique",
+                tags="device",
             ),
             node(
                 plot_technique_search,
@@ -66,6 +70,7 @@ def create_technique_search() -> Pipeline:
                 [*posts, "hyperparameters", "working_folder", "parameters"],
                 ["model", "curves", "training"],
                 name="train_best_technique",
+                tags="device",
             ),
         ],
         namespace="technique_search",

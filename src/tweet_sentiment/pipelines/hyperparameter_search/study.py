@@ -4,7 +4,9 @@ import logging
 import math
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import optuna
@@ -13,7 +15,14 @@ from joblib import Parallel, delayed
 from optuna.trial import FrozenTrial, TrialState
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import Hyperband, Hyperparameters, HyperparameterSearchParameters, SearchSpace
+from tweet_sentiment.parameters import (
+    Hyperband,
+    Hyperparameters,
+    HyperparameterSearchParameters,
+    IntRange,
+    SearchSpace,
+    direction_of,
+)
 from tweet_sentiment.progress import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -22,6 +31,7 @@ OnEpoch = Callable[[int, dict[str, Any]], None]
 Objective = Callable[[Hyperparameters, OnEpoch], float]
 Outcome = tuple[TrialState, float | None]
 DATABASE = "study.sqlite3"
+CUT_OFF = "cut_off"  # how often a trial was cut off before it came to an end
 CAUGHT = (RuntimeError, StudyError, MemoryError, ValueError)
 
 
@@ -33,7 +43,11 @@ def suggest(trial: optuna.Trial, space: SearchSpace) -> Hyperparameters:
         num_train_epochs=trial.suggest_int("num_train_epochs", epochs.low, epochs.high, log=epochs.log),
         per_device_train_batch_size=int(trial.suggest_categorical("per_device_train_batch_size", sizes)),
         learning_rate=trial.suggest_float("learning_rate", rate.low, rate.high, log=rate.log),
-        warmup_steps=trial.suggest_int("warmup_steps", warmup.low, warmup.high, log=warmup.log),
+        warmup_steps=(
+            trial.suggest_int("warmup_steps", warmup.low, warmup.high, log=warmup.log)
+            if isinstance(warmup, IntRange)
+            else trial.suggest_float("warmup_steps", warmup.low, warmup.high, log=warmup.log)
+        ),
         weight_decay=trial.suggest_float("weight_decay", decay.low, decay.high, log=decay.log),
     )
 
@@ -45,74 +59,133 @@ def run_study(
     objective: Objective,
     seed: int,
     metric: str,
+    *,
+    key: str,
     processes: int = 1,
     enough: Callable[[list[FrozenTrial]], bool] = lambda trials: False,
 ) -> optuna.Study:
-    """Run trials until ``n_trials`` have finished, or those there are are ``enough``; those of an earlier run count.
+    """Return a study of the first ``n_trials`` trials, or of those that are ``enough``; what is not done yet is run.
 
-    ``trials_at_once`` trials are drawn together, run by as many ``processes``, and told together: the outcome does not
-    depend on which of them ends first, nor on how many processes there are. ``name`` must change with data, space and
-    settings, so that a study never goes on under other conditions. Trials that a kill or Ctrl-C cut off are run again;
-    one that raises or gives NaN fails, and the search goes on.
+    The trials are drawn by one ``TPESampler(seed)``, as Optuna's ``optimize`` draws them. With ``trials_at_once`` more
+    than 1, so many are drawn together, run by as many ``processes``, and told together: the outcome does not depend on
+    which of them ends first, nor on how many processes there are. ``name`` must change with all that trials depend on,
+    so that a study never goes on under other conditions. ``key`` are the parameters to name in messages.
+
+    The database holds what came of each trial, in the order in which they are drawn. The draws themselves are made
+    again each time, and told what is known already: so a search that was stopped goes on as if it had not been. A trial
+    that a kill or Ctrl-C cut off is run again; one that raises or gives NaN fails, and the search goes on.
 
     Raises:
         StudyError: the database is damaged, or no trial gave a value.
     """
     _warn_if_pruner_is_idle(search)
     _check_database(folder / DATABASE)
-    study = _open(folder / DATABASE, name, search)
-    _end_stale(study)
-    if finished := _finished(study):
-        logger.info("Search: %d of %d trials are done already.", finished, search.n_trials)
-    with (
-        Parallel(processes, mmap_mode="r") as parallel,
-        progress_bar("Search", search.n_trials - finished, "trials") as bar,
-    ):
-        while (finished := _finished(study)) < search.n_trials and not enough(study.trials):
-            together = min(search.trials_at_once, search.n_trials - finished)
-            drawn = [_draw(study, search, seed, finished + place) for place in range(together)]
-            outcomes = parallel(
-                delayed(_run_trial)(folder, name, search, trial, hyperparameters, objective, metric)
-                for trial, hyperparameters in drawn
-            )
-            for (trial, _), (state, value) in zip(drawn, outcomes, strict=True):
-                study.tell(trial, value, state)
-                _log_trial(study, study.trials[trial])
-                bar.update(1)
-    if not study.get_trials(states=(TrialState.COMPLETE,)):
-        raise StudyError(f"No trial of the search gave a value; the last error: {_last_error(study)}")
-    return study
-
-
-def _draw(
-    study: optuna.Study, search: HyperparameterSearchParameters, seed: int, place: int
-) -> tuple[int, Hyperparameters]:
-    """Draw a trial and return its number, seeded by its place: an interrupted search then draws what it would have.
-
-    Of trials drawn together the later take the earlier for bad ones (a constant liar), and look elsewhere.
-    """
-    study.sampler = optuna.samplers.TPESampler(
-        seed=(seed + 1_000_003 * place) % 2**32, constant_liar=search.trials_at_once > 1
+    study = _open(folder / DATABASE, name, search, metric)
+    left = search.n_trials - _say_what_is_done(study, search, key)
+    draws = optuna.create_study(
+        study_name=name,  # Hyperband divides trials by it
+        sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=search.trials_at_once > 1),
+        pruner=_pruner(search),
+        direction=direction_of(metric),
     )
-    trial = study.ask()
-    return trial.number, suggest(trial, search.space)
+    if isinstance(search.pruner, Hyperband):
+        processes = 1  # it compares a trial with others that are still running
+    with Parallel(processes, mmap_mode="r") as parallel, progress_bar("Search", left, "trials") as bar:
+        for first in range(0, search.n_trials, search.trials_at_once):
+            if enough(study.trials[:first]):
+                break
+            places = range(first, min(first + search.trials_at_once, search.n_trials))
+            drawn = {place: _draw(draws, search.space) for place in places}
+            todo = [place for place in places if not _is_finished(study, draws.trials[place], folder / DATABASE)]
+            for place in todo:
+                _begin(study, draws.trials[place])
+            outcomes = parallel(
+                delayed(_run_trial)(folder, name, search, place, drawn[place], objective, metric) for place in todo
+            )
+            for place, (state, value) in zip(todo, outcomes, strict=True):
+                study.tell(place, value, state)
+                _log_trial(study, place)
+            for place in places:
+                _tell(draws, study.trials[place])
+            bar.update(len(todo))
+    return _result(study, len(draws.trials), metric, key)
+
+
+def _say_what_is_done(study: optuna.Study, search: HyperparameterSearchParameters, key: str) -> int:
+    finished = sum(trial.state.is_finished() for trial in study.trials[: search.n_trials])
+    if finished:
+        logger.info("Search: %d of %d trials are done already.", finished, search.n_trials)
+    if finished == search.n_trials:
+        logger.info("To search again: --params=%s.attempt=%d; other trials: another seed.", key, search.attempt + 1)
+    return finished
+
+
+def _draw(draws: optuna.Study, space: SearchSpace) -> Hyperparameters:
+    """Draw a trial. Of trials drawn together the later take the earlier for bad ones (a constant liar)."""
+    return suggest(draws.ask(), space)
+
+
+def _is_finished(study: optuna.Study, drawn: FrozenTrial, path: Path) -> bool:
+    """Tell whether a trial has come to its end; what the database holds must be what was drawn."""
+    known = study.trials[drawn.number : drawn.number + 1]
+    if known and known[0].params != drawn.params:
+        raise _damaged(path, f"trial {drawn.number} has other hyperparameters than are drawn for it")
+    return bool(known) and known[0].state.is_finished()
+
+
+def _begin(study: optuna.Study, drawn: FrozenTrial) -> None:
+    """Put a trial into the database, under the number that it was drawn as; or note that it was cut off there."""
+    trials = study.trials
+    if drawn.number == len(trials):
+        study.add_trial(
+            optuna.create_trial(state=TrialState.RUNNING, params=drawn.params, distributions=drawn.distributions)
+        )
+        return
+    logger.info("Search: trial %d was cut off; it is run again.", drawn.number)
+    times = trials[drawn.number].user_attrs.get(CUT_OFF, 0) + 1
+    _trial(study, drawn.number).set_user_attr(CUT_OFF, times)
+
+
+def _trial(study: optuna.Study, place: int) -> optuna.Trial:
+    return optuna.Trial(study, study.trials[place]._trial_id)
+
+
+def _tell(draws: optuna.Study, known: FrozenTrial) -> None:
+    """Tell the sampler what came of a trial that it drew."""
+    trial = _trial(draws, known.number)
+    for step, value in sorted(known.intermediate_values.items()):
+        trial.report(value, step)
+    draws.tell(known.number, known.value if known.state == TrialState.COMPLETE else None, known.state)
+
+
+def _result(study: optuna.Study, trials: int, metric: str, key: str) -> optuna.Study:
+    """Return a study in memory of the first trials alone."""
+    result = optuna.create_study(direction=direction_of(metric))
+    result.add_trials(study.trials[:trials])
+    if not result.get_trials(states=(TrialState.COMPLETE,)):
+        raise StudyError(
+            f"No trial of the search gave a value; the last error: {_last_error(result)}\n"
+            f"  They are kept. With that put right, search again: --params={key}.attempt=…"
+        )
+    return result
 
 
 def _run_trial(
     folder: Path,
     name: str,
     search: HyperparameterSearchParameters,
-    number: int,
+    place: int,
     hyperparameters: Hyperparameters,
     objective: Objective,
     metric: str,
 ) -> Outcome:
     """Run one trial, in whichever process this is; it is reported to the database by epochs, and told by the caller."""
-    study = _open(folder / DATABASE, name, search)
-    trial = optuna.Trial(study, study.trials[number]._trial_id)
+    study, start = _open(folder / DATABASE, name, search, metric, begun=True), perf_counter()
+    trial, known = _trial(study, place), study.trials[place].intermediate_values
 
     def on_epoch(epoch: int, metrics: dict[str, Any]) -> None:
-        trial.report(metrics[metric], epoch - 1)  # Optuna counts steps from 0
+        if epoch - 1 not in known:  # before it was cut off
+            trial.report(metrics[metric], epoch - 1)  # Optuna counts steps from 0
         if epoch < hyperparameters.num_train_epochs and trial.should_prune():
             raise optuna.TrialPruned
 
@@ -125,16 +198,31 @@ def _run_trial(
     except CAUGHT as error:
         trial.set_user_attr("error", str(error))
         return TrialState.FAIL, None
+    finally:
+        trial.set_user_attr("seconds", perf_counter() - start)
     return TrialState.COMPLETE, value
 
 
-def _open(path: Path, name: str, search: HyperparameterSearchParameters) -> optuna.Study:
+def _open(
+    path: Path, name: str, search: HyperparameterSearchParameters, metric: str, begun: bool = False
+) -> optuna.Study:
+    """Open the study in the database, or begin both; in one that is ``begun`` nothing is looked for.
+
+    The path reaches SQLite as it is, not by a URL, which would end at a ? or #.
+    """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    connect = partial(sqlite3.connect, path, check_same_thread=False)
+    storage = optuna.storages.RDBStorage(
+        "sqlite:///study",
+        engine_kwargs={"creator": connect},
+        skip_compatibility_check=begun,
+        skip_table_creation=begun,
+    )
     return optuna.create_study(
         study_name=name,
-        storage=f"sqlite:///{path}",
+        storage=storage,
         pruner=_pruner(search),
-        direction=search.direction,
+        direction=direction_of(metric),
         load_if_exists=True,
     )
 
@@ -148,6 +236,10 @@ def _pruner(search: HyperparameterSearchParameters) -> optuna.pruners.BasePruner
     return optuna.pruners.MedianPruner(chosen.n_startup_trials, chosen.n_warmup_steps, chosen.interval_steps)
 
 
+def _damaged(path: Path, why: str) -> StudyError:
+    return StudyError(f"{path}: the search's database is damaged ({why}). Delete it to start the search anew.")
+
+
 def _check_database(path: Path) -> None:
     if not path.exists():
         return
@@ -159,35 +251,14 @@ def _check_database(path: Path) -> None:
         verdict, tables = str(error), 0
     if verdict != "ok" or not tables:
         why = verdict if verdict != "ok" else "it is empty"
-        raise StudyError(f"{path}: the search's database is damaged ({why}). Delete it to start the search anew.")
-
-
-def _end_stale(study: optuna.Study) -> None:
-    for trial in study.get_trials(states=(TrialState.RUNNING,)):
-        logger.info("Search: trial %d was cut off; it is run again.", trial.number)
-        study.tell(trial.number, state=TrialState.FAIL)
-
-
-def _finished(study: optuna.Study) -> int:
-    """Count the trials that came to an end of their own; failed ones too, or a search that always fails has no end.
-
-    A failed one without an error was cut off. The sampler takes no notice of it, and draws the same again.
-    """
-    ended = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
-    return sum(not _cut_off(trial) for trial in ended)
-
-
-def _cut_off(trial: FrozenTrial) -> bool:
-    return trial.state == TrialState.FAIL and "error" not in trial.user_attrs
+        raise _damaged(path, why)
 
 
 def epochs_begun(trial: FrozenTrial) -> int:
-    """Return in how many epochs a trial has learnt; one that failed or was cut off was in the midst of one more.
-
-    The trial that goes on from its checkpoint has only the epochs from there on.
-    """
+    """Return in how many epochs a trial has learnt; whenever it failed or was cut off, in the midst of one more."""
     ended = len(trial.intermediate_values)
-    return ended + (trial.state == TrialState.FAIL and ended < trial.params.get("num_train_epochs", 0))
+    failed = trial.state == TrialState.FAIL and ended < trial.params["num_train_epochs"]
+    return ended + failed + int(trial.user_attrs.get(CUT_OFF, 0))
 
 
 def _warn_if_pruner_is_idle(search: HyperparameterSearchParameters) -> None:
@@ -200,7 +271,8 @@ def _warn_if_pruner_is_idle(search: HyperparameterSearchParameters) -> None:
         )
 
 
-def _log_trial(study: optuna.Study, trial: FrozenTrial) -> None:
+def _log_trial(study: optuna.Study, place: int) -> None:
+    trial = study.trials[place]
     value = "" if trial.value is None else f" {trial.value:.4f}"
     finished = [t for t in study.trials if t.state == TrialState.COMPLETE]
     best = f", best so far {study.best_value:.4f}" if finished else ""
@@ -214,20 +286,18 @@ def _last_error(study: optuna.Study) -> str:
 def trials_table(study: optuna.Study) -> pd.DataFrame:
     """Return one row a trial: number, state, value, seconds, epochs begun, the hyperparameters, values by epoch.
 
-    When a trial was cut off is not known, only when the search went on: it has no seconds.
+    Of a trial that was cut off and run again, the seconds are those of the last time.
     """
-    rows = []
-    for trial in study.trials:
-        seconds = trial.duration.total_seconds() if trial.duration and not _cut_off(trial) else None
-        rows.append(
-            {
-                "number": trial.number,
-                "state": trial.state.name,
-                "value": trial.value,
-                "seconds": seconds,
-                "epochs": epochs_begun(trial),
-                **trial.params,
-                "value_by_epoch": " ".join(f"{value:.4f}" for _, value in sorted(trial.intermediate_values.items())),
-            }
-        )
+    rows = [
+        {
+            "number": trial.number,
+            "state": trial.state.name,
+            "value": trial.value,
+            "seconds": trial.user_attrs["seconds"],
+            "epochs": epochs_begun(trial),
+            **trial.params,
+            "value_by_epoch": " ".join(f"{value:.4f}" for _, value in sorted(trial.intermediate_values.items())),
+        }
+        for trial in study.trials
+    ]
     return pd.DataFrame(rows)

@@ -31,17 +31,15 @@ def search_technique(
     search, metric = parameters.technique_search, parameters.training.metric_for_best_model
     data = TuningData(training_posts, validation_posts, row_account, working_folder / "trial")
     objective = _Objective(data, parameters)
-    conditions = fingerprint(
-        parameters.decisive(), getattr(parameters, search.technique), search.model_dump(include=_DECISIVE), row_account
-    )
     posts = objective.posts_an_epoch()
     study = run_study(
         working_folder,
-        f"{search.technique}-{conditions}",
+        f"{search.technique}-{technique_conditions(parameters, row_account)}",
         search,
         objective,
         parameters.seed,
         metric,
+        key="technique_search",
         enough=lambda trials: sum(map(epochs_begun, trials)) * posts >= search.budget_posts,
     )
     trials = trials_table(study).assign(posts=lambda table: table["epochs"] * posts)
@@ -58,7 +56,11 @@ def search_technique(
     }, trials
 
 
-_DECISIVE = {"technique", "row_limit", "space", "direction", "trials_at_once"}
+def technique_conditions(parameters: StudyParameters, row_account: dict[str, Any]) -> str:
+    """Return what the study's name ends in: it changes with all that the trials depend on."""
+    search = parameters.technique_search
+    technique = getattr(parameters, search.technique)
+    return fingerprint(parameters.decisive(), technique, search.identity(), row_account)
 
 
 @dataclass(frozen=True)
@@ -140,4 +142,4 @@ def plot_technique_search(trials: pd.DataFrame, parameters: StudyParameters) -> 
     """Draw Optuna's history, importance and parallel coordinates from the table of trials."""
     from .figures import search_figures
 
-    return search_figures(trials, parameters.technique_search, parameters.training.metric_for_best_model)
+    return search_figures(trials, parameters.technique_search.space, parameters.training.metric_for_best_model)

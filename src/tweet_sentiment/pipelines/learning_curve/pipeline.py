@@ -11,7 +11,13 @@ def create_pipeline() -> Pipeline:
     """Train on each number of posts, extrapolate, and draw the table."""
     return Pipeline(
         [
-            node(measure_sizes, [*DATA, "working_folder", "parameters"], "table_of_sizes", name="measure_sizes"),
+            node(
+                measure_sizes,
+                [*DATA, "working_folder", "parameters"],
+                "table_of_sizes",
+                name="measure_sizes",
+                tags="device",
+            ),
             node(plot_sizes, ["table_of_sizes", "parameters"], "figure_of_sizes", name="plot_sizes"),
         ],
         namespace="learning_curve",

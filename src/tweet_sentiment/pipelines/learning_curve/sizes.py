@@ -22,11 +22,11 @@ TOLD += ["device", "arithmetic"]
 def at_size(technique: str, size: int, every: int, parameters: StudyParameters) -> StudyParameters:
     """Return the parameters for ``size`` of ``every`` posts: as many rows, and a warm-up of the same share."""
     tuning = getattr(parameters, technique)
-    warm_up = tuning.hyperparameters.warmup_steps * size // every
-    changes: dict[str, Any] = {
-        "row_limit": size,
-        "hyperparameters": tuning.hyperparameters.model_copy(update={"warmup_steps": warm_up}),
-    }
+    hyperparameters = tuning.hyperparameters
+    if isinstance(hyperparameters.warmup_steps, int):
+        fewer = hyperparameters.warmup_steps * size // every
+        hyperparameters = hyperparameters.model_copy(update={"warmup_steps": fewer})
+    changes: dict[str, Any] = {"row_limit": size, "hyperparameters": hyperparameters}
     if hasattr(tuning, "hold_out_selection"):
         changes["hold_out_selection"] = True
     return parameters.model_copy(update={technique: tuning.model_copy(update=changes)})

@@ -38,8 +38,14 @@ def _one_way(variant: Variant) -> Pipeline:
     encode = update_wrapper(partial(encode_variant, variant), encode_variant)
     return Pipeline(
         [
-            node(encode, [*POSTS, "parameters"], ENCODED, name="encode_variant"),
-            node(fit_variant, [*POSTS, *ENCODED, "parameters"], ["predictions", "metrics"], name="fit_variant"),
+            node(encode, [*POSTS, "parameters"], ENCODED, name="encode_variant", tags="device"),
+            node(
+                fit_variant,
+                [*POSTS, *ENCODED, "parameters"],
+                ["predictions", "metrics"],
+                name="fit_variant",
+                tags="device",
+            ),
         ],
         namespace=variant.name,
         inputs={*POSTS},

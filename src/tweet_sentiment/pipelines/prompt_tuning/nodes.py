@@ -6,20 +6,31 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import StudyParameters, check_warm_up
 from tweet_sentiment.provenance import manifest
 
 logger = logging.getLogger(__name__)
 
 
-def take_parameters(parameters: StudyParameters) -> dict[str, Any]:
-    """Take the hyperparameters from the parameters: the paper's best_params, unless changed."""
-    return {"hyperparameters": parameters.prompt_tuning.hyperparameters.model_dump(), "source": "parameters"}
+def choose_hyperparameters(found: dict[str, Any], parameters: StudyParameters) -> dict[str, Any]:
+    """Return the hyperparameters to train with: the parameters', or with ``use_search_result`` the search's.
 
+    ``found`` is what the search found; empty where it has not been run.
 
-def take_best(best: dict[str, Any]) -> dict[str, Any]:
-    """Take the hyperparameters that the search found, as the paper does."""
-    return {"hyperparameters": best["hyperparameters"], "source": "hyperparameter_search"}
+    Raises:
+        StudyError: the search's are asked for, and it has not been run.
+    """
+    prompt = parameters.prompt_tuning
+    if not prompt.use_search_result:
+        return {"hyperparameters": prompt.hyperparameters.model_dump(), "source": "parameters"}
+    if not found:
+        raise StudyError(
+            "prompt_tuning.use_search_result is true, but the search has not been run for this run and protocol.\n"
+            "  Run it first:  kedro run --pipelines=hyperparameter_search\n"
+            "  Or train with prompt_tuning.hyperparameters:  --params=prompt_tuning.use_search_result=false"
+        )
+    return {"hyperparameters": found["hyperparameters"], "source": "hyperparameter_search"}
 
 
 def train(
@@ -39,13 +50,14 @@ def train(
     from .prompts import PromptRun
 
     run = PromptRun.of(training_posts, validation_posts, hyperparameters["hyperparameters"], parameters)
+    found = hyperparameters["source"] == "hyperparameter_search"
+    key = "What hyperparameter_search found for prompt_tuning" if found else "prompt_tuning.hyperparameters"
+    check_warm_up(key, run.hyperparameters, len(run.training_posts), parameters)
     finished = [
         run.train_prompt(prompt, working_folder, {"account": row_account})
         for prompt in parameters.prompt_tuning.hard_prompts
     ]
-    metric = parameters.training.metric_for_best_model
-    sign = -1 if metric == "eval_loss" else 1
-    best = max(finished, key=lambda one: sign * one.figures[f"chosen_by_{metric}"])
+    best = max(finished, key=lambda one: parameters.training.goodness(one.figures, "chosen_by_"))
     training = best.figures | {
         "texts": parameters.data.texts,
         "n_train": len(run.training_posts),

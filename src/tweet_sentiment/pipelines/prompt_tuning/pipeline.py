@@ -3,17 +3,15 @@
 from kedro.pipeline import Pipeline, node
 
 from .heads import plot_heads, sweep_heads
-from .nodes import predict, repeat_with_seeds, take_best, take_parameters, train
+from .nodes import choose_hyperparameters, predict, repeat_with_seeds, train
 
 
-def create_pipeline(after_search: bool) -> Pipeline:
-    """Train the prompts; with the search's best hyperparameters after a search, with the parameters' otherwise."""
-    best = "hyperparameter_search.hyperparameters"
+def create_pipeline() -> Pipeline:
+    """Choose the hyperparameters, train every prompt, keep the best."""
+    found = "hyperparameter_search.hyperparameters"
     return Pipeline(
         [
-            node(take_best, best, "hyperparameters", name="take_best")
-            if after_search
-            else node(take_parameters, "parameters", "hyperparameters", name="take_parameters"),
+            node(choose_hyperparameters, [found, "parameters"], "hyperparameters", name="choose_hyperparameters"),
             node(
                 train,
                 [
@@ -26,6 +24,7 @@ def create_pipeline(after_search: bool) -> Pipeline:
                 ],
                 ["model", "curves", "table_of_prompts", "training"],
                 name="train",
+                tags="device",
             ),
             node(
                 repeat_with_seeds,
@@ -40,11 +39,12 @@ def create_pipeline(after_search: bool) -> Pipeline:
                 ],
                 "table_of_seeds",
                 name="repeat_with_seeds",
+                tags="device",
             ),
-            node(predict, ["model", "validation_posts", "parameters"], "predictions", name="predict"),
+            node(predict, ["model", "validation_posts", "parameters"], "predictions", name="predict", tags="device"),
         ],
         namespace="prompt_tuning",
-        inputs={"training_posts", "validation_posts", "row_account", *([best] if after_search else [])},
+        inputs={"training_posts", "validation_posts", "row_account", found},
         parameters="parameters",
         tags="prompt_tuning",
     )
@@ -55,7 +55,13 @@ def create_sweep() -> Pipeline:
     posts = ["training_posts", "validation_posts", "row_account"]
     return Pipeline(
         [
-            node(sweep_heads, [*posts, "working_folder", "parameters"], "table_of_heads", name="sweep_heads"),
+            node(
+                sweep_heads,
+                [*posts, "working_folder", "parameters"],
+                "table_of_heads",
+                name="sweep_heads",
+                tags="device",
+            ),
             node(plot_heads, ["table_of_heads", "parameters"], "figure_of_heads", name="plot_heads"),
         ],
         namespace="prompt_tuning",

@@ -72,7 +72,7 @@ class PromptRun:
         conditions = conditions | {
             "parameters": self.parameters.decisive(),
             "prompt_tuning": self.parameters.prompt_tuning.model_dump(
-                exclude={"hard_prompts", "repeat_seeds", "heads_to_compare"}
+                exclude={"hard_prompts", "repeat_seeds", "heads_to_compare", "use_search_result", "hyperparameters"}
             ),
             "hyperparameters": self.hyperparameters.model_dump(),
         }

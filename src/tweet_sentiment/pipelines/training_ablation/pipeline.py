@@ -16,6 +16,7 @@ def create_pipeline() -> Pipeline:
                 [*DATA, "working_folder", "parameters"],
                 "table_of_trainings",
                 name="compare_variants",
+                tags="device",
             ),
             node(plot_variants, ["table_of_trainings", "parameters"], "figure_of_trainings", name="plot_variants"),
         ],

@@ -34,7 +34,8 @@ def sweep(
     data = FittingData(training_tokens, validation_tokens, training_features, validation_features)
     rows = []
     for top_blocks in parameters.unfreezing_sweep.top_blocks:
-        mark = fingerprint(parameters.decisive(), parameters.unfreezing_sweep.one(), row_account, top_blocks)
+        one = parameters.unfreezing_sweep.one(), parameters.uncertainty, row_account, top_blocks
+        mark = fingerprint(parameters.decisive(), *one)
         path = working_folder / f"{top_blocks}-{mark}.json"
         if not path.exists():
             row = fit_blocks(data, top_blocks, row_account, working_folder, parameters)

@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
     """Fit with each number of blocks, and draw the table."""
     return Pipeline(
         [
-            node(sweep, [*DATA, "working_folder", "parameters"], "table_of_blocks", name="sweep"),
+            node(sweep, [*DATA, "working_folder", "parameters"], "table_of_blocks", name="sweep", tags="device"),
             node(plot_sweep, ["table_of_blocks", "parameters"], "figure_of_blocks", name="plot_sweep"),
         ],
         namespace="unfreezing_sweep",

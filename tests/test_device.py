@@ -1,0 +1,94 @@
+"""Who uses the device: those nodes alone ask for one, and a run with such a node asks before anything is computed."""
+
+import ast
+import inspect
+import textwrap
+from functools import partial
+
+import pytest
+
+from tests.test_study import ENVIRONMENT, copy_project, kedro
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.hooks import DEVICE, refuse_several_processes
+from tweet_sentiment.incremental.code import code_of
+from tweet_sentiment.pipeline_registry import register_pipelines
+
+DEVICES = "tweet_sentiment/modeling/devices.py"
+BY_THE_WAY = {"baseline.load_frozen"}  # imports what could use a device, and uses none
+
+
+def reaches_devices(function, seen=()):
+    """Tell whether a function, or one of its module that it names, imports what imports modeling/devices.py."""
+    while isinstance(function, partial):
+        function = function.func
+    names = {node.id for node in ast.walk(tree_of(function)) if isinstance(node, ast.Name)}
+    module = inspect.getmodule(function)
+    for node in ast.walk(tree_of(function)):
+        if isinstance(node, ast.ImportFrom):
+            name = f"{module.__package__}.{node.module}" if node.level else node.module
+            if DEVICES in code_of(name):
+                return True
+    named = {name: getattr(module, name, None) for name in names - set(seen)}
+    return any(
+        reaches_devices(value, (*seen, *names))
+        if value.__module__ == module.__name__
+        else DEVICES in code_of(value.__module__)
+        for value in named.values()
+        if inspect.isfunction(value) or inspect.isclass(value)
+    )
+
+
+def tree_of(function):
+    return ast.parse(textwrap.dedent(inspect.getsource(function)))
+
+
+def test_the_nodes_that_use_the_device_are_tagged_and_no_others():
+    nodes = {node.name: node for pipeline in register_pipelines().values() for node in pipeline.nodes}
+    tagged = {name for name, node in nodes.items() if DEVICE in node.tags}
+    reaching = {name for name, node in nodes.items() if reaches_devices(node.func)}
+    assert tagged == reaching - BY_THE_WAY
+    assert "prompt_tuning.train" in tagged
+    assert "split_posts" in nodes.keys() - tagged
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, encoder):
+    return copy_project(tmp_path_factory.mktemp("device") / "project", encoder)
+
+
+ABSENT = "--params=device=cuda:63,fp16=true"
+
+
+def test_what_uses_no_device_runs_without_it_and_the_rest_is_refused_before_anything_is_made(project):
+    refused = kedro(project, "run", "--env=test", "--pipelines=feature_extraction", ABSENT)
+    assert refused.returncode == 1
+    assert "device is cuda:63, but this machine has" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not list((project / "data").glob("0[2-7]*"))
+    for pipelines in ("data_processing", "rivals", "reporting"):
+        done = kedro(project, "run", "--env=test", f"--pipelines={pipelines}", ABSENT)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WORLD_SIZE", "2"), ("RANK", "1"), ("LOCAL_RANK", "0"), ("OMPI_COMM_WORLD_SIZE", "4"), ("LOCAL_WORLD_SIZE", "2")],
+)
+def test_one_of_several_processes_is_refused_by_the_variable_that_tells(name, value):
+    with pytest.raises(StudyError, match=f"{name} is {value}: this is one of several processes"):
+        refuse_several_processes({name: value})
+
+
+@pytest.mark.parametrize("given", [{}, {"WORLD_SIZE": "1", "RANK": "0"}, {"WORLD_SIZE": ""}, {"LOCAL_RANK": "-1"}])
+def test_a_process_alone_is_not(given):
+    refuse_several_processes(given)
+
+
+def test_kedro_run_among_several_processes_is_one_message_and_nothing_is_made(project, monkeypatch):
+    monkeypatch.setitem(ENVIRONMENT, "WORLD_SIZE", "2")
+    before = sorted(project.rglob("*"))
+    refused = kedro(project, "run", "--env=test", "--pipelines=data_processing")
+    assert refused.returncode == 1
+    assert "WORLD_SIZE is 2" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert sorted(project.rglob("*")) == before
