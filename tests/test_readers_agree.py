@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from tests.conftest import raw_parameters
 from tests.predictor import conftest as models
 from tweet_sentiment.commands.export import export
+from tweet_sentiment.commands.init import init
 from tweet_sentiment.commands.predict import predict
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import Columns, DataParameters, validate_parameters
@@ -40,7 +41,7 @@ def data() -> DataParameters:
 
 def alike(message):
     """Return a message without the file's name, and with settings said in one way."""
-    text = re.sub(r"my\.csv|The CSV", "FILE", " ".join(message.split()))
+    text = re.sub(r"my\.csv|The CSV", "FILE", " ".join(message.split())).replace("give --no-header", "header=false")
     text = re.sub(r"(?i)(?:set data\.|give --|add \?)(\w+)(?: to |=| )'?([\w-]+|%\w\w|[,;|]|\\t)'?", r"\1=\2", text)
     return text.replace("%3B", ";").replace("%2C", ",").replace("%7C", "|").replace("%09", r"\t")
 
@@ -122,7 +123,7 @@ def encoded(content):
 
 @pytest.mark.parametrize(("content", "form", "texts"), READ.values(), ids=READ)
 def test_awkward_files_give_the_same_rows_everywhere(data, content, form, texts):
-    content, form = encoded(content), CsvForm(**form)
+    content, form = encoded(content), CsvForm(**{"delimiter": ","} | form)
     assert by_training(content, data, form) == texts
     assert by_predict(content, form) == texts
     assert by_http(content, form) == texts
@@ -130,7 +131,7 @@ def test_awkward_files_give_the_same_rows_everywhere(data, content, form, texts)
 
 @pytest.mark.parametrize(("content", "form", "said"), REFUSED.values(), ids=REFUSED)
 def test_files_that_cannot_be_read_get_the_same_message_everywhere(data, content, form, said):
-    content, form = encoded(content), CsvForm(**form)
+    content, form = encoded(content), CsvForm(**{"delimiter": ","} | form)
     message = by_training(content, data, form)
     assert said.casefold() in message.casefold()
     assert by_predict(content, form) == message
@@ -201,19 +202,25 @@ def message_of(command, *arguments):
     return done.stderr.strip()
 
 
-SEMICOLONS = b"a;text\n1;2\n"
-
-
 def test_messages_of_commands_name_only_options_that_they_have(plain_folder, tmp_path):
     path, output = tmp_path / "my.csv", tmp_path / "out.csv"
     contents = {name: encoded(content) for name, (content, form, _) in REFUSED.items() if not form}
-    contents |= {"semicolons": SEMICOLONS, "twice": b"text,text\na,b\n", "in use": b"text,label\na,b\n"}
+    contents |= {"semicolons": b"a;text\n1;2\n", "twice": b"text,text\na,b\n", "in use": b"text,label\na,b\n"}
     for name, content in contents.items():
         path.write_bytes(content)
-        said = message_of(predict, "--model", plain_folder, "--csv", path, "--text-column", "text", "--output", output)
+        given = ["--model", plain_folder, "--csv", path, "--text-column", "text", "--delimiter", ","]
+        said = message_of(predict, *given, "--output", output)
         if name in ("semicolons", "an unclosed quote", "UTF-16"):
-            assert message_of(export, "--model", plain_folder, "--csv", path, "--text-column", "text") == said
+            assert message_of(export, *given) == said
             assert named_options(said)
+
+
+def test_init_names_only_options_that_it_has(tmp_path):
+    path = tmp_path / "my.csv"
+    path.write_text('a,b\nc,"d\ne,f"\ng,h\n')
+    assert named_options(message_of(init, path, "--conf", tmp_path)) == {"--quoting"}
+    done = CliRunner().invoke(init, [str(path), "--conf", str(tmp_path), "--quoting", "none", "--text", "1"])
+    assert "4 rows" in done.output
 
 
 @pytest.mark.parametrize("setting", ["delimiter", "quoting", "encoding"])

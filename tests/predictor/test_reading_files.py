@@ -79,7 +79,7 @@ def test_without_a_header_columns_are_positions(mine):
     [
         ("", {}, "the file is empty"),
         ("id,post\n1,ok\n", {}, "there is no column 'text'; found ['id', 'post']"),
-        ("id;text\n1;ok\n", {}, "The fields seem to be separated by ';': give --delimiter ';'"),
+        ("id;text\n1;ok\n", {"delimiter": ","}, "The fields seem to be separated by ';': give --delimiter ';'"),
         ("text,text\na,b\n", {}, "names ['text'] twice"),
         ("id,text\n1,ok\n", {"header": False}, "there is no column 'text'; found ['0', '1']"),
         ("id,post\n1,ok\n", {}, "if the file has no header, give --no-header"),

@@ -144,8 +144,16 @@ def test_an_empty_line_between_texts_is_a_row_of_its_own(client):
         ("", "text\n", "The CSV has a header and no row"),
         ("", "a,b\n1,2\n", "does not show which column holds the texts; it has 'a', 'b'. Name one: ?text_column="),
         ("?text_column=c", "a,b\n1,2\n", "there is no column 'c'; found ['a', 'b']"),
-        ("", "text;id\nx;1\n", "it has 'text;id'. Its fields seem to be separated by ';': add ?delimiter=%3B,"),
-        ("?text_column=text", "text\tid\nx\t1\n", "The fields seem to be separated by a tab: add ?delimiter=%09"),
+        (
+            "?delimiter=,",
+            "text;id\nx;1\n",
+            "it has 'text;id'. Its fields seem to be separated by ';': add ?delimiter=%3B,",
+        ),
+        (
+            "?text_column=text&delimiter=,",
+            "text\tid\nx\t1\n",
+            "The fields seem to be separated by a tab: add ?delimiter=%09",
+        ),
         ("", 'id,text\n1,"x\n', "The CSV, line 2: the quote that opens the field '\"x"),
         ("", 'id,text\n1,"x\n', "If quotes are ordinary characters in the file, add ?quoting=none"),
         ("", "text,error\nx,y\n", "has a column 'error' already. Name ours otherwise: ?prefix=predicted_"),

@@ -227,14 +227,15 @@ def test_a_csv_is_uploaded_and_its_result_downloaded(page, predictor, tmp_path):
     assert second["predicted_error"] == "the text is empty or blank"
 
 
-def test_a_csv_with_semicolons_is_said_and_read_when_that_is_chosen(page, predictor, tmp_path):
+def test_a_csv_with_semicolons_is_read_and_said_where_commas_are_chosen(page, predictor, tmp_path):
     source = tmp_path / "mine.csv"
     source.write_text("text;id\nI love it, really;1\n", encoding="utf-8")
     choose(page, source)
+    page.evaluate("document.getElementById('delimiter').value = ','")
     page.evaluate("document.querySelector('#upload button').click()")
     page.until("document.getElementById('file-status').className == 'wrong'")
     assert "separated by ';'" in page.evaluate("document.getElementById('file-status').textContent")
-    page.evaluate("document.getElementById('delimiter').value = ';'")
+    page.evaluate("document.getElementById('delimiter').value = 'auto'")
     page.evaluate("document.querySelector('#upload button').click()")
     text = downloaded(page, tmp_path / "mine_predicted.csv")
     assert text.splitlines()[1].startswith(

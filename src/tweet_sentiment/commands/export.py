@@ -23,7 +23,7 @@ class Export(Command):
 @click.option("--csv", type=LocalPath(), help="Posts to compare on  [default: the validation posts of the model's run]")
 @click.option("--text-column", default="text", show_default=True, metavar="NAME", help="The CSV's column of posts.")
 @click.option("--label-column", metavar="NAME", help="The CSV's column of labels, to compare accuracies.")
-@takes_csv
+@takes_csv()
 def export(
     model: Path | None,
     run: str | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tweet_sentiment.commands.messages import Command
-from tweet_sentiment.commands.options import LocalPath
+from tweet_sentiment.commands.options import LocalPath, takes_csv
 from tweet_sentiment.errors import StudyError
 
 if TYPE_CHECKING:
@@ -28,11 +28,23 @@ _SHOWN = 40  # characters of a column's values
     "--validation", type=LocalPath(), metavar="FILE", help="Posts to measure on  [default: a share is held out]"
 )
 @click.option("--run", metavar="NAME", help="The run's name  [default: the file's]")
+@takes_csv(encoding="auto")
 @click.option(
     "--conf", type=LocalPath(), default=Path("conf"), show_default=True, help="The folder of the configuration."
 )
 @click.option("--force", is_flag=True, help="Write over a conf/local/parameters.yml that is there.")
-def init(file: Path, conf: Path, run: str | None, validation: Path | None, force: bool, **columns: str | None) -> None:
+def init(
+    file: Path,
+    conf: Path,
+    run: str | None,
+    validation: Path | None,
+    force: bool,
+    delimiter: str,
+    no_header: bool,
+    quoting: str,
+    encoding: str,
+    **columns: str | None,
+) -> None:
     """Find out how FILE is written, which column holds what and which labels there are, and write conf/local.
 
     CSV, TSV, JSON Lines or Parquet. What cannot be told is asked; with the options it is not.
@@ -41,14 +53,16 @@ def init(file: Path, conf: Path, run: str | None, validation: Path | None, force
 
     from tweet_sentiment.configuration import run_of_file
     from tweet_sentiment.text.inspection import inspect
+    from tweet_sentiment.text.lines import as_option
     from tweet_sentiment.text.own_data import labels_of
+    from tweet_sentiment.text.records import CsvForm
 
     target = conf / "local" / "parameters.yml"
     if not conf.is_dir():
         raise StudyError(f"There is no folder {conf} here.\n  Go to the project's folder, or give --conf FOLDER.")
     if target.exists() and not force:
         raise StudyError(f"{target} is there already.\n  Delete it, or write over it: --force")
-    form = inspect(file)
+    form = inspect(file, as_option, CsvForm(delimiter, quoting, encoding), False if no_header else "auto")
     _show(file, form)
     found = {key: _column(form, key, columns[key], _ROLES[key]) for key in ("post", "label")}
     others = {key: _named(form, name) for key, name in (("id", columns["ids"]), ("entity", columns["entity"])) if name}

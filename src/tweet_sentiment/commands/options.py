@@ -66,10 +66,17 @@ def model_folder(model: Path | None, run: str | None, env: str | None) -> Path:
     return model
 
 
-def takes_csv(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say how a CSV is written."""
-    for option in (
-        click.option("--encoding", default="utf-8", show_default=True, help="Of a CSV: any that Python knows; auto."),
+def takes_csv(encoding: str = "utf-8") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the options that say how a CSV is written; ``encoding`` is what stands where none is named."""
+    options = (
+        click.option(
+            "--delimiter",
+            default="auto",
+            show_default=True,
+            callback=lambda context, option, value: value.replace("\\t", "\t"),
+            help="Between the fields of a CSV.",
+        ),
+        click.option("--no-header", is_flag=True, help="The CSV has no line of column names."),
         click.option(
             "--quoting",
             type=click.Choice(["auto", "csv", "none"]),
@@ -77,14 +84,12 @@ def takes_csv(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="csv: quotes enclose fields; none: they are ordinary characters.",
         ),
-        click.option("--no-header", is_flag=True, help="The CSV has no line of column names."),
-        click.option(
-            "--delimiter",
-            default=",",
-            show_default=True,
-            callback=lambda context, option, value: value.replace("\\t", "\t"),
-            help="Between the fields of a CSV; auto.",
-        ),
-    ):
-        command = option(command)
-    return command
+        click.option("--encoding", default=encoding, show_default=True, help="auto, or any that Python knows."),
+    )
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add

@@ -64,7 +64,7 @@ class Predict(Command):
 @click.option("--output", type=LocalPath(), metavar="FILE", help="A .csv, .parquet or .jsonl to write.")
 @click.option("--on-error", type=click.Choice(["keep", "stop"]), default="keep", show_default=True, help="Faulty rows.")
 @click.option("--format", "kind", type=click.Choice(["csv", "jsonl", "parquet"]), help="Where the name tells nothing.")
-@takes_csv
+@takes_csv()
 @click.option("--prefix", default="", help="Before the names of the columns that are added.")
 @click.option("--part-rows", type=click.IntRange(min=1), default=5000, show_default=True, help="Rows a part.")
 def predict(**options: Any) -> None:

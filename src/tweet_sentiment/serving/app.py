@@ -81,7 +81,7 @@ def _add_answers(app: FastAPI, service: Service) -> None:
         header: Annotated[
             Literal["auto", "true", "false"], Query(description="Whether the first row names the columns")
         ] = "auto",
-        delimiter: Annotated[str, Query(pattern=r"^([,;|\t]|auto)$", description="Between fields; auto")] = ",",
+        delimiter: Annotated[str, Query(pattern=r"^([,;|\t]|auto)$", description="Between fields")] = "auto",
         quoting: Annotated[
             Literal["auto", "csv", "none"],
             Query(description="csv: quotes enclose fields; none: they are ordinary characters"),

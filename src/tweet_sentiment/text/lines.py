@@ -61,6 +61,11 @@ class Source:
         with self.open() as file:
             return file.read(START)
 
+    def has(self, byte: bytes) -> bool:
+        """Tell whether a byte stands anywhere in the file."""
+        with self.open() as file:
+            return any(byte in chunk for chunk in iter(lambda: file.read(1 << 20), b""))
+
 
 def encoding_of(source: Source) -> tuple[str, str]:
     """Return the encoding of a file, and why: by its byte-order mark, its NUL bytes, or since all of it is UTF-8.

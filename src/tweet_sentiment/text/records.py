@@ -8,6 +8,7 @@ import csv
 import logging
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
@@ -32,7 +33,7 @@ class CsvForm:
     name that Python knows.
     """
 
-    delimiter: str = ","
+    delimiter: str = AUTO
     quoting: str = AUTO
     encoding: str = "utf-8"
 
@@ -90,11 +91,13 @@ def _rows_of(source: Source, form: CsvForm, advise: Advise) -> tuple[int, Iterat
 
 
 def _found_quoting(source: Source, form: CsvForm, advise: Advise) -> str:
-    _, lines = _rows_of(source, form, advise)
+    if not source.has(b'"'):
+        return "csv"
+    start, lines = _rows_of(source, form, advise)
     found = evidence_of(lines, form.delimiter)
     verdict = found.verdict(form.delimiter)
     if verdict is None:
-        first, last = found.joined or (1, 1)
+        first, last = (start - 1 + line for line in found.joined or (1, 1))
         raise StudyError(
             f"{source.name}, lines {first} to {last}: a quote opens on line {first} and closes on line {last}, and the "
             "lines between look like rows of their own; expected quotes that enclose a text, or that are part of it.\n"
@@ -119,10 +122,9 @@ def _fit(lines: list[str], delimiter: str, quoting: str) -> tuple[int, int]:
     if (evidence_of(lines, delimiter).verdict(delimiter) if quoting == AUTO else quoting) == "none":
         widths = [line.count(delimiter) + 1 for line in lines if line.strip()]
     else:
-        try:
-            widths = [len(fields) for fields in csv.reader(map(hide_returns, lines), delimiter=delimiter) if fields]
-        except csv.Error:  # an endless field
-            return 0, 0
+        widths = []
+        with suppress(csv.Error):  # up to an endless field
+            widths += (len(fields) for fields in csv.reader(map(hide_returns, lines), delimiter=delimiter) if fields)
     same = sum(width == widths[0] for width in widths)
     return (same, widths[0]) if same * 2 > len(widths) and widths[0] > 1 else (0, 0)
 

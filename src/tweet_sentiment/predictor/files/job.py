@@ -25,7 +25,7 @@ class FileJob:
     text_column: str
     entity_column: str | None = None
     format: Literal["csv", "jsonl", "parquet"] | None = None
-    delimiter: str = ","
+    delimiter: str = AUTO
     quoting: str = AUTO
     encoding: str = "utf-8"
     header: bool = True
