@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from datasets import load_from_disk
 
 from tests.conftest import PROJECT
+from tweet_sentiment.predictor import Predictor
 
 STUDY = ["baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning"]
 RIVALS = ["majority_class", "nearest_neighbour", "logistic_regression", "linear_svc"]
@@ -159,9 +161,15 @@ def test_the_best_model_is_promoted_and_gives_the_predictions_that_its_training_
     best = project / "data/06_models/test/best"
     manifest = json.loads((best / "manifest.json").read_text())
     candidates = manifest["promotion"]["candidates"]
-    assert set(candidates) == set(STUDY) - {"baseline"}
+    assert set(candidates) == set(STUDY + RIVALS) - {"baseline", "majority_class"}
     assert candidates[manifest["technique"]] == max(candidates.values())
+    comparison = pd.read_csv(project / "data/08_reporting/test/comparison.csv")
+    assert list(comparison["technique"][comparison["selected"]]) == [manifest["technique"]]
+    chosen = f"Chosen under `leak_free`: {manifest['technique']}, "
+    assert chosen in (project / "data/08_reporting/test/comparison.md").read_text()
+    assert chosen in (project / "data/08_reporting/test/report.md").read_text()
     assert manifest["technique"] in (best / "README.md").read_text()
+    assert f"Best model of the run: {manifest['technique']}, in" in (project / "said.txt").read_text()
     stored = project / f"data/07_model_output/test/leak_free/{manifest['technique']}/predictions.parquet"
     run(project, "--pipelines=inference")
     rows = pd.read_parquet(project / "data/07_model_output/test/inference/predictions.parquet")
@@ -170,6 +178,18 @@ def test_the_best_model_is_promoted_and_gives_the_predictions_that_its_training_
     assert list(predictions["label_2"]) == list(predictions["predicted"])
     for label in manifest["labels"]:
         assert (predictions[f"probability_{label}"] - predictions[f"probability_{label}_2"]).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("technique", STUDY + RIVALS)
+def test_every_row_of_the_comparison_leaves_a_model_that_gives_its_stored_predictions(project, technique):
+    predictor = Predictor.load(project / f"data/06_models/test/leak_free/{technique}", "cpu", precision="fp32")
+    posts = pd.read_parquet(project / "data/02_intermediate/test/leak_free/split_validation_posts.parquet")
+    stored = pd.read_parquet(project / f"data/07_model_output/test/leak_free/{technique}/predictions.parquet")
+    assert list(posts["row"]) == list(stored["row"])
+    given = predictor(posts["post"])
+    assert list(given["label"]) == list(stored["predicted"])
+    columns = [f"probability_{label}" for label in predictor.labels]
+    assert np.abs(given[columns].to_numpy() - stored[columns].to_numpy()).max() < 1e-5
 
 
 def test_any_single_node_runs_again_and_gives_the_same(project):

@@ -60,6 +60,8 @@ class ShowComparison:
             return
         from rich.console import Console
 
+        from tweet_sentiment.manifests import read_manifest
+
         comparison = catalog.load("comparison")
         console = Console()
         if not console.is_terminal:
@@ -67,7 +69,8 @@ class ShowComparison:
         console.print(comparison_table(comparison[comparison["measured"]], console.width))
         console.print(f"Report: {relative(catalog['report_page']._filepath)}", highlight=False)
         if (best := catalog["best_model"]._filepath).is_dir():
-            console.print(f"Best model of the run: {relative(best)}", highlight=False)
+            technique = read_manifest(best)["technique"]
+            console.print(f"Best model of the run: {technique}, in {relative(best)}", highlight=False)
             console.print(f'Ask it: kedro predict --run={best.parent.name} "I love this"', highlight=False)
 
 

@@ -9,6 +9,8 @@ from tweet_sentiment.errors import StudyError
 
 MANIFEST = "manifest.json"
 PICKLES = (".bin", ".pt", ".pkl")
+FORMAT = "format"  # of a folder, in its manifest
+ENCODER, CLASSICAL = "encoder", "classical"
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -71,3 +73,14 @@ def checked_manifest(folder: Path) -> dict[str, Any]:
     if extra := [name for name in found if name not in manifest["files"] and name.endswith(PICKLES)]:
         raise StudyError(f"{folder}: {extra[0]} is a pickle and is not read; take it away.")
     return manifest
+
+
+def format_of(manifest: dict[str, Any], folder: Path) -> str:
+    """Return what kind of model a folder holds; manifests that do not say it are of encoders.
+
+    Raises:
+        StudyError: this version knows no such format.
+    """
+    if (found := manifest.get(FORMAT, ENCODER)) not in (ENCODER, CLASSICAL):
+        raise StudyError(f"{folder}: {MANIFEST} says {FORMAT} '{found}', which this version does not know.")
+    return str(found)

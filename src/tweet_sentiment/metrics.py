@@ -1,12 +1,17 @@
 """Scores from labels and probabilities; no torch."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHOSEN_BY = ("accuracy", "macro_f1", "eval_loss")  # of the posts to choose on; the last is better when it is lower
 PROBABILITY = "probability_"  # followed by the class: columns of a table of predictions
 
 
@@ -52,3 +57,17 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], name
             for name, p, r, f, n in zip(names, *by_class, strict=True)
         },
     }
+
+
+def score_table(predictions: "pd.DataFrame", labels: list[str]) -> dict[str, Any]:
+    """Score a table of predictions, which has ``label`` and a probability a class; see :func:`score`."""
+    probabilities = predictions[[f"{PROBABILITY}{label}" for label in labels]].to_numpy()
+    return score(predictions["label"].map(labels.index).to_numpy(), probabilities, labels)
+
+
+def selection_scores(scores: Mapping[Any, Any] | None) -> dict[str, float | None]:
+    """Return the scores on the posts to choose on under the names that training's figures have for them.
+
+    None: they were not measured there.
+    """
+    return {f"selection_{name}": None if scores is None else float(scores[name]) for name in CHOSEN_BY}

@@ -49,22 +49,27 @@ def manifest(
     """Return what stands in a model folder's ``manifest.json``: where the model comes from, and how good it was.
 
     ``row_account`` is data_processing's, with the hash of each file; ``figures`` is what training says of itself;
-    ``input`` is all that whoever uses the model must know to make its input of a text; ``settings`` are the parameters
-    that the model depends on: if not given, all decisive ones and the technique's own. Others are not looked at, so
-    that they can change without a new model.
+    ``input`` is all that whoever uses the model must know to make its input of a text; it and ``encoder`` are taken
+    from ``figures`` where they stand there. ``settings`` are the parameters that the model depends on: if not given,
+    all decisive ones and the technique's own. Others are not looked at, so that they can change without a new model.
     """
     if settings is None:
         settings = parameters.decisive() | parameters.model_dump(include={technique})
     return {
         "technique": technique,
         "protocol": parameters.protocol,
-        "encoder": parameters.model.checkpoint,
+        **({} if "encoder" in figures else {"encoder": parameters.model.checkpoint}),
         "labels": parameters.labels,
         "seed": parameters.seed,
         "data": row_account["files"],
         "n_train": row_account["training_posts"],
+        **({} if "input" in figures else {"input": _input(parameters, figures)}),
         **figures,
-        "input": parameters.input_settings(figures.get("hard_prompt", ""), figures.get("second_segment")).model_dump(),
         "parameters": settings,
         "versions": library_versions(),
     }
+
+
+def _input(parameters: Any, figures: dict[str, Any]) -> dict[str, Any]:
+    settings = parameters.input_settings(figures.get("hard_prompt", ""), figures.get("second_segment"))
+    return dict(settings.model_dump())

@@ -9,7 +9,7 @@ from tests.modeling.tuned import copy_of, few, tiny, tuning_data
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.freezing import unfreeze_all
 from tweet_sentiment.modeling.layerwise import layerwise_groups
-from tweet_sentiment.modeling.tuning import accuracy_at, repeat_tuning, tune
+from tweet_sentiment.modeling.tuning import repeat_tuning, scores_at, tune
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,9 @@ def test_in_full_fine_tuning_every_layer_moves_but_frozen_embeddings(tiny_folder
     assert frozen == any(".embeddings." in name for name in still)
     assert fitted.fit.figures["n_train"] == 30
     assert fitted.fit.figures["chosen_on"] == "held-out training posts"
-    assert fitted.fit.figures["selection_accuracy"] == accuracy_at(fitted.fit.curves, fitted.fit.figures["epoch"])
+    measured = scores_at(fitted.fit.curves, fitted.fit.figures["epoch"])
+    for name in ("accuracy", "macro_f1", "eval_loss"):
+        assert fitted.fit.figures[f"selection_{name}"] == measured[name]
 
 
 def test_an_interrupted_training_with_layerwise_rates_goes_on_to_the_same_bits(tiny_folder, parameters, tmp_path):

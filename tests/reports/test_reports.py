@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import PROJECT
 from tests.reports.made import AUDIT, LEAKING, material, row
@@ -50,6 +50,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(TEXTS)
+@settings(deadline=None)
 def test_a_post_is_text_in_the_page_never_markup(text):
     page = as_html("t", [Section("s", tables=[Table("c", ["post"], [[f"<script>{text}</script>"]])])])
     body = page[page.index("<h1>") : page.index("</main>")]

@@ -11,6 +11,7 @@ from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
 from tweet_sentiment.datasets.previews import NOT_MADE, ROWS, Previewed, facts, facts_of, listing, table
+from tweet_sentiment.manifests import CLASSICAL, format_of, read_manifest
 from tweet_sentiment.promotion import Promotion, promote
 from tweet_sentiment.text.reading import RawFile
 from tweet_sentiment.whole import restore, written_whole
@@ -121,16 +122,22 @@ class ModelFolder(_WithManifest):
     """A model in Hugging Face's layout with ``manifest.json``; checked on loading."""
 
     def load(self) -> Any:
+        restore(self._filepath)
+        if format_of(read_manifest(self._filepath), self._filepath) == CLASSICAL:
+            from tweet_sentiment.classical.folders import load_classical
+
+            return load_classical(self._filepath)
         from tweet_sentiment.modeling.folders import load_model
 
-        restore(self._filepath)
         return load_model(self._filepath)
 
     def save(self, data: Any) -> None:
-        from tweet_sentiment.modeling.folders import save_model
-
         with written_whole(self._filepath) as new:
-            save_model(data, new)
+            data.save(new)
+
+
+class ClassicalFolder(ModelFolder):
+    """The folder of a classical model: no encoder, and small."""
 
 
 class BestModel(ModelFolder):

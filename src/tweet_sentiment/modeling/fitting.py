@@ -103,13 +103,13 @@ def fit_from_start(
     return Fitted(classifier, tokenizer, fit)
 
 
-def selection_accuracy(
+def scores_on_selection(
     fit: Fit, data: FittingData, hyperparameters: Hyperparameters, parameters: StudyParameters, working_folder: Path
-) -> float | None:
-    """Return the accuracy on the posts to choose on of a model that did not learn from them.
+) -> dict[Any, Any] | None:
+    """Return the scores on the posts to choose on of a model that did not learn from them.
 
     Where ``fit`` chose its epoch on them, it is that epoch's; otherwise the head is fitted once more without them,
-    for this figure alone. None where that would be another training through the encoder, or where there are no such
+    for these figures alone. None where that would be another training through the encoder, or where there are no such
     posts (the published protocol).
     """
     if not any(data.training_tokens["selection"]) or fit.figures["way"] != "features":
@@ -118,7 +118,7 @@ def selection_accuracy(
         apart = data.to_choose_on()
         fit = fit_from_start(apart, hyperparameters, parameters, working_folder=working_folder, fingerprint={}).fit
     measured = fit.curves.dropna(subset=["accuracy"])
-    return float(measured[measured["epoch"].round() == round(fit.figures["epoch"])]["accuracy"].iloc[-1])
+    return measured[measured["epoch"].round() == round(fit.figures["epoch"])].iloc[-1].to_dict()
 
 
 def fit_classifier(

@@ -21,6 +21,10 @@ class TrainedModel:
     tokenizer: PreTrainedTokenizerFast
     manifest: dict[str, Any]
 
+    def save(self, folder: Path) -> None:
+        """Write the model folder; see :func:`save_model`."""
+        save_model(self, folder)
+
 
 def save_model(trained: TrainedModel, folder: Path) -> None:
     """Write weights (safetensors), configuration, tokenizer, and last the manifest with each file's sha256."""

@@ -10,6 +10,7 @@ import pandas as pd
 from datasets import Dataset
 from transformers import DistilBertForSequenceClassification, PreTrainedTokenizerFast, TrainerCallback
 
+from tweet_sentiment.metrics import selection_scores
 from tweet_sentiment.modeling import pooling
 from tweet_sentiment.modeling.averaging import AverageLastEpochs
 from tweet_sentiment.modeling.devices import choose_device
@@ -120,10 +121,10 @@ def tune(
         figures["chosen_on"] = parameters.chosen_on
     if figures["selection_held_out"]:
         averaged = tuning.average_last_epochs is not None  # the curves are of the weights before that
-        figures["selection_accuracy"] = (
-            scores_on(model, measured, device, parameters)["accuracy"]
+        figures |= selection_scores(
+            scores_on(model, measured, device, parameters)
             if averaged
-            else accuracy_at(outcome.curves, outcome.best_epoch)
+            else scores_at(outcome.curves, outcome.best_epoch)
         )
     return Fitted(model, tokenizer, Fit(outcome.curves, figures))
 
@@ -171,10 +172,10 @@ def tokens_of(
     return tokenize(posts, tokenizer, parameters.labels, max_length, second_segment=tuning.second_segment)[0]
 
 
-def accuracy_at(curves: pd.DataFrame, epoch: float) -> float:
-    """Return the accuracy that was measured at the end of an epoch."""
+def scores_at(curves: pd.DataFrame, epoch: float) -> dict[Any, Any]:
+    """Return the scores that were measured at the end of an epoch."""
     evaluated = curves.dropna(subset=["accuracy"])
-    return float(evaluated["accuracy"].iloc[(evaluated["epoch"] - epoch).abs().argmin()])
+    return evaluated.iloc[(evaluated["epoch"] - epoch).abs().argmin()].to_dict()
 
 
 def repeat_tuning(

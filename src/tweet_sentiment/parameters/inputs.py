@@ -10,6 +10,7 @@ from tweet_sentiment.parameters.shared import MAX_POSITIONS, Strict
 class InputSettings(Strict):
     """The cleaning, the hard prompt before the text ("" for none), the most word pieces, and a second segment, if any.
 
+    ``max_length`` null: as many as the encoder has positions; a classical model reads texts whole.
     ``second_segment`` ``entity``: the input is "[CLS] <entity> [SEP] <text> [SEP]"; null: the text alone.
     """
 
@@ -17,5 +18,10 @@ class InputSettings(Strict):
     remove_stop_words: bool
     lemmatize: bool
     hard_prompt: str = ""
-    max_length: Annotated[int, Field(ge=8, le=MAX_POSITIONS)]
+    max_length: Annotated[int, Field(ge=8, le=MAX_POSITIONS)] | None
     second_segment: Literal["entity"] | None = None
+
+    @property
+    def most_pieces(self) -> int:
+        """Return the most word pieces that an encoder reads of a text."""
+        return self.max_length or MAX_POSITIONS

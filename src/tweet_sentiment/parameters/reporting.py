@@ -16,14 +16,14 @@ class UncertaintyParameters(Strict):
 
 
 class PromotionParameters(Strict):
-    """Which model is promoted: that of ``technique``, or where it is null the best by ``by``; under ``protocol`` alone.
+    """Which model is promoted: that of ``technique``, or where it is null the best by ``metric``; under ``protocol``.
 
-    ``selection_accuracy`` is measured on the training posts that were held out to choose on, so that the figures on
-    the validation posts stay untouched by the choice. ``accuracy`` is measured on the validation posts themselves:
-    the best of several is then better by luck, and the figure reported for it too high.
+    ``metric`` is measured on the training posts that were held out to choose on, so that the figures on the validation
+    posts stay untouched by the choice: ``accuracy`` or ``macro_f1``, the higher the better, or ``eval_loss``, the lower
+    the better. ``macro_f1`` counts each class alike, however rare it is.
     """
 
-    by: Literal["selection_accuracy", "accuracy"]
+    metric: Literal["accuracy", "macro_f1", "eval_loss"]
     protocol: Protocol
     technique: str | None
 

@@ -22,6 +22,7 @@ from tweet_sentiment.modeling.batching import pad
 from tweet_sentiment.modeling.by_length import batches_by_length
 from tweet_sentiment.modeling.prediction import TorchBackend
 from tweet_sentiment.modeling.tokenization import before_text, encode
+from tweet_sentiment.predictor.leaving_out import Explained, shares
 
 if TYPE_CHECKING:
     from tweet_sentiment.predictor.predictor import Predictor
@@ -39,7 +40,7 @@ class Pieces:
     word_of_piece: list[int]
 
 
-def explain(predictor: "Predictor", cleaned: list[str], entities: list[str] | None) -> list[list[tuple[str, float]]]:
+def explain(predictor: "Predictor", cleaned: list[str], entities: list[str] | None) -> Explained:
     """Return the words of each cleaned text with their shares; see :meth:`Predictor.explain`.
 
     Raises:
@@ -50,7 +51,7 @@ def explain(predictor: "Predictor", cleaned: list[str], entities: list[str] | No
     if not cleaned:
         return []
     tokenizer, settings = predictor.tokenizer, predictor.input
-    encoded = encode(cleaned, tokenizer, settings.max_length, settings.hard_prompt, entities)
+    encoded = encode(cleaned, tokenizer, settings.most_pieces, settings.hard_prompt, entities)
     pieces = split_into_pieces(encoded, cleaned, before_text(settings.hard_prompt), 0 if entities is None else 1)
     found = attributions(predictor.backend.in_fp32, pieces, predictor.backend.padding_id)
     return [shares(one.words, each) for one, each in zip(pieces, found, strict=True)]
@@ -132,13 +133,3 @@ def _integrate(
             actual, baseline, target=target, additional_forward_args=(mask,), n_steps=steps
         )
     return integrated.sum(dim=2).double().cpu().numpy()
-
-
-def shares(words: Sequence[str], attribution: NDArray[np.float64]) -> list[tuple[str, float]]:
-    """Return each word with its share in the decision: above 0 it spoke for the label, below 0 against it.
-
-    The shares' absolute values sum to 1 (or are all 0, where no word had any say).
-    """
-    total = float(np.abs(attribution).sum())
-    parts = attribution / total if total > 0 else attribution
-    return [(word, float(part)) for word, part in zip(words, parts, strict=True)]

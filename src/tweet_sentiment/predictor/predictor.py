@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.manifests import checked_manifest, read_manifest
+from tweet_sentiment.manifests import CLASSICAL, checked_manifest, format_of, read_manifest
 from tweet_sentiment.metrics import PROBABILITY, probabilities_of
 from tweet_sentiment.modeling.by_length import in_batches
 from tweet_sentiment.modeling.tokenization import read_tokenizer, word_pieces
@@ -49,9 +49,12 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Word pieces of each text; whether it lost some to ``max_length``; whether cleaning left nothing of it."""
+    """What the model reads of each text; whether it lost some to ``max_length``; whether cleaning left nothing of it.
 
-    input_ids: list[list[int]]
+    ``input_ids`` are word pieces; of a model that is no encoder, what stands in their place.
+    """
+
+    input_ids: list[Any]
     truncated: NDArray[np.bool_]
     emptied: NDArray[np.bool_]
 
@@ -59,25 +62,37 @@ class Inputs:
 class Predictor:
     """A model that can be asked. ``labels`` are its classes, ``manifest`` is what its folder says of it.
 
+    ``description`` names runtime, device and precision: what decides about the last digits of a probability.
+
     A text that is longer than the model reads is cut, as in training, and the log says how many were. One that
     cleaning leaves nothing of (only links, say) is at fault, as a blank one is: a label for it would mean nothing.
     """
 
     def __init__(self, tokenizer: Any, manifest: dict[str, Any], backend: Backend, name: str = "The model") -> None:
-        self.tokenizer, self.manifest, self.backend = tokenizer, manifest, backend
+        self.tokenizer, self.backend = tokenizer, backend
+        self.description = backend.description
+        self._describe(manifest, name)
+
+    def _describe(self, manifest: dict[str, Any], name: str) -> None:
+        self.manifest = manifest
         self.labels: list[str] = list(manifest["labels"])
         self.input = _input_settings(manifest, name)
 
     @classmethod
-    def load(cls, folder: str | Path, device: str = "auto", fp16: bool = False, precision: str = "auto") -> Self:
-        """Load a model folder, soft-prompted, exported or neither; its files are checked against the manifest's hashes.
+    def load(cls, folder: str | Path, device: str = "auto", fp16: bool = False, precision: str = "auto") -> "Predictor":
+        """Load a model folder of any technique, exported or not; its files are checked against the manifest's hashes.
 
         Raises:
             StudyError: there is no model there, it is damaged, or the device or precision is not there.
         """
         refuse_address(folder, "The folder")
         settle(Path(folder))
-        _input_settings(read_manifest(Path(folder)), str(folder))  # what is not there is said before torch is imported
+        manifest = read_manifest(Path(folder))
+        _input_settings(manifest, str(folder))  # what is not there is said before torch is imported
+        if format_of(manifest, Path(folder)) == CLASSICAL:
+            from tweet_sentiment.predictor.classical import ClassicalPredictor
+
+            return ClassicalPredictor.open(Path(folder), device, fp16, precision)
         from tweet_sentiment.predictor.onnx import is_onnx, load_onnx
 
         if is_onnx(Path(folder)):
@@ -116,7 +131,7 @@ class Predictor:
         given = self.checked_entities(len(cleaned), entities)
         if not cleaned:
             return Inputs([], np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
-        ids, cut = word_pieces(cleaned, self.tokenizer, self.input.max_length, self.input.hard_prompt, given)
+        ids, cut = word_pieces(cleaned, self.tokenizer, self.input.most_pieces, self.input.hard_prompt, given)
         return Inputs(ids, np.array(cut), np.array([not text.strip() for text in cleaned]))
 
     @property
@@ -189,7 +204,7 @@ class Predictor:
                 "%d of %d texts are longer than the %d word pieces that the model reads; the rest of them was cut.",
                 count,
                 len(given),
-                self.input.max_length,
+                self.input.most_pieces,
             )
         probabilities = self.probabilities_of(inputs)
         probabilities[inputs.emptied | np.array([not text.strip() for text in given], dtype=bool)] = np.nan

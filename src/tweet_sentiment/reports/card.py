@@ -7,6 +7,7 @@ import pandas as pd
 
 from tweet_sentiment.reports.about import About
 from tweet_sentiment.reports.audit import headline
+from tweet_sentiment.reports.choice import NAMES
 from tweet_sentiment.reports.tables import interval, markdown
 
 MINILM = ("sentence-transformers/all-MiniLM-L6-v2", "Apache-2.0")
@@ -39,8 +40,7 @@ def model_card(model: Candidate, results: pd.DataFrame, why: dict[str, Any], aud
         *_front_matter(manifest, about),
         f"# {'Sentiment of tweets' if about.paper else 'Text classifier'} ({manifest['technique']})",
         "",
-        f"Gives {'an English post' if about.paper else 'a text'} one of: {labels}. "
-        f"Technique `{manifest['technique']}` on the encoder `{manifest['encoder']}`, "
+        f"Gives {'an English post' if about.paper else 'a text'} one of: {labels}. {_made_of(manifest)}, "
         f"{row['trainable_parameters']:,.0f} trained parameters.",
         "",
         *_use(manifest),
@@ -56,9 +56,21 @@ def model_card(model: Candidate, results: pd.DataFrame, why: dict[str, Any], aud
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _format(manifest: dict[str, Any]) -> str:
+    return str(manifest.get("format", "encoder"))
+
+
+def _made_of(manifest: dict[str, Any]) -> str:
+    technique = f"Technique `{manifest['technique']}`"
+    if _format(manifest) == "encoder":
+        return f"{technique} on the encoder `{manifest['encoder']}`"
+    return f"{technique}, a classical model (scikit-learn) without an encoder"
+
+
 def _front_matter(manifest: dict[str, Any], about: About) -> list[str]:
     base, licence = ENCODERS.get(manifest["encoder"], (None, "other"))
-    lines = ["---", "library_name: transformers", "pipeline_tag: text-classification"]
+    library = ["library_name: transformers"] if _format(manifest) == "encoder" else []
+    lines = ["---", *library, "pipeline_tag: text-classification"]
     lines += [f"license: {licence.lower()}", *([f"base_model: {base}"] if base else [])]
     return [*lines, "tags: [sentiment-analysis, tweets]" if about.paper else "tags: [text-classification]", "---"]
 
@@ -70,6 +82,7 @@ def _section(title: str, lines: list[str]) -> list[str]:
 def _use(manifest: dict[str, Any]) -> list[str]:
     cleans = manifest["input"]["cleaning"] != "none"
     reads = "cleans a text as the training posts were cleaned" if cleans else "takes a text as it is"
+    other = _format(manifest) != "encoder"
     return [
         "```python",
         "from tweet_sentiment import Predictor",
@@ -78,6 +91,7 @@ def _use(manifest: dict[str, Any]) -> list[str]:
         "```",
         f"It {reads} (`input` in `manifest.json`), and checks every file of",
         'the folder against the hashes there. In the shell: `kedro predict --model path/of/this/folder "I love this"`.',
+        *(["transformers does not load it, and kedro export has nothing to export."] if other else []),
         "",
     ]
 
@@ -130,18 +144,21 @@ def _figures(model: Candidate, about: About) -> list[str]:
 
 def _choice(why: dict[str, Any]) -> list[str]:
     if why["by"] == "technique":
-        return ["It was named (`promotion.technique`); figures were not asked."]
+        return [
+            "It was named (`promotion.technique`); figures were not asked.",
+            *(["", why["advice"]] if why.get("advice") else []),
+        ]
     table = markdown(
-        ["technique", why["by"].replace("_", " ")], [[n, f"{v:.4f}"] for n, v in why["candidates"].items()]
+        ["technique", f"{NAMES[why['by']]} there"], [[n, f"{v:.4f}"] for n, v in why["candidates"].items()]
     )
-    meaning = {
-        "selection_accuracy": "The best on training posts that were held out to choose on. The validation posts were "
+    return [
+        f"The best by {NAMES[why['by']]} on training posts that were held out to choose on. The validation posts were "
         "not looked at, so that the choice does not flatter the figures above. A technique that tried many settings "
         "on the posts to choose on has the better chance of a high figure there.",
-        "accuracy": "The best on the validation posts themselves: the best of several is better by luck, so the "
-        "figures above are somewhat too high.",
-    }
-    return [meaning[why["by"]], "", *table]
+        *(["", why["advice"]] if why.get("advice") else []),
+        "",
+        *table,
+    ]
 
 
 def _others(results: pd.DataFrame, row: dict[str, Any]) -> list[str]:
@@ -175,25 +192,37 @@ def _intended(about: About) -> list[str]:
 def _limits(manifest: dict[str, Any], row: dict[str, Any], about: About) -> list[str]:
     settings = manifest["input"]
     knows_english = manifest["encoder"] in ENCODERS
-    cleaned = f" Emoji, links and hashtags that the cleaning (`{settings['cleaning']}`) takes out are not seen."
     entity = "this model reads it beside the text." if settings["second_segment"] else "this model does not know which."
     return [
         f"- It is wrong about one post in {1 / max(1 - row['accuracy'], 0.001):.1f} of those it was measured on, and "
         "more often elsewhere: other subjects, years and kinds of text were not measured.",
         "- It gives every text one of its labels, one that says nothing or is in another language too.",
-        f"- It reads {settings['max_length']} word pieces; what is behind them is cut."
-        + (cleaned if settings["cleaning"] != "none" else ""),
+        *_reads(settings),
         *([f"- In the data a label is the sentiment about an entity; {entity}"] if about.entities else []),
         *(["- Its encoder was trained on English: of another language it knows little."] if knows_english else []),
         "- Whether it treats groups of people alike was not measured.",
+        *(
+            ["- Its folder holds the training posts themselves: give it away only where they may be given away."]
+            if manifest["technique"] == "nearest_neighbour"
+            else []
+        ),
+    ]
+
+
+def _reads(settings: dict[str, Any]) -> list[str]:
+    most, cleaning = settings["max_length"], settings["cleaning"]
+    return [
+        *([f"- It reads {most} word pieces; what is behind them is cut."] if most else []),
+        *([f"- What the cleaning (`{cleaning}`) takes out is not seen."] if cleaning != "none" else []),
     ]
 
 
 def _licences(manifest: dict[str, Any], about: About) -> list[str]:
     encoder = manifest["encoder"]
     base, licence = ENCODERS.get(encoder, (encoder, ""))
+    derived = f"{licence}; these weights are derived from it." if licence else "see its licence."
     whose = f"`{manifest['data']['training']['file']}`: its licence is known to whoever has the file."
     return [
-        f"- Encoder `{base}`: " + (f"{licence}; these weights are derived from it." if licence else "see its licence."),
+        *([f"- Encoder `{base}`: {derived}"] if _format(manifest) == "encoder" else []),
         f"- Data: {OF_SAMPLE if about.invented else OF_KAGGLE if about.paper else whose}",
     ]

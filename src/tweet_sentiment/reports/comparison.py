@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.reports.audit import headline
+from tweet_sentiment.reports.choice import choices
 from tweet_sentiment.reports.tables import SHOWN, comparison_rows, markdown, shown_of
 
 
@@ -13,9 +14,9 @@ def comparison_markdown(comparison: pd.DataFrame, techniques: list[str], audit: 
     leak = [f"The files as they came: {headline(audit)}", ""] if audit else []
     shown = shown_of(comparison, SHOWN)
     lines = [f"# Comparison, run `{run}`", "", *leak, *markdown(shown, comparison_rows(comparison, shown))]
+    for sentence in choices(comparison):
+        lines += ["", sentence]
     for protocol, rows in comparison.groupby("protocol"):
-        for row in rows[rows["selected"]].to_dict("records"):
-            lines += ["", f"Chosen under `{protocol}` without a look at these posts: {_choice(row)}."]
         if missing := [name for name in techniques if name not in set(rows["technique"])]:
             lines += ["", f"Not run under `{protocol}`: {', '.join(missing)}."]
     first, ids = comparison.iloc[0], audit.get("ids_known", True)
@@ -44,8 +45,3 @@ def _meanings(comparison: pd.DataFrame, ids: bool) -> list[str]:
             "The paper's own figures (`paper_accuracy`) are of the published protocol and of `distilbert-base-uncased`."
         )
     return said
-
-
-def _choice(row: dict[Any, Any]) -> str:
-    on_selection = f"{row['selection_accuracy']:.4f} on the training posts held out to choose on"
-    return f"{row['technique']}, {on_selection}, {row['accuracy']:.4f} here"

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables
+from tweet_sentiment.reports.choice import choices
 from tweet_sentiment.reports.claims_words import answers
 from tweet_sentiment.reports.frontier import recommendations
 from tweet_sentiment.reports.frontier_figure import frontier_figure
@@ -65,7 +66,8 @@ def _comparison(material: Material) -> Section:
         by = "tweet id" if material.about.ids else "groups of like texts"
         tables.append(Table(f"Accuracy over the folds by {by}", *plain_rows(crossed)))
     said, of_parts = _parts(material)
-    return Section("Comparison", [*_protocols(material), _CALIBRATION, *said], [*tables, *of_parts])
+    said = [*choices(comparison), *_protocols(material), _CALIBRATION, *said]
+    return Section("Comparison", said, [*tables, *of_parts])
 
 
 def _parts(material: Material) -> tuple[list[str], list[Table]]:

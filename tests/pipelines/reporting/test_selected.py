@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from tweet_sentiment.pipelines.reporting.nodes import PARTS, SEEDED, TECHNIQUES, collect_results, compare
+from tweet_sentiment.reports.choice import choices
 
 
 def metrics(accuracy, selection_accuracy=None):
@@ -33,6 +34,16 @@ def test_the_choice_is_made_by_the_posts_to_choose_on_not_by_those_that_are_repo
     assert table["measured"].all()
 
 
+def test_comparison_and_report_advise_macro_f1_where_the_majority_class_is_ahead(parameters):
+    results = collected(parameters, lora=metrics(0.868, 0.87), majority_class=metrics(0.947, 0.95))
+    assert list(results["technique"][results["selected"]]) == ["lora"]
+    _, said = compare(results, {}, {}, {}, parameters)
+    advice = "on the validation posts (0.9470) than lora (0.8680)"
+    assert advice in said
+    assert "--params=promotion.metric=macro_f1" in said
+    assert any(advice in sentence for sentence in choices(results))
+
+
 def test_where_nothing_was_held_out_nothing_is_chosen(parameters):
     assert not collected(parameters, lora=metrics(0.7), baseline=metrics(0.3))["selected"].any()
 
@@ -40,9 +51,10 @@ def test_where_nothing_was_held_out_nothing_is_chosen(parameters):
 @pytest.mark.parametrize("old", [True, False])
 def test_the_comparison_has_one_choice_a_protocol_and_says_it(parameters, old):
     results = collected(parameters, lora=metrics(0.7, 0.75), baseline=metrics(0.3))
-    other = collected(parameters, baseline=metrics(0.3, 0.4)).assign(protocol="grouped")
+    other = collected(parameters, layer_unfreezing=metrics(0.3, 0.4)).assign(protocol="grouped")
     other = other.drop(columns=["selected", "measured", "selection_accuracy"]) if old else other
     table, said = compare(results, {"grouped": lambda: other}, {}, {}, parameters)
     assert table["selected"].groupby(table["protocol"]).sum().to_dict() == {"grouped": 0 if old else 1, "leak_free": 1}
     assert table["measured"].all()
-    assert "Chosen under `leak_free` without a look at these posts: lora, 0.7500" in said
+    assert "Chosen under `leak_free`: lora, the best by accuracy 0.7500 on the training posts held out" in said
+    assert "accuracy 0.7000 on the validation posts" in said

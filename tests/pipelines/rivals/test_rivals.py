@@ -7,15 +7,16 @@ import pytest
 from sklearn.model_selection import GroupShuffleSplit
 from tests.conftest import PROJECT
 
+from tweet_sentiment.classical.models import build, count_weights, probabilities_of
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import PROBABILITY, score
-from tweet_sentiment.pipelines.rivals.models import build, count_weights, probabilities_of
 from tweet_sentiment.pipelines.rivals.nodes import fit_predict
 from tweet_sentiment.pipelines.rivals.pipeline import OUTPUTS, RIVALS, create_pipeline
 from tweet_sentiment.text.filtering import filter_posts
 from tweet_sentiment.text.reading import RawFile, read_posts
 from tweet_sentiment.text.splitting import split_posts
 
+ACCOUNT = {"files": {}, "training_posts": 1}
 LEARNERS = [name for name in RIVALS if name != "majority_class"]
 
 
@@ -35,7 +36,7 @@ def sample(parameters):
 
 
 def learn(technique, posts, parameters, cleaned=None):
-    return fit_predict(technique, *posts, *(cleaned or posts), parameters)
+    return fit_predict(technique, *posts, *(cleaned or posts), ACCOUNT, parameters)
 
 
 def accuracy(predictions):
@@ -48,7 +49,7 @@ def tiny(*rows):
 
 @pytest.mark.parametrize("technique", RIVALS)
 def test_predictions_have_a_row_a_post_and_probabilities_that_agree_with_them(technique, sample, parameters):
-    predictions, _, training = learn(technique, sample, parameters)
+    predictions, _, training, _ = learn(technique, sample, parameters)
     names = [f"{PROBABILITY}{label}" for label in parameters.labels]
     assert predictions.columns.tolist() == ["row", "id", "label", "predicted", *names]
     assert predictions["row"].tolist() == sample[1]["row"].tolist()
@@ -86,7 +87,7 @@ def test_the_parameter_chooses_the_raw_or_the_cleaned_posts(text, expected, para
     rows = [("Negative", "bad bad"), ("Neutral", "so so"), ("Positive", "good good")]
     raw = tiny(*rows), tiny(("Positive", "good good"))
     cleaned = tiny(*rows), tiny(("Positive", "bad bad"))
-    predictions, _, training = learn("linear_svc", raw, chosen, cleaned)
+    predictions, _, training, _ = learn("linear_svc", raw, chosen, cleaned)
     assert predictions["predicted"].tolist() == [expected]
     assert training["texts"] == ("raw" if text == "raw" else "cleaned: corrected")
 
@@ -124,7 +125,7 @@ def test_the_nearest_neighbour_is_never_certain_and_always_ahead():
 
 
 def test_an_unknown_rival_is_an_error():
-    with pytest.raises(ValueError, match="no rival is called random_forest"):
+    with pytest.raises(ValueError, match="no classical model is called random_forest"):
         build("random_forest", seed=1, C=1.0, posts=3)
 
 
@@ -133,12 +134,12 @@ def test_each_rival_is_one_node_that_writes_what_the_ensemble_reads():
     assert {node.name for node in pipeline.nodes} == {f"{name}.fit_predict" for name in RIVALS}
     assert pipeline.all_outputs() == {f"{name}.{what}" for name in RIVALS for what in OUTPUTS}
     posts = {f"{prefix}{part}_posts" for prefix in ("", "split_") for part in ("training", "validation")}
-    assert pipeline.inputs() == posts | {"parameters"}
+    assert pipeline.inputs() == posts | {"row_account", "parameters"}
 
 
 def test_the_rivals_need_no_torch():
-    names = ("nodes", "models", "pipeline")
-    imports = "; ".join(f"import tweet_sentiment.pipelines.rivals.{name}" for name in names)
+    names = ("pipelines.rivals.nodes", "pipelines.rivals.pipeline", "classical.models", "classical.folders")
+    imports = "; ".join(f"import tweet_sentiment.{name}" for name in names)
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; {imports}; assert 'torch' not in sys.modules"],
         capture_output=True,

@@ -5,6 +5,8 @@ import pytest
 
 from tweet_sentiment.pipelines.rivals.nodes import fit_predict
 
+ACCOUNT = {"files": {}, "training_posts": 1}
+
 
 @pytest.fixture
 def parameters(parameters):
@@ -19,7 +21,7 @@ def test_a_rival_that_knows_nothing_but_its_posts_fails_on_the_posts_to_choose_o
     training = pd.DataFrame(rows, columns=["label", "post", "selection"]).assign(id="1", row=range(10))
     validation = training.tail(4)
     posts = (training, validation, training, validation)
-    predictions, on_selection, figures = fit_predict("nearest_neighbour", *posts, parameters)
+    predictions, on_selection, figures, _ = fit_predict("nearest_neighbour", *posts, ACCOUNT, parameters)
     assert (predictions["label"] == predictions["predicted"]).all()
     assert figures["selection_accuracy"] == 0.0
     assert on_selection["row"].tolist() == training["row"].tail(4).tolist()
@@ -31,6 +33,6 @@ def test_a_rival_that_knows_nothing_but_its_posts_fails_on_the_posts_to_choose_o
 def test_without_posts_to_choose_on_there_is_no_such_figure(parameters):
     training = pd.DataFrame({"label": ["Negative", "Positive"], "post": ["bad", "good"], "id": "1", "row": [0, 1]})
     for posts in (training, training.assign(selection=False)):
-        _, on_selection, figures = fit_predict("majority_class", posts, posts, posts, posts, parameters)
+        _, on_selection, figures, _ = fit_predict("majority_class", *[posts] * 4, ACCOUNT, parameters)
         assert figures["selection_accuracy"] is None
         assert on_selection.empty

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY
+from tweet_sentiment.metrics import PROBABILITY, score_table, selection_scores
 
 TRAINED = ("layer_unfreezing", "hyperparameter_search", "prompt_tuning", "full_fine_tuning", "lora", "p_tuning")
 MEMBERS = (*TRAINED, "distillation", "nearest_neighbour", "logistic_regression", "linear_svc")
@@ -16,13 +16,13 @@ def average(*given: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
 
     ``given``: of each of ``MEMBERS`` predictions on the validation posts; then the same on the posts to choose on;
     then training's figures; then how fast each is; then the parameters. What was not made is empty.
-    ``selection_accuracy`` is known if every member was trained without the posts to choose on.
+    The scores on the posts to choose on are known if every member was trained without them.
 
     Raises:
         StudyError: a member has not been run, or the members' predictions are not about the same posts.
     """
     *tables, parameters = given
-    size, members = len(MEMBERS), parameters.ensemble.members
+    size, members, labels = len(MEMBERS), parameters.ensemble.members, parameters.labels
     predictions, on_selection, training, speeds = (
         dict(zip(MEMBERS, tables[at : at + size], strict=True)) for at in range(0, 4 * size, size)
     )
@@ -43,9 +43,9 @@ def average(*given: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
         "texts": "; ".join(dict.fromkeys(one["texts"] for one in known)),
         "device": known[0]["device"],
         "arithmetic": known[0]["arithmetic"],
-        "selection_accuracy": _accuracy(_mean(chosen, parameters.labels)) if all(map(len, chosen)) else None,
+        **selection_scores(score_table(_mean(chosen, labels), labels) if all(map(len, chosen)) else None),
     }
-    return _mean([predictions[name] for name in members], parameters.labels), figures
+    return _mean([predictions[name] for name in members], labels), figures
 
 
 def _mean(tables: list[pd.DataFrame], labels: list[str]) -> pd.DataFrame:
@@ -59,7 +59,3 @@ def _mean(tables: list[pd.DataFrame], labels: list[str]) -> pd.DataFrame:
     mean = sum((table[columns] for table in others), first[columns]) / len(tables)
     predicted = mean.set_axis(labels, axis=1).idxmax(axis=1)
     return first[same].assign(predicted=predicted, **{name: mean[name] for name in columns})
-
-
-def _accuracy(predictions: pd.DataFrame) -> float:
-    return float((predictions["label"] == predictions["predicted"]).mean())

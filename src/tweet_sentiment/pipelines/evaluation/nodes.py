@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY, score
+from tweet_sentiment.metrics import CHOSEN_BY, score_table
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import library_versions
 from tweet_sentiment.timing import POSTS, milliseconds_a_post
@@ -95,10 +95,8 @@ def evaluate(
         predictions, labels, resamples=uncertainty.resamples, level=uncertainty.level, seed=parameters.seed
     )
     confidence, right = confidence_of(predictions, labels), right_of(predictions)
-    probabilities = predictions[[f"{PROBABILITY}{label}" for label in labels]].to_numpy()
-    codes = predictions["label"].map(labels.index).to_numpy()
     return {
-        **score(codes, probabilities, labels),
+        **score_table(predictions, labels),
         "intervals": {name: list(ends) for name, ends in intervals.items()},
         "parts": accuracy_by_part(predictions, split_validation_posts, parameters),
         "expected_calibration_error": expected_calibration_error(confidence, right),
@@ -114,7 +112,7 @@ def evaluate(
         "seed": parameters.seed,
         "device": training.get("device"),
         "chosen_on": training.get("chosen_on"),
-        "selection_accuracy": training.get("selection_accuracy"),
+        **{f"selection_{name}": training.get(f"selection_{name}") for name in CHOSEN_BY},
         "arithmetic": training.get("arithmetic"),
         "data": row_account["files"],
         "versions": library_versions(),

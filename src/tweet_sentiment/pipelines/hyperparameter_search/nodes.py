@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.metrics import selection_scores
 from tweet_sentiment.parameters import DECISIVE, Hyperparameters, StudyParameters
 from tweet_sentiment.provenance import fingerprint, manifest
 
@@ -94,12 +95,14 @@ def train_best(
     parameters: StudyParameters,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train with the best hyperparameters, as layer unfreezing does; return model, curves and figures."""
-    from tweet_sentiment.modeling.fitting import FittingData, fit_from_start
+    from tweet_sentiment.modeling.fitting import FittingData, fit_from_start, scores_on_selection
 
     start = perf_counter()
+    data = FittingData(training_tokens, validation_tokens, training_features, validation_features)
+    hyperparameters = _found(best)
     fitted = fit_from_start(
-        FittingData(training_tokens, validation_tokens, training_features, validation_features),
-        _found(best),
+        data,
+        hyperparameters,
         parameters,
         working_folder=working_folder / "best",
         fingerprint={"account": row_account},
@@ -110,8 +113,11 @@ def train_best(
         "search_seconds": best["seconds"],
         "encoding_seconds": encoding["seconds"],
         "chosen_on": best["chosen_on"],
-        "selection_accuracy": best.get("selection_accuracy"),
     }
+    scores = scores_on_selection(fitted.fit, data, hyperparameters, parameters, working_folder / "best")
+    training |= selection_scores(scores)
+    if scores is None:  # through the encoder: what the search has measured anyway
+        training["selection_accuracy"] = best.get("selection_accuracy")
     return (
         fitted.model(manifest("hyperparameter_search", parameters, row_account, training)),
         fitted.fit.curves,

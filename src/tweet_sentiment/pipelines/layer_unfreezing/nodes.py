@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tweet_sentiment.metrics import selection_scores
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import manifest
 
@@ -23,7 +24,7 @@ def train(
     parameters: StudyParameters,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train what ``layer_unfreezing`` names, from the untrained head on; return model, curves and figures."""
-    from tweet_sentiment.modeling.fitting import FittingData, fit_from_start, selection_accuracy
+    from tweet_sentiment.modeling.fitting import FittingData, fit_from_start, scores_on_selection
 
     start = perf_counter()
     data = FittingData(training_tokens, validation_tokens, training_features, validation_features)
@@ -37,7 +38,7 @@ def train(
         description="Layer unfreezing",
     )
     training = fitted.fit.figures | {"seconds": perf_counter() - start, "encoding_seconds": encoding["seconds"]}
-    training["selection_accuracy"] = selection_accuracy(fitted.fit, data, hyperparameters, parameters, working_folder)
+    training |= selection_scores(scores_on_selection(fitted.fit, data, hyperparameters, parameters, working_folder))
     return fitted.model(manifest("layer_unfreezing", parameters, row_account, training)), fitted.fit.curves, training
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.metrics import CHOSEN_BY, selection_scores
 from tweet_sentiment.parameters import StudyParameters, check_warm_up
 from tweet_sentiment.provenance import manifest
 
@@ -64,7 +65,7 @@ def train(
         "seconds": sum(one.figures["seconds"] for one in finished),
         "hyperparameters": hyperparameters,
         "chosen_on": parameters.chosen_on,
-        "selection_accuracy": best.figures["chosen_by_accuracy"] if parameters.chooses_apart else None,
+        **selection_scores(_measured(best.figures) if parameters.chooses_apart else None),
     }
     table = pd.DataFrame([{"chosen": one is best, **_plain(one.figures)} for one in finished])
     curves = pd.concat([one.curves.assign(prompt=one.figures["hard_prompt"]) for one in finished], ignore_index=True)
@@ -93,6 +94,10 @@ def repeat_with_seeds(
 
     repeated = parameters.seeds if parameters.prompt_tuning.repeat_seeds else [parameters.seed]
     return each_seed(parameters.model_copy(update={"seeds": repeated}), scores)
+
+
+def _measured(figures: dict[str, Any]) -> dict[str, float]:
+    return {name: figures[f"chosen_by_{name}"] for name in CHOSEN_BY}
 
 
 def _plain(figures: dict[str, Any]) -> dict[str, Any]:

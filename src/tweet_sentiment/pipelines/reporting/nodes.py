@@ -10,6 +10,8 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.reports.about import About
 
+from .choosing import select
+
 logger = logging.getLogger(__name__)
 
 STUDY = ("baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning")
@@ -45,7 +47,10 @@ COLUMNS = [
     "accuracy_sd",
     "chosen_on",
     "selection_accuracy",
+    "selection_macro_f1",
+    "selection_eval_loss",
     "selected",
+    "selected_by",
     "measured",
     "texts",
     "seed",
@@ -59,8 +64,10 @@ Partitions = dict[str, Callable[[], Any]]
 def collect_results(*metrics_seeds_and_parameters: Any) -> pd.DataFrame:
     """Put the metrics of ``TECHNIQUES``, then the tables of seeds of ``SEEDED``, into one table; name what is missing.
 
+    The best is marked; see :func:`.choosing.select`.
+
     Raises:
-        StudyError: no technique has been run.
+        StudyError: no technique has been run, or ``promotion.technique`` names one that has not.
     """
     *given, parameters = metrics_seeds_and_parameters
     metrics = {name: one for name, one in zip(TECHNIQUES, given, strict=False) if one}
@@ -73,16 +80,7 @@ def collect_results(*metrics_seeds_and_parameters: Any) -> pd.DataFrame:
             f"to report.\n  Run one first:  kedro run --pipeline=baseline"
         )
     rows = [_row(name, one, seeds.get(name), parameters) for name, one in metrics.items()]
-    return pd.DataFrame(rows, columns=COLUMNS).assign(selected=lambda table: _selected(table["selection_accuracy"]))
-
-
-def _selected(selection_accuracy: pd.Series) -> "pd.Series[bool]":
-    """Mark the row that is best on the posts to choose on: the choice without a look at the posts that are reported.
-
-    Only what was measured on them can be chosen; under ``published`` there are none, and nothing is.
-    """
-    known = selection_accuracy.astype("float64")
-    return pd.Series(known.index == known.idxmax() if known.notna().any() else False, index=known.index)
+    return select(pd.DataFrame(rows, columns=COLUMNS), parameters)
 
 
 def _row(

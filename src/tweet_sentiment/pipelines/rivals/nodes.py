@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.manifests import CLASSICAL
+from tweet_sentiment.metrics import PROBABILITY, score_table, selection_scores
+from tweet_sentiment.parameters import InputSettings, StudyParameters
 from tweet_sentiment.parameters.data import RAW
+from tweet_sentiment.provenance import manifest
 from tweet_sentiment.timing import POSTS, milliseconds_a_post
 
 ENCODERS = {"majority_class": "none", "linear_svc": "TF-IDF", "logistic_regression": "TF-IDF"}
@@ -22,17 +24,19 @@ def fit_predict(
     raw_validation: pd.DataFrame,
     cleaned_training: pd.DataFrame,
     cleaned_validation: pd.DataFrame,
+    row_account: dict[str, Any],
     parameters: StudyParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], Any]:
     """Learn from the training posts, raw or cleaned as ``rivals.text`` says, and predict the validation posts.
 
     Return predictions (one row a post: row, id, label, predicted, and one probability a class), the same of the posts
-    to choose on by a rival that has not learnt from these (empty without any), and figures.
+    to choose on by a rival that has not learnt from these (empty without any), figures, and the model.
 
     Raises:
         StudyError: the training posts hold nothing to learn from.
     """
-    from .models import count_weights, probabilities_of
+    from tweet_sentiment.classical.folders import ClassicalModel
+    from tweet_sentiment.classical.models import count_weights, probabilities_of
 
     raw = parameters.rivals.text == "raw"
     training, validation = (raw_training, raw_validation) if raw else (cleaned_training, cleaned_validation)
@@ -41,11 +45,10 @@ def fit_predict(
     predictions = _predict(estimator, validation, parameters.labels)
     seconds = perf_counter() - start
     on_selection = _selection_predictions(technique, training, parameters)
-    right = on_selection["label"] == on_selection["predicted"]
     timed = validation["post"].tolist()[:POSTS]
     figures = {
         "n_train": len(training),
-        "selection_accuracy": float(right.mean()) if len(right) else None,
+        **selection_scores(score_table(on_selection, parameters.labels) if len(on_selection) else None),
         "seconds": seconds,
         "milliseconds_a_post": milliseconds_a_post(lambda: probabilities_of(estimator, timed), len(timed)),
         "trainable_parameters": count_weights(estimator),
@@ -54,11 +57,21 @@ def fit_predict(
         "encoder": ENCODERS[technique],
         "texts": RAW if raw else parameters.data.texts,
     }
-    return predictions, on_selection, figures
+    reads = {"format": CLASSICAL, "input": _input_settings(raw, parameters)}
+    settings = parameters.model_dump(include={"labels", "protocol", "seed", "data", "selection", "rivals"})
+    model = ClassicalModel(estimator, manifest(technique, parameters, row_account, figures | reads, settings))
+    return predictions, on_selection, figures, model
+
+
+def _input_settings(raw: bool, parameters: StudyParameters) -> dict[str, Any]:
+    cleaned = {name: getattr(parameters.data, name) for name in ("cleaning", "remove_stop_words", "lemmatize")}
+    as_posted = {"cleaning": "none", "remove_stop_words": False, "lemmatize": False}
+    settings: dict[str, Any] = (as_posted if raw else cleaned) | {"max_length": None}
+    return dict(InputSettings(**settings).model_dump())
 
 
 def _fit(technique: str, training: pd.DataFrame, parameters: StudyParameters) -> Any:
-    from .models import build
+    from tweet_sentiment.classical.models import build
 
     estimator = build(technique, parameters.seed, parameters.rivals.C, len(training))
     try:
@@ -79,7 +92,7 @@ def _selection_predictions(technique: str, training: pd.DataFrame, parameters: S
 
 
 def _predict(estimator: Any, posts: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    from .models import probabilities_of
+    from tweet_sentiment.classical.models import probabilities_of
 
     probabilities = np.zeros((len(posts), len(labels)))
     probabilities[:, estimator.classes_] = probabilities_of(estimator, posts["post"].tolist())

@@ -7,7 +7,7 @@ from kedro.pipeline import Pipeline, node
 from .nodes import fit_predict
 
 RIVALS = ("majority_class", "nearest_neighbour", "linear_svc", "logistic_regression")
-OUTPUTS = ["predictions", "selection_predictions", "training"]
+OUTPUTS = ["predictions", "selection_predictions", "training", "classical_model"]
 POSTS = ["split_training_posts", "split_validation_posts", "training_posts", "validation_posts"]
 
 
@@ -19,9 +19,9 @@ def create_pipeline() -> Pipeline:
 def _rival(technique: str) -> Pipeline:
     learn = update_wrapper(partial(fit_predict, technique), fit_predict)
     return Pipeline(
-        [node(learn, [*POSTS, "parameters"], OUTPUTS, name="fit_predict")],
+        [node(learn, [*POSTS, "row_account", "parameters"], OUTPUTS, name="fit_predict")],
         namespace=technique,
-        inputs=set(POSTS),
+        inputs={*POSTS, "row_account"},
         parameters="parameters",
         tags=[technique, "rivals"],
     )

@@ -66,7 +66,7 @@ def _conditions(job: FileJob, source: Source, predictor: Predictor) -> dict[str,
     """Return what must be the same for parts to be gone on from."""
     asked = asdict(job) | {"output": "", "source": "", "format": source.format}
     model = hashlib.sha256(json.dumps(predictor.manifest, sort_keys=True).encode()).hexdigest()
-    return {"asked": asked, "source": source.sha256, "model": model, "backend": predictor.backend.description}
+    return {"asked": asked, "source": source.sha256, "model": model, "backend": predictor.description}
 
 
 def survey(reader: Reader, job: FileJob, advise: Advise = as_option) -> Summary:

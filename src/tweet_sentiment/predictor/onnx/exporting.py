@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import ENCODER, format_of, read_manifest
 from tweet_sentiment.modeling.by_length import in_batches
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.folders import load_model
@@ -46,6 +47,11 @@ def export(
     """
     if is_onnx(model):
         raise StudyError(f"{model} is an ONNX model already; give the folder of the trained one.")
+    if format_of(read_manifest(model), model) != ENCODER:
+        raise StudyError(
+            f"{model} holds no encoder of its own, so there is nothing to export. Use it as it is "
+            f"(kedro predict --model {model}), or export the folder of an encoder (--model FOLDER)."
+        )
     trained = load_model(model)
     predictor = Predictor.of(trained, Device("cpu", "fp32"), str(model))  # makes the model lean, so the export is, too
     posts = (
@@ -68,7 +74,7 @@ def export(
 
 def _check(predictor: Predictor, backend: OnnxBackend, posts: CheckPosts) -> dict[str, Any]:
     settings, tokenizer = predictor.input, predictor.tokenizer
-    ids, _ = word_pieces(posts.texts, tokenizer, settings.max_length, settings.hard_prompt, posts.entities)
+    ids, _ = word_pieces(posts.texts, tokenizer, settings.most_pieces, settings.hard_prompt, posts.entities)
     reference, found = (in_batches(run.logits, ids, tokens=run.tokens_a_batch) for run in (predictor.backend, backend))
     return compare(reference, found, posts.labels)
 

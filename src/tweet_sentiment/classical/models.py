@@ -1,4 +1,4 @@
-"""The rivals as scikit-learn estimators: texts in, one probability a class out."""
+"""The classical models as scikit-learn estimators: texts in, one probability a class out."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -6,16 +6,29 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.svm import LinearSVC
 
 from tweet_sentiment.metrics import softmax
-from tweet_sentiment.text.lookup import nearest_neighbour
+from tweet_sentiment.text.lookup import Lookup
 
 _FEW = 200  # posts; with fewer, hardly a word comes twice, so every one counts
+
+
+class MajorityClass(ClassifierMixin, BaseEstimator):
+    """The most frequent class of training, whatever the text; each class is as probable as it was frequent."""
+
+    def fit(self, texts: Sequence[str], codes: NDArray[np.integer]) -> Self:
+        """Count the classes."""
+        self.classes_, counts = np.unique(codes, return_counts=True)
+        self.shares_ = counts / counts.sum()
+        return self
+
+    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Return probabilities of shape (texts, classes)."""
+        return np.tile(self.shares_, (len(texts), 1))
 
 
 class NearestNeighbour(ClassifierMixin, BaseEstimator):
@@ -25,6 +38,7 @@ class NearestNeighbour(ClassifierMixin, BaseEstimator):
         """Keep the texts and their classes."""
         self.classes_ = np.unique(codes)
         self.texts_, self.codes_ = list(texts), np.asarray(codes)
+        self.lookup_ = Lookup(self.texts_, self.codes_.astype(str).tolist())
         return self
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -33,7 +47,7 @@ class NearestNeighbour(ClassifierMixin, BaseEstimator):
         The found class gets its even share of 1 and, of what is left of 1, as much as the similarity says, kept
         within 0.01 and 0.99: so it is always ahead, and cross-entropy stays finite. The others share the rest.
         """
-        found, similarity = nearest_neighbour(self.texts_, self.codes_.astype(str).tolist(), list(texts))
+        found, similarity = self.lookup_(list(texts))
         even = 1 / len(self.classes_)
         ahead = even + (1 - even) * similarity.clip(0.01, 0.99)
         rest = (1 - ahead) / max(1, len(self.classes_) - 1)
@@ -42,19 +56,19 @@ class NearestNeighbour(ClassifierMixin, BaseEstimator):
 
 
 def build(name: str, seed: int, C: float, posts: int) -> Any:
-    """Return the estimator of a rival, to be fitted on texts and codes; ``posts`` is how many it will see.
+    """Return the estimator of a classical model, to be fitted on texts and codes; ``posts`` is how many it will see.
 
     ``C`` is the inverse strength of regularisation of the two linear models.
     """
     if name == "majority_class":
-        return DummyClassifier(strategy="prior")
+        return MajorityClass()
     if name == "nearest_neighbour":
         return NearestNeighbour()
     if name == "linear_svc":
         return make_pipeline(_tf_idf(posts), LinearSVC(C=C, random_state=seed))
     if name == "logistic_regression":
         return make_pipeline(_tf_idf(posts), LogisticRegression(C=C, solver="newton-cg", random_state=seed))
-    raise ValueError(f"no rival is called {name}")
+    raise ValueError(f"no classical model is called {name}")
 
 
 def _tf_idf(posts: int) -> FeatureUnion:
