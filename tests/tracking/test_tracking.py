@@ -164,7 +164,6 @@ def test_labels_that_are_emoji_reach_both_trackers(tmp_path):
     assert len(EventAccumulator(str(events)).Reload().Tags()["scalars"]) == 6
     assert {path.name for path in folder.iterdir()} == {"mlflow.db", "mlflow.artifacts", "tensorboard", "seeds.csv"}
     assert len(list((folder / "mlflow.artifacts").rglob("seeds.csv"))) == 1
-    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_each_prompt_has_curves_of_its_own():
