@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.text.filtering import filter_posts
+from tweet_sentiment.text.filtering import check_enough, filter_posts
 
 POSTS = pd.DataFrame(
     [
@@ -98,3 +98,31 @@ def test_the_real_files_leave_as_many_rows_as_the_study_says(data, labels, real_
     published = data.model_copy(update={"cleaning": "published"})
     assert filter_posts(real_posts["training"], published, labels, seed=42)[1]["kept"] == 61_692
     assert filter_posts(real_posts["validation"], data, labels, seed=42)[1]["kept"] == 828
+
+
+def few(**counts):
+    return pd.DataFrame({"label": [label for label, count in counts.items() for _ in range(count)]})
+
+
+@pytest.mark.parametrize(
+    ("protocol", "file", "needed", "purposes"),
+    [
+        ("leak_free", None, 3, "one to learn from, one to choose on, one to measure on"),
+        ("leak_free", "held_out.csv", 2, "one to learn from, one to choose on"),
+        ("published", None, 2, "one to learn from, one to measure on"),
+    ],
+)
+def test_too_few_posts_of_a_label_are_said_with_how_many_are_needed(data, protocol, file, needed, purposes):
+    given = data.model_copy(update={"validation_file": file})
+    check_enough(few(a=10, b=needed), ["a", "b"], given, protocol)
+    with pytest.raises(
+        StudyError, match=rf"each label needs at least {needed} posts, {purposes}; found b {needed - 1}\."
+    ):
+        check_enough(few(a=10, b=needed - 1), ["a", "b"], given, protocol)
+
+
+def test_a_share_that_cannot_hold_every_label_is_said_with_one_that_can(data):
+    given = data.model_copy(update={"validation_file": None})
+    posts = few(**{f"l{n}": 2 for n in range(30)})
+    with pytest.raises(StudyError, match=r"of 60 posts are 12, fewer than the 30 labels.\n.*to 0\.50"):
+        check_enough(posts, sorted(set(posts["label"])), given, "published")

@@ -30,16 +30,17 @@ def headline(figures: dict[str, Any]) -> str:
     return f"LEAK: {known} Accuracy on them is memory." if share > figures["overlap_limit"] else known
 
 
-def audit_paragraphs(figures: dict[str, Any]) -> list[str]:
-    """Write the audit for a person: the headline, the sides, the labels, and what a look-up gets right."""
+def audit_paragraphs(figures: dict[str, Any], ids: str = "tweet ids") -> list[str]:
+    """Write the audit for a person: the headline, the sides, the labels, and what a look-up gets right.
+
+    ``ids``: what copies of a post would be known by.
+    """
     posts, conflicts = figures["posts"], figures["conflicting_labels"]
     sides = f"{posts['training']:,} training posts, {posts['validation']:,} validation posts."
     if figures["validation_drawn"]:
         sides += " There is no validation file: the validation posts were drawn at random from the training file."
     if not figures["ids_known"]:
-        sides += (
-            " There are no ids that tell copies: those that were reworded a good deal go unseen, by leak_free as well."
-        )
+        sides += f" The file has no {ids}: copies that were reworded a good deal go unseen, by leak_free as well."
     labels = (
         f"Texts that stand under two labels or more: {conflicts['training_texts']:,} in training, "
         f"{conflicts['validation_texts']:,} in validation. Validation posts whose text has another label in training: "

@@ -174,7 +174,9 @@ def _audit(material: Material) -> Section:
     if not material.audit:
         return Section("Leakage audit")
     tables = [*audit_tables(material.audit), *_examples(material.audit_examples)]
-    return Section("Leakage audit", audit_paragraphs(material.audit), tables)
+    return Section(
+        "Leakage audit", audit_paragraphs(material.audit, "tweet ids" if material.about.paper else "ids"), tables
+    )
 
 
 def _examples(examples: pd.DataFrame) -> list[Table]:

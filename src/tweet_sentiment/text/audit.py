@@ -34,7 +34,9 @@ def audit(
     """
     drawn = not len(validation)
     if drawn:
-        whole = data.model_copy(update={"row_limit": None})
+        least = 1.5 * training["label"].nunique() / len(training)  # of few posts, one of each label must be drawn
+        share = min(0.5, max(data.validation_share, least))
+        whole = data.model_copy(update={"row_limit": None, "validation_share": share})
         training, validation, _ = split_posts(training, None, "published", whole, seed)
     training, validation = training.reset_index(drop=True), validation.reset_index(drop=True)
     ids_known = data.columns.id is not None

@@ -1,11 +1,13 @@
 """Which posts are learnt from: labels, empty and blank posts leave, and an account says how many."""
 
+import numpy as np
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import DataParameters
+from tweet_sentiment.parameters import DataParameters, Protocol
 
 MOST_EMPTIED = 0.2  # of the posts may lose all their text to cleaning
+_LABELS_SHOWN = 20  # in one message
 EMPTY_AS_PUBLISHED = "nan"  # what the paper's str() makes of an empty field, which pandas had read as missing
 
 
@@ -91,3 +93,34 @@ def check_not_emptied(posts: "pd.Series[str]", data: DataParameters, where: str)
             "language can learn from them: model.checkpoint."
         )
     return emptied
+
+
+def check_enough(posts: pd.DataFrame, labels: list[str], data: DataParameters, protocol: Protocol) -> None:
+    """Refuse a training file that has too few posts of a label to be parted.
+
+    Of each label there must be a post to learn from, one to choose on (but under ``published``), and, without a
+    validation file, one to measure on.
+
+    Raises:
+        StudyError: names the labels that have fewer, and how many are needed.
+    """
+    purposes = ["to learn from"]
+    if protocol != "published":
+        purposes.append("to choose on")
+    if data.validation_file is None:
+        purposes.append("to measure on")
+    counts = {label: int((posts["label"] == label).sum()) for label in labels}
+    if few := {label: count for label, count in counts.items() if count < len(purposes)}:
+        shown = ", ".join(f"{label} {count}" for label, count in list(few.items())[:_LABELS_SHOWN])
+        more = f" and {len(few) - _LABELS_SHOWN} more" if len(few) > _LABELS_SHOWN else ""
+        raise StudyError(
+            f"{data.training_file}: each label needs at least {len(purposes)} posts, one {', one '.join(purposes)}; "
+            f"found {shown}{more}.\n  Add such posts, or leave the label out: data.drop_labels."
+        )
+    held_out = int(np.ceil(data.validation_share * len(posts)))
+    if data.validation_file is None and protocol == "published" and held_out < len(labels):
+        raise StudyError(
+            f"{data.training_file}: data.validation_share ({data.validation_share}) of {len(posts)} posts are "
+            f"{held_out}, fewer than the {len(labels)} labels.\n"
+            f"  Add posts, or raise data.validation_share to {np.ceil(100 * len(labels) / len(posts)) / 100:.2f}."
+        )

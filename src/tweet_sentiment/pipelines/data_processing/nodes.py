@@ -53,6 +53,7 @@ def filter_posts(
     """Drop the labels that are not learnt and the posts without text; shuffle with the seed."""
     data, labels, seed = parameters.data, parameters.labels, parameters.seed
     training, account = filtering.filter_posts(read_training_posts, data, labels, seed, data.training_file)
+    filtering.check_enough(training, labels, data, parameters.protocol)
     if data.validation_file is None:
         return training, read_validation_posts, {"training": account}
     validation, other = filtering.filter_posts(read_validation_posts, data, labels, seed, data.validation_file)
