@@ -21,7 +21,8 @@ class ConfigLoader(OmegaConfigLoader):
     Parameters of ``conf/base``, then of the environment, then of ``--params`` are merged key by key, as Kedro's soft
     merge does; but where a map has no keys of its own (names of variants, techniques, labels), or is one of several
     models (a pruner), a later one replaces the earlier; see :func:`without_replaced`. And the catalog may read a
-    parameter: ``${parameter:data.training_file}``, so that each is said in one place.
+    parameter: ``${parameter:data.training_file}``, so that each is said in one place. ``${configured:}`` is all
+    parameters as ``conf`` says them, without ``--params``.
 
     What ``conf/base`` says of the project's own files does not hold of another: for that, :func:`of_another_file` takes
     its place, and the environment and ``--params`` say what it does not find out.
@@ -32,6 +33,7 @@ class ConfigLoader(OmegaConfigLoader):
         if key == "catalog":
             parameters = OmegaConf.create(self["parameters"])
             OmegaConf.register_new_resolver("parameter", lambda name: OmegaConf.select(parameters, name), replace=True)
+            OmegaConf.register_new_resolver("configured", lambda: self._configured, replace=True)
         return super().__getitem__(key)
 
     def _resolve_from_raw_config(
@@ -42,6 +44,7 @@ class ConfigLoader(OmegaConfigLoader):
         layers = [
             OmegaConf.to_container(OmegaConf.unsafe_merge({}, *files.values())) for files in (base_configs, env_configs)
         ]
+        self._configured = OmegaConf.to_container(OmegaConf.create(merge(layers)), resolve=True)
         merged = merge([*layers, self.runtime_params or {}])
         if (file := self._another_file(merged)) is not None:
             merged = merge([layers[0], of_another_file(file, self._globals), *layers[1:], self.runtime_params or {}])

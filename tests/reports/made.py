@@ -37,7 +37,7 @@ def row(technique, protocol, accuracy, **more):
 
 def material(rows, **more):
     tables = {name: pd.DataFrame() for name in ("audit_examples", "frontier", "claims")}
-    known = {"run": "r", "comparison": pd.DataFrame(rows), "level": 0.95, **tables}
+    known = {"run": "r", "comparison": pd.DataFrame(rows), "level": 0.95, "configured": {}, **tables}
     nothing = {name: {} for name in Material.__dataclass_fields__ if name not in known}
     return Material(**{**known, **nothing, **more})
 

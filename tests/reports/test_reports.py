@@ -131,6 +131,32 @@ def test_the_commands_run_what_stands_in_the_report_and_nothing_else():
     ]
 
 
+def test_a_technique_that_was_trained_with_other_parameters_has_a_command_that_says_so():
+    configured = {
+        "seed": 42,
+        "lora": {"r": 8, "row_limit": None, "hyperparameters": {"num_train_epochs": 3}},
+        "labels": "auto",
+    }
+    trained = {
+        "seed": 42,
+        "lora": {"r": 8, "row_limit": 50, "hyperparameters": {"num_train_epochs": 1}},
+        "labels": ["a"],
+    }
+    of = material(
+        [row(name, "leak_free", 0.6) for name in ("baseline", "lora", "ensemble", "linear_svc")],
+        run="kaggle",
+        configured=configured,
+        manifests={"leak_free/lora": {"parameters": trained}, "leak_free/baseline": {"parameters": {"seed": 42}}},
+    )
+    assert commands(of) == [
+        "kedro run --env=kaggle --pipelines=baseline,rivals --params=protocol=leak_free",
+        "kedro run --env=kaggle --pipelines=lora "
+        "--params=protocol=leak_free,lora.row_limit=50,lora.hyperparameters.num_train_epochs=1",
+        "kedro run --env=kaggle --pipelines=ensemble --params=protocol=leak_free",
+        "kedro run --env=kaggle --pipeline=reporting",
+    ]
+
+
 def test_the_pipelines_of_the_commands_are_those_of_the_project():
     from tweet_sentiment.pipeline_registry import register_pipelines
 

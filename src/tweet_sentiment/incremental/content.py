@@ -43,11 +43,15 @@ def dataset_hash(dataset: Any) -> str | None:
 
     Not for a file that is being written: ours are renamed into place when they are whole.
     """
+    from kedro.io import MemoryDataset
+
     from tweet_sentiment.datasets.files import WorkingFolder
     from tweet_sentiment.datasets.tables import Partitions
 
     if isinstance(dataset, WorkingFolder):
         return NO_DATA
+    if isinstance(dataset, MemoryDataset) and isinstance(dataset._data, dict):  # settings in the catalog
+        return hashlib.sha256(json.dumps(dataset._data, sort_keys=True, default=str).encode()).hexdigest()
     if isinstance(dataset, Partitions):
         return files_hash(dataset.files())
     path = path_of(dataset)

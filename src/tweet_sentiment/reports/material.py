@@ -34,6 +34,7 @@ class Material:
     frontier: pd.DataFrame
     claims: pd.DataFrame
     level: float
+    configured: dict[str, Any]
     differences: dict[str, pd.DataFrame]
     accounts: dict[str, dict[str, Any]]
     metrics: dict[str, dict[str, Any]]
@@ -51,6 +52,7 @@ class Material:
     trainings: dict[str, pd.DataFrame]
     blocks: dict[str, pd.DataFrame]
     heads: dict[str, pd.DataFrame]
+    manifests: dict[str, dict[str, Any]]
     named: dict[str, str] = field(default_factory=dict)
 
     @property

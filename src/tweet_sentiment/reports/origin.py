@@ -1,11 +1,16 @@
 """How to make the report again: commands, seed, versions, and the hashes of the files."""
 
+from shlex import quote
+from typing import Any
+
 from tweet_sentiment.reports.material import Material, Section
 from tweet_sentiment.reports.tables import Table
 
 ENVIRONMENTS = ("kaggle", "paper", "test")  # folders in conf that are named like the run that they make
 RIVALS = ("majority_class", "nearest_neighbour", "logistic_regression", "linear_svc")  # of one pipeline
 WHOLE = ("baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning", "rivals")  # what `kedro run` runs
+NAMED = ("run", "protocol")  # each command says them anyway
+OF_ANY_FILE = ("data.cleaning", "data.row_limit", "data.validation_share")  # not found out of the file itself
 LAST = ("distillation", "ensemble")  # they take what other pipelines have left, so each has a run of its own
 
 
@@ -19,30 +24,76 @@ def origin(material: Material) -> Section:
     if material.metrics:
         tables.append(_versions(material))
     said = [
-        "Each command runs what was run under a protocol; the last writes this page from what they leave on disk. "
-        "Parameters that differ from the configuration stand in the manifest.json of each model.",
+        "Each command trains what was trained under a protocol, with the parameters that differ from conf; the last "
+        "writes this page from what they leave on disk. All parameters of a model stand in its manifest.json.",
         *sorted(how),
     ]
     return Section("How to reproduce", said, tables, commands=commands(material))
 
 
 def commands(material: Material) -> list[str]:
-    """Return the commands of each protocol, for the pipelines that were run under it; then the report's."""
+    """Return the commands of each protocol, for the pipelines that were run under it; then the report's.
+
+    Techniques that were trained with other parameters than ``conf`` says have a command that names these.
+    """
     run = material.run
     start = "kedro run" if run == "sample" else f"kedro run --env={run}" if run in ENVIRONMENTS else "kedro run"
     of_project = run == "sample" or run in ENVIRONMENTS
     named = [] if of_project else [f"run={run}", *(f"{key}={value}" for key, value in material.named.items())]
     said = []
     for protocol in dict.fromkeys(material.comparison["protocol"]):
-        for chosen in _together(_pipelines(material, protocol)):
-            said.append(f"{start}{chosen} --params={','.join([*named, f'protocol={protocol}'])}")
-    return [*said, " ".join([start, "--pipeline=reporting", *([f"--params={','.join(named)}"] if named else [])])]
+        by_parameters: dict[tuple[str, ...], list[str]] = {}
+        for pipeline, techniques in _pipelines(material, protocol).items():
+            by_parameters.setdefault(_given(material, protocol, techniques), []).append(pipeline)
+        ordered = sorted(by_parameters.items(), key=lambda item: (bool(item[0]), set(item[1]) <= set(LAST)))
+        options = [(one, given) for given, pipelines in ordered for one in _together(pipelines)]
+        options.sort(key=lambda option: option[0].removeprefix(" --pipelines=") in LAST)
+        for chosen, given in options:
+            said.append(f"{start}{chosen} --params={quote(','.join([*named, f'protocol={protocol}', *given]))}")
+    return [
+        *said,
+        " ".join([start, "--pipeline=reporting", *([f"--params={quote(','.join(named))}"] if named else [])]),
+    ]
 
 
-def _pipelines(material: Material, protocol: str) -> list[str]:
-    """Return the pipelines that made what the report has of a protocol."""
-    techniques = material.comparison["technique"][material.comparison["protocol"] == protocol]
-    ran = ["rivals" if name in RIVALS else str(name) for name in techniques]
+def _given(material: Material, protocol: str, techniques: list[str]) -> tuple[str, ...]:
+    """Return what a command must say beyond ``conf``: key=value, of the parameters that the models were trained with.
+
+    A list, or a value with a comma, cannot be said there. What is found out of a file of one's own need not be.
+    """
+    configured = _flat(material.configured)
+    given: dict[str, Any] = {}
+    for technique in techniques:
+        trained = _flat(material.manifests.get(f"{protocol}/{technique}", {}).get("parameters", {}))
+        given |= {
+            key: value
+            for key, value in trained.items()
+            if key not in {*NAMED, *material.named} and configured.get(key, value) != value
+        }
+    if "data.training_file" in material.named:
+        given = {key: value for key, value in given.items() if not key.startswith("data.") or key in OF_ANY_FILE}
+    given = {key: value for key, value in given.items() if not isinstance(value, list) and "," not in str(value)}
+    return tuple(f"{key}={_yaml(value)}" for key, value in given.items())
+
+
+def _flat(tree: Any, path: str = "") -> dict[str, Any]:
+    """Return the leaves of a nested map by their dotted keys."""
+    if not isinstance(tree, dict):
+        return {path: tree}
+    return {
+        key: leaf for name, below in tree.items() for key, leaf in _flat(below, f"{path}.{name}".strip(".")).items()
+    }
+
+
+def _yaml(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _pipelines(material: Material, protocol: str) -> dict[str, list[str]]:
+    """Return the pipelines that made what the report has of a protocol, each with its techniques."""
+    ran: dict[str, list[str]] = {}
+    for name in material.comparison["technique"][material.comparison["protocol"] == protocol]:
+        ran.setdefault("rivals" if name in RIVALS else str(name), []).append(str(name))
     beside = {
         "preprocessing_ablation": f"{protocol}/preprocessing_ablation" in material.ablations,
         "learning_curve": protocol in material.learning_curves,
@@ -50,7 +101,7 @@ def _pipelines(material: Material, protocol: str) -> list[str]:
         "unfreezing_sweep": protocol in material.blocks,
         "prompt_head_sweep": protocol in material.heads,
     }
-    return list(dict.fromkeys([*ran, *(name for name, is_there in beside.items() if is_there)]))
+    return ran | {name: [] for name, is_there in beside.items() if is_there}
 
 
 def _together(pipelines: list[str]) -> list[str]:

@@ -240,6 +240,8 @@ def write_report(
     trainings: Partitions,
     blocks: Partitions,
     heads: Partitions,
+    manifests: Partitions,
+    configured: dict[str, Any],
     frontier: pd.DataFrame,
     claims: pd.DataFrame,
     parameters: StudyParameters,
@@ -267,13 +269,13 @@ def write_report(
         "trainings": trainings,
         "blocks": blocks,
         "heads": heads,
+        "manifests": manifests,
     }
     read: dict[str, Any] = {name: _loaded(one, known) for name, one in given.items()}
     read["differences"][parameters.protocol] = differences
     measured, level = _measured(comparison), parameters.uncertainty.level
-    material = Material(
-        parameters.run, measured, audit, table_of_leaks, frontier, claims, level, **read, named=_named(parameters)
-    )
+    reported = (parameters.run, measured, audit, table_of_leaks, frontier, claims, level, configured)
+    material = Material(*reported, **read, named=_named(parameters))
     made = sections(material)
     title = f"{'Twitter sentiment' if material.about.paper else 'Text classification'}, run {parameters.run}"
     return as_html(title, made), as_markdown(title, made)

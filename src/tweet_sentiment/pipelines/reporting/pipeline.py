@@ -81,6 +81,8 @@ def create_pipeline() -> Pipeline:
                     "trainings_by_protocol",
                     "blocks_by_protocol",
                     "heads_by_protocol",
+                    "manifests_by_result",
+                    "configured",
                     "frontier",
                     "claims",
                     "parameters",
