@@ -219,8 +219,18 @@ NOT_OF_OWN = re.compile(
 def test_a_report_on_data_of_one_s_own_has_no_word_of_the_paper_s(protocols):
     audit = AUDIT | {"ids_known": False, "overlap": AUDIT["overlap"] | {"any_count": 0, "any_share": 0.0}}
     rows = [row(name, protocol, 0.6) for name in ("lora", "linear_svc") for protocol in protocols]
+    errs = pd.DataFrame({"row": [1], "id": ["row-1"], "entity": [""], "post": ["so"]})
+    key = f"{protocols[0]}/lora"
     made = sections(
-        material(rows, run="mine", metrics=METRICS, audit=audit, accounts=dict.fromkeys(protocols, OWN_ACCOUNT))
+        material(
+            rows,
+            run="mine",
+            metrics=METRICS,
+            audit=audit,
+            accounts=dict.fromkeys(protocols, OWN_ACCOUNT),
+            groups={key: errs[["row", "post"]]},
+            mistakes={key: errs},
+        )
     )
     said = [
         as_markdown("t", made),
@@ -255,3 +265,10 @@ def test_posts_that_cleaning_empties_are_said_under_each_protocol():
     text = as_markdown("t", sections(material([row("lora", "leak_free", 0.6)], metrics=METRICS, accounts=accounts)))
     assert "Under leak_free cleaning leaves nothing of 1,200 training and 3 validation posts" in text
     assert "Under grouped cleaning" not in text
+
+
+def test_ids_that_are_not_trusted_are_said_beside_their_file():
+    files = {"training": OWN["training"] | {"ids": "not trusted: 9 of 9 are rounded"}}
+    accounts = {"leak_free": OWN_ACCOUNT | {"files": files}}
+    text = as_markdown("t", sections(material([row("lora", "leak_free", 0.6)], metrics=METRICS, accounts=accounts)))
+    assert "its ids are not trusted: 9 of 9 are rounded" in text.split("## How to reproduce")[1]

@@ -191,11 +191,13 @@ def _intended(about: About) -> list[str]:
 
 def _limits(manifest: dict[str, Any], row: dict[str, Any], about: About) -> list[str]:
     settings = manifest["input"]
+    missed = 1 - row["accuracy"]
+    wrong = f"one post in {1 / missed:.1f} of those" if missed else f"none of the {row['n_validation']:,.0f} posts that"
     knows_english = manifest["encoder"] in ENCODERS
     entity = "this model reads it beside the text." if settings["second_segment"] else "this model does not know which."
     return [
-        f"- It is wrong about one post in {1 / max(1 - row['accuracy'], 0.001):.1f} of those it was measured on, and "
-        "more often elsewhere: other subjects, years and kinds of text were not measured.",
+        f"- It is wrong about {wrong} it was measured on, and more often elsewhere: other subjects, years and kinds of "
+        "text were not measured.",
         "- It gives every text one of its labels, one that says nothing or is in another language too.",
         *_reads(settings),
         *([f"- In the data a label is the sentiment about an entity; {entity}"] if about.entities else []),

@@ -118,10 +118,18 @@ def _data(material: Material) -> Table:
     rows = []
     for protocol, account in sorted(material.accounts.items()):
         posts = [account[f"{part}_posts"] for part in ("training", "selection", "validation")]
-        files = [f"{name}: {file['rows']} rows, sha256 {file['sha256']}" for name, file in account["files"].items()]
+        files = [
+            f"{name}: {file['rows']} rows, sha256 {file['sha256']}{_untrusted(file)}"
+            for name, file in account["files"].items()
+        ]
         rows.append([protocol, account["texts"], *(f"{n:,}" for n in posts), "; ".join(files)])
     header = ["protocol", "texts", "training posts", "of them to choose on", "validation posts", "files"]
     return Table("Data", header, rows)
+
+
+def _untrusted(file: dict[str, Any]) -> str:
+    ids = str(file.get("ids", ""))
+    return f", its ids are {ids}" if ids.startswith("not trusted") else ""
 
 
 def _versions(material: Material) -> Table:

@@ -201,6 +201,7 @@ def _cleaning(material: Material) -> Section:
 
 def _errors(material: Material) -> Section:
     """Where the best honest technique errs; the others' tables lie beside their predictions."""
+    lacking = [name for name, there in (("id", material.about.ids), ("entity", material.about.entities)) if not there]
     for key in honest_keys(material):
         if key in material.groups and key in material.mistakes:
             protocol, _, technique = key.partition("/")
@@ -208,7 +209,10 @@ def _errors(material: Material) -> Section:
                 f"Where {technique} errs ({protocol})",
                 tables=[
                     Table("Accuracy by group of posts", *plain_rows(material.groups[key])),
-                    Table("The mistakes it was surest of", *plain_rows(material.mistakes[key].head(15))),
+                    Table(
+                        "The mistakes it was surest of",
+                        *plain_rows(material.mistakes[key].head(15).drop(columns=lacking, errors="ignore")),
+                    ),
                 ],
             )
     return Section("Errors")
