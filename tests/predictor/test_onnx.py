@@ -306,7 +306,19 @@ def test_it_does_not_explain_and_says_what_does(onnx):
         onnx.explain(["I love it"])
 
 
-HEAVY = ("torch", "transformers", "pandas", "sklearn", "scipy", "pyarrow", "plotly", "optuna", "datasets", "nltk")
+HEAVY = (
+    "torch",
+    "transformers",
+    "pandas",
+    "sklearn",
+    "scipy",
+    "pyarrow",
+    "plotly",
+    "optuna",
+    "datasets",
+    "nltk",
+    "peft",
+)
 LOADED = f"print([name for name in {HEAVY} if name in sys.modules])"
 IN_PYTHON = f"""
 import sys
@@ -324,9 +336,10 @@ main()
 
 
 @pytest.mark.parametrize("code", [IN_PYTHON, ON_THE_COMMAND_LINE])
-@pytest.mark.parametrize("name", ["onnx", "predictor"])
-def test_it_is_asked_without_any_library_that_it_does_not_need(request, exported, plain_folder, name, code):
-    folder, expected = (exported("plain"), []) if name == "onnx" else (plain_folder, ["torch"])
+@pytest.mark.parametrize(("name", "expected"), [("onnx", []), ("predictor", ["torch"]), ("prompted", ["torch"])])
+def test_it_is_asked_without_any_library_that_it_does_not_need(request, exported, name, expected, code):
+    folders = {"predictor": "plain_folder", "prompted": "prompted_folder"}
+    folder = request.getfixturevalue(folders[name]) if name in folders else exported("plain")
     arguments = [sys.executable, "-c", code, folder]
     said = subprocess.run(arguments, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     assert request.getfixturevalue(name).records(["I love it"])[0]["label"] in said

@@ -9,13 +9,10 @@ import torch
 from peft import PeftModel, PromptTuningConfig, PromptTuningInit, TaskType, get_peft_model
 from transformers import DistilBertForSequenceClassification, PreTrainedTokenizerFast
 
-from tweet_sentiment.errors import StudyError
+from tweet_sentiment.modeling.prompt_files import BASE, RECORD, base_hash, check_base, read_record
 from tweet_sentiment.parameters import PromptTuningParameters
-from tweet_sentiment.provenance import sha256
 
 HEAD = ("pre_classifier", "classifier")
-RECORD = "prompt.json"
-BASE = "base"
 
 
 def add_soft_prompt(
@@ -104,7 +101,7 @@ def save_prompted(model: PeftModel, tokenizer: PreTrainedTokenizerFast, folder: 
     base.load_state_dict(_without_wrappers(inner.state_dict()))
     base.save_pretrained(folder / BASE)
     tokenizer.save_pretrained(folder)
-    record = {"pooling": model.tweet_sentiment_pooling, "base_sha256": _base_hash(folder)}
+    record = {"pooling": model.tweet_sentiment_pooling, "base_sha256": base_hash(folder)}
     (folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
 
 
@@ -113,27 +110,13 @@ def _without_wrappers(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
     return {name.replace(".modules_to_save.default.", "."): tensor for name, tensor in kept.items()}
 
 
-def _base_hash(folder: Path) -> str:
-    path = folder / BASE / "model.safetensors"
-    return sha256(path.read_bytes()) if path.is_file() else "missing"
-
-
 def load_prompted(folder: Path) -> PeftModel:
     """Load what :func:`save_prompted` wrote, pooling included, on the CPU in evaluation mode.
 
     Raises:
         StudyError: a file is missing, or the base is not the one the adapter was trained on.
     """
-    for name in ("adapter_config.json", "adapter_model.safetensors", RECORD):
-        if not (folder / name).is_file():
-            raise StudyError(f"{folder}: {name} is missing; this is no whole soft-prompted model.")
-    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    if (found := _base_hash(folder)) != record["base_sha256"]:
-        raise StudyError(
-            f"{folder}/{BASE}: the weights are not those the soft prompt was trained on "
-            f"(sha256 {found[:16]}, expected {record['base_sha256'][:16]}). Bring the whole folder back."
-        )
-    base = DistilBertForSequenceClassification.from_pretrained(folder / BASE, local_files_only=True)
+    base = DistilBertForSequenceClassification.from_pretrained(check_base(folder), local_files_only=True)
     model = PeftModel.from_pretrained(base, folder)
-    pool(model, record["pooling"])
+    pool(model, read_record(folder)["pooling"])
     return model.eval()
