@@ -111,6 +111,26 @@ def test_rows_that_can_be_read_either_way_are_refused_with_both_ways_to_go_on():
     assert "set data.quoting to csv" in str(refused.value)
 
 
+def test_lines_of_a_text_are_no_rows_for_having_as_many_commas():
+    texts = "".join(f'{n % 2},"so it goes\nand on, again {n}"\n' for n in range(9))
+    with pytest.raises(StudyError, match=r"set data\.quoting to csv"):
+        inspect(Source.of("mine.csv", f"label,text\n{texts}".encode()))
+
+
+def test_rows_of_known_labels_are_rows_in_spite_of_quotes():
+    lines = [f"{LABELS[n % 3]},plain words {n}" for n in range(20)]
+    lines[4], lines[8] = 'fair,"Oh no', 'good,so they said: yes"'
+    form = inspect(Source.of("mine.csv", "\n".join(lines).encode()))
+    assert (form.quoting, form.rows) == ("none", 20)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("words", ["今天天气真好啊一", "привет, как дела", "مرحبا بك", "😀 fine"])
+def test_wide_encodings_without_a_mark_are_known_in_any_language(words, encoding):
+    content = "".join(f'{n % 2},"{words} {n}"\n' for n in range(12))
+    assert inspect(Source.of("mine.csv", content.encode(encoding))).encoding == encoding
+
+
 def test_a_first_line_of_a_spreadsheet_names_the_delimiter():
     form = inspect(Source.of("mine.csv", b"sep=;\r\ntext;stars\r\nlovely, so;5\r\nbad, so;1\r\n"))
     assert (form.delimiter, form.header, form.rows, roles(form)) == (";", True, 2, {"text": "text", "label": "stars"})

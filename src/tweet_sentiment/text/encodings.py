@@ -47,11 +47,11 @@ def without_mark(start: bytes) -> str | None:
         return "utf-32-le"
     if nuls[0] == quarter and nuls[1] * 10 >= quarter * 9 and nuls[3] * 2 < quarter:
         return "utf-32-be"
-    codec = "utf-16-le" if odd > 10 * even else "utf-16-be" if even > 10 * odd else None
-    if codec is None:
-        return None
-    text = whole.decode(codec, "replace")
-    return codec if text.count("\n") * 2 >= start.count(b"\n") and max(odd, even) * 20 > len(whole) else None
+    if ends := start.count(b"\n"):
+        found = {codec: whole.decode(codec, "replace").count("\n") for codec in ("utf-16-le", "utf-16-be")}
+        codec = max(found, key=lambda codec: found[codec])
+        return codec if found[codec] * 2 >= ends else None
+    return "utf-16-le" if odd > 10 * even else "utf-16-be" if even > 10 * odd else None
 
 
 def in_words(codec: str) -> str:

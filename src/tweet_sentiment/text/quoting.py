@@ -7,12 +7,14 @@ either is counted, over the whole file.
 import csv
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 _ENCLOSED = re.compile(r'"[^"]*(?:""[^"]*)*"')
 _MOST = 0.9  # of the lines have the width of the first where only a few are faulty
 _NOT_BY_CHANCE = 3  # quotes that enclose nothing; or delimiters that make whole rows of the lines of a text
+
+_KEPT = 1000  # rows, to compare lines with
 
 _ESCAPE, _ITSELF, _RETURN = "\ufdd0", "\ufdd1", "\ufdd2"  # noncharacters: no text holds them by right
 
@@ -37,7 +39,8 @@ class Evidence:
     ``enclosed``: fields wholly in quotes; ``hiding``: those of them that hold a delimiter; ``loose``: fields with a
     quote that encloses nothing on its line. ``joined``: the first text of several lines (its first and last line, from
     1); ``inside``: all lines that such texts swallow; ``rows_inside``: those of them that would be whole rows, and
-    ``loose_inside`` their loose quotes. ``broken``: quotes do not match; ``cut_off``: in the last line only.
+    ``loose_inside`` their loose quotes; ``heads`` and ``inner``: the fields of rows' first lines, and of the rows
+    inside, without regard to quotes. ``broken``: quotes do not match; ``cut_off``: in the last line only.
     """
 
     width: int = 0
@@ -50,6 +53,8 @@ class Evidence:
     inside: int = 0
     rows_inside: int = 0
     loose_inside: int = 0
+    heads: list[list[str]] = field(default_factory=list)
+    inner: list[list[str]] = field(default_factory=list)
     broken: bool = False
     cut_off: bool = False
 
@@ -70,8 +75,20 @@ class Evidence:
             return "csv"
         if self.width == 1:
             return None if self.loose else "csv"
-        sure = delimiter == "\t" or self.rows_inside * (self.width - 1) >= _NOT_BY_CHANCE
+        sure = delimiter == "\t" or (self.rows_inside * (self.width - 1) >= _NOT_BY_CHANCE and self._like_rows())
         return "none" if sure and self.loose + self.loose_inside > self.enclosed else None
+
+    def _like_rows(self) -> bool:
+        """Tell whether a column of the lines inside holds what it holds in the rows: few values, or numbers."""
+        for inner, head in zip(zip(*self.inner, strict=True), zip(*self.heads, strict=True), strict=False):
+            values = set(head)
+            known = sum(value in values for value in inner) if len(values) * 2 < len(head) else 0
+            numbers = sum(value.strip().isdecimal() for value in inner)
+            if sum(value.strip().isdecimal() for value in head) * 10 < len(head) * 9:
+                numbers = 0
+            if max(known, numbers) >= _MOST * len(inner):
+                return True
+        return False
 
 
 def evidence_of(lines: Iterable[str], delimiter: str) -> Evidence:
@@ -88,6 +105,8 @@ def evidence_of(lines: Iterable[str], delimiter: str) -> Evidence:
             found.width = found.width or len(fields)
             found.full += len(fields) == found.width
             found.lines += 1
+            if len(found.heads) < _KEPT and _width(record[0], delimiter) == found.width:
+                found.heads.append(record[0].rstrip("\r\n").split(delimiter))
             if len(record) > 1 or '"' in record[0]:
                 _weigh_record(found, record, delimiter)
             record.clear()
@@ -102,9 +121,11 @@ def _weigh_record(found: Evidence, record: list[str], delimiter: str) -> None:
         return
     found.joined = found.joined or (found.lines, found.lines + len(record) - 1)
     found.lines += len(record) - 1
-    found.full += sum(_width(line, delimiter) == found.width for line in record[1:])
+    rows = [line for line in record[1:] if _width(line, delimiter) == found.width]
+    found.full += len(rows)
     found.inside += len(record) - 1
-    found.rows_inside += sum(_width(line, delimiter) == found.width for line in record[1:])
+    found.rows_inside += len(rows)
+    found.inner += [line.rstrip("\r\n").split(delimiter) for line in rows[: _KEPT - len(found.inner)]]
     found.loose_inside += sum(_weigh(Evidence(), line, delimiter) for line in record)
 
 
