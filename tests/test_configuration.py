@@ -5,11 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from kedro.framework.cli.utils import _split_params
 from omegaconf import OmegaConf
 from pydantic import BaseModel
 
 from tests.conftest import PROJECT
+from tweet_sentiment.commands.best import run_of
+from tweet_sentiment.commands.run import split_params
 from tweet_sentiment.configuration import ConfigLoader, run_of_file
 from tweet_sentiment.parameters import StudyParameters, validate_parameters
 from tweet_sentiment.parameters.maps import kinds_of
@@ -40,7 +41,7 @@ def maps(model: type[BaseModel] = StudyParameters, prefix: str = "") -> dict[str
 
 def loaded(conf: Path, kind: str = "parameters", said: str = "", environment: str | None = None) -> dict:
     """Return what Kedro loads for ``--params=<said>``."""
-    runtime = _split_params(None, None, said)
+    runtime = split_params(None, None, said)
     return ConfigLoader(str(conf), env=environment, runtime_params=runtime, **CONFIG_LOADER_ARGS)[kind]
 
 
@@ -177,3 +178,16 @@ def test_a_run_on_a_file_of_one_s_own_never_has_the_name_of_another(name):
     run = run_of_file(f"in/{name}.csv")
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", run)
     assert run not in ("sample", "kaggle", "paper", "test")
+
+
+def test_lists_and_maps_can_be_set_by_params_among_others(conf):
+    said = loaded(conf, said="labels=[bad, good],seed=7,data.columns={id: null, label: stars},seeds=[7]")
+    assert (said["labels"], said["seed"], said["seeds"]) == (["bad", "good"], 7, [7])
+    assert said["data"]["columns"] == {"id": None, "entity": 1, "label": "stars", "post": 3}
+
+
+def test_the_commands_take_the_run_of_a_file_of_one_s_own(conf):
+    local(conf, {"data": {"training_file": "in/mine.csv"}})
+    assert run_of(conf, None) == "mine"
+    local(conf, {"run": "other", "data": {"training_file": "in/mine.csv"}})
+    assert run_of(conf, None) == "other"

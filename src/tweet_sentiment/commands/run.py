@@ -1,13 +1,16 @@
 """``kedro run``, which says a mistake of the user's in one message, not a traceback."""
 
 import _thread
+import re
 import sys
+from copy import copy
 from threading import Timer
 from typing import Any
 
 import click
 from kedro.framework import project
 from kedro.framework.cli.project import run as kedro_run
+from omegaconf import OmegaConf
 
 from tweet_sentiment.commands.messages import Command
 from tweet_sentiment.errors import StudyError
@@ -19,13 +22,29 @@ ONLY_CHANGED = click.Option(
 )
 
 
+def split_params(context: click.Context, option: click.Parameter, value: str) -> Any:
+    """Part ``--params`` at its commas, but at none within brackets: ``labels=[bad,good],seed=7`` are two."""
+    if not isinstance(value, str) or not re.search(r"[\[{]", value):
+        return KEDRO_PARAMS.callback(context, option, value)  # type: ignore[misc]
+    items = [item.strip() for item in re.findall(r"(?:[^,\[{]|\[[^\]]*\]|\{[^}]*\}|[\[{])+", value)]
+    if wrong := [item for item in items if not re.match(r"[^=\s]+=", item)]:
+        context.fail(f"--params: expected key=value, found {wrong[0]!r}.")
+    return OmegaConf.to_container(OmegaConf.from_dotlist(items))
+
+
+KEDRO_PARAMS = next(option for option in kedro_run.params if option.name == "params")
+PARAMS = copy(KEDRO_PARAMS)
+PARAMS.callback = split_params
+OPTIONS = [PARAMS if option is KEDRO_PARAMS else option for option in kedro_run.params]
+
+
 class Run(Command):
     """The command's way to end."""
 
     stopped = "Stopped. The same command goes on from the last checkpoint."
 
 
-@click.command(name="run", cls=Run, params=[*kedro_run.params, ONLY_CHANGED], help=kedro_run.help)
+@click.command(name="run", cls=Run, params=[*OPTIONS, ONLY_CHANGED], help=kedro_run.help)
 def run(only_changed: bool, **options: Any) -> None:
     """Run pipelines; see ``kedro run --help``."""
     sys.unraisablehook = heed_interrupt
