@@ -174,7 +174,12 @@ def test_json_lines_keep_kinds_and_name_what_is_no_object(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("", "the file is empty"), ('{"post": "ok"}\n', "no row has 'text'; found ['post']"), (b"\xff\n", "is not UTF-8")],
+    [
+        ("", "the file is empty"),
+        ('{"post": "ok"}\n', "no row has 'text'; found ['post']"),
+        ('[{"text": "ok"}]\n', "one object a line"),
+        (b"\xff\n", "is not UTF-8"),
+    ],
 )
 def test_json_lines_that_cannot_be_are_refused(tmp_path, content, said):
     assert said in refusal(tmp_path / "mine.jsonl", content)

@@ -22,9 +22,7 @@ SUFFIXES: dict[str, Format] = {
     ".ndjson": "jsonl",
     ".json": "jsonl",
 }
-_OBJECTS = (
-    'Write one object a line: {"text": "…", "label": "…"}. A list of objects becomes such lines by: jq -c \'.[]\''
-)
+OBJECTS = 'Write one object a line: {"text": "…", "label": "…"}. A list of objects becomes such lines by: jq -c \'.[]\''
 
 
 @dataclass(frozen=True)
@@ -83,11 +81,11 @@ def _objects(source: Source, encoding: str, advise: Advise) -> Iterator[tuple[in
             row = json.loads(line, parse_int=str, parse_float=str)  # numbers as they stand
         except (ValueError, RecursionError) as error:
             raise StudyError(
-                f"{source.name}, line {number}: not a line of JSON ({error}): {line.strip()[:80]}\n  {_OBJECTS}"
+                f"{source.name}, line {number}: not a line of JSON ({error}): {line.strip()[:80]}\n  {OBJECTS}"
             ) from None
         if not isinstance(row, dict):
             raise StudyError(
-                f"{source.name}, line {number}: expected a JSON object, found: {line.strip()[:80]}\n  {_OBJECTS}"
+                f"{source.name}, line {number}: expected a JSON object, found: {line.strip()[:80]}\n  {OBJECTS}"
             )
         yield number, row
 

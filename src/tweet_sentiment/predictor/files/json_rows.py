@@ -10,6 +10,7 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor.files.rows import Row
 from tweet_sentiment.text.lines import Advise, Source, encoding_of, lines_of
 from tweet_sentiment.text.records import AUTO
+from tweet_sentiment.text.tables import OBJECTS
 
 MOST_COLUMNS = 1000
 AS_JSON = {"json": "true"}  # marks a column whose values are kept as JSON: lists, objects, mixed kinds
@@ -29,7 +30,8 @@ class JsonReader:
         self._kinds = self._columns()
         for column in filter(None, (text_column, entity_column)):
             if column not in self._kinds:
-                raise StudyError(f"{source.name}: no row has {column!r}; found {list(self._kinds)}.")
+                hint = "Name one of these." if self._kinds else OBJECTS
+                raise StudyError(f"{source.name}: no row has {column!r}; found {list(self._kinds)}.\n  {hint}")
             self._kinds[column] = "text"
         self.schema = pa.schema([_field(name, kind) for name, kind in self._kinds.items()])
 
