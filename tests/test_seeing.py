@@ -87,7 +87,7 @@ def test_the_graph_has_a_box_for_each_technique_layers_and_tags(site, browser):
     [
         ("linear_svc.metrics", "intervals.accuracy"),
         ("comparison", "paper accuracy"),
-        ("report_page", "the dev split chooses"),
+        ("report_page", "on the dev split"),
         ("training_file", "The file of training posts, as it came"),
         ("linear_svc.evaluate", "Score the predictions"),
     ],

@@ -23,6 +23,7 @@ def row(technique, protocol, accuracy, **more):
         "seconds": 2.0,
         "chosen_on": None,
         "selected": False,
+        "selected_by": None,
         "selection_accuracy": float("nan"),
         "seeds": 1,
         "accuracy_mean": accuracy,

@@ -44,7 +44,8 @@ def test_the_frontier_leaves_out_what_another_beats_at_its_cost():
 def test_of_techniques_that_are_not_shown_to_differ_the_cheaper_is_taken():
     said = recommendations(table([FULL, LINEAR, LORA], ALIKE))
     assert said[0] == (
-        "Chosen on the dev split, where its accuracy is 0.7000: lora. On the test posts it has 0.7400 (0.710–0.770). "
+        "Chosen on the dev split by accuracy: lora, with an accuracy of 0.7400 (0.710–0.770) on the test posts and "
+        "0.7000 on the dev split. "
         "Not shown to differ from it: full, linear."
     )
     assert said[1].startswith("Fewest trained parameters: take linear, 500,000 trained parameters; lora has 900,000.")
@@ -61,11 +62,19 @@ def test_a_cheaper_one_that_is_worse_is_not_taken():
 def test_the_highest_accuracy_on_the_test_posts_chooses_nothing():
     lucky = FULL | {"accuracy": 0.9, "selection_accuracy": 0.6}
     said = recommendations(table([lucky, LORA], [pair("full", "lora", 0.16, p_value=0.001)]))
-    assert said[0].startswith("Chosen on the dev split, where its accuracy is 0.7000: lora.")
+    assert said[0].startswith("Chosen on the dev split by accuracy: lora, ")
     assert said[0].endswith("Better by a test: full.")
     none = table([one | {"selected": False, "selection_accuracy": None} for one in (LINEAR, FULL)], ALIKE)
     assert recommendations(none) == ["No technique was measured on the dev split, so none is chosen."]
     assert "none is chosen" in frontier_figure(none).layout.title.text.replace("<br>", " ")
+
+
+def test_a_technique_that_is_named_was_not_chosen_on_the_dev_split():
+    named = LORA | {"selected_by": "promotion.technique", "selection_accuracy": None}
+    said = recommendations(table([LINEAR, named], ALIKE))
+    assert said[0].startswith(
+        "Named by promotion.technique: lora, with an accuracy of 0.7400 (0.710–0.770) on the test posts."
+    )
 
 
 def test_a_difference_that_only_its_own_interval_shows_is_not_shown():
@@ -120,7 +129,7 @@ def test_the_figure_has_a_panel_a_cost_and_its_title_says_what_follows():
         COSTS.values()
     )
     assert figure.layout.title.text.replace("<br>", " ") == (
-        "lora, chosen on the dev split, has 74.0% (leak_free); linear is faster and not shown to be worse"
+        "lora, chosen on the dev split by accuracy, has 74.0% (leak_free); linear is faster and not shown to be worse"
     )
     assert list(figure.data[1].y) == [0.72, 0.74, 0.75]
 

@@ -72,7 +72,9 @@ def test_what_the_dev_split_chooses_is_named_and_not_the_highest_accuracy_on_the
     rows = [ROWS[0], ROWS[1] | {"selected": True}, *ROWS[2:]]
     tests = pd.DataFrame([difference("a", "b", "a"), difference("b", "c", "b"), difference("b", "d", "")])
     best = said(rows, differences={"leak_free": tests})[2]
-    assert best.startswith("Under leak_free the dev split chooses b, whose accuracy is 0.6900 (0.660–0.720, 828 posts)")
+    assert best.startswith(
+        "Under leak_free b is chosen on the dev split by accuracy; its accuracy is 0.6900 (0.660–0.720, 828 posts), "
+    )
     assert best.endswith("is better than c by a test, is worse than a by a test and is not shown to differ from d.")
     assert finding(pd.DataFrame(rows)) == "Chosen under leak_free is b, 69.0%"
 

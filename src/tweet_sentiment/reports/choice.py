@@ -5,7 +5,8 @@ from typing import Any
 import pandas as pd
 
 MAJORITY = "majority_class"
-NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "eval_loss": "loss"}
+NAMED = "promotion.technique"  # in selected_by, where no figure was asked
+NAMES: dict[Any, str] = {"accuracy": "accuracy", "macro_f1": "macro F1", "eval_loss": "loss"}
 
 
 def choices(comparison: pd.DataFrame) -> list[str]:
@@ -17,6 +18,16 @@ def choices(comparison: pd.DataFrame) -> list[str]:
             if warning := advice(rows, chosen):
                 said.append(warning)
     return said
+
+
+def how_chosen(row: dict[Any, Any]) -> str:
+    """Say in a few words what made a row the selected one."""
+    metric = row.get("selected_by")
+    return (
+        "named by promotion.technique"
+        if metric == NAMED
+        else f"chosen on the dev split by {NAMES.get(metric, 'accuracy')}"
+    )
 
 
 def _chosen(row: dict[Any, Any]) -> str:

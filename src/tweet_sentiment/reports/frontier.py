@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.reports.choice import how_chosen
 from tweet_sentiment.reports.tables import FEWER, interval
 from tweet_sentiment.uncertainty.comparison import BETTER, NOT_SHOWN, WORSE, against
 
@@ -22,7 +23,7 @@ NEEDS = {
     "milliseconds_a_post": "Fastest predictions",
 }
 COLUMNS = ["technique", "selection_accuracy", "accuracy", "accuracy_low", "accuracy_high", "n_train", *COSTS]
-COLUMNS += ["device", "arithmetic"]
+COLUMNS += ["device", "arithmetic", "selected_by"]
 CHOSEN, NOT_TESTED = "chosen", "not tested"
 STANDINGS = [BETTER, NOT_SHOWN, WORSE, NOT_TESTED]
 ALIKE = {"seconds": 1.25, "milliseconds_a_post": 1.25}  # a time this many times the lowest may be the machine's load
@@ -83,10 +84,12 @@ def recommendations(table: pd.DataFrame) -> list[str]:
         return ["No technique was measured on the dev split, so none is chosen."]
     best = {str(name): value for name, value in chosen.iloc[0].items()}
     by_standing = {one: list(table.loc[table["stands"] == one, "technique"]) for one in STANDINGS}
-    known = f"{best['accuracy']:.4f} ({interval(best['accuracy_low'], best['accuracy_high'])})"
+    known = f"{best['accuracy']:.4f} ({interval(best['accuracy_low'], best['accuracy_high'])}) on the test posts"
+    dev = "" if pd.isna(best["selection_accuracy"]) else f" and {best['selection_accuracy']:.4f} on the dev split"
+    how = how_chosen(best)
     said = [
-        f"Chosen on the dev split, where its accuracy is {best['selection_accuracy']:.4f}: {best['technique']}. On the "
-        f"test posts it has {known}. {' '.join(_standings(by_standing))}".rstrip()
+        f"{how[0].upper()}{how[1:]}: {best['technique']}, with an accuracy of {known}{dev}. "
+        f"{' '.join(_standings(by_standing))}".rstrip()
     ]
     said += [_for_need(need, cheapest(table, cost), cost, best) for cost, need in NEEDS.items()]
     return [*said, *_cautions(table, by_standing[NOT_SHOWN])]

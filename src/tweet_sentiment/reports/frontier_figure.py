@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.reports.choice import how_chosen
 from tweet_sentiment.reports.frontier import CHOSEN, COSTS, NOT_TESTED, PROTOCOL, cheapest
 from tweet_sentiment.reports.style import styled
 from tweet_sentiment.uncertainty.comparison import BETTER, NOT_SHOWN, WORSE
@@ -65,8 +66,8 @@ def _finding(table: pd.DataFrame) -> str:
     chosen, quickest = table[table["stands"] == CHOSEN], cheapest(table, "milliseconds_a_post")
     if chosen.empty:
         return f"Accuracy against cost ({PROTOCOL}); none is chosen, as none was measured on the dev split"
-    best = chosen.iloc[0]
-    title = f"{best['technique']}, chosen on the dev split, has {best['accuracy']:.1%} ({PROTOCOL})"
+    best = {str(name): value for name, value in chosen.iloc[0].items()}
+    title = f"{best['technique']}, {how_chosen(best)}, has {best['accuracy']:.1%} ({PROTOCOL})"
     if quickest is None or quickest["technique"] == best["technique"]:
         return title
     return f"{title}; {quickest['technique']} is faster and not shown to be worse"

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.reports.audit import headline
+from tweet_sentiment.reports.choice import how_chosen
 from tweet_sentiment.reports.material import Material
 from tweet_sentiment.reports.tables import by_protocol, fallen, interval
 from tweet_sentiment.uncertainty.comparison import BETTER, NOT_SHOWN, WORSE, against
@@ -90,8 +91,8 @@ def _best(material: Material) -> str:
     ]
     verdict = _listed(list(filter(None, said))) or "is the only one that was run"
     if chosen:
-        named = f"the dev split chooses {best['technique']}"
-        return f"Under {protocol} {named}, whose accuracy is {known} and which {verdict}."
+        named = f"{best['technique']} is {how_chosen(best)}"
+        return f"Under {protocol} {named}; its accuracy is {known}, and it {verdict}."
     memory = ", which measures memory as well," if protocol == "published" else ""
     return f"Under {protocol}{memory} the highest accuracy is {known}, of {best['technique']}, which {verdict}."
 
