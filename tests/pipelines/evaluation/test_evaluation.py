@@ -56,6 +56,12 @@ def test_accuracy_is_told_on_originals_and_where_nothing_resembles_training(pred
     assert nothing["resembling"] == {"posts": 0, "accuracy": None, "low": None, "high": None}
 
 
+def test_a_training_of_an_earlier_revision_is_named(predictions, parameters):
+    earlier = {name: value for name, value in TRAINING.items() if name != "texts"}
+    with pytest.raises(StudyError, match="earlier revision"):
+        evaluate(predictions, posts_of(predictions), earlier, ACCOUNT, parameters)
+
+
 def test_predictions_about_other_posts_are_refused(predictions, parameters):
     with pytest.raises(StudyError, match="split anew after predicting"):
         evaluate(predictions, posts_of(predictions).iloc[1:], TRAINING, ACCOUNT, parameters)

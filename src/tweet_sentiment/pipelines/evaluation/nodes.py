@@ -88,6 +88,11 @@ def evaluate(
     Raises:
         StudyError: nothing was trained or predicted.
     """
+    if training and "texts" not in training:
+        raise StudyError(
+            "An earlier revision trained this technique, and did not say which texts it reads.\n"
+            "  Run its whole pipeline again."
+        )
     if not training or predictions.empty:
         raise StudyError("There is nothing to evaluate yet: run this technique's whole pipeline first.")
     labels, uncertainty = parameters.labels, parameters.uncertainty
