@@ -272,3 +272,8 @@ def test_ids_that_are_not_trusted_are_said_beside_their_file():
     accounts = {"leak_free": OWN_ACCOUNT | {"files": files}}
     text = as_markdown("t", sections(material([row("lora", "leak_free", 0.6)], metrics=METRICS, accounts=accounts)))
     assert "its ids are not trusted: 9 of 9 are rounded" in text.split("## How to reproduce")[1]
+
+
+def test_no_p_value_is_written_as_nothing():
+    _, rows = plain_rows(pd.DataFrame({"p_value": [1e-300, 0.04], "p_adjusted": [0.0004, float("nan")]}))
+    assert rows == [["< 0.001", "< 0.001"], ["0.040", "–"]]

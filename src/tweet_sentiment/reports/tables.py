@@ -6,11 +6,14 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.uncertainty.comparison import p_words
+
 SHOWN = ["technique", "protocol", "texts", "n_train", "trainable_parameters", "eval_loss", "accuracy", "interval", "f1"]
 SHOWN += ["macro_f1", "seconds", "paper_accuracy"]
 MAIN = ["technique", "protocol", "accuracy", "interval", "paper_accuracy"]  # where there is no room for all
 MAIN_PROTOCOLS = ["published", "leak_free", "grouped"]  # beside folds, "grouped_<k>_of_<n>"
 FOUR_DIGITS = {"eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1", "paper_accuracy"}
+P_VALUES = {"p_value", "p_adjusted"}
 COUNTS = {
     "originals_posts",
     "resembling_posts",
@@ -121,6 +124,8 @@ def _plain(name: str, value: Any) -> str:
         return "–"
     if name in COUNTS:
         return f"{value:,.0f}"
+    if name in P_VALUES:
+        return p_words(value)
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
