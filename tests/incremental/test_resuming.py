@@ -11,7 +11,7 @@ from tests.test_study import ENVIRONMENT, kedro
 
 from tweet_sentiment import provenance
 from tweet_sentiment.incremental.resuming import folder_for
-from tweet_sentiment.text import cleaning
+from tweet_sentiment.text import splitting
 
 REUSED = ("Search: 1 of 1 trials are done already.", "Hard prompt 'The sentiment is:' is trained already.")
 NODES = ["hyperparameter_search.search", "prompt_tuning.train"]
@@ -67,8 +67,8 @@ def other_encoder(study, monkeypatch):
 
 
 def other_texts(study, monkeypatch):
-    clean = cleaning.clean_posts
-    monkeypatch.setattr(cleaning, "clean_posts", lambda posts, *how: clean(posts, *how).str.replace("a", "o"))
+    clean = splitting.clean_posts
+    monkeypatch.setattr(splitting, "clean_posts", lambda posts, *how: clean(posts, *how).str.replace("a", "o"))
     run(study, node_names=CLEANED)
 
 
