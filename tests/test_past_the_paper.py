@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.test_study import copy_project, run
+from tests.test_study import assert_pipeline_answers_as_the_predictor, copy_project, run
 
 TECHNIQUES = ["full_fine_tuning", "lora", "p_tuning", "distillation", "technique_search", "ensemble"]
 SMALL = "--params=training_ablation.technique=full_fine_tuning"
@@ -54,13 +54,9 @@ def test_tables_of_sweeps_and_variants_have_a_row_a_setting(project):
         assert shown in report
 
 
-def test_models_but_soft_prompts_load_in_transformers_own_way(project):
-    from transformers import pipeline
-
-    models = project / "data/06_models/test/leak_free"
-    for technique in ("full_fine_tuning", "lora", "distillation", "technique_search"):
-        (answer,) = pipeline("text-classification", model=str(models / technique))("i love it")
-        assert answer["label"] in ("Negative", "Neutral", "Positive")
+def test_models_load_in_transformers_own_way(project):
+    trained = ["full_fine_tuning", "lora", "p_tuning", "distillation", "technique_search"]
+    assert_pipeline_answers_as_the_predictor(project, trained)
 
 
 def test_a_technique_starts_from_the_adapted_encoder(project):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -144,17 +145,22 @@ def test_metrics_are_those_of_the_predictions(project):
         assert metrics["versions"]["torch"]
 
 
-def test_models_load_in_transformers_own_ways(project):
-    from peft import PeftModel
-    from transformers import AutoModelForSequenceClassification, pipeline
+def assert_pipeline_answers_as_the_predictor(project, techniques):
+    """Ask transformers' pipeline and ours the same posts, cleaned as in training."""
+    from transformers import pipeline
 
-    models = project / "data/06_models/test/leak_free"
-    for technique in ("baseline", "layer_unfreezing", "hyperparameter_search"):
-        (answer,) = pipeline("text-classification", model=str(models / technique))("i love it")
-        assert answer["label"] in ("Negative", "Neutral", "Positive")
-    base = AutoModelForSequenceClassification.from_pretrained(models / "prompt_tuning" / "base")
-    prompted = PeftModel.from_pretrained(base, models / "prompt_tuning")
-    assert prompted.config.id2label == {0: "Negative", 1: "Neutral", 2: "Positive"}
+    for technique in techniques:
+        folder = project / f"data/06_models/test/leak_free/{technique}"
+        predictor = Predictor.load(folder, "cpu", precision="fp32")
+        posts = ["I love it [SEP]", "so bad " * 200, "we play at nine 🤣"]
+        classify = pipeline("text-classification", model=str(folder), device="cpu", top_k=None, truncation=True)
+        for answer, row in zip(classify(predictor.cleaned(posts)), predictor.probabilities(posts), strict=True):
+            scores = {one["label"]: one["score"] for one in answer}
+            assert [scores[label] for label in predictor.labels] == pytest.approx(row.tolist(), abs=1e-5), technique
+
+
+def test_models_load_in_transformers_own_ways(project):
+    assert_pipeline_answers_as_the_predictor(project, STUDY)
 
 
 def test_the_best_model_is_promoted_and_gives_the_predictions_that_its_training_stored(project):
@@ -178,6 +184,19 @@ def test_the_best_model_is_promoted_and_gives_the_predictions_that_its_training_
     assert list(predictions["label_2"]) == list(predictions["predicted"])
     for label in manifest["labels"]:
         assert (predictions[f"probability_{label}"] - predictions[f"probability_{label}_2"]).abs().max() < 1e-5
+
+
+def run_code_of_card(folder):
+    """Run every block of code of a model's card as it stands, with the folder's path put in."""
+    blocks = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block.replace("path/of/this/folder", str(folder)), "card", "exec"), {})
+    return blocks
+
+
+def test_the_code_on_the_card_runs(project):
+    run_code_of_card(project / "data/06_models/test/best")
 
 
 @pytest.mark.parametrize("technique", STUDY + RIVALS)

@@ -71,5 +71,5 @@ def manifest(
 
 
 def _input(parameters: Any, figures: dict[str, Any]) -> dict[str, Any]:
-    settings = parameters.input_settings(figures.get("hard_prompt", ""), figures.get("second_segment"))
+    settings = parameters.input_settings(figures.get("second_segment"))
     return dict(settings.model_dump())

@@ -107,8 +107,6 @@ def test_a_model_reads_posts_as_its_manifest_says(tokenizer):
     manifest = {"labels": LABELS, "second_segment": "entity"}
     as_trained = tokens_as_trained(TrainedModel(None, tokenizer, manifest), posts, 64)["input_ids"]
     assert as_trained == tokenize(posts, tokenizer, LABELS, 64, second_segment="entity")[0]["input_ids"]
-    prompted = tokens_as_trained(TrainedModel(None, tokenizer, {"labels": LABELS, "hard_prompt": "Mood:"}), posts, 64)
-    assert prompted["input_ids"] == tokenize(posts, tokenizer, LABELS, 64, "Mood:")[0]["input_ids"]
 
 
 def test_the_manifest_says_what_a_user_of_the_folder_must_know(tiny_folder, parameters, tmp_path):

@@ -4,7 +4,6 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from tests.modeling.test_folders import change_config, vouch
 
 from tweet_sentiment.errors import StudyError
@@ -13,10 +12,7 @@ from tweet_sentiment.modeling.batching import pad, without_idle_mask
 from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
 from tweet_sentiment.modeling.lean import lean
 from tweet_sentiment.modeling.network import ACTIVATIONS, Network, load_network
-from tweet_sentiment.modeling.p_tuning import add_prompt_encoder
 from tweet_sentiment.modeling.pooling import pool
-from tweet_sentiment.modeling.prompt_files import ADAPTER
-from tweet_sentiment.modeling.prompts import add_soft_prompt
 
 NAMES = ["Negative", "Neutral", "Positive"]
 
@@ -75,54 +71,6 @@ def test_gradients_by_vectors_in_place_of_word_pieces_are_the_same(folder, token
         found.append(vectors.grad)
     assert found[0].abs().max() > 0
     torch.testing.assert_close(*found, atol=1e-5, rtol=1e-4)
-
-
-def prompted(trained, tokenizer, parameters, pooling):
-    chosen = parameters.prompt_tuning.model_copy(update={"num_virtual_tokens": 3, "pooling": pooling})
-    return add_soft_prompt(trained, tokenizer, chosen, seed=1)
-
-
-def p_tuned(trained, tokenizer, parameters, pooling):
-    chosen = {"num_virtual_tokens": 3, "encoder_hidden_size": 16, "pooling": pooling}
-    return add_prompt_encoder(trained, parameters.p_tuning.model_copy(update=chosen), seed=1)
-
-
-@pytest.mark.parametrize("pooling", ["first", "cls"])
-@pytest.mark.parametrize("prompt", [prompted, p_tuned])
-def test_a_soft_prompt_stands_before_every_post_as_with_peft(folder, tokenizer, tokens, parameters, prompt, pooling):
-    model = prompt(load_model(folder).model, tokenizer, parameters, pooling)
-    for weights in model.parameters():
-        if weights.requires_grad:
-            weights.data += 0.25 * torch.sin(torch.arange(weights.numel(), dtype=torch.float32)).view_as(weights)
-    save_model(TrainedModel(model, tokenizer, {"labels": NAMES}), folder.with_name("prompted"))
-    rows = tokens[1]["input_ids"][:6]
-    network, _ = same_logits(folder.with_name("prompted"), rows)
-    assert isinstance(network, Network)
-    batch = pad(rows, 0)
-    with torch.inference_mode():
-        assert not torch.allclose(network(**batch).logits, load(folder)(**batch).logits, atol=1e-2)
-        vectors = network.get_input_embeddings()(batch["input_ids"])
-        by_vectors = network(inputs_embeds=vectors, attention_mask=batch["attention_mask"]).logits
-        torch.testing.assert_close(by_vectors, network(**batch).logits)
-
-
-def test_an_adapter_that_does_not_fit_its_base_is_one_message(folder, tokenizer, parameters):
-    place = folder.with_name("prompted")
-    model = prompted(load_model(folder).model, tokenizer, parameters, "first")
-    save_model(TrainedModel(model, tokenizer, {"labels": NAMES}), place)
-    adapter = load_file(place / ADAPTER)
-    whole = adapter["prompt_embeddings"]
-    for change in (
-        {"prompt_embeddings": whole[:, :5].contiguous()},
-        {"prompt_embeddings": whole * torch.nan},
-        {"base_model.classifier.bias": torch.zeros(7)},
-        {"base_model.unheard_of": torch.zeros(7)},
-    ):
-        save_file(adapter | change, place / ADAPTER)
-        with pytest.raises(StudyError, match="not fit its base"):
-            load(place)
-    save_file(adapter, place / ADAPTER)
-    assert load(place).virtual.shape == whole.shape
 
 
 def test_another_activation_comes_by_transformers(folder, tokens):

@@ -10,7 +10,10 @@ from tests.modeling.tuned import copy_of, few, tiny, tuning_data
 from tweet_sentiment.modeling.batching import pad
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
+from tweet_sentiment.modeling.inputs import tokens_as_trained
 from tweet_sentiment.modeling.p_tuning import KeepLearnt, add_prompt_encoder
+from tweet_sentiment.modeling.prompts import fold
+from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.modeling.tuning import tune
 
 
@@ -29,9 +32,7 @@ def fit(model, chosen, folder, tiny_folder, parameters):
 
 @pytest.mark.parametrize("kind", ["MLP", "LSTM"])
 @pytest.mark.parametrize("pooling", ["first", "cls"])
-def test_the_folder_predicts_what_the_trained_model_did(
-    tiny_folder, parameters, chosen, tokens, tmp_path, kind, pooling
-):
+def test_the_folder_predicts_what_the_trained_model_did(tiny_folder, parameters, chosen, tmp_path, kind, pooling):
     chosen = chosen.model_copy(update={"encoder_reparameterization_type": kind, "pooling": pooling})
     model = prompted(tiny_folder, chosen)
     before = copy_of(model)
@@ -39,11 +40,13 @@ def test_the_folder_predicts_what_the_trained_model_did(
     moved = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
     assert {name.split(".")[0] for name in moved} == {"prompt_encoder", "base_model"}
     assert all(".modules_to_save." in name for name in moved if name.startswith("base_model"))
-    batch = pad(tokens[1]["input_ids"], 0)
-    save_model(TrainedModel(model, fitted.tokenizer, {"labels": LABELS}), tmp_path / "model")
+    save_model(TrainedModel(*fold(model.eval(), fitted.tokenizer), {"labels": LABELS}), tmp_path / "model")
+    again, posts = load_model(tmp_path / "model"), tuning_data("").validation_posts
+    as_trained = tokenize(posts, fitted.tokenizer, LABELS, 64)[0]["input_ids"]
     with torch.inference_mode():
-        expected = model.eval()(**batch).logits
-        torch.testing.assert_close(load_model(tmp_path / "model").model(**batch).logits, expected)
+        expected = model(**pad(as_trained, 0)).logits
+        found = again.model(**pad(tokens_as_trained(again, posts, 64)["input_ids"], 0)).logits
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
 def test_an_interrupted_training_goes_on_to_the_same_network_and_the_best_epoch_s_is_kept(

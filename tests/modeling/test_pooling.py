@@ -3,9 +3,11 @@
 import pytest
 import torch
 from tests.modeling.conftest import LABELS
+from transformers import pipeline
 
 from tweet_sentiment.modeling.adapters import add_adapter, merge
 from tweet_sentiment.modeling.batching import pad
+from tweet_sentiment.modeling.encoders import load_encoder
 from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
 from tweet_sentiment.modeling.lean import lean
 from tweet_sentiment.modeling.pooling import pool
@@ -61,3 +63,20 @@ def test_the_lean_encoder_computes_every_position_for_the_mean(tiny_classifier, 
     expected = logits(model, batch)
     with lean(model):
         torch.testing.assert_close(logits(model, batch), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture
+def mean_folder(tiny_classifier, tokenizer, tmp_path):
+    pool(tiny_classifier, "mean")
+    save_model(TrainedModel(tiny_classifier, tokenizer, {"labels": LABELS}), tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_transformers_refuses_a_folder_that_it_would_read_wrongly_and_says_what_loads_it(mean_folder):
+    with pytest.raises(ValueError, match=r"tweet_sentiment\.Predictor loads"):
+        pipeline("text-classification", model=str(mean_folder))
+
+
+def test_an_encoder_can_be_taken_from_such_a_folder(mean_folder, tiny_classifier):
+    again = load_encoder(str(mean_folder)).state_dict()
+    assert all(torch.equal(again[name], weight) for name, weight in tiny_classifier.distilbert.state_dict().items())

@@ -1,19 +1,21 @@
 """Soft prompts: what learns, where they start, what is pooled, and what comes back from disk."""
 
-import shutil
-
 import pytest
 import torch
-from peft import PeftModel
-from transformers import AutoModelForSequenceClassification
+from transformers import DistilBertForSequenceClassification, pipeline
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import read_manifest, write_manifest
 from tweet_sentiment.modeling.batching import pad
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
+from tweet_sentiment.modeling.folders import TrainedModel, load_model
 from tweet_sentiment.modeling.freezing import count_trainable
-from tweet_sentiment.modeling.prompts import add_soft_prompt, describe, load_prompted, save_prompted
+from tweet_sentiment.modeling.p_tuning import add_prompt_encoder
+from tweet_sentiment.modeling.prompts import add_soft_prompt, describe, fold
+from tweet_sentiment.modeling.tokenization import word_pieces
+from tweet_sentiment.predictor import Predictor
 
+READS = {"cleaning": "none", "remove_stop_words": False, "lemmatize": False, "max_length": 40}
 NAMES = ["Negative", "Neutral", "Positive"]
 DIM, VIRTUAL = 32, 15
 PROMPT, PRE_CLASSIFIER, CLASSIFIER = VIRTUAL * DIM, DIM * DIM + DIM, 3 * DIM + 3
@@ -32,14 +34,16 @@ def soft(tiny_folder, tokenizer, parameters):
 
 @pytest.fixture
 def learned(soft):
-    """The same, with everything that learns moved, as training does."""
+    """The same, with everything that learns moved, as training does; ``sharp``: answers differ from text to text."""
 
-    def make(**changes):
+    def make(sharp=False, **changes):
         model = soft(**changes)
         generator = torch.Generator().manual_seed(2)
-        for parameter in model.parameters():
+        for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 parameter.data.add_(torch.randn(parameter.shape, generator=generator) * 0.3)
+            elif sharp and parameter.dim() == 2:
+                parameter.data.mul_(20 if name.endswith("word_embeddings.weight") else 3)
         return model
 
     return make
@@ -136,76 +140,102 @@ def test_padding_changes_no_logit(learned, tokens, pooling):
     assert torch.allclose(logits(model, pad(rows, 0, to=40)), alone, atol=1e-6)
 
 
+TEXTS = ["i love it", "so bad " * 60, "[SEP] is text, and so is [virtual 0] 🤣", "ok", ""]
+HARD_PROMPT = "This tweet expresses a sentiment that is:"
+
+
+def folded_logits(model, tokenizer, texts, max_length, entities=None):
+    ids, cut = word_pieces(texts, tokenizer, max_length, entities=entities)
+    return logits(model, pad(ids, 0)), cut
+
+
 @pytest.mark.parametrize("pooling", ["first", "cls"])
-@pytest.mark.parametrize("head", [[], ["classifier"], ["pre_classifier", "classifier"]])
-def test_a_saved_model_comes_back_with_the_same_logits_and_labels(learned, tokenizer, tmp_path, batch, pooling, head):
-    model = learned(pooling=pooling, trainable_head=head)
-    before = logits(model, batch)
-    save_prompted(model, tokenizer, tmp_path)
-    assert torch.equal(logits(model, batch), before), "saving changed the model"
-    again = load_prompted(tmp_path)
-    assert torch.equal(logits(again, batch), before)
-    assert again.config.id2label == dict(enumerate(NAMES))
-    assert not again.training
+@pytest.mark.parametrize("head", [[], ["pre_classifier", "classifier"]])
+@pytest.mark.parametrize("hard_prompt", ["", HARD_PROMPT])
+def test_folded_it_is_a_plain_model_with_the_same_logits(learned, tokenizer, pooling, head, hard_prompt):
+    model = learned(sharp=True, pooling=pooling, trainable_head=head)
+    ids, cut = word_pieces(TEXTS, tokenizer, 40, hard_prompt)
+    expected = logits(model, pad(ids, 0))
+    assert expected.std(dim=0).max() > 1e-3  # or there were nothing to see
+    plain, its_tokenizer = fold(model, tokenizer, hard_prompt)
+    assert type(plain) is DistilBertForSequenceClassification
+    found, its_cut = folded_logits(plain, its_tokenizer, TEXTS, 40)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    assert (its_cut, sum(cut)) == (cut, 1)
+    assert torch.equal(logits(model, pad(ids, 0)), expected), "folding changed the model"
+    assert not plain.training
 
 
-def test_the_two_documented_lines_load_a_model_that_pools_the_first_position(learned, tokenizer, tmp_path, batch):
-    model = learned(pooling="first")
-    save_prompted(model, tokenizer, tmp_path)
-    base = AutoModelForSequenceClassification.from_pretrained(tmp_path / "base")
-    again = PeftModel.from_pretrained(base, tmp_path)
-    assert torch.equal(logits(again.eval(), batch), logits(model, batch))
-    assert again.config.label2id == {name: i for i, name in enumerate(NAMES)}
+@pytest.mark.parametrize("pooling", ["first", "cls"])
+def test_beside_an_entity_the_prompt_stays_first(learned, tokenizer, pooling):
+    model, entities = learned(sharp=True, pooling=pooling), ["Nvidia", "a game", "x", "y", "z"]
+    ids, _ = word_pieces(TEXTS, tokenizer, 40, entities=entities)
+    found, _ = folded_logits(*fold(model, tokenizer), TEXTS, 40, entities)
+    torch.testing.assert_close(found, logits(model, pad(ids, 0)), atol=1e-5, rtol=0)
 
 
-def test_nothing_saved_names_a_folder_of_the_machine_or_a_model_of_the_hub(learned, tokenizer, tmp_path, tiny_folder):
-    save_prompted(learned(), tokenizer, tmp_path)
-    for path in tmp_path.rglob("*.json"):
+def test_a_network_behind_the_prompt_is_folded_too(tiny_folder, tokenizer, parameters):
+    prompt = parameters.p_tuning.model_copy(update={"num_virtual_tokens": 4, "encoder_hidden_size": 16})
+    model = add_prompt_encoder(load_classifier(str(tiny_folder), NAMES, seed=1), prompt, 5).eval()
+    ids, _ = word_pieces(TEXTS, tokenizer, 40)
+    found, _ = folded_logits(*fold(model, tokenizer), TEXTS, 40)
+    torch.testing.assert_close(found, logits(model, pad(ids, 0)), atol=1e-5, rtol=0)
+
+
+@pytest.fixture
+def saved(learned, tokenizer, tmp_path):
+    """Save a model as training does, and return its folder and the tokens that it is to be asked with."""
+
+    def make(pooling="first", labels=NAMES):
+        folder = tmp_path / "prompt_tuning"
+        told = {"labels": labels, "technique": "prompt_tuning", "input": {"max_length": 40}}
+        TrainedModel(*fold(learned(sharp=True, pooling=pooling, labels=labels), tokenizer, HARD_PROMPT), told).save(
+            folder
+        )
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize("pooling", ["first", "cls"])
+@pytest.mark.parametrize("labels", [["bad", "good"], NAMES, ["a", "b", "c", "d", "e"]])
+def test_transformers_pipeline_gives_the_probabilities_from_any_place(
+    saved, learned, tokenizer, tmp_path, monkeypatch, pooling, labels
+):
+    moved = saved(pooling, labels).rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    texts = TEXTS[:4]
+    classify = pipeline("text-classification", model="moved", device="cpu", top_k=None, truncation=True)
+    ids, _ = word_pieces(texts, tokenizer, 40, HARD_PROMPT)
+    expected = torch.softmax(logits(learned(sharp=True, pooling=pooling, labels=labels), pad(ids, 0)), dim=1)
+    for answer, row in zip(classify(texts), expected.tolist(), strict=True):
+        scores = {one["label"]: one["score"] for one in answer}
+        assert [scores[label] for label in labels] == pytest.approx(row, abs=1e-5)
+    assert moved.is_dir()
+
+
+def test_nothing_saved_names_a_folder_of_the_machine_or_a_model_of_the_hub(saved, tiny_folder):
+    for path in saved().rglob("*.json"):
         text = path.read_text()
         assert str(tiny_folder) not in text, path.name
         assert "/tmp" not in text, path.name
 
 
-@pytest.fixture
-def saved(learned, tokenizer, tmp_path):
-    folder = tmp_path / "prompt_tuning"
-    save_model(TrainedModel(learned(pooling="cls"), tokenizer, {"labels": NAMES}), folder)
-    return folder
-
-
-def test_a_model_folder_with_a_soft_prompt_comes_back(saved, learned, batch):
-    again = load_model(saved)
-    assert torch.equal(logits(again.model, batch), logits(learned(pooling="cls"), batch))
+def test_a_model_folder_with_a_soft_prompt_comes_back(saved, learned, tokenizer):
+    again = load_model(saved("cls"))
+    ids, _ = word_pieces(TEXTS, tokenizer, 40, HARD_PROMPT)
+    found, _ = folded_logits(again.model, again.tokenizer, TEXTS, 40)
+    torch.testing.assert_close(found, logits(learned(sharp=True, pooling="cls"), pad(ids, 0)), atol=1e-5, rtol=0)
     assert again.manifest["labels"] == NAMES
-    assert "base/model.safetensors" in again.manifest["files"]
 
 
-@pytest.mark.parametrize("load", [load_prompted, load_model])
-@pytest.mark.parametrize("name", ["adapter_model.safetensors", "prompt.json", "base/model.safetensors"])
-def test_a_missing_part_is_named(saved, load, name):
-    (saved / name).unlink()
-    with pytest.raises(StudyError, match=str(saved)) as refused:
-        load(saved)
-    assert name.split("/")[0] in str(refused.value)
-    assert "missing" in str(refused.value)
-
-
-def test_an_adapter_on_another_base_is_refused(saved, soft, tokenizer, tiny_folder, tmp_path):
-    other = load_classifier(str(tiny_folder), NAMES, seed=2)
-    shutil.rmtree(saved / "base")
-    other.save_pretrained(saved / "base")
-    with pytest.raises(StudyError, match=f"{saved}/base: the weights are not those the soft prompt was trained on"):
-        load_prompted(saved)
-    with pytest.raises(StudyError, match=f"{saved}: base/model.safetensors has changed"):
-        load_model(saved)
-
-
-@pytest.mark.parametrize("labels", [["bad", "good"], ["a", "b", "c", "d", "e"]])
-def test_any_number_of_labels_is_kept(soft, tokenizer, tmp_path, batch, labels):
-    save_prompted(soft(labels=labels), tokenizer, tmp_path)
-    again = load_prompted(tmp_path)
-    assert list(again.config.id2label.values()) == labels
-    assert logits(again, batch).shape == (6, len(labels))
+@pytest.mark.parametrize("load", [load_model, Predictor.load])
+def test_an_adapter_of_an_earlier_version_is_refused_with_what_to_do(saved, load):
+    folder = saved()
+    (folder / "adapter_config.json").write_text("{}")
+    write_manifest(folder, read_manifest(folder) | {"input": READS})
+    with pytest.raises(StudyError, match=r"as an adapter; train it again:\s+kedro run --pipeline=prompt_tuning"):
+        load(folder)
 
 
 @pytest.mark.parametrize("pooling", ["first", "cls"])

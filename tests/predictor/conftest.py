@@ -38,7 +38,7 @@ def save_prompted(settings, folder, pooling="first"):
     """Save a soft-prompted model, as prompt tuning saves its own."""
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
     from tweet_sentiment.modeling.folders import TrainedModel, save_model
-    from tweet_sentiment.modeling.prompts import add_soft_prompt
+    from tweet_sentiment.modeling.prompts import add_soft_prompt, fold
 
     classifier = load_classifier(settings.model.checkpoint, settings.labels, seed=1)
     tokenizer = load_tokenizer(settings.model.checkpoint)
@@ -46,7 +46,7 @@ def save_prompted(settings, folder, pooling="first"):
     prompt = settings.prompt_tuning.model_copy(update={"pooling": pooling})
     model = add_soft_prompt(classifier, tokenizer, prompt, seed=1)
     told = manifest("prompt_tuning", settings, ACCOUNT, {"hard_prompt": HARD_PROMPT})
-    save_model(TrainedModel(model, tokenizer, told), folder)
+    save_model(TrainedModel(*fold(model, tokenizer, HARD_PROMPT), told), folder)
     return folder
 
 

@@ -12,7 +12,7 @@ from tweet_sentiment.modeling.batching import pad
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.folders import load_model
 from tweet_sentiment.modeling.prediction import TorchBackend
-from tweet_sentiment.modeling.tokenization import before_text, encode
+from tweet_sentiment.modeling.tokenization import encode
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.explanation import attributions, shares, split_into_pieces
 
@@ -23,9 +23,8 @@ LOGITS, SHARE = 2e-3, 0.02  # how far the sum may be off: so many logits and thi
 
 def pieces_of(predictor, texts):
     """Return the pieces of texts as the predictor reads them."""
-    prompt = predictor.input.hard_prompt
     cleaned = predictor.cleaned(texts)
-    return split_into_pieces(encode(cleaned, predictor.tokenizer, 128, prompt), cleaned, before_text(prompt))
+    return split_into_pieces(encode(cleaned, predictor.tokenizer, 128), cleaned, "")
 
 
 def decision(model, rows, mask_of, target=None):

@@ -26,6 +26,7 @@ from tweet_sentiment.modeling.by_length import in_batches
 from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
 from tweet_sentiment.modeling.p_tuning import add_prompt_encoder
 from tweet_sentiment.modeling.pooling import pool
+from tweet_sentiment.modeling.prompts import fold
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx.backend import MODEL, OnnxBackend
 from tweet_sentiment.predictor.onnx.checking import compare, refuse_other_answers
@@ -102,7 +103,8 @@ def p_tuned(settings, folder):
     """A model whose virtual tokens come out of a small network."""
     trained = load_model(save_plain(settings, folder.with_name("plain")))
     chosen = settings.p_tuning.model_copy(update={"num_virtual_tokens": 3, "encoder_hidden_size": 16})
-    save_model(TrainedModel(add_prompt_encoder(trained.model, chosen, 5), trained.tokenizer, trained.manifest), folder)
+    prompted = add_prompt_encoder(trained.model, chosen, 5)
+    save_model(TrainedModel(*fold(prompted, trained.tokenizer), trained.manifest), folder)
 
 
 def pools_cls(settings, folder):

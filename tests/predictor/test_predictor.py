@@ -56,9 +56,7 @@ def test_predictions_equal_those_that_training_stores(request, settings, name):
     trained = load_model(folder)
     cleaned = pd.DataFrame({"row": range(5), "id": list("abcde"), "label": settings.labels[0]})
     cleaned["post"] = POSTS
-    hard_prompt = trained.manifest.get("hard_prompt", "")
-    assert bool(hard_prompt) == (name != "plain_folder")
-    tokens, _ = tokenize(cleaned, trained.tokenizer, settings.labels, settings.model.max_length, hard_prompt)
+    tokens, _ = tokenize(cleaned, trained.tokenizer, settings.labels, settings.model.max_length)
     stored = predictions_table(trained, tokens, predictor.backend.device, settings.model)
     given = predictor(POSTS)
     assert list(given["label"]) == list(stored["predicted"])

@@ -19,6 +19,7 @@ from transformers import (
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.embedded import EMBEDDED, embedded_folder, encoder_of, load_embedded
+from tweet_sentiment.modeling.pooling import MEAN
 from tweet_sentiment.modeling.tokenization import probe
 from tweet_sentiment.modeling.weights import read_weights
 from tweet_sentiment.parameters import StudyParameters
@@ -113,7 +114,9 @@ def load_tokenizer(checkpoint: str) -> PreTrainedTokenizerFast:
     folder = checkpoint_folder(checkpoint)
     if not (folder / "tokenizer.json").is_file() and not (folder / "vocab.txt").is_file():
         raise StudyError(f"{folder}: no tokenizer here, expected tokenizer.json or vocab.txt.")
-    tokenizer = DistilBertTokenizerFast.from_pretrained(folder, model_max_length=512, local_files_only=True)
+    tokenizer = DistilBertTokenizerFast.from_pretrained(
+        folder, model_max_length=512, split_special_tokens=True, local_files_only=True
+    )
     probe(tokenizer, folder)
     return cast(PreTrainedTokenizerFast, tokenizer)
 
@@ -128,7 +131,7 @@ def load_encoder(checkpoint: str) -> DistilBertModel:
         return load_embedded()
     folder = checkpoint_folder(checkpoint)
     config = DistilBertConfig.from_pretrained(_file(folder, "config.json").parent)
-    if config.model_type != "distilbert":
+    if config.model_type not in ("distilbert", MEAN):
         raise StudyError(f"{folder}: config.json says model_type '{config.model_type}', expected 'distilbert'.")
     weights = {
         _encoder_name(name): tensor for name, tensor in _read(folder).items() if not name.startswith(_NOT_ENCODER)

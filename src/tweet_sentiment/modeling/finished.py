@@ -28,8 +28,7 @@ def finished_fit(technique: str, data: TuningData, parameters: StudyParameters) 
     folder = data.working_folder / f"finished-{mark}"
     if not folder.is_dir():
         fitted = FITS[technique](data, parameters, ignore)
-        told = {name: fitted.fit.figures.get(name) for name in ("second_segment", "hard_prompt")}
-        manifest = {"labels": parameters.labels} | {name: value for name, value in told.items() if value}
+        manifest = {"labels": parameters.labels, "second_segment": fitted.fit.figures.get("second_segment")}
         model = TrainedModel(fitted.classifier, fitted.tokenizer, manifest)
         tokens = tokens_as_trained(model, data.validation_posts, parameters.model.max_length)
         device = choose_device(parameters.device, parameters.fp16, parameters.precision)

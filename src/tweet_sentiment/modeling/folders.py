@@ -1,21 +1,22 @@
 """Model folders: Hugging Face's layout plus ``manifest.json``; written by the catalog, checked on loading."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import DistilBertForSequenceClassification, DistilBertTokenizerFast, PreTrainedTokenizerFast
+from transformers import DistilBertConfig, DistilBertForSequenceClassification, PreTrainedTokenizerFast
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import checked_manifest, write_manifest
 from tweet_sentiment.modeling import pooling
-from tweet_sentiment.modeling.tokenization import probe
-from tweet_sentiment.modeling.weights import check_whole
+from tweet_sentiment.modeling.tokenization import probe, virtual_tokens
+from tweet_sentiment.modeling.weights import check_whole, refuse_adapter
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A classifier (soft-prompted or not), its tokenizer, and where it comes from."""
+    """A plain classifier, its tokenizer, which puts a prompt before the text, and where it comes from."""
 
     model: Any
     tokenizer: PreTrainedTokenizerFast
@@ -29,19 +30,13 @@ class TrainedModel:
 def save_model(trained: TrainedModel, folder: Path) -> None:
     """Write weights (safetensors), configuration, tokenizer, and last the manifest with each file's sha256."""
     folder.mkdir(parents=True)
-    if is_prompted(trained.model):
-        from tweet_sentiment.modeling.prompts import save_prompted
-
-        save_prompted(trained.model, trained.tokenizer, folder)
-    else:
-        trained.model.save_pretrained(folder)
-        trained.tokenizer.save_pretrained(folder)
+    trained.model.save_pretrained(folder)
+    pooling.mark(folder / "config.json")
+    tokenizer, most = trained.tokenizer, trained.manifest.get("input", {}).get("max_length")
+    if most:  # where transformers cuts with truncation=True
+        tokenizer.model_max_length = most + virtual_tokens(tokenizer)
+    tokenizer.save_pretrained(folder)
     write_manifest(folder, trained.manifest)
-
-
-def is_prompted(model: Any) -> bool:
-    """Tell whether the model carries a soft prompt."""
-    return hasattr(model, "peft_config")
 
 
 def load_model(folder: Path) -> TrainedModel:
@@ -52,24 +47,19 @@ def load_model(folder: Path) -> TrainedModel:
             the tokenizer's vocabulary is not whole, or the classes are not those of the manifest.
     """
     manifest = checked_manifest(folder)
-    tokenizer = DistilBertTokenizerFast.from_pretrained(folder, local_files_only=True)
+    refuse_adapter(folder, manifest)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     probe(tokenizer, folder)
     return TrainedModel(load_weights(folder, manifest), tokenizer, manifest)
 
 
 def load_weights(folder: Path, manifest: dict[str, Any]) -> Any:
-    """Load the model of a folder that is known to be whole, by transformers, and peft where it has an adapter.
+    """Load the model of a folder that is known to be whole, by transformers.
 
     Raises:
         StudyError: configuration, weights and manifest disagree, or weights are not finite.
     """
-    model: Any
-    if (folder / "adapter_config.json").is_file():
-        from tweet_sentiment.modeling.prompts import load_prompted
-
-        model = load_prompted(folder)
-    else:
-        model = _load_classifier(folder)
+    model = _load_classifier(folder)
     check_whole(model, manifest["labels"], folder)
     _detach_from_files(model)
     return model.eval()
@@ -83,9 +73,10 @@ def _detach_from_files(model: Any) -> None:
 
 def _load_classifier(folder: Path) -> DistilBertForSequenceClassification:
     """Load a classifier; transformers alone would draw weights that are missing and drop those too many."""
+    config = DistilBertConfig(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
     try:
         loaded: Any = DistilBertForSequenceClassification.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+            folder, config=config, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
     except RuntimeError as error:  # shapes
         raise StudyError(f"{folder}: config.json and model.safetensors disagree: {error}") from error

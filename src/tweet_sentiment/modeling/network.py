@@ -1,4 +1,4 @@
-"""A trained DistilBERT classifier, soft-prompted or not, on torch alone: to be asked and explained, not to be trained.
+"""A trained DistilBERT classifier on torch alone, to be asked and explained, not to be trained.
 
 To import transformers' takes twice as long as torch itself and more memory than the weights: most of what one
 ``kedro predict`` costs. Names of modules and weights are transformers'; the blocks compute by ``lean``. Source:
@@ -18,8 +18,7 @@ from torch.nn import functional
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling import pooling
 from tweet_sentiment.modeling.lean import block_forward
-from tweet_sentiment.modeling.prompt_files import ADAPTER, check_base, read_record
-from tweet_sentiment.modeling.weights import WEIGHTS, check_whole, read_weights
+from tweet_sentiment.modeling.weights import WEIGHTS, check_whole, read_weights, refuse_adapter
 
 ACTIVATIONS = {
     "gelu": functional.gelu,
@@ -82,17 +81,11 @@ class _Encoder(nn.Module):
 
 
 class Network(nn.Module):
-    """What ``DistilBertForSequenceClassification`` of the same configuration computes, without its dropout.
-
-    ``virtual``, of shape (virtual tokens, dim), stands before the word pieces of every post; ``pooled_position`` is the
-    one that the head reads, None for the mean of all.
-    """
+    """What ``DistilBertForSequenceClassification`` of the same configuration computes, without its dropout."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config
-        self.pooled_position: int | None = 0
-        self.virtual = nn.Buffer(torch.empty(0, config.dim), persistent=False)
         self.distilbert = _Encoder(config)
         self.pre_classifier = nn.Linear(config.dim, config.dim)
         self.classifier = nn.Linear(config.dim, len(config.id2label))
@@ -113,31 +106,25 @@ class Network(nn.Module):
         ``input_ids`` and ``attention_mask`` have shape (posts, width), ``inputs_embeds`` (posts, width, dim).
         """
         vectors = self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
-        if count := len(self.virtual):
-            vectors = torch.cat([self.virtual.expand(len(vectors), -1, -1), vectors], dim=1)
-            if attention_mask is not None:
-                attention_mask = functional.pad(attention_mask, (count, 0), value=1)
         hidden = self.distilbert(vectors, attention_mask=attention_mask)["last_hidden_state"]
-        pooled = hidden[:, self.pooled_position or 0]  # the mean is put first
-        return SimpleNamespace(logits=self.classifier(functional.relu(self.pre_classifier(pooled))))
+        return SimpleNamespace(logits=self.classifier(functional.relu(self.pre_classifier(hidden[:, 0]))))
 
 
 def load_network(folder: Path, manifest: dict[str, Any]) -> Any:
     """Load the model of a folder that is known to be whole, in evaluation mode on the CPU, to be asked.
 
-    One with another activation comes by transformers, see :func:`.folders.load_weights`.
+    What is no plain DistilBERT comes by transformers, see :func:`.folders.load_weights`.
 
     Raises:
         StudyError: config.json cannot be read or disagrees with the weights or the manifest; or weights are not finite.
     """
-    prompted = (folder / "adapter_config.json").is_file()
-    place = check_base(folder) if prompted else folder
-    config = _read_config(place)
+    refuse_adapter(folder, manifest)
+    config = _read_config(folder)
     if config.activation not in ACTIVATIONS:
         from tweet_sentiment.modeling.folders import load_weights
 
         return load_weights(folder, manifest)
-    weights = _read(place / WEIGHTS)
+    weights = _read(folder / WEIGHTS)
     try:
         with torch.device("meta"):
             network = Network(config)
@@ -148,28 +135,9 @@ def load_network(folder: Path, manifest: dict[str, Any]) -> Any:
     if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
         raise StudyError(f"{folder}: config.json and {WEIGHTS} disagree at {len(wrong)} weights: {wrong[:3]}.")
     network.load_state_dict(weights, assign=True)
-    network.virtual = nn.Buffer(torch.empty(0, config.dim), persistent=False)
-    pooling.honour(network)
-    if prompted:
-        _put_prompt(network, folder)
     check_whole(network, manifest["labels"], folder)
+    pooling.honour(network)
     return network.eval()
-
-
-def _put_prompt(network: Network, folder: Path) -> None:
-    """Put the adapter's virtual tokens before the word pieces, and its head in the place of the base's."""
-    adapter = _read(folder / ADAPTER)
-    virtual = adapter.pop("prompt_embeddings", torch.empty(0))
-    if virtual.dim() != 2 or virtual.shape[1] != network.config.dim or not torch.isfinite(virtual).all():
-        raise StudyError(f"{folder}: the soft prompt in {ADAPTER} does not fit its base, or is not finite.")
-    try:
-        head = {name.removeprefix("base_model."): tensor for name, tensor in adapter.items()}
-        if network.load_state_dict(head, strict=False, assign=True).unexpected_keys:
-            raise RuntimeError("it holds more than a soft prompt and a head")
-    except RuntimeError as error:  # shapes
-        raise StudyError(f"{folder}: {ADAPTER} does not fit its base: {error}") from error
-    network.virtual = nn.Buffer(virtual, persistent=False)
-    network.pooled_position = len(virtual) if read_record(folder)["pooling"] == "cls" else 0
 
 
 def _read_config(folder: Path) -> Any:
@@ -178,7 +146,7 @@ def _read_config(folder: Path) -> Any:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StudyError(f"{path} cannot be read, it is missing or damaged: {error}") from error
-    known = isinstance(config, dict) and config.get("model_type") == "distilbert"
+    known = isinstance(config, dict) and config.get("model_type") in ("distilbert", pooling.MEAN)
     if not known or not isinstance(config.get("activation"), str):
         raise StudyError(f"{path}: expected a DistilBERT's configuration; train the model again.")
     return SimpleNamespace(**config)

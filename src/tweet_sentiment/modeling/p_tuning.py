@@ -25,7 +25,7 @@ def add_prompt_encoder(
 ) -> PeftModel:
     """Put virtual tokens before the word pieces; the network behind them learns, with the named layers of the head.
 
-    A folder of :func:`tweet_sentiment.modeling.prompts.save_prompted` holds the vectors and not the network.
+    What :func:`tweet_sentiment.modeling.prompts.fold` makes of it holds the vectors and not the network.
     Source: X. Liu et al., "GPT understands, too", 2021.
     """
     config = classifier.config

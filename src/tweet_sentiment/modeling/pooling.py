@@ -1,5 +1,7 @@
 """Which vector of the encoder the head reads: that of [CLS], as DistilBERT does, or the mean of all."""
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -8,9 +10,10 @@ if TYPE_CHECKING:
     from transformers import DistilBertForSequenceClassification
 
 SETTING = "sentence_pooling"  # in config.json
+MEAN = "distilbert-with-mean-pooling, which tweet_sentiment.Predictor loads"  # its model_type: transformers refuses it
 NOTE = (
-    "The head reads the mean of the word pieces' vectors; transformers alone would read that of [CLS]. "
-    "Load this folder with tweet_sentiment."
+    "The head reads the mean of the word pieces' vectors. transformers' DistilBERT would read [CLS], so transformers "
+    "refuses this folder; load it with tweet_sentiment."
 )
 
 
@@ -21,6 +24,13 @@ def pool(classifier: "DistilBertForSequenceClassification", pooling: str) -> Non
     """
     setattr(classifier.config, SETTING, pooling)
     honour(classifier)
+
+
+def mark(path: Path) -> None:
+    """Let transformers refuse the model of this config.json if the mean is pooled: it would silently read [CLS]."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    if config.get(SETTING) == "mean":
+        path.write_text(json.dumps(config | {"model_type": MEAN}, indent=2), encoding="utf-8")
 
 
 def honour(classifier: Any) -> None:

@@ -1,18 +1,20 @@
 """Soft prompts by peft: what learns and what is pooled are chosen here, not left to suffixes and positions."""
 
-import json
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from peft import PeftModel, PromptTuningConfig, PromptTuningInit, TaskType, get_peft_model
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.processors import TemplateProcessing
+from torch import nn
 from transformers import DistilBertForSequenceClassification, PreTrainedTokenizerFast
 
-from tweet_sentiment.modeling.prompt_files import BASE, RECORD, base_hash, check_base, read_record
+from tweet_sentiment.modeling.tokenization import VIRTUAL
 from tweet_sentiment.parameters import PromptTuningParameters
 
 HEAD = ("pre_classifier", "classifier")
+POOLED = "[pooled]"  # [CLS] at position 0, before the virtual tokens
 
 
 def add_soft_prompt(
@@ -46,7 +48,7 @@ def add_soft_prompt(
             ),
         )
     adapter: Any = model.peft_config["default"]
-    adapter.tokenizer_name_or_path, adapter.base_model_name_or_path = BASE, ""  # a name would be looked up on the hub
+    adapter.tokenizer_name_or_path, adapter.base_model_name_or_path = "", ""  # a name would be looked up on the hub
     choose_learning(model, prompt.trainable_head)
     pool(model, prompt.pooling)
     return model
@@ -87,36 +89,71 @@ def describe(model: PeftModel) -> str:
     return f"Learning: {learns} parameters; pooled: {pooled}."
 
 
-def save_prompted(model: PeftModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write the adapter, the tokenizer, and under ``base/`` the classifier that the adapter belongs to.
+def fold(
+    model: PeftModel, tokenizer: PreTrainedTokenizerFast, hard_prompt: str = ""
+) -> tuple[DistilBertForSequenceClassification, PreTrainedTokenizerFast]:
+    """Return a plain classifier and a tokenizer that together give the soft-prompted model's logits.
 
-    Two lines load it: ``base = AutoModelForSequenceClassification.from_pretrained(folder / "base")`` and
-    ``PeftModel.from_pretrained(base, folder)``. They pool position 0; a model with ``pooling: cls`` needs
-    :func:`load_prompted`.
+    The virtual tokens become words of the vocabulary whose embeddings are what was learnt, and the tokenizer puts them,
+    with the pieces of the hard prompt, before each text: so transformers alone can use the model. With ``pooling: cls``
+    [CLS] goes to position 0, where the head reads; a token that moves takes along the difference of the two positions'
+    embeddings, so that what enters the first block is the same, in another order. ``model`` is not changed.
     """
-    model.save_pretrained(str(folder), save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)
     inner: Any = model.get_base_model()
-    base = DistilBertForSequenceClassification(inner.config)
-    base.load_state_dict(_without_wrappers(inner.state_dict()))
-    base.save_pretrained(folder / BASE)
-    tokenizer.save_pretrained(folder)
-    record = {"pooling": model.tweet_sentiment_pooling, "base_sha256": base_hash(folder)}
-    (folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
+    classifier = DistilBertForSequenceClassification(inner.config)
+    classifier.load_state_dict(_without_wrappers(inner.state_dict()))
+    first = model.tweet_sentiment_pooling == "first"
+    embeddings = classifier.distilbert.embeddings
+    with torch.no_grad():
+        words, positions = embeddings.word_embeddings.weight, embeddings.position_embeddings.weight
+        vectors = model.get_prompt(1)[0].float().cpu()
+        count = len(vectors)
+        if not first:
+            pooled = words[tokenizer.cls_token_id] + positions[count] - positions[0]
+            vectors = torch.cat([vectors + positions[:count] - positions[1 : count + 1], pooled[None]])
+        names = [*(f"{VIRTUAL}{i}]" for i in range(count)), *([] if first else [POOLED])]
+        folded = _with_prompt(tokenizer, names, hard_prompt)
+        ids = [int(folded.vocab[name]) for name in names]
+        weight = torch.zeros(max(len(words), *(i + 1 for i in ids)), words.shape[1])
+        weight[: len(words)], weight[ids] = words, vectors
+    embeddings.word_embeddings = nn.Embedding.from_pretrained(weight, freeze=False, padding_idx=0)
+    classifier.config.vocab_size = len(weight)
+    return classifier.eval(), folded
+
+
+def _with_prompt(tokenizer: PreTrainedTokenizerFast, names: list[str], hard_prompt: str) -> PreTrainedTokenizerFast:
+    """Return a tokenizer that puts the virtual tokens of these names, and the hard prompt, before each text."""
+    inner = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    inner.no_padding()
+    inner.no_truncation()
+    inner.encode_special_tokens = True
+    hard = inner.encode(hard_prompt, add_special_tokens=False)
+    inner.add_special_tokens([AddedToken(name, normalized=False) for name in names])
+    ids, cls, sep = [inner.token_to_id(name) for name in names], str(tokenizer.cls_token), str(tokenizer.sep_token)
+    pooled = names[-1] == POOLED
+    virtual = len(names) - pooled
+    start = f"{POOLED} virtual" if pooled else f"virtual {cls}"
+    before = "hard " if hard.ids else ""
+    inner.post_processor = TemplateProcessing(
+        single=f"{start} {before}$A {sep}",
+        pair=f"{start} $A {sep} {before}$B {sep}",
+        special_tokens=[
+            {"id": "virtual", "ids": ids[:virtual], "tokens": names[:virtual]},
+            {"id": "hard", "ids": hard.ids, "tokens": hard.tokens},
+            *([(POOLED, ids[-1])] if pooled else [(cls, tokenizer.cls_token_id)]),
+            (sep, tokenizer.sep_token_id),
+        ],
+    )
+    kinds = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        model_input_names=list(tokenizer.model_input_names),
+        model_max_length=tokenizer.model_max_length,
+        split_special_tokens=True,
+        **{kind: getattr(tokenizer, kind) for kind in kinds},
+    )
 
 
 def _without_wrappers(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     kept = {name: tensor for name, tensor in state.items() if ".original_module." not in name}
     return {name.replace(".modules_to_save.default.", "."): tensor for name, tensor in kept.items()}
-
-
-def load_prompted(folder: Path) -> PeftModel:
-    """Load what :func:`save_prompted` wrote, pooling included, on the CPU in evaluation mode.
-
-    Raises:
-        StudyError: a file is missing, or the base is not the one the adapter was trained on.
-    """
-    base = DistilBertForSequenceClassification.from_pretrained(check_base(folder), local_files_only=True)
-    model = PeftModel.from_pretrained(base, folder)
-    pool(model, read_record(folder)["pooling"])
-    return model.eval()

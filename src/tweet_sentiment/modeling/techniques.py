@@ -14,7 +14,7 @@ from tweet_sentiment.modeling.freezing import unfreeze_all
 from tweet_sentiment.modeling.layerwise import layerwise_groups
 from tweet_sentiment.modeling.p_tuning import KeepLearnt, add_prompt_encoder
 from tweet_sentiment.modeling.pooling import pool
-from tweet_sentiment.modeling.prompts import add_soft_prompt
+from tweet_sentiment.modeling.prompts import add_soft_prompt, fold
 from tweet_sentiment.modeling.training import OnEpoch, ignore
 from tweet_sentiment.modeling.tuning import TuningData, starting_classifier, tune
 from tweet_sentiment.parameters import FullFineTuningParameters, StudyParameters
@@ -60,7 +60,8 @@ def fit_p_tuning(data: TuningData, parameters: StudyParameters, on_epoch: OnEpoc
     """Let a prompt's network learn, and what is named of the head."""
     classifier = starting_classifier(parameters.p_tuning, parameters)
     prompted = add_prompt_encoder(classifier, parameters.p_tuning, parameters.seed)
-    return tune(prompted, data, parameters.p_tuning, parameters, callbacks=[KeepLearnt()], on_epoch=on_epoch)
+    fitted = tune(prompted, data, parameters.p_tuning, parameters, callbacks=[KeepLearnt()], on_epoch=on_epoch)
+    return _folded(fitted)
 
 
 def fit_prompt(data: TuningData, parameters: StudyParameters, on_epoch: OnEpoch = ignore) -> Fitted:
@@ -75,7 +76,12 @@ def fit_prompt(data: TuningData, parameters: StudyParameters, on_epoch: OnEpoch 
     parts["working_folder"] = data.working_folder / f"prompt-{fingerprint(prompt)}"
     fitted = tune(prompted, replace(data, **parts), tuning, parameters, on_epoch=on_epoch)
     fitted.fit.figures["hard_prompt"] = hard_prompt
-    return fitted
+    return _folded(fitted, hard_prompt)
+
+
+def _folded(fitted: Fitted, hard_prompt: str = "") -> Fitted:
+    classifier, tokenizer = fold(fitted.classifier, fitted.tokenizer, hard_prompt)
+    return replace(fitted, classifier=classifier, tokenizer=tokenizer)
 
 
 def _behind(hard_prompt: str, posts: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 FILE = "tokenizer.json"
+VIRTUAL = "[virtual "  # followed by a number: the tokens of a soft prompt in a model's own vocabulary
 PROBE = "the worst thing is not the price"
 
 
@@ -54,14 +55,14 @@ def encode(
     hard_prompt: str = "",
     entities: list[str] | None = None,
 ) -> list[Encoding]:
-    """Tokenize texts with the hard prompt before each; nothing is padded.
+    """Tokenize texts with the hard prompt before each; nothing is padded, and virtual tokens come on top.
 
     With ``entities``, one a text, an input is "[CLS] <entity> [SEP] <text> [SEP]", of which the text is truncated.
     "[SEP]" and the like in a text are text. Source: the paper, sections "Data collection" and "Prompt tuning".
     """
     inner = _inner(tokenizer)
     truncation: dict[str, Any] = {
-        "max_length": max_length,
+        "max_length": max_length + virtual_tokens(inner),
         "strategy": "longest_first" if entities is None else "only_second",
     }
     if not truncation.items() <= (inner.truncation or {}).items():  # not while another thread tokenizes
@@ -72,6 +73,11 @@ def encode(
         inner.encode_special_tokens = True
     prefixed = [before_text(hard_prompt) + text for text in texts]
     return inner.encode_batch(prefixed if entities is None else list(zip(entities, prefixed, strict=True)))
+
+
+def virtual_tokens(tokenizer: "Tokenizer | PreTrainedTokenizerFast") -> int:
+    """Return how many virtual tokens of a soft prompt the tokenizer itself puts before each text."""
+    return sum(token.startswith(VIRTUAL) for token in _inner(tokenizer).encode("").tokens)
 
 
 def before_text(hard_prompt: str) -> str:

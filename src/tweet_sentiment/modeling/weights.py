@@ -37,3 +37,16 @@ def check_whole(model: Any, labels: list[str], folder: Path) -> None:
     for name, tensor in model.named_parameters():
         if not torch.isfinite(torch.stack(tensor.aminmax())).all():  # torch.isfinite of all takes as much memory again
             raise StudyError(f"{folder}: the weights '{name}' are not finite; train the model again.")
+
+
+def refuse_adapter(folder: Path, manifest: dict[str, Any]) -> None:
+    """Refuse a soft-prompted model as earlier versions wrote it: an adapter beside the classifier it belongs to.
+
+    Raises:
+        StudyError: the folder holds one.
+    """
+    if (folder / "adapter_config.json").is_file():
+        raise StudyError(
+            f"{folder}: an earlier version wrote this soft-prompted model, as an adapter; train it again:\n"
+            f"  kedro run --pipeline={manifest.get('technique', 'prompt_tuning')}"
+        )

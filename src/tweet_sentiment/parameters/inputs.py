@@ -8,7 +8,9 @@ from tweet_sentiment.parameters.shared import MAX_POSITIONS, Strict
 
 
 class InputSettings(Strict):
-    """The cleaning, the hard prompt before the text ("" for none), the most word pieces, and a second segment, if any.
+    """The cleaning, the most word pieces, virtual tokens not counted, and a second segment, if any.
+
+    ``hard_prompt`` is put before the text; today it stands in the tokenizer, exports of earlier versions say it here.
 
     ``max_length`` null: as many as the encoder has positions; a classical model reads texts whole.
     ``second_segment`` ``entity``: the input is "[CLS] <entity> [SEP] <text> [SEP]"; null: the text alone.

@@ -103,14 +103,13 @@ class StudyParameters(Strict):
         """
         return StudyParameters.model_construct(**{name: getattr(self, name) for name in names})
 
-    def input_settings(self, hard_prompt: str, second_segment: Any) -> InputSettings:
+    def input_settings(self, second_segment: Any) -> InputSettings:
         """Return how a text becomes input, for the manifest of a model that is trained with these parameters."""
         data = self.data
         return InputSettings(
             cleaning=data.cleaning,
             remove_stop_words=data.remove_stop_words,
             lemmatize=data.lemmatize,
-            hard_prompt=hard_prompt,
             max_length=self.model.max_length,
             second_segment=second_segment,
         )

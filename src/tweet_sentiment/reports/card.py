@@ -82,7 +82,6 @@ def _section(title: str, lines: list[str]) -> list[str]:
 def _use(manifest: dict[str, Any]) -> list[str]:
     cleans = manifest["input"]["cleaning"] != "none"
     reads = "cleans a text as the training posts were cleaned" if cleans else "takes a text as it is"
-    other = _format(manifest) != "encoder"
     return [
         "```python",
         "from tweet_sentiment import Predictor",
@@ -91,7 +90,28 @@ def _use(manifest: dict[str, Any]) -> list[str]:
         "```",
         f"It {reads} (`input` in `manifest.json`), and checks every file of",
         'the folder against the hashes there. In the shell: `kedro predict --model path/of/this/folder "I love this"`.',
-        *(["transformers does not load it, and kedro export has nothing to export."] if other else []),
+        "",
+        *_use_by_transformers(manifest, cleans),
+    ]
+
+
+def _use_by_transformers(manifest: dict[str, Any], cleans: bool) -> list[str]:
+    """Say how transformers' own pipeline uses the folder, or that it does not."""
+    if _format(manifest) != "encoder":
+        return ["transformers does not load it, and `kedro export` has nothing to export.", ""]
+    if refused := [note for note in manifest.get("notes", []) if "transformers refuses" in note]:
+        return [*refused, ""]
+    two = bool(manifest["input"]["second_segment"])
+    text = '{"text": "the entity", "text_pair": "I love this"}' if two else '"I love this"'
+    truncation = '"only_second"' if two else "True"
+    return [
+        "transformers alone gives the same, wherever the folder lies:",
+        "```python",
+        "from transformers import pipeline",
+        "",
+        f'pipeline("text-classification", model="path/of/this/folder", truncation={truncation})({text})',
+        "```",
+        *(["It does not clean texts: give it `Predictor.load(…).cleaned(texts)`."] if cleans else []),
         "",
     ]
 

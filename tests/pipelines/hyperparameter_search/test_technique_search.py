@@ -6,6 +6,7 @@ from tests.modeling.tuned import few, tiny, tuning_data
 from tests.pipelines.hyperparameter_search.test_study import learn, search
 from transformers import Trainer
 
+from tweet_sentiment.modeling.tokenization import virtual_tokens
 from tweet_sentiment.parameters import Hyperparameters
 from tweet_sentiment.pipelines.hyperparameter_search.technique import (
     plot_technique_search,
@@ -114,5 +115,7 @@ def test_prompt_tuning_is_searched_too_and_the_best_reads_posts_behind_its_hard_
     given = (data.training_posts, data.validation_posts, data.row_account | {"training_posts": 36})
     model, _, training = train_best_technique(*given, best, tmp_path, small)
     assert training["hyperparameters"] == best["hyperparameters"]
-    assert model.manifest["input"]["hard_prompt"] == prompt.hard_prompts[-1]
-    assert model.model.peft_config["default"].num_virtual_tokens == 3
+    assert model.manifest["hard_prompt"] == prompt.hard_prompts[-1]
+    assert virtual_tokens(model.tokenizer) == 3
+    read = model.tokenizer.decode(model.tokenizer("ok")["input_ids"], skip_special_tokens=True)
+    assert read == f"{prompt.hard_prompts[-1]} ok".lower().replace(":", " :")

@@ -107,10 +107,9 @@ def _plain(figures: dict[str, Any]) -> dict[str, Any]:
 def predict(model: Any, validation_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
     """Return one row a validation post, as in evaluation, with the model's own hard prompt before each post."""
     from tweet_sentiment.modeling.devices import choose_device
+    from tweet_sentiment.modeling.inputs import tokens_as_trained
     from tweet_sentiment.modeling.prediction import predictions_table
 
-    from .prompts import tokens_for
-
-    tokens, _ = tokens_for(validation_posts, model.tokenizer, parameters, model.manifest["hard_prompt"])
+    tokens = tokens_as_trained(model, validation_posts, parameters.model.max_length)
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
     return predictions_table(model, tokens, device, parameters.model)

@@ -14,10 +14,10 @@ from transformers import PreTrainedTokenizerFast
 from tweet_sentiment.modeling.devices import Device, choose_device
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.fitting import class_weights
-from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
+from tweet_sentiment.modeling.folders import TrainedModel, load_model
 from tweet_sentiment.modeling.freezing import count_trainable
 from tweet_sentiment.modeling.prediction import scores_on
-from tweet_sentiment.modeling.prompts import add_soft_prompt, describe
+from tweet_sentiment.modeling.prompts import add_soft_prompt, describe, fold
 from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.modeling.training import train
 from tweet_sentiment.parameters import Hyperparameters, StudyParameters
@@ -70,6 +70,7 @@ class PromptRun:
     def train_prompt(self, hard_prompt: str, working_folder: Path, conditions: dict[str, Any]) -> FinishedPrompt:
         """Train a soft prompt under ``hard_prompt``, or take the one that was trained under the same conditions."""
         conditions = conditions | {
+            "kept_as": "a plain classifier",
             "parameters": self.parameters.decisive(),
             "prompt_tuning": self.parameters.prompt_tuning.model_dump(
                 exclude={"hard_prompts", "repeat_seeds", "heads_to_compare", "use_search_result", "hyperparameters"}
@@ -126,8 +127,9 @@ class PromptRun:
             "arithmetic": device.precision,
             "seconds": seconds,
         }
+        folded = TrainedModel(*fold(model, tokenizer, hard_prompt), {"labels": parameters.labels})
         with written_whole(folder) as new:
-            save_model(TrainedModel(model, tokenizer, {"labels": parameters.labels, "hard_prompt": hard_prompt}), new)
+            folded.save(new)
             outcome.curves.to_csv(new / "curves.csv", index=False)
             (new / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from tweet_sentiment.manifests import write_manifest
-from tweet_sentiment.modeling.folders import TrainedModel, is_prompted
+from tweet_sentiment.modeling.folders import TrainedModel
 from tweet_sentiment.predictor.onnx.backend import MODEL
 from tweet_sentiment.predictor.onnx.quantizing import quantize_layers
 from tweet_sentiment.whole import written_whole
@@ -22,23 +22,14 @@ INT8 = "int8"
 
 
 class _Exported(nn.Module):
-    """Word pieces to logits, with the soft prompt's virtual tokens as constants before them."""
+    """Word pieces to logits."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, classifier: Any) -> None:
         super().__init__()
-        adapted = is_prompted(model)
-        prompted = adapted and model.active_peft_config.is_prompt_learning
-        self.classifier: Any = model.get_base_model() if adapted else model
-        self.embedding: Any = self.classifier.get_input_embeddings()
-        self.virtual: torch.Tensor
-        virtual = model.get_prompt(1).detach() if prompted else torch.zeros(1, 0, self.embedding.embedding_dim)
-        self.register_buffer("virtual", virtual.float().cpu())
+        self.classifier = classifier
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        rows, count = input_ids.shape[0], self.virtual.shape[1]
-        vectors = torch.cat([self.virtual.expand(rows, -1, -1), self.embedding(input_ids)], dim=1)
-        mask = torch.cat([attention_mask.new_ones(rows, count), attention_mask], dim=1)
-        return cast(torch.Tensor, self.classifier(inputs_embeds=vectors, attention_mask=mask).logits)
+        return cast(torch.Tensor, self.classifier(input_ids=input_ids, attention_mask=attention_mask).logits)
 
 
 def write_onnx(trained: TrainedModel, path: Path, quantize: str | None = None) -> None:
