@@ -6,7 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.test_study import assert_pipeline_answers_as_the_predictor, copy_project, run
+from tests.test_study import (
+    assert_pipeline_answers_as_the_predictor,
+    assert_predictor_gives_what_is_stored,
+    copy_project,
+    run,
+    run_code_of_card,
+)
 
 TECHNIQUES = ["full_fine_tuning", "lora", "p_tuning", "distillation", "technique_search", "ensemble"]
 SMALL = "--params=training_ablation.technique=full_fine_tuning"
@@ -52,6 +58,20 @@ def test_tables_of_sweeps_and_variants_have_a_row_a_setting(project):
     report = (project / "data/08_reporting/test/report.md").read_text().split("## One setting at a time")[1]
     for shown in ("| plain | full_fine_tuning |", "Unfrozen blocks (leak_free)", "beside a soft prompt (leak_free)"):
         assert shown in report
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_every_row_leaves_a_model_that_gives_its_stored_predictions(project, technique):
+    assert_predictor_gives_what_is_stored(project, technique)
+
+
+def test_an_ensemble_is_promoted_with_its_members_and_its_card_s_code_runs(project):
+    run(project, "--pipelines=reporting", "--params=promotion.technique=ensemble")
+    best = project / "data/06_models/test/best"
+    assert json.loads((best / "manifest.json").read_text())["technique"] == "ensemble"
+    (block,) = run_code_of_card(best)
+    assert "Predictor.load" in block
+    assert "the mean of what `full_fine_tuning`, `lora` say" in (best / "README.md").read_text()
 
 
 def test_models_load_in_transformers_own_way(project):

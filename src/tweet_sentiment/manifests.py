@@ -10,7 +10,8 @@ from tweet_sentiment.errors import StudyError
 MANIFEST = "manifest.json"
 PICKLES = (".bin", ".pt", ".pkl")
 FORMAT = "format"  # of a folder, in its manifest
-ENCODER, CLASSICAL = "encoder", "classical"
+ENCODER, CLASSICAL, ENSEMBLE = "encoder", "classical", "ensemble"
+MEMBERS = "members"  # of an ensemble: by name, the folder as seen from its own, and the hash of its manifest
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -47,9 +48,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         manifest = None
-    if not isinstance(manifest, dict) or not manifest.get("files") or not manifest.get("labels"):
+    if not isinstance(manifest, dict) or not _has_files(manifest) or not manifest.get("labels"):
         raise StudyError(f"{folder}: {MANIFEST} is damaged; train the model again, or bring the folder back whole.")
     return manifest
+
+
+def _has_files(manifest: dict[str, Any]) -> bool:
+    """Tell whether it names files, or members; an ensemble has no files of its own."""
+    if manifest.get(FORMAT) != ENSEMBLE:
+        return bool(manifest.get("files"))
+    members = manifest.get(MEMBERS)
+    named = isinstance(members, dict) and all(isinstance(one, dict) for one in members.values())
+    return bool(named and members and all({"folder", "manifest"} <= one.keys() for one in members.values()))
 
 
 def title(folder: Path, manifest: dict[str, Any]) -> str:
@@ -59,10 +69,10 @@ def title(folder: Path, manifest: dict[str, Any]) -> str:
 
 
 def checked_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a folder whose files are those that it names.
+    """Return the manifest of a folder whose files, and whose members if it is an ensemble, are those that it names.
 
     Raises:
-        StudyError: a file is missing, has changed, or is a pickle that was put in.
+        StudyError: a file or a member is missing, has changed, or is a pickle that was put in.
     """
     manifest = read_manifest(folder)
     found = hashes(folder)
@@ -72,7 +82,28 @@ def checked_manifest(folder: Path) -> dict[str, Any]:
             raise StudyError(f"{folder}: {name} {what}; train the model again, or bring the folder back whole.")
     if extra := [name for name in found if name not in manifest["files"] and name.endswith(PICKLES)]:
         raise StudyError(f"{folder}: {extra[0]} is a pickle and is not read; take it away.")
+    for member in members_of(folder, manifest).values():
+        checked_manifest(member)
     return manifest
+
+
+def members_of(folder: Path, manifest: dict[str, Any]) -> dict[str, Path]:
+    """Return the folders of an ensemble's members by name, or nothing if it is no ensemble.
+
+    Raises:
+        StudyError: a member is missing, or is not the one that the ensemble was made of.
+    """
+    found = {}
+    for name, member in manifest.get(MEMBERS, {}).items() if manifest.get(FORMAT) == ENSEMBLE else ():
+        found[name] = folder / str(member["folder"])
+        path = found[name] / MANIFEST
+        if not path.is_file() or file_hash(path) != member["manifest"]:
+            what = "has changed since the ensemble was made of it" if path.is_file() else "is missing"
+            raise StudyError(
+                f"{folder}: its member {name}, {found[name]}, {what}.\n"
+                "  Make the ensemble anew (kedro run --pipeline=ensemble), or bring the member back as it was."
+            )
+    return found
 
 
 def format_of(manifest: dict[str, Any], folder: Path) -> str:
@@ -81,6 +112,6 @@ def format_of(manifest: dict[str, Any], folder: Path) -> str:
     Raises:
         StudyError: this version knows no such format.
     """
-    if (found := manifest.get(FORMAT, ENCODER)) not in (ENCODER, CLASSICAL):
+    if (found := manifest.get(FORMAT, ENCODER)) not in (ENCODER, CLASSICAL, ENSEMBLE):
         raise StudyError(f"{folder}: {MANIFEST} says {FORMAT} '{found}', which this version does not know.")
     return str(found)

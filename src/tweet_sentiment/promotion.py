@@ -6,8 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tweet_sentiment.ensembles import take_in
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.manifests import MANIFEST, checked_manifest, read_manifest, write_manifest
+from tweet_sentiment.manifests import (
+    ENSEMBLE,
+    FORMAT,
+    MANIFEST,
+    MEMBERS,
+    checked_manifest,
+    read_manifest,
+    write_manifest,
+)
 from tweet_sentiment.whole import exchange, restore, written_whole
 
 logger = logging.getLogger(__name__)
@@ -32,6 +41,8 @@ def previous_of(best: Path) -> Path:
 def promote(promotion: Promotion, models: Path, best: Path) -> None:
     """Copy the technique's folder from ``models`` to ``best``, whole or not at all, with card and manifest.
 
+    The members of an ensemble are copied into it: ``best`` can be taken elsewhere alone.
+
     The model that was there becomes the previous one, unless it is the same.
 
     Raises:
@@ -44,8 +55,10 @@ def promote(promotion: Promotion, models: Path, best: Path) -> None:
     manifest = checked_manifest(source)
     with written_whole(best, keep=None if _is(best, manifest) else previous_of(best)) as new:
         shutil.copytree(source, new, ignore=shutil.ignore_patterns(MANIFEST))
+        taken = take_in(source, manifest, new)
         (new / CARD).write_text(promotion.card, encoding="utf-8")
-        write_manifest(new, manifest | {"promotion": promotion.why})
+        write_manifest(new, taken | {"promotion": promotion.why})
+        checked_manifest(new)
         if not _is(new, manifest):
             raise StudyError(f"{source} was changed while it was copied; promote it again.")
 
@@ -59,6 +72,8 @@ def _is(best: Path, manifest: dict[str, Any]) -> bool:
 
 
 def _weights(manifest: dict[str, Any]) -> dict[str, str]:
+    if manifest.get(FORMAT) == ENSEMBLE:
+        return {name: member["manifest"] for name, member in manifest[MEMBERS].items()}
     return {name: sha256 for name, sha256 in manifest["files"].items() if name != CARD}
 
 

@@ -11,7 +11,8 @@ from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
 from tweet_sentiment.datasets.previews import NOT_MADE, ROWS, Previewed, facts, facts_of, listing, table
-from tweet_sentiment.manifests import CLASSICAL, format_of, read_manifest
+from tweet_sentiment.ensembles import Ensemble
+from tweet_sentiment.manifests import CLASSICAL, ENSEMBLE, MEMBERS, checked_manifest, format_of, read_manifest
 from tweet_sentiment.promotion import Promotion, promote
 from tweet_sentiment.text.reading import RawFile
 from tweet_sentiment.whole import restore, written_whole
@@ -123,10 +124,14 @@ class ModelFolder(_WithManifest):
 
     def load(self) -> Any:
         restore(self._filepath)
-        if format_of(read_manifest(self._filepath), self._filepath) == CLASSICAL:
+        kind = format_of(read_manifest(self._filepath), self._filepath)
+        if kind == CLASSICAL:
             from tweet_sentiment.classical.folders import load_classical
 
             return load_classical(self._filepath)
+        if kind == ENSEMBLE:
+            manifest = checked_manifest(self._filepath)
+            return Ensemble(list(manifest[MEMBERS]), manifest)
         from tweet_sentiment.modeling.folders import load_model
 
         return load_model(self._filepath)
@@ -138,6 +143,10 @@ class ModelFolder(_WithManifest):
 
 class ClassicalFolder(ModelFolder):
     """The folder of a classical model: no encoder, and small."""
+
+
+class EnsembleFolder(ModelFolder):
+    """The folder of an ensemble: it names the folders of its members, which lie beside it."""
 
 
 class BestModel(ModelFolder):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.manifests import CLASSICAL, checked_manifest, format_of, read_manifest
+from tweet_sentiment.manifests import CLASSICAL, ENSEMBLE, checked_manifest, format_of, read_manifest
 from tweet_sentiment.metrics import PROBABILITY, probabilities_of
 from tweet_sentiment.modeling.by_length import in_batches
 from tweet_sentiment.modeling.tokenization import read_tokenizer, word_pieces
@@ -89,10 +89,15 @@ class Predictor:
         settle(Path(folder))
         manifest = read_manifest(Path(folder))
         _input_settings(manifest, str(folder))  # what is not there is said before torch is imported
-        if format_of(manifest, Path(folder)) == CLASSICAL:
+        kind = format_of(manifest, Path(folder))
+        if kind == CLASSICAL:
             from tweet_sentiment.predictor.classical import ClassicalPredictor
 
             return ClassicalPredictor.open(Path(folder), device, fp16, precision)
+        if kind == ENSEMBLE:
+            from tweet_sentiment.predictor.ensemble import EnsemblePredictor
+
+            return EnsemblePredictor.open(Path(folder), device, fp16, precision)
         from tweet_sentiment.predictor.onnx import is_onnx, load_onnx
 
         if is_onnx(Path(folder)):

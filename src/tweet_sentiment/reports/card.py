@@ -64,6 +64,9 @@ def _made_of(manifest: dict[str, Any]) -> str:
     technique = f"Technique `{manifest['technique']}`"
     if _format(manifest) == "encoder":
         return f"{technique} on the encoder `{manifest['encoder']}`"
+    if _format(manifest) == "ensemble":
+        named = ", ".join(f"`{name}`" for name in manifest["members"])
+        return f"{technique}, the mean of what {named} say, whose folders lie in `members`"
     return f"{technique}, a classical model (scikit-learn) without an encoder"
 
 
@@ -213,7 +216,7 @@ def _limits(manifest: dict[str, Any], row: dict[str, Any], about: About) -> list
     settings = manifest["input"]
     missed = 1 - row["accuracy"]
     wrong = f"one post in {1 / missed:.1f} of those" if missed else f"none of the {row['n_validation']:,.0f} posts that"
-    knows_english = manifest["encoder"] in ENCODERS
+    knows_english = any(encoder in ENCODERS for encoder in _encoders(manifest))
     entity = "this model reads it beside the text." if settings["second_segment"] else "this model does not know which."
     return [
         f"- It is wrong about {wrong} it was measured on, and more often elsewhere: other subjects, years and kinds of "
@@ -225,7 +228,7 @@ def _limits(manifest: dict[str, Any], row: dict[str, Any], about: About) -> list
         "- Whether it treats groups of people alike was not measured.",
         *(
             ["- Its folder holds the training posts themselves: give it away only where they may be given away."]
-            if manifest["technique"] == "nearest_neighbour"
+            if "nearest_neighbour" in (manifest["technique"], *manifest.get("members", ()))
             else []
         ),
     ]
@@ -240,11 +243,21 @@ def _reads(settings: dict[str, Any]) -> list[str]:
 
 
 def _licences(manifest: dict[str, Any], about: About) -> list[str]:
-    encoder = manifest["encoder"]
-    base, licence = ENCODERS.get(encoder, (encoder, ""))
-    derived = f"{licence}; these weights are derived from it." if licence else "see its licence."
     whose = f"`{manifest['data']['training']['file']}`: its licence is known to whoever has the file."
     return [
-        *([f"- Encoder `{base}`: {derived}"] if _format(manifest) == "encoder" else []),
+        *(_licence_of(encoder) for encoder in _encoders(manifest)),
         f"- Data: {OF_SAMPLE if about.invented else OF_KAGGLE if about.paper else whose}",
     ]
+
+
+def _encoders(manifest: dict[str, Any]) -> list[str]:
+    """Return the encoders that the model was trained on; of an ensemble those that are known."""
+    if _format(manifest) == "encoder":
+        return [manifest["encoder"]]
+    return [name for name in str(manifest["encoder"]).split(", ") if name in ENCODERS]
+
+
+def _licence_of(encoder: str) -> str:
+    base, licence = ENCODERS.get(encoder, (encoder, ""))
+    said = f"{licence}; these weights are derived from it." if licence else "see its licence."
+    return f"- Encoder `{base}`: {said}"

@@ -11,6 +11,7 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.pipelines.ensemble.nodes import MEMBERS, average
 
+ACCOUNT = {"files": {"training": {"file": "mine.csv", "sha256": "0", "rows": 9}}, "training_posts": 5}
 TRAINING = {"texts": "raw", "n_train": 5, "trainable_parameters": 7, "seconds": 2.0, "encoder": "e", "device": "cpu"}
 TRAINING |= {"arithmetic": "fp32"}
 
@@ -28,7 +29,8 @@ def averaged(parameters, given, on_selection=None, training=TRAINING, speeds=Non
     tables = [given.get(name, nothing) for name in MEMBERS]
     chosen = [(on_selection or {}).get(name, nothing) for name in MEMBERS]
     each = [training if name in given else {} for name in MEMBERS]
-    return average(*tables, *chosen, *each, *((speeds or {}).get(name, {}) for name in MEMBERS), parameters)
+    found = average(*tables, *chosen, *each, *((speeds or {}).get(name, {}) for name in MEMBERS), ACCOUNT, parameters)
+    return found[:2]
 
 
 @pytest.fixture

@@ -90,6 +90,17 @@ def test_a_classical_model_is_promoted_where_it_is_the_best():
         assert absent not in chosen.card
 
 
+def test_the_card_of_an_ensemble_names_its_members_and_their_encoders():
+    told = {"format": "ensemble", "encoder": "embedded, TF-IDF", "members": {"lora": {}, "nearest_neighbour": {}}}
+    found = {name: lambda name=name: manifest(name, **told) for name in ON_SELECTION}
+    card = promoted(models=found).card
+    assert "the mean of what `lora`, `nearest_neighbour` say, whose folders lie in `members`" in card
+    assert "Encoder `sentence-transformers/all-MiniLM-L6-v2`: Apache-2.0" in card
+    assert "TF-IDF" not in card
+    assert "holds the training posts themselves" in card
+    assert "pipeline(" not in card
+
+
 @pytest.mark.parametrize(
     ("metric", "values", "best"),
     [

@@ -4,24 +4,28 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.ensembles import Ensemble
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import ENSEMBLE
 from tweet_sentiment.metrics import PROBABILITY, score_table, selection_scores
+from tweet_sentiment.parameters import InputSettings
+from tweet_sentiment.provenance import manifest
 
 TRAINED = ("layer_unfreezing", "hyperparameter_search", "prompt_tuning", "full_fine_tuning", "lora", "p_tuning")
 MEMBERS = (*TRAINED, "distillation", "nearest_neighbour", "logistic_regression", "linear_svc")
 
 
-def average(*given: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Average the predictions of ``ensemble.members``; return predictions as any technique's, and figures.
+def average(*given: Any) -> tuple[pd.DataFrame, dict[str, Any], Ensemble]:
+    """Average the predictions of ``ensemble.members``; return predictions as any technique's, figures, and the model.
 
     ``given``: of each of ``MEMBERS`` predictions on the validation posts; then the same on the posts to choose on;
-    then training's figures; then how fast each is; then the parameters. What was not made is empty.
+    then training's figures; then how fast each is; then the row account and the parameters. What was not made is empty.
     The scores on the posts to choose on are known if every member was trained without them.
 
     Raises:
         StudyError: a member has not been run, or the members' predictions are not about the same posts.
     """
-    *tables, parameters = given
+    *tables, row_account, parameters = given
     size, members, labels = len(MEMBERS), parameters.ensemble.members, parameters.labels
     predictions, on_selection, training, speeds = (
         dict(zip(MEMBERS, tables[at : at + size], strict=True)) for at in range(0, 4 * size, size)
@@ -45,7 +49,23 @@ def average(*given: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
         "arithmetic": known[0]["arithmetic"],
         **selection_scores(score_table(_mean(chosen, labels), labels) if all(map(len, chosen)) else None),
     }
-    return _mean([predictions[name] for name in members], labels), figures
+    reads = {"format": ENSEMBLE, "input": _input(members, known, parameters)}
+    settings = parameters.model_dump(include={"labels", "protocol", "seed", "data", "ensemble"})
+    model = Ensemble(members, manifest("ensemble", parameters, row_account, figures | reads, settings))
+    return _mean([predictions[name] for name in members], labels), figures, model
+
+
+def _input(members: list[str], known: list[dict[str, Any]], parameters: Any) -> dict[str, Any]:
+    """Return what the ensemble itself does with a text: nothing; each member cleans and cuts it in its own way."""
+    encoders = {*members} & {*TRAINED, "distillation"}
+    settings: dict[str, Any] = {
+        "cleaning": "none",
+        "remove_stop_words": False,
+        "lemmatize": False,
+        "max_length": parameters.model.max_length if encoders else None,
+        "second_segment": next(filter(None, (one.get("second_segment") for one in known)), None),
+    }
+    return dict(InputSettings(**settings).model_dump())
 
 
 def _mean(tables: list[pd.DataFrame], labels: list[str]) -> pd.DataFrame:

@@ -10,9 +10,9 @@ def create_pipeline() -> Pipeline:
     kinds = ("predictions", "selection_predictions", "training", "speed")
     inputs = [f"{name}.{kind}" for kind in kinds for name in MEMBERS]
     return Pipeline(
-        [node(average, [*inputs, "parameters"], ["predictions", "training"], name="average")],
+        [node(average, [*inputs, "row_account", "parameters"], ["predictions", "training", "model"], name="average")],
         namespace="ensemble",
-        inputs=set(inputs),
+        inputs={*inputs, "row_account"},
         parameters="parameters",
         tags=["ensemble", "past_the_paper"],
     )
