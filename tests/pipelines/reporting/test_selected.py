@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.pipelines.reporting.nodes import PARTS, SEEDED, TECHNIQUES, collect_results, compare
 from tweet_sentiment.reports.choice import choices
 
@@ -32,6 +33,12 @@ def test_the_choice_is_made_by_the_posts_to_choose_on_not_by_those_that_are_repo
     ).set_index("technique")
     assert list(table.index[table["selected"]]) == ["lora"]
     assert table["measured"].all()
+
+
+def test_metrics_of_an_earlier_revision_are_named_with_the_command_that_measures_them_anew(parameters):
+    earlier = {name: figure for name, figure in metrics(0.7).items() if name != "parts"}
+    with pytest.raises(StudyError, match=r"(?s)measured lora, linear_svc.*--pipelines=lora,rivals"):
+        collected(parameters, lora=earlier, linear_svc=earlier, baseline=metrics(0.3))
 
 
 def test_comparison_and_report_advise_macro_f1_where_the_majority_class_is_ahead(parameters):

@@ -79,8 +79,17 @@ def collect_results(*metrics_seeds_and_parameters: Any) -> pd.DataFrame:
             f"No technique has been run for run '{parameters.run}', protocol {parameters.protocol}; there is nothing "
             f"to report.\n  Run one first:  kedro run --pipeline=baseline"
         )
+    if earlier := [name for name, one in metrics.items() if "parts" not in one]:
+        raise StudyError(
+            f"An earlier revision measured {', '.join(earlier)}, and not all that is reported now.\n"
+            f"  Run again:  kedro run --pipelines={','.join(dict.fromkeys(map(_pipeline_of, earlier)))}"
+        )
     rows = [_row(name, one, seeds.get(name), parameters) for name, one in metrics.items()]
     return select(pd.DataFrame(rows, columns=COLUMNS), parameters)
+
+
+def _pipeline_of(technique: str) -> str:
+    return "rivals" if technique in RIVALS else technique
 
 
 def _row(
