@@ -18,9 +18,12 @@ from tweet_sentiment.settings import CONFIG_LOADER_ARGS
 
 HYPERBAND = {"min_resource": 1, "reduction_factor": 3}
 MEDIAN = {"n_startup_trials": 1, "n_warmup_steps": 0, "interval_steps": 1}
+SHARES = {"low": 0.05, "high": 0.2, "log": False}  # of the steps, in the place of their number
 OTHER_FORMS = {  # of every union and open map: what replaces base's, whole
     "hyperparameter_search.pruner": HYPERBAND,
     "technique_search.pruner": MEDIAN,
+    "hyperparameter_search.space.warmup_steps": SHARES,
+    "technique_search.space.warmup_steps": SHARES,
     "training.class_weights": {"Negative": 1.0, "Neutral": 2.0, "Positive": 3.0},
     "training_ablation.variants": {"whole": {}, "mine": {"pooling": "mean"}},
     "reporting.paper_accuracy": {"lora": 0.5},
