@@ -211,7 +211,7 @@ def test_messages_of_commands_name_only_options_that_they_have(plain_folder, tmp
         given = ["--model", plain_folder, "--csv", path, "--text-column", "text", "--delimiter", ","]
         said = message_of(predict, *given, "--output", output)
         if name in ("semicolons", "an unclosed quote", "UTF-16"):
-            assert message_of(export, *given) == said
+            assert message_of(export, *given).endswith(said)  # behind the bar of whoever imported transformers before
             assert named_options(said)
 
 
