@@ -100,9 +100,9 @@ def search(task: Task) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         _, trials = search_node(
             data.training_tokens,
-            data.validation_tokens,
+            data.test_tokens,
             data.training_features,
-            data.validation_features,
+            data.test_features,
             {},
             Path(folder),
             parameters,

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.data.cleaning import clean_posts
+from tweet_sentiment.data.filtering import filter_posts
+from tweet_sentiment.data.reading import RawFile, read_posts
 from tweet_sentiment.parameters import StudyParameters, validate_parameters
-from tweet_sentiment.text.cleaning import clean_posts
-from tweet_sentiment.text.filtering import filter_posts
-from tweet_sentiment.text.reading import RawFile, read_posts
 
 PROJECT = Path(__file__).parents[1]
 REAL = {part: f"data/01_raw/twitter_{part}.csv" for part in ("training", "validation")}
@@ -19,7 +19,7 @@ def prepare(folder: Path, encoder: str, trials: int) -> dict[str, Any]:
     """Write ``parameters.json``, the posts and ``model/``, the script's own; return what the posts are.
 
     The parameters are those of ``conf/kaggle`` under the published protocol: no training post is taken out, and
-    trials are judged on the validation posts, as in the paper's script. Real posts if they are there, else the sample.
+    trials are judged on the test posts, as in the paper's script. Real posts if they are there, else the sample.
     ``model/`` is the same encoder with the same head as a folder of the usual layout, so that the script loads it as
     the paper does, with none of our code.
     """
@@ -68,12 +68,12 @@ def load_parameters(folder: Path) -> StudyParameters:
 
 
 def load_posts(folder: Path, rows: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the first ``rows`` training posts, and as large a share of the validation posts."""
+    """Return the first ``rows`` training posts, and as large a share of the test posts."""
     training = pd.read_parquet(folder / "training.parquet")
     validation = pd.read_parquet(folder / "validation.parquet")
     return training.head(rows), validation.head(validation_rows(rows, len(training), len(validation)))
 
 
 def validation_rows(rows: int, training: int, validation: int) -> int:
-    """Return how many validation posts go with ``rows`` of the training posts: the same share, one at least."""
+    """Return how many test posts go with ``rows`` of the training posts: the same share, one at least."""
     return max(1, round(validation * min(rows, training) / training))

@@ -1,4 +1,4 @@
-"""From what was measured to what is reported: ratios, what was counted, what was met. Pure arithmetic."""
+"""From what was measured to what is reported: ratios, what was counted, what was met. Pure dtype."""
 
 from statistics import median
 from typing import Any

@@ -43,7 +43,7 @@ def summarise(found: dict[str, Any]) -> dict[str, Any]:
     """Return what stands in results.json."""
     settings, measured = dict(found["settings"]), found["measured"]
     available = settings["available"]
-    settings["validation_posts"] = validation_rows(settings["posts"], available["training"], available["validation"])
+    settings["test_posts"] = validation_rows(settings["posts"], available["training"], available["validation"])
     ours: dict[str, Any] = next((sides["ours"][0] for sides in measured.values()), {})
     precision = ours.get("precision", "fp32")
     settings["precision"] = {"ours": precision, "script": "fp32" if ours.get("device") == "cpu" else "fp16"}
@@ -54,7 +54,7 @@ def summarise(found: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         "settings": settings,
-        "ratios": ratios(measured, settings["posts"], settings["validation_posts"], precision),
+        "ratios": ratios(measured, settings["posts"], settings["test_posts"], precision),
         "limit": limits(measured, found["matrix"]),
         "figures": figures,
         "growth": growth(found["growth"]),

@@ -34,7 +34,7 @@ def export(task: Task) -> dict[str, Any]:
 
 
 def posts(rows: int) -> list[str]:
-    """Return validation posts, the real ones if they are there, over again where more are asked for; none is blank."""
+    """Return test posts, the real ones if they are there, over again where more are asked for; none is blank."""
     path = PROJECT / REAL["validation"]
     with (path if path.is_file() else PROJECT / SAMPLE["validation"]).open(newline="", encoding="utf-8") as file:
         texts = [row[3] for row in csv.reader(file) if row[3].strip()]

@@ -37,7 +37,7 @@ def _head(results: dict[str, Any]) -> str:
     s = results["settings"]
     return (
         "# Beside the paper's script\n\n"
-        f"{s['posts']:,} {s['data']} posts, {s['validation_posts']} to evaluate on; encoder `{s['encoder']}`, seed "
+        f"{s['posts']:,} {s['data']} posts, {s['test_posts']} to evaluate on; encoder `{s['encoder']}`, seed "
         f"{s['seed']}, {s['threads']} threads, device {s['device']}; ours in {s['precision']['ours']}, the script in "
         f"{s['precision']['script']}; {s['rounds']} rounds in turns, each measurement in a process of its own. "
         "Loading and tokenizing are in neither side's time; the script's checkpoints are not in its. "

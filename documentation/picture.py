@@ -26,7 +26,7 @@ def accuracy_picture(comparison: pd.DataFrame) -> str:
         parts += [line for _, one in of_technique.iterrows() for line in _dot(one, y)]
     style = "font-family:sans-serif;font-size:13px;background:#fff"
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" style="{style}">'
-    title = "<title>Accuracy on 828 validation posts under the published and the leak-free protocol</title>"
+    title = "<title>Accuracy on 828 test posts under the published and the leak-free protocol</title>"
     return "\n".join([head, title, f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>', *parts, "</svg>"]) + "\n"
 
 

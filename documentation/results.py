@@ -14,7 +14,7 @@ from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables
 from tweet_sentiment.reports.claims_words import answers
 from tweet_sentiment.reports.frontier import PROTOCOL, frontier_table, recommendations
 from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, folds, markdown, part_rows, plain_rows, side_by_side
-from tweet_sentiment.uncertainty.comparison import p_words
+from tweet_sentiment.scoring.comparison import p_words
 
 LEVEL = 0.95  # uncertainty.level in conf/base
 OF_RUN = ("comparison.csv", "frontier.csv", "claims.csv", "leaks.csv", "audit.json", "report.md")
@@ -39,7 +39,7 @@ SETTINGS = {
     "cleaning": "Ways of cleaning",
 }
 SCORES = ["technique", "protocol", "texts", "n_train", "eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1"]
-SCORES += ["expected_calibration_error", "calibration_noise", "selection_accuracy", "trainable_parameters", "seconds"]
+SCORES += ["expected_calibration_error", "calibration_noise", "dev_accuracy", "trainable_parameters", "seconds"]
 
 
 def copy_tables(data: Path, run: str, to: Path) -> list[str]:

@@ -141,7 +141,7 @@ def test_the_validation_file_is_named_in_one_place(conf, place, value):
 
 def test_the_catalog_writes_where_the_parameters_say(conf):
     local(conf, {"run": "mine", "protocol": "grouped"})
-    assert loaded(conf, "catalog")["row_account"]["filepath"] == "data/08_reporting/mine/grouped/row_account.json"
+    assert loaded(conf, "catalog")["row_counts"]["filepath"] == "data/08_reporting/mine/grouped/row_counts.json"
     assert loaded(conf)["inference"]["model"] == "data/06_models/mine/best"
     assert loaded(conf, "catalog", "run=other")["best_model"]["filepath"] == "data/06_models/other/best"
 

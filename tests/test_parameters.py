@@ -68,7 +68,7 @@ def _changed(key, value):
         ("protocol", "grouped_1_of_1", "n of 2 or more"),
         ("seeds", [1, 1], "a seed twice"),
         ("seeds", [], "seeds"),
-        ("selection.share", 1.0, "less than 1"),
+        ("dev_split.share", 1.0, "less than 1"),
         ("uncertainty.resamples", 5, "greater than or equal to 100"),
         *((f"{name}.peft_type", "PREFIX_TUNING", "past_key_values") for name in ("prompt_tuning", "p_tuning", "lora")),
         *(

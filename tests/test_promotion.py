@@ -36,11 +36,11 @@ def models(tmp_path):
 
 
 def test_a_promoted_folder_holds_the_model_a_card_and_why_and_vouches_for_each_file(models, tmp_path):
-    promote(Promotion("lora", {"by": "selection_accuracy"}, "# Card"), models, tmp_path / "best")
+    promote(Promotion("lora", {"by": "dev_accuracy"}, "# Card"), models, tmp_path / "best")
     manifest = checked_manifest(tmp_path / "best")
     assert weights_of(tmp_path / "best") == "lora"
     assert (tmp_path / "best" / CARD).read_text() == "# Card"
-    assert manifest["promotion"] == {"by": "selection_accuracy"}
+    assert manifest["promotion"] == {"by": "dev_accuracy"}
     assert set(manifest["files"]) == {"base/model.safetensors", "config.json", CARD}
     for name in manifest["files"]:
         path = tmp_path / "best" / name
@@ -159,7 +159,7 @@ def test_a_kill_between_any_two_renames_leaves_a_best_model_and_loses_none(model
 def test_a_reader_waits_for_a_replacement_that_is_under_way(tmp_path, models):
     from threading import Timer
 
-    from tweet_sentiment.whole import settle
+    from tweet_sentiment.storage import settle
 
     best = tmp_path / "best"
     promote(Promotion("lora"), models, best)

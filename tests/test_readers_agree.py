@@ -18,6 +18,9 @@ from tests.predictor import conftest as models
 from tweet_sentiment.commands.export import export
 from tweet_sentiment.commands.init import init
 from tweet_sentiment.commands.predict import predict
+from tweet_sentiment.data.lines import Source, as_option, as_parameter
+from tweet_sentiment.data.reading import RawFile, read_posts
+from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import Columns, DataParameters, validate_parameters
 from tweet_sentiment.parameters.inference import InferenceParameters
@@ -26,9 +29,6 @@ from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.problems import ProblemError
 from tweet_sentiment.serving.tables import Asked, read_table
-from tweet_sentiment.text.lines import Source, as_option, as_parameter
-from tweet_sentiment.text.reading import RawFile, read_posts
-from tweet_sentiment.text.records import CsvForm
 
 settings, plain_folder, predictor = models.settings, models.plain_folder, models.predictor
 COLUMNS = Columns(id=None, entity=None, label="label", post="text")

@@ -92,10 +92,10 @@ def test_the_report_is_one_page_that_says_the_leak_of_the_files_first(project):
 
 def test_nothing_was_chosen_on_the_posts_that_are_reported(project):
     tokens = load_from_disk(str(project / "data/05_model_input/test/leak_free/training_tokens"))
-    marked = sum(tokens["selection"])
+    marked = sum(tokens["dev"])
     assert 0 < marked < len(tokens)
     prompts = json.loads((project / "data/06_models/test/leak_free/training_prompt_tuning.json").read_text())
-    assert prompts["chosen_on"] == "held-out training posts"
+    assert prompts["chosen_on"] == "dev split"
     assert prompts["n_train"] <= len(tokens) - marked
 
 
@@ -106,7 +106,7 @@ def test_the_log_reads_without_warnings_of_libraries(project):
 
 
 def test_every_row_is_accounted_for(project):
-    account = json.loads((project / "data/08_reporting/test/leak_free/row_account.json").read_text())
+    account = json.loads((project / "data/08_reporting/test/leak_free/row_counts.json").read_text())
     filtered, split = account["filtered"]["training"], account["split"]
     assert filtered["rows_in"] == filtered["kept"] + sum(n for k, n in filtered.items() if k.startswith("dropped"))
     taken = split["held_out"] + sum(n for k, n in split.items() if k.startswith("removed")) + split["beyond_row_limit"]
@@ -206,7 +206,7 @@ def test_every_row_of_the_comparison_leaves_a_model_that_gives_its_stored_predic
 
 def assert_predictor_gives_what_is_stored(project, technique):
     predictor = Predictor.load(project / f"data/06_models/test/leak_free/{technique}", "cpu", precision="fp32")
-    posts = pd.read_parquet(project / "data/02_intermediate/test/leak_free/split_validation_posts.parquet")
+    posts = pd.read_parquet(project / "data/02_intermediate/test/leak_free/split_test_posts.parquet")
     stored = pd.read_parquet(project / f"data/07_model_output/test/leak_free/{technique}/predictions.parquet")
     assert len(posts) == len(stored)
     stored = stored.set_index("row").loc[posts["row"]]
@@ -247,7 +247,7 @@ def test_a_pipeline_alone_works_from_a_fresh_clone_and_reporting_names_what_is_m
         in said
     )
     report = (project / "data/08_reporting/test/report.md").read_text()
-    assert "validation posts" in report.split("prompt_tuning | published")[1].splitlines()[0]
+    assert "test posts" in report.split("prompt_tuning | published")[1].splitlines()[0]
     assert "Not run under `published`: baseline" in (project / "data/08_reporting/test/comparison.md").read_text()
     assert not (project / "data/06_models/test/published/baseline").exists()
 
@@ -269,7 +269,7 @@ def test_a_csv_of_one_s_own_with_other_columns_and_labels_and_no_validation_file
     assert done.returncode == 0, done.stderr
     metrics = json.loads((project / "data/08_reporting/mine/leak_free/layer_unfreezing/metrics.json").read_text())
     assert set(metrics["per_class"]) == {"bad", "good"}
-    account = json.loads((project / "data/08_reporting/mine/leak_free/row_account.json").read_text())
+    account = json.loads((project / "data/08_reporting/mine/leak_free/row_counts.json").read_text())
     share = account["split"]["held_out"] / account["split"]["rows_in"]
     assert share == pytest.approx(0.2, abs=0.03)
     assert account["split"]["overlap"]["normalised_text_count"] == 0

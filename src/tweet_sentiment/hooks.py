@@ -50,7 +50,7 @@ class CheckParameters:
 
 def _found_out(raw: dict[str, Any], training_file: Any) -> dict[str, Any]:
     """Return the parameters with what the training file tells, if anything is left to it."""
-    from tweet_sentiment.text.own_data import found_out, leaves_open
+    from tweet_sentiment.data.own_data import found_out, leaves_open
 
     if not leaves_open(raw):
         return raw
@@ -80,7 +80,7 @@ class CheckWarmUp:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         if dataset_name == SPLIT:
-            check_trainings(self._techniques, len(data), int(data["selection"].sum()), self._parameters)
+            check_trainings(self._techniques, len(data), int(data["dev"].sum()), self._parameters)
 
 
 def _trains(node: Node) -> bool:
@@ -110,7 +110,7 @@ class OneRunAtATime:
     def before_pipeline_run(self, catalog: Any) -> None:
         from filelock import FileLock, Timeout
 
-        path = Path(catalog["row_account"]._filepath).with_name(".lock")
+        path = Path(catalog["row_counts"]._filepath).with_name(".lock")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(path)
         try:

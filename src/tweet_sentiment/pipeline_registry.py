@@ -37,14 +37,12 @@ def register_pipelines() -> dict[str, Pipeline]:
         (evaluation.create_pipeline(name, predicts=False, learns=False) for name in rivals.RIVALS),
         rivals.create_pipeline(),
     )
-    tuned = full_fine_tuning.create_pipeline() + evaluation.create_pipeline(
-        "full_fine_tuning", reads="validation_posts"
-    )
-    adapted = lora.create_pipeline() + evaluation.create_pipeline("lora", reads="validation_posts")
-    p_tuned = p_tuning.create_pipeline() + evaluation.create_pipeline("p_tuning", reads="validation_posts")
-    student = distillation.create_pipeline() + evaluation.create_pipeline("distillation", reads="validation_posts")
+    tuned = full_fine_tuning.create_pipeline() + evaluation.create_pipeline("full_fine_tuning", reads="test_posts")
+    adapted = lora.create_pipeline() + evaluation.create_pipeline("lora", reads="test_posts")
+    p_tuned = p_tuning.create_pipeline() + evaluation.create_pipeline("p_tuning", reads="test_posts")
+    student = distillation.create_pipeline() + evaluation.create_pipeline("distillation", reads="test_posts")
     technique_searched = hyperparameter_search.create_technique_search() + evaluation.create_pipeline(
-        "technique_search", reads="validation_posts"
+        "technique_search", reads="test_posts"
     )
     averaged = ensemble.create_pipeline() + evaluation.create_pipeline("ensemble", predicts=False, learns=False)
     swept, heads_swept = unfreezing_sweep.create_pipeline(), prompt_tuning.create_sweep()

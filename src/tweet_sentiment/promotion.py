@@ -17,7 +17,7 @@ from tweet_sentiment.manifests import (
     read_manifest,
     write_manifest,
 )
-from tweet_sentiment.whole import exchange, restore, written_whole
+from tweet_sentiment.storage import atomic_write, exchange, restore
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def promote(promotion: Promotion, models: Path, best: Path) -> None:
     source = models / promotion.technique
     restore(best, previous_of(best))
     manifest = checked_manifest(source)
-    with written_whole(best, keep=None if _is(best, manifest) else previous_of(best)) as new:
+    with atomic_write(best, keep=None if _is(best, manifest) else previous_of(best)) as new:
         shutil.copytree(source, new, ignore=shutil.ignore_patterns(MANIFEST))
         taken = take_in(source, manifest, new)
         (new / CARD).write_text(promotion.card, encoding="utf-8")

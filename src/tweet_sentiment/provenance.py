@@ -42,13 +42,13 @@ def fingerprint(*parts: Any) -> str:
 def manifest(
     technique: str,
     parameters: Any,
-    row_account: dict[str, Any],
+    row_counts: dict[str, Any],
     figures: dict[str, Any],
     settings: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what stands in a model folder's ``manifest.json``: where the model comes from, and how good it was.
 
-    ``row_account`` is data_processing's, with the hash of each file; ``figures`` is what training says of itself;
+    ``row_counts`` is data_processing's, with the hash of each file; ``figures`` is what training says of itself;
     ``input`` is all that whoever uses the model must know to make its input of a text; it and ``encoder`` are taken
     from ``figures`` where they stand there. ``settings`` are the parameters that the model depends on: if not given,
     all decisive ones and the technique's own. Others are not looked at, so that they can change without a new model.
@@ -61,8 +61,8 @@ def manifest(
         **({} if "encoder" in figures else {"encoder": parameters.model.checkpoint}),
         "labels": parameters.labels,
         "seed": parameters.seed,
-        "data": row_account["files"],
-        "n_train": row_account["training_posts"],
+        "data": row_counts["files"],
+        "n_train": row_counts["training_posts"],
         **({} if "input" in figures else {"input": _input(parameters, figures)}),
         **figures,
         "parameters": settings,

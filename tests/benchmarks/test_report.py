@@ -61,7 +61,7 @@ def test_bars_cost_too_much_where_the_work_takes_over_a_fiftieth_longer_with_the
 
 def test_posts_to_evaluate_on_and_versions_stand_in_the_settings(found):
     settings = summarise(found)["settings"]
-    assert settings["validation_posts"] == 50
+    assert settings["test_posts"] == 50
     assert "torch" in settings["versions"]
 
 

@@ -46,7 +46,7 @@ def site(tmp_path_factory):
 
 def test_it_builds_strictly_and_tells_of_every_public_function(site):
     reference = "".join(page.read_text(encoding="utf-8") for page in (site / "reference").glob("*.html"))
-    for name in ("text.cleaning.clean_as_intended", "metrics.score", "predictor.predictor.Predictor"):
+    for name in ("data.cleaning.clean_as_intended", "scoring.metrics.score", "predictor.predictor.Predictor"):
         assert f'id="tweet_sentiment.{name}"' in reference
 
 

@@ -21,7 +21,7 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.incremental import OnlyChanged
 
 RIVALS = ["majority_class", "nearest_neighbour", "logistic_regression", "linear_svc"]
-MEASURED_TIMES = ("seconds", "milliseconds_a_post")
+MEASURED_TIMES = ("seconds", "ms_per_post")
 TECHNIQUES = ["baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning", *RIVALS]
 DATA, MODELS, REPORTING = (
     "data/02_intermediate/test/leak_free",
@@ -119,12 +119,12 @@ def test_a_deleted_output_is_made_anew_even_if_others_of_its_node_are_there(stud
 
 @pytest.mark.parametrize("damage", ["deleted", "empty", "of another form"])
 def test_without_a_whole_record_an_output_is_made_anew(study, damage):
-    record = study / DATA / ".fingerprints/split_account.json"
+    record = study / DATA / ".fingerprints/split_counts.json"
     content = json.loads(record.read_text())
     record.unlink()
     if damage != "deleted":
         record.write_text("" if damage == "empty" else json.dumps(content | {"more": 1}))
-    check(plan(study), {"split_posts": "split_account.json has no record of what it is made of"})
+    check(plan(study), {"split_posts": "split_counts.json has no record of what it is made of"})
 
 
 def test_another_version_of_a_library_runs_everything(study, monkeypatch):

@@ -18,7 +18,7 @@ RECORD = Record(
     code={"a.py": "1", "b.py": "2", "c.py": "3", "d.py": "4"},
     versions={"python": "3.11.7", "torch": "2.13.0"},
     parameters={"prompt_tuning": {"num_virtual_tokens": 3, "hyperparameters": {"warmup_steps": 1}}, "seed": 1},
-    surroundings={"the device": "cpu, bf16"},
+    environment={"the device": "cpu, bf16"},
     inputs={"training_posts": "1"},
     output="9",
 )
@@ -38,7 +38,7 @@ def with_parameters(record, **parameters):
         ({"code": RECORD.code | {"b.py": "0"}}, "its code changed (b.py)"),
         ({"code": {}}, "its code changed (a.py, b.py, c.py and 1 more)"),
         ({"versions": RECORD.versions | {"torch": "2.14.0"}}, "torch is 2.14.0, was 2.13.0"),
-        ({"surroundings": {"the device": "cuda:0, bf16"}}, "the device changed"),
+        ({"environment": {"the device": "cuda:0, bf16"}}, "the device changed"),
         ({"inputs": {"training_posts": "2"}}, "training_posts changed"),
         ({"output": "missing"}, "model is missing"),
         ({"output": "8"}, "model was altered after it was written"),

@@ -10,13 +10,13 @@ from tests.incremental.sessions import run
 from tests.test_study import ENVIRONMENT, kedro
 
 from tweet_sentiment import provenance
+from tweet_sentiment.data import splitting
 from tweet_sentiment.incremental.resuming import folder_for
-from tweet_sentiment.text import splitting
 
 REUSED = ("Search: 1 of 1 trials are done already.", "Hard prompt 'The sentiment is:' is trained already.")
 NODES = ["hyperparameter_search.search", "prompt_tuning.train"]
 CLEANED = ["clean_posts", "tokenize_posts", "account_rows", "encode_posts"]
-ACCOUNT = "data/08_reporting/test/leak_free/row_account.json"
+ACCOUNT = "data/08_reporting/test/leak_free/row_counts.json"
 
 
 def test_the_same_conditions_give_the_same_folder_with_what_is_in_it(tmp_path):

@@ -65,7 +65,7 @@ def test_averaged_weights_are_the_mean_of_those_at_the_end_of_the_last_epochs(ti
     )
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(tensor, (weights[1][name] + weights[2][name]) / 2)
-    assert 0 <= fitted.fit.figures["selection_accuracy"] <= 1
+    assert 0 <= fitted.fit.figures["dev_accuracy"] <= 1
     assert "chosen_on" not in fitted.fit.figures
 
 
@@ -91,7 +91,7 @@ def test_an_interrupted_training_draws_the_wordings_it_would_have_drawn(tiny_fol
 
 
 def test_the_entity_is_a_segment_of_its_own_before_the_post(tokenizer):
-    posts = tuning_data("").validation_posts.assign(entity="Red Dead")
+    posts = tuning_data("").test_posts.assign(entity="Red Dead")
     tokens, _ = tokenize(posts, tokenizer, LABELS, max_length=64, second_segment="entity")
     plain, _ = tokenize(posts, tokenizer, LABELS, max_length=64)
     entity = tokenizer("Red Dead", add_special_tokens=False)["input_ids"]
@@ -103,7 +103,7 @@ def test_the_entity_is_a_segment_of_its_own_before_the_post(tokenizer):
 
 
 def test_a_model_reads_posts_as_its_manifest_says(tokenizer):
-    posts = tuning_data("").validation_posts
+    posts = tuning_data("").test_posts
     manifest = {"labels": LABELS, "second_segment": "entity"}
     as_trained = tokens_as_trained(TrainedModel(None, tokenizer, manifest), posts, 64)["input_ids"]
     assert as_trained == tokenize(posts, tokenizer, LABELS, 64, second_segment="entity")[0]["input_ids"]

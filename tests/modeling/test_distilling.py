@@ -39,7 +39,7 @@ def soft(posts, told):
 
 def test_a_student_learns_what_the_teachers_say_and_not_the_labels(parameters, encoder, tmp_path):
     data = tuning_data(tmp_path)
-    chosen = few(parameters.distillation, learning_rate=1e-2, num_train_epochs=6, hold_out_selection=False)
+    chosen = few(parameters.distillation, learning_rate=1e-2, num_train_epochs=6, hold_out_dev_split=False)
     chosen = chosen.model_copy(update={"load_best_model_at_end": False})
     said = soft(data.training_posts, told=lambda row: "Positive")
     fitted = fit_student(data, said, tiny(parameters, encoder, distillation=chosen))

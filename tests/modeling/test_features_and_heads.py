@@ -202,19 +202,19 @@ def test_an_absent_device_is_an_error_and_auto_takes_what_is_there():
 
 def test_a_choice_is_made_on_the_marked_posts_and_learnt_from_the_others(tokens, features):
     marked = [i % 4 == 0 for i in range(len(tokens[0]))]
-    training = tokens[0].remove_columns("selection") if "selection" in tokens[0].column_names else tokens[0]
-    data = FittingData(training.add_column("selection", marked), tokens[1], *(part.vectors for part in features))
-    choosing = data.to_choose_on()
+    training = tokens[0].remove_columns("dev") if "dev" in tokens[0].column_names else tokens[0]
+    data = FittingData(training.add_column("dev", marked), tokens[1], *(part.vectors for part in features))
+    choosing = data.dev_split()
     rows = np.asarray(training["row"])
-    assert choosing.validation_tokens["row"] == rows[marked].tolist()
+    assert choosing.test_tokens["row"] == rows[marked].tolist()
     assert choosing.training_tokens["row"] == rows[~np.asarray(marked)].tolist()
-    assert np.array_equal(choosing.validation_features, features[0].vectors[marked])
+    assert np.array_equal(choosing.test_features, features[0].vectors[marked])
     assert len(choosing.training_features) == len(choosing.training_tokens)
 
 
 def test_where_no_post_is_marked_the_validation_posts_are_chosen_on(tokens, features):
-    training = tokens[0].remove_columns("selection") if "selection" in tokens[0].column_names else tokens[0]
+    training = tokens[0].remove_columns("dev") if "dev" in tokens[0].column_names else tokens[0]
     data = FittingData(
-        training.add_column("selection", [False] * len(training)), tokens[1], *(part.vectors for part in features)
+        training.add_column("dev", [False] * len(training)), tokens[1], *(part.vectors for part in features)
     )
-    assert data.to_choose_on() is data
+    assert data.dev_split() is data

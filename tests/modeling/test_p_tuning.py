@@ -41,7 +41,7 @@ def test_the_folder_predicts_what_the_trained_model_did(tiny_folder, parameters,
     assert {name.split(".")[0] for name in moved} == {"prompt_encoder", "base_model"}
     assert all(".modules_to_save." in name for name in moved if name.startswith("base_model"))
     save_model(TrainedModel(*fold(model.eval(), fitted.tokenizer), {"labels": LABELS}), tmp_path / "model")
-    again, posts = load_model(tmp_path / "model"), tuning_data("").validation_posts
+    again, posts = load_model(tmp_path / "model"), tuning_data("").test_posts
     as_trained = tokenize(posts, fitted.tokenizer, LABELS, 64)[0]["input_ids"]
     with torch.inference_mode():
         expected = model(**pad(as_trained, 0)).logits

@@ -38,8 +38,8 @@ def test_labels_are_positions_in_the_list_and_rows_keep_their_order_and_ids(toke
 def test_columns_are_those_that_training_and_the_record_need(tokenizer):
     posts = table(["good", "bad"]).assign(entity="a game", selection=[True, False])
     dataset, _ = tokenize(posts, tokenizer, NAMES, max_length=16)
-    assert set(dataset.column_names) == {"row", "id", "selection", "label", "input_ids", "attention_mask"}
-    plain, _ = tokenize(posts.drop(columns="selection"), tokenizer, NAMES, max_length=16)
+    assert set(dataset.column_names) == {"row", "id", "dev", "label", "input_ids", "attention_mask"}
+    plain, _ = tokenize(posts.drop(columns="dev"), tokenizer, NAMES, max_length=16)
     assert set(plain.column_names) == {"row", "id", "label", "input_ids", "attention_mask"}
 
 

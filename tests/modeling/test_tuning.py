@@ -19,20 +19,20 @@ def test_posts_to_choose_on_are_learnt_from_only_if_nothing_is_chosen_on_them(
     parameters, tmp_path, best, held_out, apart
 ):
     data = tuning_data(tmp_path)
-    chosen = few(parameters.lora, load_best_model_at_end=best, hold_out_selection=held_out)
+    chosen = few(parameters.lora, load_best_model_at_end=best, hold_out_dev_split=held_out)
     learning, measuring = data.parted(chosen)
-    marked = set(data.training_posts.loc[data.training_posts["selection"], "id"])
+    marked = set(data.training_posts.loc[data.training_posts["dev"], "id"])
     assert bool(marked & set(learning["id"])) is not apart
-    assert set(measuring["id"]) == (marked if apart else set(data.validation_posts["id"]))
+    assert set(measuring["id"]) == (marked if apart else set(data.test_posts["id"]))
     assert len(data.parted(chosen.model_copy(update={"row_limit": 5}))[0]) == 5
 
 
 def test_under_the_published_protocol_the_choice_is_made_on_the_validation_posts(parameters, tmp_path):
     data = tuning_data(tmp_path)
-    data.training_posts["selection"] = False
+    data.training_posts["dev"] = False
     learning, measuring = data.parted(parameters.lora)
     assert len(learning) == len(data.training_posts)
-    assert measuring is data.validation_posts
+    assert measuring is data.test_posts
 
 
 def full(tiny_folder, chosen):
@@ -58,10 +58,10 @@ def test_in_full_fine_tuning_every_layer_moves_but_frozen_embeddings(tiny_folder
     )  # softmax: no k bias
     assert frozen == any(".embeddings." in name for name in still)
     assert fitted.fit.figures["n_train"] == 30
-    assert fitted.fit.figures["chosen_on"] == "held-out training posts"
+    assert fitted.fit.figures["chosen_on"] == "dev split"
     measured = scores_at(fitted.fit.curves, fitted.fit.figures["epoch"])
     for name in ("accuracy", "macro_f1", "eval_loss"):
-        assert fitted.fit.figures[f"selection_{name}"] == measured[name]
+        assert fitted.fit.figures[f"dev_{name}"] == measured[name]
 
 
 def test_an_interrupted_training_with_layerwise_rates_goes_on_to_the_same_bits(tiny_folder, parameters, tmp_path):

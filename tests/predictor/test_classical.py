@@ -15,12 +15,12 @@ from starlette.testclient import TestClient
 from tweet_sentiment.classical.folders import SPECIFICATION, WEIGHTS
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
-from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.pipelines.rivals.nodes import fit_predict
 from tweet_sentiment.pipelines.rivals.pipeline import RIVALS
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx.exporting import export
 from tweet_sentiment.provenance import sha256
+from tweet_sentiment.scoring.metrics import PROBABILITY
 
 ACCOUNT = {"files": {"training": {"file": "mine.csv", "sha256": "0", "rows": 9}}, "training_posts": 9}
 LINEAR = ("linear_svc", "logistic_regression")

@@ -216,7 +216,7 @@ def test_a_mistake_is_one_message_and_a_status(plain_folder, tmp_path):
 def test_without_a_csv_the_validation_posts_of_the_run_are_compared_on(plain_folder, settings, tmp_path):
     with pytest.raises(StudyError, match="does not lie in data/06_models/<run>"):
         export(plain_folder, tmp_path / "out", None, None, "text", None)
-    path = tmp_path / f"data/03_primary/mine/{settings.protocol}/validation_posts.parquet"
+    path = tmp_path / f"data/03_primary/mine/{settings.protocol}/test_posts.parquet"
     best = tmp_path / "data/06_models/mine/best"
     best.parent.mkdir(parents=True)
     best.symlink_to(plain_folder)

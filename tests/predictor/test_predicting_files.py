@@ -14,10 +14,10 @@ import pytest
 from filelock import FileLock
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.files import FileJob, predict_file
 from tweet_sentiment.predictor.files.writing import writer_for
+from tweet_sentiment.scoring.metrics import PROBABILITY
 
 TEXTS = ["I love it", "so bad, the worst", "NaN", "we play at nine", 'two\nlines, "quoted"', "a\rb", "🤣", "ok"]
 

@@ -12,13 +12,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tests.predictor.conftest import HARD_PROMPT, save_plain
 
+from tweet_sentiment.data.cleaning import clean_as_intended
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import softmax
 from tweet_sentiment.modeling.folders import load_model
 from tweet_sentiment.modeling.prediction import predictions_table
 from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.predictor import Predictor
-from tweet_sentiment.text.cleaning import clean_as_intended
+from tweet_sentiment.scoring.metrics import softmax
 
 POSTS = [
     "I love it, best game in years!",

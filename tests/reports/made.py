@@ -3,7 +3,7 @@
 import pandas as pd
 
 from tweet_sentiment.pipelines.reporting.nodes import PARTS
-from tweet_sentiment.reports.material import Material
+from tweet_sentiment.reports.inputs import ReportInputs
 
 
 def row(technique, protocol, accuracy, **more):
@@ -24,7 +24,7 @@ def row(technique, protocol, accuracy, **more):
         "chosen_on": None,
         "selected": False,
         "selected_by": None,
-        "selection_accuracy": float("nan"),
+        "dev_accuracy": float("nan"),
         "seeds": 1,
         "accuracy_mean": accuracy,
         "accuracy_sd": float("nan"),
@@ -39,8 +39,8 @@ def row(technique, protocol, accuracy, **more):
 def material(rows, **more):
     tables = {name: pd.DataFrame() for name in ("audit_examples", "frontier", "claims")}
     known = {"run": "r", "comparison": pd.DataFrame(rows), "level": 0.95, "configured": {}, **tables}
-    nothing = {name: {} for name in Material.__dataclass_fields__ if name not in known}
-    return Material(**{**known, **nothing, **more})
+    nothing = {name: {} for name in ReportInputs.__dataclass_fields__ if name not in known}
+    return ReportInputs(**{**known, **nothing, **more})
 
 
 LEAKING = [row("nearest_neighbour", "published", 0.98), row("nearest_neighbour", "leak_free", 0.54)]

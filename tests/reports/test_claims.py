@@ -80,7 +80,7 @@ STUDY = {"baseline": 0.36, "layer_unfreezing": 0.63, "hyperparameter_search": 0.
 
 
 def comparison(protocol="leak_free", **changes):
-    costs = {"device": "cpu", "arithmetic": "bf16", "milliseconds_a_post": 1.0, "measured": True, "n_train": 50_000}
+    costs = {"device": "cpu", "dtype": "bf16", "ms_per_post": 1.0, "measured": True, "n_train": 50_000}
     rows = [row(name, protocol, accuracy, **costs) | changes.get(name, {}) for name, accuracy in STUDY.items()]
     return pd.DataFrame(rows)
 
@@ -158,7 +158,7 @@ def test_a_pair_has_the_p_value_of_the_table_it_comes_from():
 
 
 def test_costs_are_asked_against_both_trained_techniques():
-    dearer = {"trainable_parameters": 9_999, "seconds": 100.0, "milliseconds_a_post": 2.0}
+    dearer = {"trainable_parameters": 9_999, "seconds": 100.0, "ms_per_post": 2.0}
     table = asked(comparison(prompt_tuning=dearer))
     costs = table[(table["claim"] == CHEAPEST) & (table["protocol"] == "leak_free")]
     assert list(costs["verdict"]) == [CONTRADICTED] * 6

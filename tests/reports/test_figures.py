@@ -116,6 +116,6 @@ def test_without_entities_lengths_are_drawn(parameters):
 
 
 def test_the_look_up_is_what_the_leak_is_worth():
-    assert "100.0% of the validation posts are known" in title(leaks_figure(AUDIT))
+    assert "100.0% of the test posts are known" in title(leaks_figure(AUDIT))
     both = AUDIT | {"memorisation": AUDIT["memorisation"] | {"leak_free": {"accuracy": 0.5, "training_posts": 3}}}
-    assert "right for 100.0% of the validation posts, and for 50.0% once what leaks is out" in title(leaks_figure(both))
+    assert "right for 100.0% of the test posts, and for 50.0% once what leaks is out" in title(leaks_figure(both))

@@ -8,12 +8,12 @@ from tests.reports.test_reports import row
 
 from tweet_sentiment.reports.frontier import COSTS, cheapest, frontier_table, recommendations
 from tweet_sentiment.reports.frontier_figure import frontier_figure
-from tweet_sentiment.uncertainty.comparison import COLUMNS, NOT_SHOWN
+from tweet_sentiment.scoring.comparison import COLUMNS, NOT_SHOWN
 
 
 def technique(name, accuracy, parameters, seconds, milliseconds, **more):
     costs = dict(zip(COSTS, (parameters, seconds, milliseconds), strict=True))
-    return row(name, "leak_free", accuracy, measured=True, device="cpu", arithmetic="bf16", **costs, **more)
+    return row(name, "leak_free", accuracy, measured=True, device="cpu", dtype="bf16", **costs, **more)
 
 
 def pair(first, second, difference, p_value=0.5):
@@ -21,9 +21,9 @@ def pair(first, second, difference, p_value=0.5):
     return {"first": first, "second": second, **known}
 
 
-LORA = technique("lora", 0.74, 900_000, 4000.0, 1.6, selected=True, selection_accuracy=0.7)
-LINEAR = technique("linear", 0.72, 500_000, 20.0, 0.1, selection_accuracy=0.65)
-FULL = technique("full", 0.75, 22_000_000, 6000.0, 1.6, selection_accuracy=0.69)
+LORA = technique("lora", 0.74, 900_000, 4000.0, 1.6, selected=True, dev_accuracy=0.7)
+LINEAR = technique("linear", 0.72, 500_000, 20.0, 0.1, dev_accuracy=0.65)
+FULL = technique("full", 0.75, 22_000_000, 6000.0, 1.6, dev_accuracy=0.69)
 ALIKE = [pair("lora", "linear", 0.02), pair("full", "lora", 0.01), pair("full", "linear", 0.03)]
 
 
@@ -60,17 +60,17 @@ def test_a_cheaper_one_that_is_worse_is_not_taken():
 
 
 def test_the_highest_accuracy_on_the_test_posts_chooses_nothing():
-    lucky = FULL | {"accuracy": 0.9, "selection_accuracy": 0.6}
+    lucky = FULL | {"accuracy": 0.9, "dev_accuracy": 0.6}
     said = recommendations(table([lucky, LORA], [pair("full", "lora", 0.16, p_value=0.001)]))
     assert said[0].startswith("Chosen on the dev split by accuracy: lora, ")
     assert said[0].endswith("Better by a test: full.")
-    none = table([one | {"selected": False, "selection_accuracy": None} for one in (LINEAR, FULL)], ALIKE)
+    none = table([one | {"selected": False, "dev_accuracy": None} for one in (LINEAR, FULL)], ALIKE)
     assert recommendations(none) == ["No technique was measured on the dev split, so none is chosen."]
     assert "none is chosen" in frontier_figure(none).layout.title.text.replace("<br>", " ")
 
 
 def test_a_technique_that_is_named_was_not_chosen_on_the_dev_split():
-    named = LORA | {"selected_by": "promotion.technique", "selection_accuracy": None}
+    named = LORA | {"selected_by": "promotion.technique", "dev_accuracy": None}
     said = recommendations(table([LINEAR, named], ALIKE))
     assert said[0].startswith(
         "Named by promotion.technique: lora, with an accuracy of 0.7400 (0.710–0.770) on the test posts."
@@ -90,29 +90,29 @@ def test_what_was_never_compared_with_the_best_is_not_taken_either():
 
 
 def test_a_cost_that_nobody_measured_is_said_and_others_still_count():
-    rows = [LORA | {"milliseconds_a_post": None}, LINEAR | {"milliseconds_a_post": None}]
+    rows = [LORA | {"ms_per_post": None}, LINEAR | {"ms_per_post": None}]
     said = recommendations(table(rows, ALIKE))
     assert said[3] == "Fastest predictions: milliseconds a post were not measured."
     assert "take linear" in said[2]
 
 
 def test_what_makes_figures_hard_to_compare_is_said():
-    rows = [LORA | {"n_train": 50_000}, LINEAR | {"n_train": 10_000, "arithmetic": "fp64"}]
+    rows = [LORA | {"n_train": 50_000}, LINEAR | {"n_train": 10_000, "dtype": "fp64"}]
     said = " ".join(recommendations(table(rows, ALIKE)))
     assert "linear (10,000)" in said
     assert "cpu bf16, cpu fp64" in said
 
 
 def test_times_that_the_load_of_a_machine_may_explain_do_not_decide():
-    near = LINEAR | {"milliseconds_a_post": 1.5, "seconds": 100.0}
+    near = LINEAR | {"ms_per_post": 1.5, "seconds": 100.0}
     found = table([near, LORA], ALIKE)
-    assert cheapest(found, "milliseconds_a_post")["technique"] == "lora"
+    assert cheapest(found, "ms_per_post")["technique"] == "lora"
     assert cheapest(found, "seconds")["technique"] == "linear"
 
 
 def test_other_protocols_and_what_was_not_measured_stay_out():
     rows = [LORA, row("leaky", "published", 0.99, measured=True), LINEAR | {"measured": False, "accuracy": 0.9}]
-    rows = [one | {"device": "cpu", "arithmetic": "bf16", "milliseconds_a_post": 1.0} for one in rows]
+    rows = [one | {"device": "cpu", "dtype": "bf16", "ms_per_post": 1.0} for one in rows]
     assert list(table(rows, ALIKE)["technique"]) == ["lora"]
 
 

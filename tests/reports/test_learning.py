@@ -8,7 +8,7 @@ from tweet_sentiment.reports.learning import SHOWN
 from tweet_sentiment.reports.render import as_markdown
 from tweet_sentiment.reports.sections import sections
 
-EXPECTED = row("lora", "leak_free", 0.7, n_train=50_000, measured=False, selection_accuracy=None)
+EXPECTED = row("lora", "leak_free", 0.7, n_train=50_000, measured=False, dev_accuracy=None)
 CURVE = [row("lora", "leak_free", 0.5 + n / 100, n_train=1000 * n, measured=True) for n in (1, 4, 16)]
 TABLE = pd.DataFrame([*CURVE, EXPECTED]).assign(error_floor=0.2, error_excess=0.1, exponent=0.3)
 TABLE = TABLE.reindex(columns=[*dict.fromkeys([*TABLE, *SHOWN])])

@@ -72,12 +72,12 @@ def test_figures_come_before_tables_and_how_to_reproduce_comes_last():
 
 
 METRICS = {
-    "leak_free/x": {"encoder": "e", "device": "cpu", "arithmetic": "fp32", "seed": 7, "versions": {"torch": "2.13.0"}}
+    "leak_free/x": {"encoder": "e", "device": "cpu", "dtype": "fp32", "seed": 7, "versions": {"torch": "2.13.0"}}
 }
 
 
 def test_the_report_says_command_seed_versions_and_hashes():
-    account = {"texts": "raw", "training_posts": 9, "selection_posts": 1, "validation_posts": 8}
+    account = {"texts": "raw", "training_posts": 9, "dev_posts": 1, "test_posts": 8}
     account["files"] = {"training": {"rows": 10, "sha256": "c0ffee"}}
     made = sections(material(LEAKING, run="kaggle", metrics=METRICS, accounts={"leak_free": account}))
     text = as_markdown("t", made).split("## How to reproduce")[1]
@@ -182,7 +182,7 @@ def test_an_unknown_interval_is_a_dash():
 
 def test_the_first_thing_the_report_says_is_that_the_files_leak():
     text = as_markdown("t", sections(material(LEAKING, audit=AUDIT)))
-    assert text.splitlines()[4].startswith("LEAK: 100 % of the validation posts (8 of 8) stand word for word")
+    assert text.splitlines()[4].startswith("LEAK: 100 % of the test posts (8 of 8) stand word for word")
 
 
 def test_counts_are_parted_and_shares_have_four_digits():
@@ -209,7 +209,7 @@ def test_the_tables_of_sweeps_and_ablations_are_shown_by_protocol():
 
 
 OWN = {"training": {"file": "mine.csv", "rows": 90, "sha256": "c0ffee" * 10, "ids": "none", "entities": False}}
-OWN_ACCOUNT = {"texts": "raw", "training_posts": 9, "selection_posts": 1, "validation_posts": 8, "files": OWN}
+OWN_ACCOUNT = {"texts": "raw", "training_posts": 9, "dev_posts": 1, "test_posts": 8, "files": OWN}
 NOT_OF_OWN = re.compile(
     r"paper|tweet(?!_sentiment|-sentiment)|entit|twitter|claim|copies of|with the leak", re.IGNORECASE
 )
@@ -263,7 +263,7 @@ def test_posts_that_cleaning_empties_are_said_under_each_protocol():
     emptied = {"cleaned": {"training": {"empty_after_cleaning": 1200}, "validation": {"empty_after_cleaning": 3}}}
     accounts = {"leak_free": OWN_ACCOUNT | emptied, "grouped": OWN_ACCOUNT}
     text = as_markdown("t", sections(material([row("lora", "leak_free", 0.6)], metrics=METRICS, accounts=accounts)))
-    assert "Under leak_free cleaning leaves nothing of 1,200 training and 3 validation posts" in text
+    assert "Under leak_free cleaning leaves nothing of 1,200 training and 3 test posts" in text
     assert "Under grouped cleaning" not in text
 
 

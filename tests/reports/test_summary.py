@@ -11,7 +11,7 @@ from tests.reports.made import LEAKING, material, row
 from tweet_sentiment.reports.accuracy import finding
 from tweet_sentiment.reports.sections import INVENTED, sections
 from tweet_sentiment.reports.summary import standing, summary
-from tweet_sentiment.uncertainty.comparison import BETTER, WORSE
+from tweet_sentiment.scoring.comparison import BETTER, WORSE
 
 NAMES = ["a", "b", "c", "d"]
 

@@ -7,7 +7,7 @@ from tweet_sentiment.reports.sweeps import sweep_figure
 TABLE = pd.DataFrame(
     {
         "k": [0, 1, 2],
-        "selection_accuracy": [0.6, 0.8, 0.7],
+        "dev_accuracy": [0.6, 0.8, 0.7],
         "accuracy": [0.9, 0.65, 0.7],
         "low": [0.8, 0.6, 0.6],
         "high": [0.95, 0.7, 0.8],
@@ -18,13 +18,13 @@ TABLE = pd.DataFrame(
 
 
 def test_the_title_names_the_setting_that_was_chosen_not_the_one_that_is_best_on_the_reported_posts():
-    figure = sweep_figure(TABLE, "k", "blocks", "leak_free", "held-out training posts")
-    assert figure.layout.title.text == "Best on the held-out training posts: 1 blocks, 65.0% (leak_free)"
+    figure = sweep_figure(TABLE, "k", "blocks", "leak_free", "dev split")
+    assert figure.layout.title.text == "Best on the dev split: 1 blocks, 65.0% (leak_free)"
     assert figure.data[0].text[1] == "2,000 parameters, 2 s"
     assert list(figure.data[0].error_y.array) == list(TABLE["high"] - TABLE["accuracy"])
 
 
 def test_where_nothing_was_held_out_the_choice_is_by_the_validation_posts_and_said_so():
     for nothing in (None, float("nan")):
-        figure = sweep_figure(TABLE.assign(selection_accuracy=nothing), "k", "blocks", "published", "validation posts")
-        assert figure.layout.title.text == "Best on the validation posts: 0 blocks, 90.0% (published)"
+        figure = sweep_figure(TABLE.assign(dev_accuracy=nothing), "k", "blocks", "published", "test posts")
+        assert figure.layout.title.text == "Best on the test posts: 0 blocks, 90.0% (published)"

@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.svm import LinearSVC
 
-from tweet_sentiment.metrics import softmax
-from tweet_sentiment.text.lookup import Lookup
+from tweet_sentiment.data.lookup import Lookup
+from tweet_sentiment.scoring.metrics import softmax
 
 _FEW = 200  # posts; with fewer, hardly a word comes twice, so every one counts
 

@@ -9,7 +9,7 @@ from kedro.utils import find_kedro_project
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.promotion import previous_of
-from tweet_sentiment.whole import settle
+from tweet_sentiment.storage import settle
 
 MODELS = Path("data/06_models")
 BEST = "best"

@@ -20,7 +20,7 @@ class Export(Command):
 @click.option("--format", "kind", type=click.Choice(["onnx"]), default="onnx", show_default=True, help="What to write.")
 @click.option("--quantize", type=click.Choice(["int8"]), help="Smaller and faster, with somewhat other answers.")
 @click.option("--output", type=LocalPath(), metavar="FOLDER", help="Where to write it  [default: beside the model]")
-@click.option("--csv", type=LocalPath(), help="Posts to compare on  [default: the validation posts of the model's run]")
+@click.option("--csv", type=LocalPath(), help="Posts to compare on  [default: the test posts of the model's run]")
 @click.option("--text-column", default="text", show_default=True, metavar="NAME", help="The CSV's column of posts.")
 @click.option("--label-column", metavar="NAME", help="The CSV's column of labels, to compare accuracies.")
 @takes_csv()
@@ -48,8 +48,8 @@ def export(
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
+    from tweet_sentiment.data.records import CsvForm
     from tweet_sentiment.predictor.onnx.exporting import export
-    from tweet_sentiment.text.records import CsvForm
 
     form = CsvForm(delimiter, quoting, encoding)
     export(

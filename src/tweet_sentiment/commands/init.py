@@ -12,7 +12,7 @@ from tweet_sentiment.commands.options import LocalPath, takes_csv
 from tweet_sentiment.errors import StudyError
 
 if TYPE_CHECKING:
-    from tweet_sentiment.text.inspection import Column, FileForm
+    from tweet_sentiment.data.inspection import Column, FileForm
 
 _ROLES = {"post": "text", "label": "label"}
 _SHOWN = 40  # characters of a column's values
@@ -52,10 +52,10 @@ def init(
     import yaml
 
     from tweet_sentiment.configuration import run_of_file
-    from tweet_sentiment.text.inspection import inspect
-    from tweet_sentiment.text.lines import as_option
-    from tweet_sentiment.text.own_data import labels_of
-    from tweet_sentiment.text.records import CsvForm
+    from tweet_sentiment.data.inspection import inspect
+    from tweet_sentiment.data.lines import as_option
+    from tweet_sentiment.data.own_data import labels_of
+    from tweet_sentiment.data.records import CsvForm
 
     target = conf / "local" / "parameters.yml"
     if not conf.is_dir():

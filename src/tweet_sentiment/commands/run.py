@@ -47,7 +47,7 @@ class Run(Command):
 @click.command(name="run", cls=Run, params=[*OPTIONS, ONLY_CHANGED], help=kedro_run.help)
 def run(only_changed: bool, **options: Any) -> None:
     """Run pipelines; see ``kedro run --help``."""
-    sys.unraisablehook = heed_interrupt
+    sys.unraisablehook = reraise_dropped_interrupt
     if project.PACKAGE_NAME is None:  # started by tweet-sentiment: no kedro command has set the project up
         project.configure_project("tweet_sentiment")
     if only_changed:
@@ -64,7 +64,7 @@ def _choose_runner(options: dict[str, Any]) -> None:
     options["runner"] = "tweet_sentiment.incremental.OnlyChanged"
 
 
-def heed_interrupt(dropped: Any) -> None:
+def reraise_dropped_interrupt(dropped: Any) -> None:
     """Send Ctrl-C again: Python drops one that falls into a destructor or a weak reference's callback."""
     if issubclass(dropped.exc_type, KeyboardInterrupt):
         Timer(0.05, _thread.interrupt_main).start()

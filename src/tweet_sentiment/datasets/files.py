@@ -10,12 +10,12 @@ import numpy as np
 from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
+from tweet_sentiment.data.reading import RawFile
 from tweet_sentiment.datasets.previews import NOT_MADE, ROWS, Previewed, facts, facts_of, listing, table
 from tweet_sentiment.ensembles import Ensemble
 from tweet_sentiment.manifests import CLASSICAL, ENSEMBLE, MEMBERS, checked_manifest, format_of, read_manifest
 from tweet_sentiment.promotion import Promotion, promote
-from tweet_sentiment.text.reading import RawFile
-from tweet_sentiment.whole import restore, written_whole
+from tweet_sentiment.storage import atomic_write, restore
 
 
 class _OnDisk(Previewed, AbstractDataset[Any, Any]):
@@ -71,7 +71,7 @@ class ArrowTable(_OnDisk):
     def save(self, data: Any) -> None:
         import pyarrow.parquet as pq
 
-        with written_whole(self._filepath) as new:
+        with atomic_write(self._filepath) as new:
             pq.write_table(data, new)
 
     def glimpse(self) -> str:
@@ -87,7 +87,7 @@ class Array(_OnDisk):
         return np.load(self._filepath, mmap_mode="r", allow_pickle=False)
 
     def save(self, data: NDArray[Any]) -> None:
-        with written_whole(self._filepath) as new, new.open("wb") as file:
+        with atomic_write(self._filepath) as new, new.open("wb") as file:
             np.save(file, data, allow_pickle=False)
 
     def glimpse(self) -> str:
@@ -105,7 +105,7 @@ class Tokens(_OnDisk):
         return load_from_disk(str(self._filepath))
 
     def save(self, data: Any) -> None:
-        with written_whole(self._filepath) as new:
+        with atomic_write(self._filepath) as new:
             data.save_to_disk(str(new))
 
     def glimpse(self) -> str:
@@ -137,7 +137,7 @@ class ModelFolder(_WithManifest):
         return load_model(self._filepath)
 
     def save(self, data: Any) -> None:
-        with written_whole(self._filepath) as new:
+        with atomic_write(self._filepath) as new:
             data.save(new)
 
 

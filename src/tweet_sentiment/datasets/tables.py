@@ -26,7 +26,7 @@ from tweet_sentiment.datasets.previews import (
     summary_of,
     table,
 )
-from tweet_sentiment.whole import written_whole
+from tweet_sentiment.storage import atomic_write
 
 # The stock datasets leave the encoding of what they write to the locale.
 UTF_8 = {
@@ -42,7 +42,7 @@ class _SavedWhole:
 
     def save(self, data: Any) -> None:
         final = self._filepath
-        with written_whole(Path(final)) as new:
+        with atomic_write(Path(final)) as new:
             self._filepath = PurePosixPath(new)
             try:
                 super().save(data)  # type: ignore[misc]

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from typing import Any
 
 from tweet_sentiment.incremental.code import code_alone, code_of
+from tweet_sentiment.incremental.environment import environment
 from tweet_sentiment.incremental.record import Record
-from tweet_sentiment.incremental.surroundings import surroundings
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import library_versions, sha256
 
@@ -63,7 +63,7 @@ class Identity:
             code=self.code,
             versions=self.versions,
             parameters=parameters.model_dump(mode="json", include=set(read)),
-            surroundings=surroundings(parameters, read),
+            environment=environment(parameters, read),
             inputs=inputs,
             output=output,
         )

@@ -10,9 +10,9 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from tweet_sentiment.incremental.content import MISSING, dataset_hash, path_of
+from tweet_sentiment.incremental.environment import encoders_of
 from tweet_sentiment.incremental.identity import PARAMETERS, Identity, versions
 from tweet_sentiment.incremental.record import Record, difference, read_record, record_path
-from tweet_sentiment.incremental.surroundings import encoders_of
 from tweet_sentiment.parameters import StudyParameters
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tweet_sentiment.incremental.content import MISSING, RECORDS
-from tweet_sentiment.whole import written_whole
+from tweet_sentiment.storage import atomic_write
 
 SHOWN = 3  # of many names in one line
 
@@ -18,7 +18,7 @@ class Record(BaseModel):
 
     ``wiring``: the node's function, with arguments that are fixed, and the names of its inputs and outputs.
     ``catalog``: what the catalog says of them, but for their paths. ``code``: by module. ``parameters``: the values of
-    the top-level keys that were read, and in ``surroundings`` what they stood for on that machine.
+    the top-level keys that were read, and in ``environment`` what they stood for on that machine.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,7 +29,7 @@ class Record(BaseModel):
     code: dict[str, str]
     versions: dict[str, str]
     parameters: dict[str, Any]
-    surroundings: dict[str, str]
+    environment: dict[str, str]
     inputs: dict[str, str]
     output: str
 
@@ -49,7 +49,7 @@ def read_record(path: Path) -> Record | None:
 
 def write_record(path: Path, record: Record) -> None:
     """Write the record whole; the same making twice gives the same bytes."""
-    with written_whole(path) as new:
+    with atomic_write(path) as new:
         new.write_text(json.dumps(record.model_dump(), indent=1, sort_keys=True), encoding="utf-8")
 
 
@@ -65,7 +65,7 @@ def difference(old: Record, new: Record, output: str) -> str | None:
         return "its function, inputs or outputs are others"
     if changed := _changed(old.parameters, new.parameters):
         return f"parameter{'s' if len(changed) > 1 else ''} {_some(changed)} changed"
-    if changed := _changed(old.surroundings, new.surroundings):
+    if changed := _changed(old.environment, new.environment):
         return f"{_some(changed)} changed"
     if changed := _changed(old.catalog, new.catalog):
         return f"the catalog's entry of {_some(changed)} changed"

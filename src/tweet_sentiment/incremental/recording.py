@@ -7,10 +7,10 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from tweet_sentiment.incremental.content import dataset_hash, path_of
+from tweet_sentiment.incremental.environment import environment
 from tweet_sentiment.incremental.identity import PARAMETERS, Identity, versions
 from tweet_sentiment.incremental.record import record_path, write_record
 from tweet_sentiment.incremental.resuming import folder_for
-from tweet_sentiment.incremental.surroundings import surroundings
 from tweet_sentiment.incremental.tracing import FIELDS, TracedParameters
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class RecordFingerprints:
         if not folders:
             return {}
         data = {name: hash_ for name, hash_ in self._inputs[node.name].items() if not isinstance(kinds[name], Json)}
-        identity, here = self._identities[node.name], surroundings(catalog.load(PARAMETERS), FIELDS)
+        identity, here = self._identities[node.name], environment(catalog.load(PARAMETERS), FIELDS)
         conditions = (identity.wiring, identity.catalog, identity.code, identity.versions, here, data)
         return {name: folder_for(folder, node.name, conditions) for name, folder in folders.items()}
 

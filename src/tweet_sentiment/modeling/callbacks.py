@@ -25,7 +25,7 @@ def warn_if_never_warm(hyperparameters: Hyperparameters, settings: TrainingParam
         )
 
 
-class Ended(Exception):
+class TrainingStopped(Exception):
     """Carries out of the Trainer why somebody ended the training on purpose."""
 
     def __init__(self, reason: Exception) -> None:
@@ -42,7 +42,7 @@ class StopIfNotFinite(TrainerCallback):
         for name in ("loss", "grad_norm", "eval_loss"):
             value = (logs or {}).get(name)
             if value is not None and not math.isfinite(float(value)):
-                raise Ended(
+                raise TrainingStopped(
                     StudyError(
                         f"The training diverged: {name} is {value} at step {state.global_step} of {state.max_steps}. "
                         f"Lower the learning rate (now {args.learning_rate})."
@@ -71,7 +71,7 @@ class ReportEpochs(TrainerCallback):
         try:
             self.on_epoch(epoch, plain)
         except Exception as reason:  # not Ctrl-C, whose checkpoints stay
-            raise Ended(reason) from reason
+            raise TrainingStopped(reason) from reason
 
 
 class ShowProgress(TrainerCallback):

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY
+from tweet_sentiment.scoring.metrics import PROBABILITY
 
 SMALLEST = 1e-6  # a probability of 0 has no logarithm
 

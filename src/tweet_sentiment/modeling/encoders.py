@@ -82,7 +82,7 @@ def _hub_answers() -> bool:
     return bool(answers)
 
 
-def check_adapted(checkpoint: str, row_account: dict[str, Any], parameters: StudyParameters) -> None:
+def check_adapted(checkpoint: str, row_counts: dict[str, Any], parameters: StudyParameters) -> None:
     """Refuse an encoder that ``domain_adaptation`` made of posts which are held out now.
 
     Raises:
@@ -92,7 +92,7 @@ def check_adapted(checkpoint: str, row_account: dict[str, Any], parameters: Stud
     found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if found.get("technique") != "domain_adaptation":
         return
-    now = {"protocol": parameters.protocol, "seed": parameters.seed, "data": row_account["files"]}
+    now = {"protocol": parameters.protocol, "seed": parameters.seed, "data": row_counts["files"]}
     if other := [name for name, value in now.items() if found[name] != value]:
         raise StudyError(
             f"{checkpoint}: this encoder was adapted under another {' and '.join(other)}, so it may have read the "

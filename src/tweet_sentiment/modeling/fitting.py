@@ -25,19 +25,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FittingData:
-    """Tokens and features of the posts to learn from and to measure on, in the same order."""
+    """Tokens and features of the training posts and to measure on, in the same order."""
 
     training_tokens: Dataset
-    validation_tokens: Dataset
+    test_tokens: Dataset
     training_features: NDArray[np.float32]
-    validation_features: NDArray[np.float32]
+    test_features: NDArray[np.float32]
 
-    def to_choose_on(self) -> "FittingData":
+    def dev_split(self) -> "FittingData":
         """Return the data for a choice: the posts marked for it to measure on, the rest of training to learn from.
 
-        Where no post is marked (the published protocol), the choice is made on the validation posts.
+        Where no post is marked (the published protocol), the choice is made on the test posts.
         """
-        marked = np.asarray(self.training_tokens["selection"], dtype=bool)
+        marked = np.asarray(self.training_tokens["dev"], dtype=bool)
         if not marked.any():
             return self
         rest, chosen = np.flatnonzero(~marked), np.flatnonzero(marked)
@@ -103,19 +103,19 @@ def fit_from_start(
     return Fitted(classifier, tokenizer, fit)
 
 
-def scores_on_selection(
+def scores_on_dev(
     fit: Fit, data: FittingData, hyperparameters: Hyperparameters, parameters: StudyParameters, working_folder: Path
 ) -> dict[Any, Any] | None:
-    """Return the scores on the posts to choose on of a model that did not learn from them.
+    """Return the scores on the dev split of a model that did not learn from them.
 
     Where ``fit`` chose its epoch on them, it is that epoch's; otherwise the head is fitted once more without them,
     for these figures alone. None where that would be another training through the encoder, or where there are no such
     posts (the published protocol).
     """
-    if not any(data.training_tokens["selection"]) or fit.figures["way"] != "features":
+    if not any(data.training_tokens["dev"]) or fit.figures["way"] != "features":
         return None
     if not parameters.layer_unfreezing.load_best_model_at_end:
-        apart = data.to_choose_on()
+        apart = data.dev_split()
         fit = fit_from_start(apart, hyperparameters, parameters, working_folder=working_folder, fingerprint={}).fit
     measured = fit.curves.dropna(subset=["accuracy"])
     return measured[measured["epoch"].round() == round(fit.figures["epoch"])].iloc[-1].to_dict()
@@ -141,7 +141,7 @@ def fit_classifier(
     ``load_best_model_at_end`` chooses the epoch, so it takes the data to choose on.
     """
     chosen = parameters.layer_unfreezing
-    data = data.to_choose_on() if chosen.load_best_model_at_end else data
+    data = data.dev_split() if chosen.load_best_model_at_end else data
     learning = unfreeze(classifier, chosen.unfreeze, chosen.top_blocks)
     shared: dict[str, Any] = {
         "names": parameters.labels,
@@ -159,7 +159,7 @@ def fit_classifier(
         "n_train": len(data.training_tokens),
         "hyperparameters": hyperparameters.model_dump(),
         "device": device.name,
-        "arithmetic": device.precision,
+        "dtype": device.precision,
     }
     if on_features(learning, parameters):
         outcome = _fit_head(classifier, data, hyperparameters, parameters, device, shared, description)
@@ -168,7 +168,7 @@ def fit_classifier(
         classifier,
         tokenizer,
         data.training_tokens,
-        data.validation_tokens,
+        data.test_tokens,
         hyperparameters,
         parameters.training,
         padding=parameters.model.padding,
@@ -201,7 +201,7 @@ def _fit_head(
     outcome = train_head(
         head,
         Features(np.array(data.training_features), np.asarray(data.training_tokens["label"])),
-        Features(np.array(data.validation_features), np.asarray(data.validation_tokens["label"])),
+        Features(np.array(data.test_features), np.asarray(data.test_tokens["label"])),
         hyperparameters,
         parameters.training,
         device=device.name,

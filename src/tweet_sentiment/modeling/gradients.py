@@ -1,4 +1,4 @@
-"""The head's step by hand: with 16 posts at a time, autograd and the optimizer's upkeep cost more than the arithmetic.
+"""The head's step by hand: with 16 posts at a time, autograd and the optimizer's upkeep cost more than the dtype.
 
 The weights that learn lie in two flat tensors, those that decay and those that do not, and so do their gradients: the
 optimizer and the clipping then touch two tensors, however many layers learn. The module's weights are views of them.

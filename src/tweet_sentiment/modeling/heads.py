@@ -15,12 +15,12 @@ from torch.nn import functional
 from transformers import DistilBertForSequenceClassification, get_scheduler
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import score, softmax
 from tweet_sentiment.modeling.callbacks import warn_if_never_warm
 from tweet_sentiment.modeling.dropout import draw_kept
 from tweet_sentiment.modeling.gradients import FlatWeights, HeadGradients, clip
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 from tweet_sentiment.progress import progress_bar
+from tweet_sentiment.scoring.metrics import score, softmax
 
 LOGS_A_RUN = 10
 STEPS_A_BLOCK = 64  # whose posts and random numbers are fetched at once
@@ -211,7 +211,7 @@ def _stop_if_not_finite(loss: float, step: int) -> None:
 
 
 def evaluate_head(head: Head, features: Features, names: list[str], device: str) -> dict[str, Any]:
-    """Score the head on features, without dropout; see :func:`tweet_sentiment.metrics.score`."""
+    """Score the head on features, without dropout; see :func:`tweet_sentiment.scoring.metrics.score`."""
     head.eval()
     with torch.inference_mode():
         logits = head(torch.as_tensor(features.vectors, device=device)).cpu().numpy()

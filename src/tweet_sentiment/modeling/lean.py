@@ -1,6 +1,6 @@
 """The same DistilBERT with less work: what no one reads is not computed, and a CPU gets what it is fast at.
 
-Only the position that the head reads is computed in the last block: a seventh of all arithmetic is saved. On a CPU,
+Only the position that the head reads is computed in the last block: a seventh of all dtype is saved. On a CPU,
 training takes attention as plain matrix products (the fused kernel's backward pass in bf16 is several times slower, and
 with dropout it gives way to one that checks each row), and draws dropout from 16 random bits a value. For a CPU
 without gradients see ``lean_bf16`` and ``lean_fp32``.

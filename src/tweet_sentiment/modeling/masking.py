@@ -19,7 +19,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from tweet_sentiment.modeling.callbacks import Ended, ShowProgress, StopIfNotFinite
+from tweet_sentiment.modeling.callbacks import ShowProgress, StopIfNotFinite, TrainingStopped
 from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder, newest_valid
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.lean import lean
@@ -72,7 +72,7 @@ def adapt_encoder(
     try:
         with lean(model):
             trainer.train(resume_from_checkpoint=str(start) if start else None)
-    except Ended as end:
+    except TrainingStopped as end:
         shutil.rmtree(folder)
         raise end.reason from None
     curves = pd.DataFrame(trainer.state.log_history).reindex(columns=["step", "epoch", "loss", "eval_loss"])

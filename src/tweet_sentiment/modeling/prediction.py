@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tweet_sentiment.metrics import PROBABILITY, probabilities_of, score
 from tweet_sentiment.modeling import batching
 from tweet_sentiment.modeling.batching import ROUND_TO, pad, without_idle_mask
 from tweet_sentiment.modeling.by_length import TOKENS_A_BATCH
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.lean import lean
 from tweet_sentiment.modeling.side_by_side import batches_at_once
+from tweet_sentiment.scoring.metrics import PROBABILITY, probabilities_of, score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +105,7 @@ def predictions_table(
 
 
 def scores_on(model: nn.Module, tokens: "Dataset", device: Device, parameters: "StudyParameters") -> dict[str, Any]:
-    """Predict the posts and score the predictions; see :func:`tweet_sentiment.metrics.score`."""
+    """Predict the posts and score the predictions; see :func:`tweet_sentiment.scoring.metrics.score`."""
     probabilities = predict(model, tokens["input_ids"], device, pad_to=_pad_to(parameters.model))
     return score(np.asarray(tokens["label"]), probabilities, parameters.labels)
 

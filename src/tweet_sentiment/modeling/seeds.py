@@ -41,9 +41,9 @@ def repeat_with_seeds(
             description=f"Seed {seeded.seed}",
         )
         if on_features(fitted.fit.figures["learning"], parameters):
-            known = Features(np.array(data.validation_features), np.asarray(data.validation_tokens["label"]))
+            known = Features(np.array(data.test_features), np.asarray(data.test_tokens["label"]))
             return evaluate_head(Head(fitted.classifier).to(device.name), known, parameters.labels, device.name)
-        return scores_on(fitted.classifier, data.validation_tokens, device, parameters)
+        return scores_on(fitted.classifier, data.test_tokens, device, parameters)
 
     return each_seed(parameters, scores)
 

@@ -69,7 +69,7 @@ def fit_prompt(data: TuningData, parameters: StudyParameters, on_epoch: OnEpoch 
     prompt = parameters.prompt_tuning
     hard_prompt, tuning = prompt.hard_prompts[-1], prompt.as_tuning()
     parts: dict[str, Any] = {
-        name: _behind(hard_prompt, getattr(data, name)) for name in ("training_posts", "validation_posts")
+        name: _behind(hard_prompt, getattr(data, name)) for name in ("training_posts", "test_posts")
     }
     tokenizer = load_tokenizer(parameters.model.checkpoint)
     prompted = add_soft_prompt(starting_classifier(tuning, parameters), tokenizer, prompt, parameters.seed)

@@ -107,7 +107,7 @@ def tokenize(
 ) -> tuple["Dataset", int]:
     """Tokenize ``post``, with the hard prompt before it, and the column ``second_segment``; see :func:`word_pieces`.
 
-    Returns a dataset of ``row``, ``id``, ``selection`` (if ``posts`` has it), ``label`` (position in ``labels``),
+    Returns a dataset of ``row``, ``id``, ``dev`` (if ``posts`` has it), ``label`` (position in ``labels``),
     ``input_ids`` and ``attention_mask``, of at most ``max_length`` word pieces each, and the number of posts that lost
     some by it.
     """
@@ -121,7 +121,7 @@ def tokenize(
         return {"input_ids": input_ids, "attention_mask": [[1] * len(ids) for ids in input_ids], "cut": cut}
 
     read = ["post", *([second_segment] if second_segment else [])]
-    kept = [name for name in ("row", "id", "selection", *read) if name in posts]
+    kept = [name for name in ("row", "id", "dev", *read) if name in posts]
     plain = posts[kept].assign(label=posts["label"].map(labels.index).astype("int64"))
     dataset = Dataset.from_pandas(plain, preserve_index=False).map(
         pieces,

@@ -20,8 +20,13 @@ from transformers import (
 )
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import score, softmax
-from tweet_sentiment.modeling.callbacks import Ended, ReportEpochs, ShowProgress, StopIfNotFinite, warn_if_never_warm
+from tweet_sentiment.modeling.callbacks import (
+    ReportEpochs,
+    ShowProgress,
+    StopIfNotFinite,
+    TrainingStopped,
+    warn_if_never_warm,
+)
 from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder, newest_valid
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.lean import lean
@@ -29,6 +34,7 @@ from tweet_sentiment.modeling.losses import Loss, training_loss
 from tweet_sentiment.modeling.stopping import StopEarly
 from tweet_sentiment.modeling.trainer import OneDeviceTrainer, arguments, collator, optimizer
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
+from tweet_sentiment.scoring.metrics import score, softmax
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +144,7 @@ def train(
     try:
         with lean(model):
             trainer.train(resume_from_checkpoint=str(start) if start else None)
-    except Ended as end:
+    except TrainingStopped as end:
         shutil.rmtree(folder)
         raise end.reason from None
     if trainer.state.global_step < trainer.state.max_steps and not any(one.stopped for one in stop_early):

@@ -10,7 +10,6 @@ import pandas as pd
 from datasets import Dataset
 from transformers import DistilBertForSequenceClassification, PreTrainedTokenizerFast, TrainerCallback
 
-from tweet_sentiment.metrics import selection_scores
 from tweet_sentiment.modeling import pooling
 from tweet_sentiment.modeling.averaging import AverageLastEpochs
 from tweet_sentiment.modeling.devices import choose_device
@@ -26,6 +25,7 @@ from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.modeling.training import Hooks, OnEpoch, ignore, train
 from tweet_sentiment.modeling.wordings import WordingSampler
 from tweet_sentiment.parameters import StudyParameters, TuningParameters
+from tweet_sentiment.scoring.metrics import dev_scores
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,21 @@ class TuningData:
     """Posts, where they come from, and where checkpoints lie."""
 
     training_posts: pd.DataFrame
-    validation_posts: pd.DataFrame
-    row_account: dict[str, Any]
+    test_posts: pd.DataFrame
+    row_counts: dict[str, Any]
     working_folder: Path
 
     def parted(self, tuning: TuningParameters) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the posts to learn from and those to measure on after each epoch.
+        """Return the training posts and those to measure on after each epoch.
 
-        Where the epoch is chosen, or the posts to choose on are held out, these are measured on; otherwise all of
-        training is learnt from, and the validation posts make the curves alone. Under the published protocol no post
-        is marked, and the epoch is chosen on the validation posts, as in the paper.
+        Where the epoch is chosen, or the dev split are held out, these are measured on; otherwise all of
+        training is learnt from, and the test posts make the curves alone. Under the published protocol no post
+        is marked, and the epoch is chosen on the test posts, as in the paper.
         """
-        marked = self.training_posts["selection"]
-        apart = marked.any() and (tuning.load_best_model_at_end or tuning.hold_out_selection)
+        marked = self.training_posts["dev"]
+        apart = marked.any() and (tuning.load_best_model_at_end or tuning.hold_out_dev_split)
         learning = self.training_posts[~marked] if apart else self.training_posts
-        measuring = self.training_posts[marked] if apart else self.validation_posts
+        measuring = self.training_posts[marked] if apart else self.test_posts
         return learning.head(tuning.row_limit or len(learning)), measuring
 
 
@@ -72,7 +72,7 @@ def tune(
     With ``soft_labels`` these are learnt in place of the posts' labels; smoothing and consistency are then left out.
     """
     start, checkpoint = perf_counter(), tuning.checkpoint or parameters.model.checkpoint
-    check_adapted(checkpoint, data.row_account, parameters)
+    check_adapted(checkpoint, data.row_counts, parameters)
     tokenizer = load_tokenizer(checkpoint)
     learning, measuring = data.parted(tuning)
     training, measured = (tokens_of(posts, tokenizer, tuning, parameters) for posts in (learning, measuring))
@@ -82,12 +82,12 @@ def tune(
         "texts": parameters.data.texts,
         "second_segment": tuning.second_segment,
         "notes": _notes(model, tuning),
-        "selection_held_out": measuring is not data.validation_posts,
+        "dev_split_held_out": measuring is not data.test_posts,
         "trainable_parameters": count_trainable(model),
         "n_train": len(training),
         "hyperparameters": tuning.hyperparameters.model_dump(),
         "device": device.name,
-        "arithmetic": device.precision,
+        "dtype": device.precision,
     }
     hooks = _hooks(training, tuning, parameters, optimizer_groups, callbacks)
     if soft_labels:
@@ -107,7 +107,7 @@ def tune(
         device=device,
         working_folder=data.working_folder,
         fingerprint={
-            "account": data.row_account,
+            "account": data.row_counts,
             "parameters": parameters.decisive(),
             "technique": tuning.model_dump(),
             "soft_labels": soft_labels and soft_labels.table.to_json(),
@@ -119,9 +119,9 @@ def tune(
     figures |= {"steps": outcome.steps, "epoch": outcome.best_epoch, "seconds": perf_counter() - start}
     if tuning.load_best_model_at_end:
         figures["chosen_on"] = parameters.chosen_on
-    if figures["selection_held_out"]:
+    if figures["dev_split_held_out"]:
         averaged = tuning.average_last_epochs is not None  # the curves are of the weights before that
-        figures |= selection_scores(
+        figures |= dev_scores(
             scores_on(model, measured, device, parameters)
             if averaged
             else scores_at(outcome.curves, outcome.best_epoch)
@@ -189,7 +189,7 @@ def repeat_tuning(
 
     def scores(seeded: StudyParameters) -> dict[str, Any]:
         fitted = fit(data, seeded)
-        tokens = tokens_of(data.validation_posts, fitted.tokenizer, tuning, seeded)
+        tokens = tokens_of(data.test_posts, fitted.tokenizer, tuning, seeded)
         return scores_on(fitted.classifier, tokens, device, seeded)
 
     repeated = parameters.seeds if tuning.repeat_seeds else [parameters.seed]

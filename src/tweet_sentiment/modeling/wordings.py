@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
-from tweet_sentiment.uncertainty.bootstrap import tweet_codes
+from tweet_sentiment.scoring.bootstrap import tweet_codes
 
 Units = list[list[int]]
 

@@ -31,7 +31,7 @@ class LeakFreeRules(Strict):
 
 
 class AuditParameters(Strict):
-    """The leakage audit: the share of known validation posts from which on it warns, and how many examples it shows."""
+    """The leakage audit: the share of known test posts from which on it warns, and how many examples it shows."""
 
     overlap_limit: Annotated[float, Field(ge=0, le=1)]
     examples: PositiveInt

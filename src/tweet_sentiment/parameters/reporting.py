@@ -18,7 +18,7 @@ class UncertaintyParameters(Strict):
 class PromotionParameters(Strict):
     """Which model is promoted: that of ``technique``, or where it is null the best by ``metric``; under ``protocol``.
 
-    ``metric`` is measured on the training posts that were held out to choose on, so that the figures on the validation
+    ``metric`` is measured on the dev split, so that the figures on the validation
     posts stay untouched by the choice: ``accuracy`` or ``macro_f1``, the higher the better, or ``eval_loss``, the lower
     the better. ``macro_f1`` counts each class alike, however rare it is.
     """

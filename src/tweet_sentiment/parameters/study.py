@@ -26,7 +26,7 @@ from tweet_sentiment.parameters.techniques import (
     RivalsParameters,
     TechniqueSearchParameters,
 )
-from tweet_sentiment.parameters.training import ModelParameters, SelectionParameters, TrainingParameters
+from tweet_sentiment.parameters.training import DevSplitParameters, ModelParameters, TrainingParameters
 from tweet_sentiment.parameters.tuning import (
     DistillationParameters,
     DomainAdaptationParameters,
@@ -41,7 +41,7 @@ from tweet_sentiment.parameters.tuning import (
 )
 
 DECISIVE = frozenset(
-    {"labels", "protocol", "seed", "device", "fp16", "precision", "data", "model", "training", "selection"}
+    {"labels", "protocol", "seed", "device", "fp16", "precision", "data", "model", "training", "dev_split"}
     | {"layer_unfreezing"}
 )
 
@@ -69,7 +69,7 @@ class StudyParameters(Strict):
     data: DataParameters
     model: ModelParameters
     training: TrainingParameters
-    selection: SelectionParameters
+    dev_split: DevSplitParameters
     uncertainty: UncertaintyParameters
     baseline: BaselineParameters
     layer_unfreezing: LayerUnfreezingParameters
@@ -117,10 +117,10 @@ class StudyParameters(Strict):
     @property
     def chosen_on(self) -> str:
         """On what hyperparameters, prompts and epochs are chosen; ``published`` does it on the reported posts."""
-        return "held-out training posts" if self.chooses_apart else "validation posts"
+        return "dev split" if self.has_dev_split else "test posts"
 
     @property
-    def chooses_apart(self) -> bool:
+    def has_dev_split(self) -> bool:
         """Whether choices are made on other posts than those that are reported."""
         return self.protocol != "published"
 

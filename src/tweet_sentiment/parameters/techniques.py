@@ -208,7 +208,7 @@ class PromptTuningParameters(Strict):
             average_last_epochs=None,
             row_limit=self.row_limit,
             load_best_model_at_end=self.load_best_model_at_end,
-            hold_out_selection=True,
+            hold_out_dev_split=True,
             repeat_seeds=False,
             hyperparameters=self.hyperparameters,
         )

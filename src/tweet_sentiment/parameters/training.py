@@ -92,11 +92,11 @@ class TrainingParameters(Strict):
         return value if self.direction == "maximize" else -value
 
 
-class SelectionParameters(Strict):
+class DevSplitParameters(Strict):
     """The dev split, on which hyperparameters, prompts and epochs are chosen: ``share`` of the tweets, one post each.
 
     Where that is fewer than ``least_posts`` it is so many, up to a third of the tweets: on a handful of posts a choice
-    is luck. Under the ``published`` protocol they are chosen on the validation posts themselves, as in the paper.
+    is luck. Under the ``published`` protocol they are chosen on the test posts themselves, as in the paper.
     """
 
     share: Share

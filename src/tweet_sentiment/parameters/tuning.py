@@ -36,8 +36,8 @@ class TuningParameters(Strict):
     """What these techniques share.
 
     ``checkpoint``: the encoder to start from; null for ``model.checkpoint``. ``row_limit``: train on so many posts;
-    null for all. ``load_best_model_at_end`` chooses the epoch on the posts to choose on, which are then not learnt
-    from. ``hold_out_selection`` keeps them out even where no epoch is chosen, so that techniques can be compared on
+    null for all. ``load_best_model_at_end`` chooses the epoch on the dev split, which are then not learnt
+    from. ``hold_out_dev_split`` keeps them out even where no epoch is chosen, so that techniques can be compared on
     them. ``repeat_seeds``: train again with each further one of ``seeds``.
 
     What may make training better, all off where plain: ``second_segment`` ``entity`` reads "[CLS] entity [SEP] post
@@ -57,7 +57,7 @@ class TuningParameters(Strict):
 
     row_limit: PositiveInt | None
     load_best_model_at_end: bool
-    hold_out_selection: bool
+    hold_out_dev_split: bool
     repeat_seeds: bool
     hyperparameters: Hyperparameters
 
@@ -146,7 +146,7 @@ class UnfreezingSweepParameters(Strict):
 class TrainingAblationParameters(Strict):
     """A technique trained once for each of ``variants``: a name, and which of the technique's parameters change.
 
-    The posts to choose on are held out in every one. ``row_limit`` takes the place of the technique's; whole
+    The dev split are held out in every one. ``row_limit`` takes the place of the technique's; whole
     tweets are taken, each with its wordings.
     """
 
@@ -157,7 +157,7 @@ class TrainingAblationParameters(Strict):
     def applied(self, parameters: Any, changes: dict[str, Any]) -> Any:
         """Return the study's parameters with a variant's changes; hyperparameters may be changed one by one."""
         tuning = getattr(parameters, self.technique)
-        plain = tuning.model_dump() | {"row_limit": self.row_limit, "hold_out_selection": True}
+        plain = tuning.model_dump() | {"row_limit": self.row_limit, "hold_out_dev_split": True}
         chosen = plain["hyperparameters"] | changes.get("hyperparameters", {})
         varied = type(tuning).model_validate(plain | changes | {"hyperparameters": chosen})
         return parameters.model_copy(update={self.technique: varied})

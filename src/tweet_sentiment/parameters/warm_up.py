@@ -28,7 +28,7 @@ def check_warm_up(key: str, hyperparameters: Hyperparameters, posts: int, parame
 
 
 def check_trainings(techniques: Iterable[str], posts: int, held_out: int, parameters: StudyParameters) -> None:
-    """Check all trainings of these techniques on at most ``posts`` posts, ``held_out`` of them marked to choose on.
+    """Check all trainings of these techniques on at most ``posts`` posts, ``held_out`` of them of the dev split.
 
     Raises:
         StudyError: the warm-up of one is as long as it.

@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 
 from tweet_sentiment.classical.folders import ClassicalModel, load_classical
+from tweet_sentiment.data.checking import checked_texts
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor.leaving_out import Explained, explain_by_leaving_out
 from tweet_sentiment.predictor.predictor import Inputs, Predictor, Probabilities
-from tweet_sentiment.text.checking import checked_texts
 
 
 class ClassicalPredictor(Predictor):

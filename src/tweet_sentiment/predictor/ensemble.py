@@ -6,11 +6,11 @@ from typing import Self
 
 import numpy as np
 
+from tweet_sentiment.data.checking import checked_texts
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import ENCODER, checked_manifest, format_of, members_of, read_manifest
 from tweet_sentiment.predictor.leaving_out import Explained, explain_by_leaving_out
 from tweet_sentiment.predictor.predictor import Inputs, Predictor, Probabilities
-from tweet_sentiment.text.checking import checked_texts
 
 
 class EnsemblePredictor(Predictor):

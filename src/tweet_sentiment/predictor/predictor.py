@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from tweet_sentiment.data.checking import EMPTIED, checked_texts, fault_of_entity
+from tweet_sentiment.data.cleaning import cleaner
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import CLASSICAL, ENSEMBLE, checked_manifest, format_of, read_manifest
-from tweet_sentiment.metrics import PROBABILITY, probabilities_of
 from tweet_sentiment.modeling.by_length import in_batches
 from tweet_sentiment.modeling.tokenization import read_tokenizer, word_pieces
 from tweet_sentiment.parameters.inputs import InputSettings
 from tweet_sentiment.paths import refuse_address
-from tweet_sentiment.text.checking import EMPTIED, checked_texts, fault_of_entity
-from tweet_sentiment.text.cleaning import cleaner
-from tweet_sentiment.whole import settle
+from tweet_sentiment.scoring.metrics import PROBABILITY, probabilities_of
+from tweet_sentiment.storage import settle
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,7 +22,7 @@ class About:
 
     @classmethod
     def of(cls, files: dict[str, Any]) -> "About":
-        """Read it from the files of a row account."""
+        """Read it from the files of a row counts."""
         training = files.get("training", {})
         known = str(training.get("sha256", ""))[:_DIGITS]
         ids = str(training.get("ids", "trusted")) == "trusted"

@@ -1,4 +1,4 @@
-"""The audit in words: what is known of the validation posts, and what a look-up makes of it."""
+"""The audit in words: what is known of the test posts, and what a look-up makes of it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ def _percent(share: float) -> str:
 
 
 def kinds(figures: dict[str, Any]) -> dict[str, str]:
-    """Say in words what a validation post of each kind that was looked for does, the most telling kind first."""
+    """Say in words what a test post of each kind that was looked for does, the most telling kind first."""
     near = f"stand almost word for word in training (similarity {figures['near_duplicate_threshold']:g} of 100 or more)"
     kinds = {
         "id": "share a tweet id with training",
@@ -22,11 +22,11 @@ def kinds(figures: dict[str, Any]) -> dict[str, str]:
 
 
 def headline(figures: dict[str, Any]) -> str:
-    """Return one line: the largest share of known validation posts, loud if it exceeds ``data.audit.overlap_limit``."""
+    """Return one line: the largest share of known test posts, loud if it exceeds ``data.audit.overlap_limit``."""
     found, words, posts = figures["overlap"], kinds(figures), figures["posts"]["validation"]
     kind = max(words, key=lambda name: found[f"{name}_share"])
     share, count = found[f"{kind}_share"], found[f"{kind}_count"]
-    known = f"{_percent(share)} of the validation posts ({count:,} of {posts:,}) {words[kind]}."
+    known = f"{_percent(share)} of the test posts ({count:,} of {posts:,}) {words[kind]}."
     return f"LEAK: {known} Accuracy on them is memory." if share > figures["overlap_limit"] else known
 
 
@@ -36,14 +36,14 @@ def audit_paragraphs(figures: dict[str, Any], ids: str = "tweet ids") -> list[st
     ``ids``: what copies of a post would be known by.
     """
     posts, conflicts = figures["posts"], figures["conflicting_labels"]
-    sides = f"{posts['training']:,} training posts, {posts['validation']:,} validation posts."
+    sides = f"{posts['training']:,} training posts, {posts['validation']:,} test posts."
     if figures["validation_drawn"]:
-        sides += " There is no validation file: the validation posts were drawn at random from the training file."
+        sides += " There is no validation file: the test posts were drawn at random from the training file."
     if not figures["ids_known"]:
         sides += f" The file has no {ids}: copies that were reworded a good deal go unseen, by leak_free as well."
     labels = (
         f"Texts that stand under two labels or more: {conflicts['training_texts']:,} in training, "
-        f"{conflicts['validation_texts']:,} in validation. Validation posts whose text has another label in training: "
+        f"{conflicts['validation_texts']:,} in validation. Test posts whose text has another label in training: "
         f"{conflicts['validation_posts_labelled_otherwise_in_training']:,}."
     )
     return [headline(figures), sides, labels, _memory_in_words(figures["memorisation"])]
@@ -56,7 +56,7 @@ def audit_tables(figures: dict[str, Any]) -> list[Table]:
         [words, f"{found[f'{kind}_count']:,}", _percent(found[f"{kind}_share"])]
         for kind, words in [*kinds(figures).items(), ("any", "any of these")]
     ]
-    overlap = Table("Validation posts that are known from training", ["they", "posts", "share"], rows)
+    overlap = Table("Test posts that are known from training", ["they", "posts", "share"], rows)
     return [overlap, _balance_table(figures["class_balance"])]
 
 
@@ -74,9 +74,9 @@ def _memory_in_words(probe: dict[str, Any]) -> str:
         for name in ("published", "leak_free")
     }
     return (
-        "A look-up learns nothing: it gives each validation post the label of the most similar training post. Its "
+        "A look-up learns nothing: it gives each test post the label of the most similar training post. Its "
         f"accuracy {accuracies['published']} with the training posts as they stand "
         f"({probe['published']['training_posts']:,}), and {accuracies['leak_free']} with those out that give "
-        f"validation posts away ({probe['leak_free']['training_posts']:,} left). Always answering "
+        f"test posts away ({probe['leak_free']['training_posts']:,} left). Always answering "
         f"{probe['majority_label']} is right for {_percent(probe['majority_share'])}."
     )

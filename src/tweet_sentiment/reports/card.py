@@ -136,8 +136,8 @@ def _protocol(manifest: dict[str, Any], row: dict[str, Any], about: About) -> li
     chose = f" Hyperparameters, prompt or epoch were chosen on {chosen}." if isinstance(chosen, str) else ""
     together = "The posts of a tweet id" if about.ids else "Posts of like texts"
     meaning = {
-        "leak_free": f"No training post shares {about.shared} with a validation post.",
-        "published": "The paper's: most validation posts stand in training too, so its figures measure memory as well."
+        "leak_free": f"No training post shares {about.shared} with a test post.",
+        "published": "The paper's: most test posts stand in training too, so its figures measure memory as well."
         if about.paper
         else "Posts are split as they come: what stands on both sides is memory.",
     }.get(name, f"{together} are either all in training or all in validation.")
@@ -154,7 +154,7 @@ def _figures(model: Candidate, about: About) -> list[str]:
         for name, of in model.per_class.items()
     ]
     return [
-        f"On {row['n_validation']:,.0f} validation posts; intervals by bootstrap over {about.unit}.",
+        f"On {row['n_validation']:,.0f} test posts; intervals by bootstrap over {about.unit}.",
         "",
         *markdown(["score", "value", "interval"], scores),
         "",
@@ -175,9 +175,9 @@ def _choice(why: dict[str, Any]) -> list[str]:
         ["technique", f"{NAMES[why['by']]} there"], [[n, f"{v:.4f}"] for n, v in why["candidates"].items()]
     )
     return [
-        f"The best by {NAMES[why['by']]} on training posts that were held out to choose on. The validation posts were "
+        f"The best by {NAMES[why['by']]} on dev split. The test posts were "
         "not looked at, so that the choice does not flatter the figures above. A technique that tried many settings "
-        "on the posts to choose on has the better chance of a high figure there.",
+        "on the dev split has the better chance of a high figure there.",
         *(["", why["advice"]] if why.get("advice") else []),
         "",
         *table,
@@ -193,12 +193,12 @@ def _others(results: pd.DataFrame, row: dict[str, Any]) -> list[str]:
     if better := better_than(results, row):
         said = " and ".join(f"`{name}` ({accuracy:.4f})" for name, accuracy in better.items())
         were = "was" if len(better) == 1 else "were"
-        return [f"On the same validation posts {said} {were} right more often than this model.", "", *table]
-    return ["On the same validation posts no other technique was right more often.", "", *table]
+        return [f"On the same test posts {said} {were} right more often than this model.", "", *table]
+    return ["On the same test posts no other technique was right more often.", "", *table]
 
 
 def better_than(results: pd.DataFrame, row: dict[str, Any]) -> dict[str, float]:
-    """Return the techniques with a higher accuracy on the same validation posts, the classical rivals among them."""
+    """Return the techniques with a higher accuracy on the same test posts, the classical rivals among them."""
     better = results[results["accuracy"] > row["accuracy"]].sort_values("accuracy", ascending=False)
     return dict(zip(better["technique"], better["accuracy"].astype(float), strict=True))
 

@@ -32,11 +32,11 @@ def how_chosen(row: dict[Any, Any]) -> str:
 
 def _chosen(row: dict[Any, Any]) -> str:
     metric, technique = row.get("selected_by"), row["technique"]
-    here = f"accuracy {row['accuracy']:.4f} on the validation posts"
+    here = f"accuracy {row['accuracy']:.4f} on the test posts"
     if metric not in NAMES:
         return f"{technique}, named by `promotion.technique`; {here}"
     figure = f"{NAMES[metric]} {row[f'selection_{metric}']:.4f}"
-    return f"{technique}, the best by {figure} on the training posts held out to choose on; {here}"
+    return f"{technique}, the best by {figure} on the dev split; {here}"
 
 
 def advice(rows: pd.DataFrame, chosen: dict[Any, Any]) -> str | None:
@@ -47,7 +47,7 @@ def advice(rows: pd.DataFrame, chosen: dict[Any, Any]) -> str | None:
     majority = rows[rows["technique"] == MAJORITY].to_dict("records")
     if not majority or chosen["technique"] == MAJORITY or chosen.get("selected_by") == "macro_f1":
         return None
-    for name, posts in (("accuracy", "the validation posts"), ("selection_accuracy", "the posts to choose on")):
+    for name, posts in (("accuracy", "the test posts"), ("dev_accuracy", "the dev split")):
         always, best = majority[0].get(name), chosen.get(name)
         if not pd.isna(always) and not pd.isna(best) and always > best:
             return (

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.reports.tables import FEWER
-from tweet_sentiment.uncertainty.comparison import NOT_SHOWN, WORSE, verdict
+from tweet_sentiment.scoring.comparison import NOT_SHOWN, WORSE, verdict
 
 PROTOCOLS = ("leak_free", "published")
 SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = "supported", "contradicted", "not shown", "not run"
@@ -16,7 +16,7 @@ PAIRS = [  # claim, technique that is claimed to be right more often, the other
     *((BEST, "prompt_tuning", other) for other in ("baseline", "layer_unfreezing", "hyperparameter_search")),
 ]
 TRAINED = ("layer_unfreezing", "hyperparameter_search")  # what prompt tuning is cheaper than, if the claim holds
-APART = {"trainable_parameters": 1.0, "seconds": 2.0, "milliseconds_a_post": 1.25}  # a loaded machine is no difference
+APART = {"trainable_parameters": 1.0, "seconds": 2.0, "ms_per_post": 1.25}  # a loaded machine is no difference
 STEPS = {("kept", "yes"): "Lemmatisation hurts", ("removed", "no"): "Removing stop words hurts"}
 CLAIMS = list(dict.fromkeys([*(claim for claim, _, _ in PAIRS), CHEAPEST, *STEPS.values()]))
 COLUMNS = ["claim", "protocol", "measure", "first", "second", "first_value", "second_value", "first_n_train"]
@@ -111,13 +111,13 @@ def _cost(cost: str, other: str, known: dict[str, Row]) -> Row:
     row |= _of_both(cost, first, other, known)
     if pd.isna(row["first_value"]) or pd.isna(row["second_value"]):
         return row | {"verdict": NOT_RUN, "note": ""}
-    alike = all(known[first].get(key) == known[other].get(key) for key in ("device", "arithmetic"))
+    alike = all(known[first].get(key) == known[other].get(key) for key in ("device", "dtype"))
     answered, note = cost_verdict(row, alike)
     return row | {"verdict": answered, "note": note}
 
 
 def cost_verdict(row: Row, alike: bool) -> tuple[str, str]:
-    """Return the verdict on "first costs less", and why it is not more; ``alike``: both on one device and arithmetic.
+    """Return the verdict on "first costs less", and why it is not more; ``alike``: both on one device and dtype.
 
     Times must lie apart by the factor of ``APART``, and a training is not called cheap for having had fewer posts.
     """

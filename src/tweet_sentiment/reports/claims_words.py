@@ -5,12 +5,12 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.reports.claims import APART, CLAIMS, NOT_RUN, PROTOCOLS, SUPPORTED, answer
-from tweet_sentiment.uncertainty.comparison import p_words
+from tweet_sentiment.scoring.comparison import p_words
 
 MEASURES = {
     "trainable_parameters": "trained parameters",
     "seconds": "seconds of training",
-    "milliseconds_a_post": "milliseconds a post",
+    "ms_per_post": "milliseconds a post",
 }
 
 
@@ -20,7 +20,7 @@ def answers(table: pd.DataFrame, level: float) -> list[str]:
 
 
 def _reading(level: float) -> str:
-    times = f"{APART['seconds']:g} times (training) and {APART['milliseconds_a_post']:g} times (a post)"
+    times = f"{APART['seconds']:g} times (training) and {APART['ms_per_post']:g} times (a post)"
     return (
         f"supported or contradicted stands only where the paired interval ({level:.0%}, tweet ids resampled) leaves "
         "out 0 and Holm's p-value, over all pairs of techniques or ways of cleaning, is below "

@@ -36,7 +36,7 @@ def _meanings(comparison: pd.DataFrame, ids: bool) -> list[str]:
     """Say what the protocols that were run mean, and the paper's figures, if they are there."""
     shared = "a tweet id, a text" if ids else "a text"
     meanings = {
-        "leak_free": f"`leak_free`: no training post shares {shared} or a near-duplicate text with a validation post.",
+        "leak_free": f"`leak_free`: no training post shares {shared} or a near-duplicate text with a test post.",
         "published": "`published`: the paper's protocol, in which they do; its figures measure memory as well.",
     }
     said = [words for protocol, words in meanings.items() if protocol in set(comparison["protocol"])]

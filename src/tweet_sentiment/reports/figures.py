@@ -8,7 +8,7 @@ from tweet_sentiment.reports.style import MARKS, percent, styled
 
 
 def cost_figure(comparison: pd.DataFrame) -> Any:
-    """Draw accuracy against the seconds that a technique took; size is the number of parameters that learn."""
+    """Draw accuracy against the seconds that a technique took; size is the number of trainable parameters."""
     import plotly.graph_objects as go
 
     figure = go.Figure()

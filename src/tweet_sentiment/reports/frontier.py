@@ -9,24 +9,24 @@ import pandas as pd
 
 from tweet_sentiment.reports.choice import how_chosen
 from tweet_sentiment.reports.tables import FEWER, interval
-from tweet_sentiment.uncertainty.comparison import BETTER, NOT_SHOWN, WORSE, against
+from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE, against
 
 PROTOCOL = "leak_free"
 COSTS = {
     "trainable_parameters": "trained parameters",
     "seconds": "seconds of training",
-    "milliseconds_a_post": "milliseconds a post",
+    "ms_per_post": "milliseconds a post",
 }
 NEEDS = {
     "trainable_parameters": "Fewest trained parameters",
     "seconds": "Shortest training",
-    "milliseconds_a_post": "Fastest predictions",
+    "ms_per_post": "Fastest predictions",
 }
-COLUMNS = ["technique", "selection_accuracy", "accuracy", "accuracy_low", "accuracy_high", "n_train", *COSTS]
-COLUMNS += ["device", "arithmetic", "selected_by"]
+COLUMNS = ["technique", "dev_accuracy", "accuracy", "accuracy_low", "accuracy_high", "n_train", *COSTS]
+COLUMNS += ["device", "dtype", "selected_by"]
 CHOSEN, NOT_TESTED = "chosen", "not tested"
 STANDINGS = [BETTER, NOT_SHOWN, WORSE, NOT_TESTED]
-ALIKE = {"seconds": 1.25, "milliseconds_a_post": 1.25}  # a time this many times the lowest may be the machine's load
+ALIKE = {"seconds": 1.25, "ms_per_post": 1.25}  # a time this many times the lowest may be the machine's load
 
 
 def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def cheapest(table: pd.DataFrame, cost: str) -> dict[str, Any] | None:
     if candidates.empty:
         return None
     enough = candidates[candidates[cost] <= ALIKE.get(cost, 1.0) * candidates[cost].min()]
-    row = enough.sort_values(["selection_accuracy", cost], ascending=[False, True], kind="stable").iloc[0]
+    row = enough.sort_values(["dev_accuracy", cost], ascending=[False, True], kind="stable").iloc[0]
     return {str(name): value for name, value in row.items()}
 
 
@@ -85,7 +85,7 @@ def recommendations(table: pd.DataFrame) -> list[str]:
     best = {str(name): value for name, value in chosen.iloc[0].items()}
     by_standing = {one: list(table.loc[table["stands"] == one, "technique"]) for one in STANDINGS}
     known = f"{best['accuracy']:.4f} ({interval(best['accuracy_low'], best['accuracy_high'])}) on the test posts"
-    dev = "" if pd.isna(best["selection_accuracy"]) else f" and {best['selection_accuracy']:.4f} on the dev split"
+    dev = "" if pd.isna(best["dev_accuracy"]) else f" and {best['dev_accuracy']:.4f} on the dev split"
     how = how_chosen(best)
     said = [
         f"{how[0].upper()}{how[1:]}: {best['technique']}, with an accuracy of {known}{dev}. "
@@ -129,8 +129,8 @@ def _cautions(table: pd.DataFrame, alike: list[str]) -> list[str]:
     """Say what the choice must not be read as."""
     fewer = table[(table["n_train"] > 0) & (table["n_train"] < FEWER * table["n_train"].max())]
     trained = ", ".join(f"{name} ({n:,.0f})" for name, n in zip(fewer["technique"], fewer["n_train"], strict=True))
-    known = table.dropna(subset=["device", "arithmetic"])
-    devices = sorted({f"{row['device']} {row['arithmetic']}" for row in known.to_dict("records")})
+    known = table.dropna(subset=["device", "dtype"])
+    devices = sorted({f"{row['device']} {row['dtype']}" for row in known.to_dict("records")})
     said = ["Where no difference is shown there may still be one: the interval says how large."] if alike else []
     said += [f"Trained on fewer posts than the others, so more may be had of them: {trained}."] if trained else []
     if len(devices) > 1:

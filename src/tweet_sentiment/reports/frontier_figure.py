@@ -7,10 +7,10 @@ import pandas as pd
 from tweet_sentiment.reports.choice import how_chosen
 from tweet_sentiment.reports.frontier import CHOSEN, COSTS, NOT_TESTED, PROTOCOL, cheapest
 from tweet_sentiment.reports.style import styled
-from tweet_sentiment.uncertainty.comparison import BETTER, NOT_SHOWN, WORSE
+from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE
 
 COLOURS = {WORSE: "#c7b299", NOT_SHOWN: "#1b5e7d", BETTER: "#1b5e7d", CHOSEN: "#1b5e7d", NOT_TESTED: "#999999"}
-SMALLEST = {"trainable_parameters": 1.0, "seconds": 0.1, "milliseconds_a_post": 0.001}  # what 0 is drawn at
+SMALLEST = {"trainable_parameters": 1.0, "seconds": 0.1, "ms_per_post": 0.001}  # what 0 is drawn at
 
 
 def frontier_figure(table: pd.DataFrame) -> Any:
@@ -63,7 +63,7 @@ def _panel(figure: Any, rows: pd.DataFrame, cost: str, words: str, column: int) 
 def _finding(table: pd.DataFrame) -> str:
     if table.empty:
         return f"Nothing was run under {PROTOCOL}"
-    chosen, quickest = table[table["stands"] == CHOSEN], cheapest(table, "milliseconds_a_post")
+    chosen, quickest = table[table["stands"] == CHOSEN], cheapest(table, "ms_per_post")
     if chosen.empty:
         return f"Accuracy against cost ({PROTOCOL}); none is chosen, as none was measured on the dev split"
     best = {str(name): value for name, value in chosen.iloc[0].items()}

@@ -1,4 +1,4 @@
-"""The leak as a picture: what is known of the validation posts, and what knowing is worth."""
+"""The leak as a picture: what is known of the test posts, and what knowing is worth."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from tweet_sentiment.reports.style import INK, MARKS, QUIET, percent, styled
 
 
 def leaks_figure(audit: dict[str, Any]) -> Any:
-    """Draw the share of validation posts known from training, by kind, and a look-up's accuracy; audit may be empty."""
+    """Draw the share of test posts known from training, by kind, and a look-up's accuracy; audit may be empty."""
     import plotly.graph_objects as go
 
     if not audit:
@@ -20,12 +20,12 @@ def leaks_figure(audit: dict[str, Any]) -> Any:
         f"always {probe['majority_label']}": probe["majority_share"],
     }
     figure = go.Figure()
-    _bars(figure, "validation posts known from training", known, MARKS["published"][0], "/")
-    _bars(figure, "validation posts answered right", looked_up, MARKS["leak_free"][0], "")
+    _bars(figure, "test posts known from training", known, MARKS["published"][0], "/")
+    _bars(figure, "test posts answered right", looked_up, MARKS["leak_free"][0], "")
     return styled(
         figure,
         _finding(audit),
-        "Bars: the share of validation posts that are known from training, by kind, and the share that a look-up, "
+        "Bars: the share of test posts that are known from training, by kind, and the share that a look-up, "
         "which learns nothing, answers right.",
         xaxis={"range": [0, 1.08], "tickformat": ".0%"},
         yaxis={"autorange": "reversed", "automargin": True},
@@ -52,7 +52,7 @@ def _finding(audit: dict[str, Any]) -> str:
     before, after = (audit["memorisation"][name]["accuracy"] for name in ("published", "leak_free"))
     if before is not None and after is not None:
         return (
-            f"Looking up the most similar training post is right for {percent(before)} of the validation posts, "
+            f"Looking up the most similar training post is right for {percent(before)} of the test posts, "
             f"and for {percent(after)} once what leaks is out"
         )
-    return f"{percent(audit['overlap']['any_share'])} of the validation posts are known from training"
+    return f"{percent(audit['overlap']['any_share'])} of the test posts are known from training"

@@ -9,11 +9,11 @@ from tweet_sentiment.reports.style import styled
 from tweet_sentiment.reports.tables import interval
 
 COLOURS = ("#1b5e7d", "#b5651d", "#6fa8bf", "#7a6f9b")
-SHOWN = ["technique", "n_train", "accuracy", "accuracy_low", "accuracy_high", "selection_accuracy", "seconds"]
+SHOWN = ["technique", "n_train", "accuracy", "accuracy_low", "accuracy_high", "dev_accuracy", "seconds"]
 SHOWN += ["measured", "error_floor", "exponent"]
 READING = (
     "The row that was not measured is a power law through those that were (scipy's least squares, the floor not below "
-    "0), taken to all posts. Its interval is about which validation posts were measured; not about the luck of a "
+    "0), taken to all posts. Its interval is about which test posts were measured; not about the luck of a "
     "training, nor about whether the law holds that far."
 )
 

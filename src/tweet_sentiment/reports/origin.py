@@ -3,7 +3,7 @@
 from shlex import quote
 from typing import Any
 
-from tweet_sentiment.reports.material import Material, Section
+from tweet_sentiment.reports.inputs import ReportInputs, Section
 from tweet_sentiment.reports.tables import Table
 
 ENVIRONMENTS = ("kaggle", "paper", "test")  # folders in conf that are named like the run that they make
@@ -14,12 +14,10 @@ OF_ANY_FILE = ("data.cleaning", "data.row_limit", "data.validation_share")  # no
 LAST = ("distillation", "ensemble")  # they take what other pipelines have left, so each has a run of its own
 
 
-def origin(material: Material) -> Section:
+def origin(material: ReportInputs) -> Section:
     """Return the last section."""
     metrics = material.metrics.values()
-    how = {
-        f"encoder {m['encoder']}, device {m['device']}, arithmetic {m['arithmetic']}, seed {m['seed']}" for m in metrics
-    }
+    how = {f"encoder {m['encoder']}, device {m['device']}, dtype {m['dtype']}, seed {m['seed']}" for m in metrics}
     tables = [_data(material)]
     if material.metrics:
         tables.append(_versions(material))
@@ -31,7 +29,7 @@ def origin(material: Material) -> Section:
     return Section("How to reproduce", said, tables, commands=commands(material))
 
 
-def commands(material: Material) -> list[str]:
+def commands(material: ReportInputs) -> list[str]:
     """Return the commands of each protocol, for the pipelines that were run under it; then the report's.
 
     Techniques that were trained with other parameters than ``conf`` says have a command that names these.
@@ -56,7 +54,7 @@ def commands(material: Material) -> list[str]:
     ]
 
 
-def _given(material: Material, protocol: str, techniques: list[str]) -> tuple[str, ...]:
+def _given(material: ReportInputs, protocol: str, techniques: list[str]) -> tuple[str, ...]:
     """Return what a command must say beyond ``conf``: key=value, of the parameters that the models were trained with.
 
     A list, or a value with a comma, cannot be said there. What is found out of a file of one's own need not be.
@@ -90,7 +88,7 @@ def _yaml(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _pipelines(material: Material, protocol: str) -> dict[str, list[str]]:
+def _pipelines(material: ReportInputs, protocol: str) -> dict[str, list[str]]:
     """Return the pipelines that made what the report has of a protocol, each with its techniques."""
     ran: dict[str, list[str]] = {}
     for name in material.comparison["technique"][material.comparison["protocol"] == protocol]:
@@ -114,16 +112,16 @@ def _together(pipelines: list[str]) -> list[str]:
     return ["", *chosen] if whole else chosen
 
 
-def _data(material: Material) -> Table:
+def _data(material: ReportInputs) -> Table:
     rows = []
     for protocol, account in sorted(material.accounts.items()):
-        posts = [account[f"{part}_posts"] for part in ("training", "selection", "validation")]
+        posts = [account[f"{part}_posts"] for part in ("training", "dev", "validation")]
         files = [
             f"{name}: {file['rows']} rows, sha256 {file['sha256']}{_untrusted(file)}"
             for name, file in account["files"].items()
         ]
         rows.append([protocol, account["texts"], *(f"{n:,}" for n in posts), "; ".join(files)])
-    header = ["protocol", "texts", "training posts", "of them to choose on", "validation posts", "files"]
+    header = ["protocol", "texts", "training posts", "of them to choose on", "test posts", "files"]
     return Table("Data", header, rows)
 
 
@@ -132,7 +130,7 @@ def _untrusted(file: dict[str, Any]) -> str:
     return f", its ids are {ids}" if ids.startswith("not trusted") else ""
 
 
-def _versions(material: Material) -> Table:
+def _versions(material: ReportInputs) -> Table:
     """One row for all results; or one for each set of versions, with the results that were made with it."""
     names = list(dict.fromkeys(name for metrics in material.metrics.values() for name in metrics["versions"]))
     made: dict[tuple[str, ...], list[str]] = {}

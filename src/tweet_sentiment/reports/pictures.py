@@ -5,8 +5,8 @@ from typing import Any
 
 from tweet_sentiment.reports.accuracy import accuracy_figure
 from tweet_sentiment.reports.figures import cost_figure
+from tweet_sentiment.reports.inputs import ReportInputs, Section
 from tweet_sentiment.reports.leaks import leaks_figure
-from tweet_sentiment.reports.material import Material, Section
 from tweet_sentiment.reports.tables import MAIN_PROTOCOLS
 
 _CALIBRATION = (
@@ -14,10 +14,10 @@ _CALIBRATION = (
     "neighbour have no probabilities of their own; theirs are a convention."
 )
 _HONEST = ["leak_free", "grouped", "published"]
-_CURVES = "Training loss by step, and what was measured after each epoch on the posts to choose on."
+_CURVES = "Training loss by step, and what was measured after each epoch on the dev split."
 
 
-def pictures(material: Material) -> list[Section]:
+def pictures(material: ReportInputs) -> list[Section]:
     """Return the figures: the study's first, then those of each technique."""
     comparison = material.comparison
     main = comparison[comparison["protocol"].isin(MAIN_PROTOCOLS)]
@@ -39,18 +39,18 @@ def pictures(material: Material) -> list[Section]:
     ]
 
 
-def _searches(material: Material) -> list[tuple[str, str, Any]]:
+def _searches(material: ReportInputs) -> list[tuple[str, str, Any]]:
     given = (("history", material.histories), ("importance", material.importances))
     return [(what, key, figure) for what, figures in given for key, figure in figures.items()]
 
 
-def _of_best(material: Material) -> list[tuple[str, Any]]:
+def _of_best(material: ReportInputs) -> list[tuple[str, Any]]:
     """Return the figure of the technique that is chosen without the leak."""
     key = next((key for key in honest_keys(material) if key in material.entities), None)
     return [(key, material.entities[key])] if key else []
 
 
-def honest_keys(material: Material) -> list[str]:
+def honest_keys(material: ReportInputs) -> list[str]:
     """Return "<protocol>/<technique>" of protocols without the leak if any was run.
 
     What the dev split chooses stands first, that of ``leak_free`` before others; then the rest by falling accuracy.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tweet_sentiment.reports.material import Section
+from tweet_sentiment.reports.inputs import Section
 from tweet_sentiment.reports.page import PAGE, SCRIPT, STYLE
 from tweet_sentiment.reports.tables import markdown
 

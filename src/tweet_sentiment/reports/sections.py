@@ -7,14 +7,14 @@ from tweet_sentiment.reports.choice import choices
 from tweet_sentiment.reports.claims_words import answers
 from tweet_sentiment.reports.frontier import recommendations
 from tweet_sentiment.reports.frontier_figure import frontier_figure
+from tweet_sentiment.reports.inputs import ReportInputs, Section
 from tweet_sentiment.reports.learning import READING, SHOWN, extrapolations, learning_figure
-from tweet_sentiment.reports.material import Material, Section
 from tweet_sentiment.reports.origin import origin
 from tweet_sentiment.reports.pictures import honest_keys, pictures
 from tweet_sentiment.reports.summary import summary
 from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, Table, folds, part_rows, plain_rows, side_by_side
 
-__all__ = ["Material", "Section", "sections"]
+__all__ = ["ReportInputs", "Section", "sections"]
 SUMMARY = "In three sentences"
 INVENTED = (
     "The posts of this run are invented, to show how the project works: its figures say nothing about Twitter, and "
@@ -22,7 +22,7 @@ INVENTED = (
 )
 
 
-def sections(material: Material) -> list[Section]:
+def sections(material: ReportInputs) -> list[Section]:
     """Return the whole report."""
     made = [
         Section(SUMMARY, [*([INVENTED] if material.run == "sample" else []), *summary(material)]),
@@ -41,11 +41,11 @@ def sections(material: Material) -> list[Section]:
     return [section for section in made if section.paragraphs or section.tables or section.figures]
 
 
-def _comparison(material: Material) -> Section:
+def _comparison(material: ReportInputs) -> Section:
     comparison = material.comparison
     tables = [
         Table(
-            f"Accuracy on the validation posts, with the interval of a bootstrap over {material.about.unit}",
+            f"Accuracy on the test posts, with the interval of a bootstrap over {material.about.unit}",
             *side_by_side(comparison),
         )
     ]
@@ -70,7 +70,7 @@ def _comparison(material: Material) -> Section:
     return Section("Comparison", said, [*tables, *of_parts])
 
 
-def _parts(material: Material) -> tuple[list[str], list[Table]]:
+def _parts(material: ReportInputs) -> tuple[list[str], list[Table]]:
     """Say what accuracy is on originals, where posts are reworded, and without the posts that resemble training."""
     said, tables, comparison = [], [], material.comparison
     known = comparison[~comparison["protocol"].str.fullmatch(r"grouped_\d+_of_\d+")].dropna(subset=["originals_posts"])
@@ -80,7 +80,7 @@ def _parts(material: Material) -> tuple[list[str], list[Table]]:
         tables.append(Table("Accuracy on originals", *part_rows(reworded, ["originals"])))
     alike = known[(known["protocol"] != "published") & (known["resembling_posts"] > 0)]
     for protocol in dict.fromkeys(alike["protocol"]):
-        found, posts = (material.accounts[protocol][name] for name in ("split", "validation_posts"))
+        found, posts = (material.accounts[protocol][name] for name in ("split", "test_posts"))
         n, rule = found["resembling"]["posts"], found["resembling"]["rule"]
         said.append(f"Under {protocol} {n:,} of {posts:,} test posts still resemble a training post: {rule}.")
     if len(alike):
@@ -96,15 +96,15 @@ _CALIBRATION = (
 )
 
 
-def _protocols(material: Material) -> list[str]:
+def _protocols(material: ReportInputs) -> list[str]:
     """Say what the protocols that were run do with these data."""
     about = material.about
     held_out = "tweet ids" if about.ids else "groups of like texts"
     words = {
         "published": "published: the paper's protocol"
-        + (". Training holds copies of the validation posts; " if about.paper else ": posts are split as they come; ")
+        + (". Training holds copies of the test posts; " if about.paper else ": posts are split as they come; ")
         + "hyperparameters, prompt and epoch are chosen on the very posts that are reported.",
-        "leak_free": f"leak_free: training posts that share {about.shared} with the validation posts are out, and "
+        "leak_free": f"leak_free: training posts that share {about.shared} with the test posts are out, and "
         "choices are made on training posts held out for it.",
         "grouped": f"grouped: a share of the training file's {held_out} is held out to measure on.",
     }
@@ -115,7 +115,7 @@ def _protocols(material: Material) -> list[str]:
     return said
 
 
-def _differences(material: Material) -> Section:
+def _differences(material: ReportInputs) -> Section:
     tables, said = [], []
     for protocol, table in sorted(material.differences.items()):
         if not len(table) or protocol not in MAIN_PROTOCOLS:
@@ -126,7 +126,7 @@ def _differences(material: Material) -> Section:
     return Section("Which is better, by a test", said, tables)
 
 
-def _claims(material: Material) -> Section:
+def _claims(material: ReportInputs) -> Section:
     title, table = "The paper's claims", material.claims
     if not len(table):
         return Section(title)
@@ -134,7 +134,7 @@ def _claims(material: Material) -> Section:
     return Section(title, answers(table, material.level), tables)
 
 
-def _frontier(material: Material) -> Section:
+def _frontier(material: ReportInputs) -> Section:
     title, table = "Which technique for which need", material.frontier
     if not len(table):
         return Section(title)
@@ -142,7 +142,7 @@ def _frontier(material: Material) -> Section:
     return Section(title, recommendations(table), tables, [("Accuracy against cost", frontier_figure(table))])
 
 
-def _learning(material: Material) -> Section:
+def _learning(material: ReportInputs) -> Section:
     curves = sorted(material.learning_curves.items())
     said = [words for _, table in curves for words in extrapolations(table, material.comparison)]
     tables = [Table(f"Accuracy by posts learnt from ({name})", *plain_rows(table[SHOWN])) for name, table in curves]
@@ -150,7 +150,7 @@ def _learning(material: Material) -> Section:
     return Section("What more posts give", [*said, READING] if curves else [], tables, figures)
 
 
-def _settings(material: Material) -> Section:
+def _settings(material: ReportInputs) -> Section:
     given = {
         "Ways of training": material.trainings,
         "Unfrozen blocks": material.blocks,
@@ -165,12 +165,12 @@ def _settings(material: Material) -> Section:
 
 
 _SETTINGS = (
-    "A row a setting. Accuracy, with its interval from low to high, is of the validation posts; selection accuracy, by "
-    "which a setting is to be chosen, of the posts to choose on. Differences are to the first row, on the same posts."
+    "A row a setting. Accuracy, with its interval from low to high, is of the test posts; selection accuracy, by "
+    "which a setting is to be chosen, of the dev split. Differences are to the first row, on the same posts."
 )
 
 
-def _audit(material: Material) -> Section:
+def _audit(material: ReportInputs) -> Section:
     if not material.audit:
         return Section("Leakage audit")
     tables = [*audit_tables(material.audit), *_examples(material.audit_examples)]
@@ -180,12 +180,10 @@ def _audit(material: Material) -> Section:
 
 
 def _examples(examples: pd.DataFrame) -> list[Table]:
-    return (
-        [Table("Validation posts, and what stands of them in training", *plain_rows(examples))] if len(examples) else []
-    )
+    return [Table("Test posts, and what stands of them in training", *plain_rows(examples))] if len(examples) else []
 
 
-def _cleaning(material: Material) -> Section:
+def _cleaning(material: ReportInputs) -> Section:
     tables = [Table(f"Ways of cleaning ({key})", *plain_rows(t)) for key, t in sorted(material.ablations.items())]
     said = []
     for protocol, account in sorted(material.accounts.items()):
@@ -199,7 +197,7 @@ def _cleaning(material: Material) -> Section:
     return Section("Cleaning", said, tables)
 
 
-def _errors(material: Material) -> Section:
+def _errors(material: ReportInputs) -> Section:
     """Where the best honest technique errs; the others' tables lie beside their predictions."""
     lacking = [name for name, there in (("id", material.about.ids), ("entity", material.about.entities)) if not there]
     for key in honest_keys(material):

@@ -10,29 +10,27 @@ import pandas as pd
 
 from tweet_sentiment.reports.audit import headline
 from tweet_sentiment.reports.choice import how_chosen
-from tweet_sentiment.reports.material import Material
+from tweet_sentiment.reports.inputs import ReportInputs
 from tweet_sentiment.reports.tables import by_protocol, fallen, interval
-from tweet_sentiment.uncertainty.comparison import BETTER, NOT_SHOWN, WORSE, against
+from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE, against
 
 MEMORY = " Accuracy on them is memory."
 
 
-def summary(material: Material) -> list[str]:
+def summary(material: ReportInputs) -> list[str]:
     """Return the three sentences."""
     return [_leak(material.audit), *_memory(material), _best(material)]
 
 
 def _leak(audit: dict[str, Any]) -> str:
     if not audit:
-        return (
-            "The leakage audit has not been run, so it is not known which validation posts stand in the training posts."
-        )
+        return "The leakage audit has not been run, so it is not known which test posts stand in the training posts."
     said = headline(audit)
     known = said.removesuffix(MEMORY)
     return f"{known.rstrip('.')}, so that accuracy on them rewards memory." if known != said else said
 
 
-def _memory(material: Material) -> list[str]:
+def _memory(material: ReportInputs) -> list[str]:
     """Say what of the accuracy is memory. Of data that are not the paper's nothing is said where that was not asked."""
     comparison = material.comparison
     asked = {"published", "leak_free"} <= set(comparison["protocol"])
@@ -53,7 +51,7 @@ def _fall(comparison: pd.DataFrame) -> str:
     name, published, left = falls[0]
     return (
         f"{name} scores {published['accuracy']:.4f} under the published protocol and {left['accuracy']:.4f} once the "
-        f"copies of the validation posts are out of training; {len(falls)} of {both} techniques fall by more than "
+        f"copies of the test posts are out of training; {len(falls)} of {both} techniques fall by more than "
         "their intervals, and the difference is memory, not judgement of new posts."
     )
 
@@ -69,7 +67,7 @@ def standing(name: str, others: list[str], differences: pd.DataFrame, level: flo
     return sorted_in
 
 
-def _best(material: Material) -> str:
+def _best(material: ReportInputs) -> str:
     """Say how the row that was chosen on the dev split stands; where there is none, the highest accuracy."""
     comparison = material.comparison
     ran = set(comparison["protocol"])

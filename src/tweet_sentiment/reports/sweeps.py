@@ -8,15 +8,15 @@ from tweet_sentiment.reports.style import MARKS, styled, whisker
 
 
 def sweep_figure(table: pd.DataFrame, setting: str, described: str, protocol: str, chosen_on: str) -> Any:
-    """Draw accuracy on the posts to choose on and, with its interval, on the validation posts, by setting.
+    """Draw accuracy on the dev split and, with its interval, on the test posts, by setting.
 
-    ``table`` has ``setting``, ``selection_accuracy``, ``accuracy``, ``low``, ``high``, ``trainable_parameters`` and
-    ``seconds``. Under ``published`` the choice is made on the validation posts, and ``chosen_on`` says so.
+    ``table`` has ``setting``, ``dev_accuracy``, ``accuracy``, ``low``, ``high``, ``trainable_parameters`` and
+    ``seconds``. Under ``published`` the choice is made on the test posts, and ``chosen_on`` says so.
     """
     import plotly.graph_objects as go
 
     settings = table[setting].astype(str)
-    selection = table["selection_accuracy"].astype("float64").fillna(table["accuracy"])
+    selection = table["dev_accuracy"].astype("float64").fillna(table["accuracy"])
     cost = [f"{row['trainable_parameters']:,} parameters, {row['seconds']:,.0f} s" for row in table.to_dict("records")]
     ends = whisker(table["accuracy"], table["low"], table["high"])
     figure = go.Figure()
@@ -25,14 +25,14 @@ def sweep_figure(table: pd.DataFrame, setting: str, described: str, protocol: st
         y=table["accuracy"],
         error_y=ends,
         text=cost,
-        name="validation posts",
+        name="test posts",
         marker={"color": MARKS["leak_free"][0], "size": 9},
     )
     figure.add_scatter(
         x=settings,
         y=selection,
         text=cost,
-        name="posts to choose on",
+        name="dev split",
         line={"dash": "dot", "color": MARKS["grouped"][0]},
         marker={"symbol": "square", "size": 8},
     )
@@ -40,7 +40,7 @@ def sweep_figure(table: pd.DataFrame, setting: str, described: str, protocol: st
     return styled(
         figure,
         f"Best on the {chosen_on}: {best[setting]} {described}, {best['accuracy']:.1%} ({protocol})",
-        f"Accuracy by {described}: circles with intervals for validation posts, squares for the posts to choose on.",
+        f"Accuracy by {described}: circles with intervals for test posts, squares for the dev split.",
         xaxis={"title": described, "type": "category"},
         yaxis={"title": "accuracy"},
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.uncertainty.comparison import p_words
+from tweet_sentiment.scoring.comparison import p_words
 
 SHOWN = ["technique", "protocol", "texts", "n_train", "trainable_parameters", "eval_loss", "accuracy", "interval", "f1"]
 SHOWN += ["macro_f1", "seconds", "paper_accuracy"]
@@ -25,7 +25,7 @@ COUNTS = {
     "posts",
     "right",
 }
-FEWER = 0.8  # of another's posts: with less, a technique is not at its best; a tenth is kept back to choose on
+FEWER = 0.8  # of another's posts: with less, a technique is not at its best; a tenth is of the dev split
 Rows = list[list[str]]
 
 

@@ -9,16 +9,16 @@ from fastapi.security import APIKeyHeader
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.serving import problems
-from tweet_sentiment.serving.gate import KEY_HEADER, Gate
 from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.metrics import MEDIA_TYPE
 from tweet_sentiment.serving.problems import ProblemError, documented
+from tweet_sentiment.serving.request_limits import KEY_HEADER, RequestLimits
 from tweet_sentiment.serving.schemas import Explanation, Health, Model, Posts, Prediction
 from tweet_sentiment.serving.service import Service
 from tweet_sentiment.serving.tables import Asked
-from tweet_sentiment.text.records import CsvForm
 
 PAGE = Path(__file__).with_name("page")
 ERRORS = documented(400, 401, 408, 413, 415, 422, 500, 503, 504)
@@ -44,7 +44,7 @@ def create_app(
     _add_state(app, service)
     _add_pages(app)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
-    app.add_middleware(Gate, limits=service.limits, api_key=api_key, observe=service.metrics.request)
+    app.add_middleware(RequestLimits, limits=service.limits, api_key=api_key, observe=service.metrics.request)
     app.state.service = service
     return app
 

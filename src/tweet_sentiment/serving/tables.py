@@ -5,16 +5,16 @@ import io
 from dataclasses import dataclass, field
 from typing import Any
 
+from tweet_sentiment.data.checking import EMPTIED
+from tweet_sentiment.data.encodings import DELIMITERS
+from tweet_sentiment.data.lines import Source, as_query
+from tweet_sentiment.data.records import AUTO, CsvForm, found_form, records
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.predictor.files.csv_rows import CsvReader
 from tweet_sentiment.predictor.files.rows import Chunk, Row
+from tweet_sentiment.scoring.metrics import PROBABILITY
 from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.problems import ProblemError
-from tweet_sentiment.text.checking import EMPTIED
-from tweet_sentiment.text.encodings import DELIMITERS
-from tweet_sentiment.text.lines import Source, as_query
-from tweet_sentiment.text.records import AUTO, CsvForm, found_form, records
 
 USUAL_NAMES = ("text", "post", "tweet", "content")
 

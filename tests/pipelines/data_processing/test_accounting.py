@@ -4,7 +4,7 @@ import logging
 
 from tweet_sentiment.pipelines.data_processing.nodes import account_rows
 
-SPLIT = {"kept": 40, "selection": 4, "validation": 10}
+SPLIT = {"kept": 40, "dev": 4, "validation": 10}
 FILES = {"training": {"file": "mine.csv"}, "validation": {"file": "held_out.csv"}}
 FILTERED = {
     "training": {"rows_in": 1200, "dropped_label": 0, "dropped_empty": 1150, "dropped_blank": 2, "kept": 48},
@@ -24,7 +24,7 @@ def test_the_log_says_of_each_file_what_was_read_kept_and_dropped_for_which_reas
         "mine.csv: 1,200 rows, 48 kept (dropped: empty 1,150, blank 2).",
         "held_out.csv: 10 rows, 10 kept.",
         "Taken out of training, as they give test or dev posts away: tweet id 5, near duplicate 3.",
-        "40 posts to learn from (4 of them to choose on), 10 to measure on.",
+        "40 training posts (4 of them to choose on), 10 to measure on.",
     ]
 
 

@@ -6,11 +6,11 @@ from tests.modeling.tuned import tiny, tuning_data
 
 from tweet_sentiment.datasets.files import StoredModel
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.folders import TrainedModel, save_model
 from tweet_sentiment.pipelines.distillation.nodes import TEACHERS, soften
 from tweet_sentiment.pipelines.evaluation.nodes import predict_posts
+from tweet_sentiment.scoring.metrics import PROBABILITY
 
 
 def stored(folder, encoder, labels, seed, **manifest):

@@ -16,9 +16,9 @@ def read(*rows):
 TRAINING = read(
     ("1", "Positive", "a lovely long sentence about this and that"),
     ("2", "Irrelevant", "nothing to do with any of it, at all"),
-    ("3", "Negative", "an id of the validation posts"),
-    ("4", "Neutral", "the very words of a validation post"),
-    ("5", "Neutral", "almost the words of a validation post, every one"),
+    ("3", "Negative", "an id of the test posts"),
+    ("4", "Neutral", "the very words of a test post"),
+    ("5", "Neutral", "almost the words of a test post, every one"),
     ("6", "Neutral", "to choose on"),
     ("6", "Irrelevant", "a wording of what is chosen on"),
     ("7", "Negative", "   "),
@@ -26,10 +26,10 @@ TRAINING = read(
 )
 VALIDATION = read(
     ("3", "Negative", "other"),
-    ("90", "Neutral", "The very words of a validation post!"),
-    ("91", "Neutral", "Almost the words of a validation post, every  onee"),
+    ("90", "Neutral", "The very words of a test post!"),
+    ("91", "Neutral", "Almost the words of a test post, every  onee"),
 )
-SPLIT = TRAINING.assign(selection=TRAINING["post"] == "to choose on")
+SPLIT = TRAINING.assign(dev=TRAINING["post"] == "to choose on")
 
 
 def collected(parameters, **changes):

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.pipelines.ensemble.nodes import MEMBERS, average
+from tweet_sentiment.scoring.metrics import PROBABILITY
 
 ACCOUNT = {"files": {"training": {"file": "mine.csv", "sha256": "0", "rows": 9}}, "training_posts": 5}
 TRAINING = {"texts": "raw", "n_train": 5, "trainable_parameters": 7, "seconds": 2.0, "encoder": "e", "device": "cpu"}
-TRAINING |= {"arithmetic": "fp32"}
+TRAINING |= {"dtype": "fp32"}
 
 
 def predictions(labels, probabilities, rows=None):
@@ -24,10 +24,10 @@ def predictions(labels, probabilities, rows=None):
     )
 
 
-def averaged(parameters, given, on_selection=None, training=TRAINING, speeds=None):
+def averaged(parameters, given, on_dev=None, training=TRAINING, speeds=None):
     nothing = pd.DataFrame()
     tables = [given.get(name, nothing) for name in MEMBERS]
-    chosen = [(on_selection or {}).get(name, nothing) for name in MEMBERS]
+    chosen = [(on_dev or {}).get(name, nothing) for name in MEMBERS]
     each = [training if name in given else {} for name in MEMBERS]
     found = average(*tables, *chosen, *each, *((speeds or {}).get(name, {}) for name in MEMBERS), ACCOUNT, parameters)
     return found[:2]
@@ -47,19 +47,19 @@ def test_probabilities_are_averaged_row_by_row(parameters, two):
     assert list(mean["predicted"]) == [parameters.labels[1], parameters.labels[2]]
     assert list(mean.columns) == list(two["lora"].columns)
     assert (figures["trainable_parameters"], figures["seconds"], figures["n_train"]) == (14, 4.0, 5)
-    assert figures["selection_accuracy"] is None
+    assert figures["dev_accuracy"] is None
 
 
 def test_a_post_takes_as_long_as_all_members_take_and_is_not_known_if_one_is_not(parameters, two):
-    of_lora, of_full = {"milliseconds_a_post": 1.5}, {"milliseconds_a_post": 2.0}
+    of_lora, of_full = {"ms_per_post": 1.5}, {"ms_per_post": 2.0}
     both = averaged(parameters, two, speeds={"lora": of_lora, "full_fine_tuning": of_full})[1]
-    assert both["milliseconds_a_post"] == 3.5
-    assert averaged(parameters, two, speeds={"lora": of_lora})[1]["milliseconds_a_post"] is None
+    assert both["ms_per_post"] == 3.5
+    assert averaged(parameters, two, speeds={"lora": of_lora})[1]["ms_per_post"] is None
 
 
 def test_it_is_measured_on_the_posts_to_choose_on_if_all_members_are(parameters, two):
-    assert averaged(parameters, two, on_selection=two)[1]["selection_accuracy"] == 0.0
-    assert averaged(parameters, two, on_selection={"lora": two["lora"]})[1]["selection_accuracy"] is None
+    assert averaged(parameters, two, on_dev=two)[1]["dev_accuracy"] == 0.0
+    assert averaged(parameters, two, on_dev={"lora": two["lora"]})[1]["dev_accuracy"] is None
 
 
 def test_a_member_that_was_not_run_and_members_of_other_posts_are_named(parameters, two):

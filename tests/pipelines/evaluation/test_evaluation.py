@@ -31,8 +31,8 @@ def posts_of(predictions):
 
 
 def test_metrics_say_how_sure_they_are(predictions, parameters):
-    metrics = evaluate(predictions, posts_of(predictions), TRAINING, ACCOUNT, parameters, {"milliseconds_a_post": 2.5})
-    assert metrics["milliseconds_a_post"] == 2.5
+    metrics = evaluate(predictions, posts_of(predictions), TRAINING, ACCOUNT, parameters, {"ms_per_post": 2.5})
+    assert metrics["ms_per_post"] == 2.5
     assert json.loads(json.dumps(metrics)) == metrics
     assert set(metrics["intervals"]) == {"accuracy", "f1", "macro_f1"}
     for name, (low, high) in metrics["intervals"].items():

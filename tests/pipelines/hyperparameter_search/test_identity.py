@@ -11,7 +11,7 @@ from tweet_sentiment.pipelines.hyperparameter_search.technique import technique_
 
 STUDY = validate_parameters(raw_parameters())
 ACCOUNT = {"files": {"training": {"sha256": "a"}}}
-SHARED = ["labels", "protocol", "seed", "device", "fp16", "precision", "data", "model", "training", "selection"]
+SHARED = ["labels", "protocol", "seed", "device", "fp16", "precision", "data", "model", "training", "dev"]
 HOW_MANY_AND_WHERE = ["n_trials", "processes", "direction"]  # the direction is the metric's
 
 

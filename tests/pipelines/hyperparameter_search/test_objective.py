@@ -21,7 +21,7 @@ def test_a_trial_starts_from_the_untrained_weights_after_other_trials(parameters
     training = parameters.training.model_copy(update={"metric_for_best_model": "eval_loss"})
     small = tiny(parameters, encoder, layer_unfreezing=chosen, training=training)
     posts, tokenizer = tuning_data(tmp_path), load_tokenizer(str(encoder))
-    parts = (posts.training_posts, posts.validation_posts)
+    parts = (posts.training_posts, posts.test_posts)
     tokens = [tokenize(part, tokenizer, small.labels, 64)[0] for part in parts]
     objective = TrialObjective(FittingData(*tokens, *encode_posts(*tokens, small)[:2]), small, tmp_path, "")
 

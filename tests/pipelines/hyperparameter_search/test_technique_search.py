@@ -30,16 +30,16 @@ def run(small, folder, **changes):
     data = tuning_data(folder)
     chosen = small.technique_search.model_copy(update=changes)
     small = small.model_copy(update={"technique_search": chosen})
-    return search_technique(data.training_posts, data.validation_posts, data.row_account, folder, small)
+    return search_technique(data.training_posts, data.test_posts, data.row_counts, folder, small)
 
 
 def test_the_best_values_train_the_technique_on_the_posts_it_names(small, tmp_path):
     best, trials = run(small, tmp_path)
     assert len(trials) == 3
-    assert best["selection_accuracy"] == trials["value"].max()
+    assert best["dev_accuracy"] == trials["value"].max()
     assert best["posts"] == trials["epochs"].sum() * POSTS
     data = tuning_data(tmp_path)
-    given = (data.training_posts, data.validation_posts, data.row_account | {"training_posts": 36})
+    given = (data.training_posts, data.test_posts, data.row_counts | {"training_posts": 36})
     model, curves, training = train_best_technique(*given, best, tmp_path, small)
     assert training["hyperparameters"] == best["hyperparameters"]
     assert training["n_train"] == 30  # the technique has no limit of its own
@@ -112,7 +112,7 @@ def test_prompt_tuning_is_searched_too_and_the_best_reads_posts_behind_its_hard_
     assert best["posts"] == trials["epochs"].sum() * POSTS
     searched = small.technique_search.model_copy(update={"technique": "prompt_tuning"})
     small, data = small.model_copy(update={"technique_search": searched}), tuning_data(tmp_path)
-    given = (data.training_posts, data.validation_posts, data.row_account | {"training_posts": 36})
+    given = (data.training_posts, data.test_posts, data.row_counts | {"training_posts": 36})
     model, _, training = train_best_technique(*given, best, tmp_path, small)
     assert training["hyperparameters"] == best["hyperparameters"]
     assert model.manifest["hard_prompt"] == prompt.hard_prompts[-1]

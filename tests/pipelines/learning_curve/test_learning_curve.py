@@ -29,7 +29,7 @@ def small(parameters, encoder):
 
 def run(small, folder):
     data = tuning_data(folder)
-    return measure_sizes(data.training_posts, data.validation_posts, data.row_account, folder, small)
+    return measure_sizes(data.training_posts, data.test_posts, data.row_counts, folder, small)
 
 
 def test_each_size_is_a_row_and_what_all_posts_would_give_is_not_called_measured(small, folder):
@@ -40,8 +40,8 @@ def test_each_size_is_a_row_and_what_all_posts_would_give_is_not_called_measured
     assert not table["selected"].any()
     expected = table[~table["measured"]]
     assert expected["accuracy"].between(expected["accuracy_low"] - 0.2, expected["accuracy_high"] + 0.2).all()
-    assert expected[["seconds", "selection_accuracy", "eval_loss"]].isna().all(axis=None)
-    assert table.loc[table["measured"], ["selection_accuracy", "accuracy", "seconds"]].notna().all(axis=None)
+    assert expected[["seconds", "dev_accuracy", "eval_loss"]].isna().all(axis=None)
+    assert table.loc[table["measured"], ["dev_accuracy", "accuracy", "seconds"]].notna().all(axis=None)
     assert set(table) - {"error_floor", "error_excess", "exponent"} <= set(COLUMNS) | {"expected_calibration_error"}
     figure = plot_sizes(table, small)
     assert "not measured" in "".join(trace.name or "" for trace in figure.data)
@@ -83,4 +83,4 @@ def test_warm_up_is_the_same_share_of_a_shorter_training(parameters):
     warm = lora.hyperparameters.model_copy(update={"warmup_steps": 200})
     changed = parameters.model_copy(update={"lora": lora.model_copy(update={"hyperparameters": warm})})
     quarter = at_size("lora", 250, 1000, changed).lora
-    assert (quarter.row_limit, quarter.hyperparameters.warmup_steps, quarter.hold_out_selection) == (250, 50, True)
+    assert (quarter.row_limit, quarter.hyperparameters.warmup_steps, quarter.hold_out_dev_split) == (250, 50, True)

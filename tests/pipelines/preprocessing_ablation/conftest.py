@@ -24,7 +24,7 @@ def posts(repeated: int) -> pd.DataFrame:
 def training() -> pd.DataFrame:
     """The first two of three repetitions are to learn from, the last is to choose on."""
     table = posts(3)
-    return table.assign(selection=table.index >= 12)
+    return table.assign(dev=table.index >= 12)
 
 
 @pytest.fixture

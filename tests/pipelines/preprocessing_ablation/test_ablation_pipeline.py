@@ -15,7 +15,7 @@ def run(folder, training, validation, parameters) -> dict[str, object]:
     parquet = {"type": "tweet_sentiment.datasets.tables.Parquet", "filepath": str(folder / "{variant}.parquet")}
     catalog = DataCatalog.from_config({f"{OURS}.table_of_variants": table, f"{OURS}.{{variant}}.predictions": parquet})
     catalog["split_training_posts"] = MemoryDataset(training)
-    catalog["split_validation_posts"] = MemoryDataset(validation)
+    catalog["split_test_posts"] = MemoryDataset(validation)
     catalog["parameters"] = MemoryDataset(parameters, copy_mode="assign")
     made = SequentialRunner().run(create_pipeline(), catalog)
     predictions = {v.name: pd.read_parquet(folder / f"{v.name}.parquet") for v in VARIANTS}

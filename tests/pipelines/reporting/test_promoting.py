@@ -26,15 +26,15 @@ SCORES = ("accuracy", "f1", "macro_f1")
 READS = {"cleaning": "corrected", "max_length": 128, "second_segment": None}
 
 
-def results(on_selection=None, macro_f1=None, eval_loss=None, **accuracy):
-    on_selection = ON_SELECTION | (on_selection or {})
+def results(on_dev=None, macro_f1=None, eval_loss=None, **accuracy):
+    on_dev = ON_SELECTION | (on_dev or {})
 
     def row(name, accuracy):
         around = {f"{s}_{end}": accuracy + by for s in SCORES for end, by in (("low", -0.03), ("high", 0.03))}
         others = {"n_validation": 828, "trainable_parameters": 9}
         others |= {"expected_calibration_error": 0.05, "calibration_noise": 0.03}
-        told = {"technique": name, "chosen_on": "held-out training posts", "selection_accuracy": on_selection[name]}
-        told |= {"selection_macro_f1": (macro_f1 or {}).get(name), "selection_eval_loss": (eval_loss or {}).get(name)}
+        told = {"technique": name, "chosen_on": "dev split", "dev_accuracy": on_dev[name]}
+        told |= {"dev_macro_f1": (macro_f1 or {}).get(name), "dev_eval_loss": (eval_loss or {}).get(name)}
         return told | dict.fromkeys(SCORES, accuracy) | around | others
 
     return pd.DataFrame([row(name, value) for name, value in (ACCURACY | accuracy).items()], columns=COLUMNS)
@@ -141,7 +141,7 @@ def test_another_protocol_promotes_nothing(protocol):
 
 def test_techniques_without_the_figure_are_named_and_left_out(caplog):
     assert promoted(results({"layer_unfreezing": None})).technique == "logistic_regression"
-    assert "Without accuracy on the posts to choose on, so not in the choice: layer_unfreezing" in caplog.text
+    assert "Without accuracy on the dev split, so not in the choice: layer_unfreezing" in caplog.text
     assert promoted(results(dict.fromkeys(ON_SELECTION))).technique is None
     assert "nothing is promoted" in caplog.text
 
@@ -151,7 +151,7 @@ def test_the_best_without_a_model_folder_is_named_not_passed_over():
         promoted(models={})
 
 
-@pytest.mark.parametrize("always", [{"majority_class": 0.7}, {"on_selection": {"majority_class": 0.8}}])
+@pytest.mark.parametrize("always", [{"majority_class": 0.7}, {"on_dev": {"majority_class": 0.8}}])
 def test_where_the_majority_class_is_ahead_macro_f1_is_advised_by_name_in_log_and_card(always, caplog):
     chosen = promoted(results(**always))
     assert chosen.technique == "layer_unfreezing"
@@ -180,7 +180,7 @@ def test_the_card_has_front_matter_data_protocol_figures_limits_use_and_licences
         "No training post shares a tweet id",
         "| accuracy | 0.6200 | 0.590–0.650 |",
         "| Negative | 0.5000 | 0.2500 | 0.3750 | 414 |",
-        "The validation posts were not looked at",
+        "The test posts were not looked at",
         "CC0",
         "Apache-2.0",
     ):
@@ -232,7 +232,7 @@ def test_the_card_of_data_of_one_s_own_says_nothing_of_the_paper_s():
         assert word not in card
     assert "Gives a text one of: Negative, Positive." in card
     assert "bootstrap over posts" in card
-    assert "No training post shares a text or a near-duplicate text with a validation post." in card
+    assert "No training post shares a text or a near-duplicate text with a test post." in card
     assert "its licence is known to whoever has the file" in card
     untrusted = {k: v for k, v in of_own("not trusted: 9 of 9 are rounded").items() if "/" not in k}
     assert "- its ids are not trusted: 9 of 9 are rounded" in promoted(models=untrusted).card

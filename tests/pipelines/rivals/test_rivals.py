@@ -8,13 +8,13 @@ from sklearn.model_selection import GroupShuffleSplit
 from tests.conftest import PROJECT
 
 from tweet_sentiment.classical.models import build, count_weights, probabilities_of
+from tweet_sentiment.data.filtering import filter_posts
+from tweet_sentiment.data.reading import RawFile, read_posts
+from tweet_sentiment.data.splitting import split_posts
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY, score
 from tweet_sentiment.pipelines.rivals.nodes import fit_predict
 from tweet_sentiment.pipelines.rivals.pipeline import OUTPUTS, RIVALS, create_pipeline
-from tweet_sentiment.text.filtering import filter_posts
-from tweet_sentiment.text.reading import RawFile, read_posts
-from tweet_sentiment.text.splitting import split_posts
+from tweet_sentiment.scoring.metrics import PROBABILITY, score
 
 ACCOUNT = {"files": {}, "training_posts": 1}
 LEARNERS = [name for name in RIVALS if name != "majority_class"]
@@ -134,7 +134,7 @@ def test_each_rival_is_one_node_that_writes_what_the_ensemble_reads():
     assert {node.name for node in pipeline.nodes} == {f"{name}.fit_predict" for name in RIVALS}
     assert pipeline.all_outputs() == {f"{name}.{what}" for name in RIVALS for what in OUTPUTS}
     posts = {f"{prefix}{part}_posts" for prefix in ("", "split_") for part in ("training", "validation")}
-    assert pipeline.inputs() == posts | {"row_account", "parameters"}
+    assert pipeline.inputs() == posts | {"row_counts", "parameters"}
 
 
 def test_the_rivals_need_no_torch():

@@ -1,4 +1,4 @@
-"""What a rival scores on the posts to choose on, learnt without them."""
+"""What a rival scores on the dev split, learnt without them."""
 
 import pandas as pd
 import pytest
@@ -18,21 +18,21 @@ def test_a_rival_that_knows_nothing_but_its_posts_fails_on_the_posts_to_choose_o
     rows = [("Negative", f"bad thing {i}", False) for i in range(6)] + [
         ("Positive", f"lovely {i}", True) for i in range(4)
     ]
-    training = pd.DataFrame(rows, columns=["label", "post", "selection"]).assign(id="1", row=range(10))
+    training = pd.DataFrame(rows, columns=["label", "post", "dev"]).assign(id="1", row=range(10))
     validation = training.tail(4)
     posts = (training, validation, training, validation)
-    predictions, on_selection, figures, _ = fit_predict("nearest_neighbour", *posts, ACCOUNT, parameters)
+    predictions, on_dev, figures, _ = fit_predict("nearest_neighbour", *posts, ACCOUNT, parameters)
     assert (predictions["label"] == predictions["predicted"]).all()
-    assert figures["selection_accuracy"] == 0.0
-    assert on_selection["row"].tolist() == training["row"].tail(4).tolist()
-    assert (on_selection["predicted"] == "Negative").all()
+    assert figures["dev_accuracy"] == 0.0
+    assert on_dev["row"].tolist() == training["row"].tail(4).tolist()
+    assert (on_dev["predicted"] == "Negative").all()
     assert figures["n_train"] == 10
-    assert figures["milliseconds_a_post"] > 0
+    assert figures["ms_per_post"] > 0
 
 
 def test_without_posts_to_choose_on_there_is_no_such_figure(parameters):
     training = pd.DataFrame({"label": ["Negative", "Positive"], "post": ["bad", "good"], "id": "1", "row": [0, 1]})
-    for posts in (training, training.assign(selection=False)):
-        _, on_selection, figures, _ = fit_predict("majority_class", *[posts] * 4, ACCOUNT, parameters)
-        assert figures["selection_accuracy"] is None
-        assert on_selection.empty
+    for posts in (training, training.assign(dev=False)):
+        _, on_dev, figures, _ = fit_predict("majority_class", *[posts] * 4, ACCOUNT, parameters)
+        assert figures["dev_accuracy"] is None
+        assert on_dev.empty

@@ -22,7 +22,7 @@ def small(parameters, encoder):
 
 def run(small, folder):
     data = tuning_data(folder)
-    return compare_variants(data.training_posts, data.validation_posts, data.row_account, folder, small)
+    return compare_variants(data.training_posts, data.test_posts, data.row_counts, folder, small)
 
 
 def test_each_variant_is_a_row_that_is_compared_with_the_first(small, tmp_path):

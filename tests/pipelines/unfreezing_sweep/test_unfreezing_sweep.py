@@ -17,9 +17,9 @@ def small(parameters, encoder):
 
 def run(small, encoder, folder):
     data, tokenizer = tuning_data(folder), load_tokenizer(str(encoder))
-    tokens = [tokenize(posts, tokenizer, small.labels, 64)[0] for posts in (data.training_posts, data.validation_posts)]
+    tokens = [tokenize(posts, tokenizer, small.labels, 64)[0] for posts in (data.training_posts, data.test_posts)]
     features = encode_posts(*tokens, small)[:2]
-    return sweep(*tokens, *features, data.row_account, folder, small)
+    return sweep(*tokens, *features, data.row_counts, folder, small)
 
 
 def test_each_number_of_blocks_is_a_row_and_learns_its_blocks_more(small, encoder, tmp_path):
@@ -33,9 +33,9 @@ def test_each_number_of_blocks_is_a_row_and_learns_its_blocks_more(small, encode
     assert table["low"].le(table["accuracy"]).all()
     assert table["high"].ge(table["accuracy"]).all()
     figure = plot_sweep(table, small)
-    assert [list(line.y) for line in figure.data] == [list(table["accuracy"]), list(table["selection_accuracy"])]
-    best = table["top_blocks"][table["selection_accuracy"] == table["selection_accuracy"].max()]
-    assert any(f"Best on the held-out training posts: {k} unfrozen blocks" in figure.layout.title.text for k in best)
+    assert [list(line.y) for line in figure.data] == [list(table["accuracy"]), list(table["dev_accuracy"])]
+    best = table["top_blocks"][table["dev_accuracy"] == table["dev_accuracy"].max()]
+    assert any(f"Best on the dev split: {k} unfrozen blocks" in figure.layout.title.text for k in best)
 
 
 def test_finished_rows_are_kept_for_a_longer_sweep_and_not_under_other_settings(small, encoder, tmp_path):

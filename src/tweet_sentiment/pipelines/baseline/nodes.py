@@ -6,7 +6,7 @@ from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import manifest
 
 
-def load_frozen(row_account: dict[str, Any], parameters: StudyParameters) -> tuple[Any, dict[str, Any]]:
+def load_frozen(row_counts: dict[str, Any], parameters: StudyParameters) -> tuple[Any, dict[str, Any]]:
     """Put an untrained head on the encoder and freeze all of it."""
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
     from tweet_sentiment.modeling.folders import TrainedModel
@@ -18,5 +18,5 @@ def load_frozen(row_account: dict[str, Any], parameters: StudyParameters) -> tup
     training |= {"trainable_parameters": count_trainable(classifier)}
     tokenizer = load_tokenizer(parameters.model.checkpoint)
     settings = parameters.model_dump(include={"labels", "protocol", "seed", "data", "model"})
-    model = TrainedModel(classifier, tokenizer, manifest("baseline", parameters, row_account, training, settings))
+    model = TrainedModel(classifier, tokenizer, manifest("baseline", parameters, row_counts, training, settings))
     return model, training

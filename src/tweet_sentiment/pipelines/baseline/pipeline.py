@@ -8,9 +8,9 @@ from .nodes import load_frozen
 def create_pipeline() -> Pipeline:
     """Make the model that learns nothing."""
     return Pipeline(
-        [node(load_frozen, ["row_account", "parameters"], ["model", "training"], name="load_frozen")],
+        [node(load_frozen, ["row_counts", "parameters"], ["model", "training"], name="load_frozen")],
         namespace="baseline",
-        inputs="row_account",
+        inputs="row_counts",
         parameters="parameters",
         tags="baseline",
     )

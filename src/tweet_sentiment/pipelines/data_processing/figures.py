@@ -10,12 +10,12 @@ from tweet_sentiment.reports.style import DASHES, QUIET, SERIES, styled
 
 
 def plot_lengths(
-    training_tokens: Any, validation_tokens: Any, tokenization_account: dict[str, Any], parameters: StudyParameters
+    training_tokens: Any, test_tokens: Any, tokenization_counts: dict[str, Any], parameters: StudyParameters
 ) -> Any:
     """Draw how many word pieces the posts have, as shares of the posts, up to what the model reads."""
     import plotly.graph_objects as go
 
-    sides = {"training posts": _lengths(training_tokens), "validation posts": _lengths(validation_tokens)}
+    sides = {"training posts": _lengths(training_tokens), "test posts": _lengths(test_tokens)}
     figure = go.Figure()
     for i, (side, lengths) in enumerate(sides.items()):
         counts = np.bincount(lengths)
@@ -29,7 +29,7 @@ def plot_lengths(
         )
     longest = parameters.model.max_length
     figure.add_vline(longest, line={"color": QUIET, "dash": "dash"})
-    lengths, cut = sides["training posts"], tokenization_account["training"]["truncated"]
+    lengths, cut = sides["training posts"], tokenization_counts["training"]["truncated"]
     median, most = (np.percentile(lengths, q) for q in (50, 95)) if len(lengths) else (0, 0)
     return styled(
         figure,

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.data import filtering, reading
+from tweet_sentiment.data.reading import RawFile
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import sha256
-from tweet_sentiment.text import filtering, reading
-from tweet_sentiment.text.reading import RawFile
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ def read_posts(
 
     Ids that cannot be trusted are said, and left aside from here on.
     """
-    from tweet_sentiment.text import ids
+    from tweet_sentiment.data import ids
 
     data, files = parameters.data, {"training": training_file}
     if data.validation_file is not None:
@@ -63,10 +63,10 @@ def filter_posts(
 def audit_posts(
     filtered_training_posts: pd.DataFrame, filtered_validation_posts: pd.DataFrame, parameters: StudyParameters
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Measure what the files, as they came, tell of the validation posts; without a validation file, a random split."""
+    """Measure what the files, as they came, tell of the test posts; without a validation file, a random split."""
+    from tweet_sentiment.data import ids
+    from tweet_sentiment.data.audit import audit
     from tweet_sentiment.reports.audit import headline
-    from tweet_sentiment.text import ids
-    from tweet_sentiment.text.audit import audit
 
     data = ids.as_known(filtered_training_posts, parameters.data)
     figures, examples = audit(filtered_training_posts, filtered_validation_posts, data, parameters.seed)
@@ -77,19 +77,19 @@ def audit_posts(
 def split_posts(
     filtered_training_posts: pd.DataFrame, filtered_validation_posts: pd.DataFrame, parameters: StudyParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Part the posts by the protocol, and mark the training posts to choose on; say what of validation is known.
+    """Part the posts by the protocol, and mark the dev split; say what of validation is known.
 
-    Validation posts get column ``resembles_training``: what is still alike when what leaks is out.
+    Test posts get column ``resembles_training``: what is still alike when what leaks is out.
     """
-    from tweet_sentiment.text import ids, leakage, resemblance, splitting
+    from tweet_sentiment.data import ids, leakage, resemblance, splitting
 
     data, protocol = ids.as_known(filtered_training_posts, parameters.data), parameters.protocol
     given = None if data.validation_file is None else filtered_validation_posts
     training, validation, account = splitting.split_posts(
         filtered_training_posts, given, protocol, data, parameters.seed
     )
-    training, left_out = splitting.mark_selection(training, protocol, parameters.selection, data, parameters.seed)
-    account |= {"removed_for_dev_split": left_out, "kept": len(training), "selection": int(training["selection"].sum())}
+    training, left_out = splitting.mark_dev_split(training, protocol, parameters.dev_split, data, parameters.seed)
+    account |= {"removed_for_dev_split": left_out, "kept": len(training), "dev": int(training["dev"].sum())}
     read_training, read_validation = (splitting.as_read(posts, data) for posts in (training, validation))
     validation = validation.assign(
         resembles_training=resemblance.resembles(read_validation["post"], read_training["post"])
@@ -100,14 +100,14 @@ def split_posts(
     known = max(share for name, share in overlap.items() if name.endswith("_share"))
     if known > data.audit.overlap_limit:
         logger.warning(
-            "LEAK: under protocol %s %.1f %% of the validation posts are known from training. What is measured on them "
+            "LEAK: under protocol %s %.1f %% of the test posts are known from training. What is measured on them "
             "is memory; the leak-free figure: --params=protocol=leak_free",
             protocol,
             100 * known,
         )
     if conflicts:
         logger.warning("Texts of the training posts that stand under two labels or more: %d.", conflicts)
-    parts = {"training": training[~training["selection"]], "dev": training[training["selection"]], "test": validation}
+    parts = {"training": training[~training["dev"]], "dev": training[training["dev"]], "test": validation}
     return (
         training,
         validation,
@@ -123,17 +123,17 @@ def split_posts(
 
 
 def clean_posts(
-    split_training_posts: pd.DataFrame, split_validation_posts: pd.DataFrame, parameters: StudyParameters
+    split_training_posts: pd.DataFrame, split_test_posts: pd.DataFrame, parameters: StudyParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Clean the posts as ``data.cleaning`` says; posts that lose all their text stay, are counted, and are said.
 
     Raises:
         StudyError: many posts of a side would be learnt from, or measured, without their text.
     """
-    from tweet_sentiment.text import splitting
+    from tweet_sentiment.data import splitting
 
     data, tables, account = parameters.data, [], {}
-    for name, posts in (("training", split_training_posts), ("validation", split_validation_posts)):
+    for name, posts in (("training", split_training_posts), ("validation", split_test_posts)):
         cleaned = splitting.as_read(posts, data)
         emptied = filtering.check_not_emptied(cleaned["post"], data, f"The {name} posts")
         if emptied:
@@ -150,7 +150,7 @@ def clean_posts(
 
 
 def tokenize_posts(
-    training_posts: pd.DataFrame, validation_posts: pd.DataFrame, parameters: StudyParameters
+    training_posts: pd.DataFrame, test_posts: pd.DataFrame, parameters: StudyParameters
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Turn posts into word pieces, as two ``datasets.Dataset``; see ``modeling.tokenization``."""
     from tweet_sentiment.modeling.encoders import load_tokenizer
@@ -158,47 +158,47 @@ def tokenize_posts(
 
     tokenizer = load_tokenizer(parameters.model.checkpoint)
     training, cut = tokenize(training_posts, tokenizer, parameters.labels, parameters.model.max_length)
-    validation, cut_too = tokenize(validation_posts, tokenizer, parameters.labels, parameters.model.max_length)
+    validation, cut_too = tokenize(test_posts, tokenizer, parameters.labels, parameters.model.max_length)
     return training, validation, {"training": {"truncated": cut}, "validation": {"truncated": cut_too}}
 
 
 def account_rows(
-    read_account: dict[str, Any],
-    filter_account: dict[str, Any],
-    split_account: dict[str, Any],
-    cleaning_account: dict[str, Any],
-    tokenization_account: dict[str, Any],
+    read_counts: dict[str, Any],
+    filter_counts: dict[str, Any],
+    split_counts: dict[str, Any],
+    cleaning_counts: dict[str, Any],
+    tokenization_counts: dict[str, Any],
     parameters: StudyParameters,
 ) -> dict[str, Any]:
     """Bring together where every row went: rows in = rows kept + rows dropped, by reason."""
     account = {
         "protocol": parameters.protocol,
         "texts": parameters.data.texts,
-        "files": read_account,
-        "filtered": filter_account,
-        "split": split_account,
-        "cleaned": cleaning_account,
-        "tokenized": tokenization_account,
-        "training_posts": split_account["kept"],
-        "selection_posts": split_account["selection"],
-        "validation_posts": split_account["validation"],
+        "files": read_counts,
+        "filtered": filter_counts,
+        "split": split_counts,
+        "cleaned": cleaning_counts,
+        "tokenized": tokenization_counts,
+        "training_posts": split_counts["kept"],
+        "dev_posts": split_counts["dev"],
+        "test_posts": split_counts["validation"],
     }
-    for part, file in filter_account.items():
+    for part, file in filter_counts.items():
         dropped = _counts(file, "dropped_")
         logger.info(
             "%s: %s rows, %s kept%s.",
-            read_account[part]["file"],
+            read_counts[part]["file"],
             f"{file['rows_in']:,}",
             f"{file['kept']:,}",
             f" (dropped: {dropped})" if dropped else "",
         )
-    if removed := _counts(split_account, "removed_"):
+    if removed := _counts(split_counts, "removed_"):
         logger.info("Taken out of training, as they give test or dev posts away: %s.", removed)
     logger.info(
-        "%d posts to learn from (%d of them to choose on), %d to measure on.",
+        "%d training posts (%d of them to choose on), %d to measure on.",
         account["training_posts"],
-        account["selection_posts"],
-        account["validation_posts"],
+        account["dev_posts"],
+        account["test_posts"],
     )
     return account
 

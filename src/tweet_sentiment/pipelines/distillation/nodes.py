@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import manifest
+from tweet_sentiment.scoring.metrics import PROBABILITY
 
 TEACHERS = ("layer_unfreezing", "hyperparameter_search", "prompt_tuning", "full_fine_tuning", "lora", "p_tuning")
 
@@ -52,9 +52,9 @@ def _said(load: Callable[[], Any], posts: pd.DataFrame, parameters: StudyParamet
 
 def train(
     training_posts: pd.DataFrame,
-    validation_posts: pd.DataFrame,
+    test_posts: pd.DataFrame,
     soft_labels: pd.DataFrame,
-    row_account: dict[str, Any],
+    row_counts: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
@@ -62,17 +62,17 @@ def train(
     from tweet_sentiment.modeling.techniques import fit_student
     from tweet_sentiment.modeling.tuning import TuningData
 
-    data = TuningData(training_posts, validation_posts, row_account, working_folder)
+    data = TuningData(training_posts, test_posts, row_counts, working_folder)
     fitted = fit_student(data, soft_labels, parameters)
     training = fitted.fit.figures | {"teachers": parameters.distillation.teachers}
-    return fitted.model(manifest("distillation", parameters, row_account, training)), fitted.fit.curves, training
+    return fitted.model(manifest("distillation", parameters, row_counts, training)), fitted.fit.curves, training
 
 
 def repeat_with_seeds(
     training_posts: pd.DataFrame,
-    validation_posts: pd.DataFrame,
+    test_posts: pd.DataFrame,
     soft_labels: pd.DataFrame,
-    row_account: dict[str, Any],
+    row_counts: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
 ) -> pd.DataFrame:
@@ -80,5 +80,5 @@ def repeat_with_seeds(
     from tweet_sentiment.modeling.techniques import fit_student
     from tweet_sentiment.modeling.tuning import TuningData, repeat_tuning
 
-    data = TuningData(training_posts, validation_posts, row_account, working_folder / "seeds")
+    data = TuningData(training_posts, test_posts, row_counts, working_folder / "seeds")
     return repeat_tuning(lambda d, p: fit_student(d, soft_labels, p), data, parameters.distillation, parameters)

@@ -4,13 +4,13 @@ from kedro.pipeline import Pipeline, node
 
 from .nodes import TEACHERS, repeat_with_seeds, soften, train
 
-DATA = ["training_posts", "validation_posts", "row_account"]
+DATA = ["training_posts", "test_posts", "row_counts"]
 
 
 def create_pipeline() -> Pipeline:
     """Ask the teachers, and train the student."""
     teachers = [f"{name}.{what}" for what in ("stored_model", "training") for name in TEACHERS]
-    inputs = ["training_posts", "validation_posts", "soft_labels", "row_account", "working_folder", "parameters"]
+    inputs = ["training_posts", "test_posts", "soft_labels", "row_counts", "working_folder", "parameters"]
     return Pipeline(
         [
             node(soften, [*teachers, "training_posts", "parameters"], "soft_labels", name="soften", tags="device"),

@@ -16,23 +16,23 @@ logger = logging.getLogger(__name__)
 def collect_posts(
     read_training_posts: pd.DataFrame,
     split_training_posts: pd.DataFrame,
-    split_validation_posts: pd.DataFrame,
+    split_test_posts: pd.DataFrame,
     parameters: StudyParameters,
 ) -> pd.DataFrame:
     """Return every text of the training file once, cleaned, whatever its label; columns ``id`` and ``post``.
 
-    Texts that the protocol's rules tie to a validation post are left out, and so are the posts to choose on with
+    Texts that the protocol's rules tie to a test post are left out, and so are the dev split with
     their wordings: what is chosen on them would otherwise have been seen. ``published`` takes all, as it does.
     """
-    from tweet_sentiment.text.ids import known
-    from tweet_sentiment.text.leakage import leaking_rows
-    from tweet_sentiment.text.splitting import as_read
+    from tweet_sentiment.data.ids import known
+    from tweet_sentiment.data.leakage import leaking_rows
+    from tweet_sentiment.data.splitting import as_read
 
     data = parameters.data
-    posts, validation = as_read(read_training_posts, data), as_read(split_validation_posts, data)
+    posts, validation = as_read(read_training_posts, data), as_read(split_test_posts, data)
     ids_known = known(read_training_posts, data)
     if parameters.protocol != "published":
-        chosen_on = as_read(split_training_posts[split_training_posts["selection"]], data)
+        chosen_on = as_read(split_training_posts[split_training_posts["dev"]], data)
         tied = leaking_rows(posts, validation, data.leak_free, ids_known).any(axis=1)
         rules = data.leak_free.model_copy(update={"near_duplicate": False})
         posts = posts[~(tied | leaking_rows(posts, chosen_on, rules, ids_known).any(axis=1))]
@@ -44,7 +44,7 @@ def collect_posts(
 
 
 def adapt(
-    adaptation_posts: pd.DataFrame, row_account: dict[str, Any], working_folder: Path, parameters: StudyParameters
+    adaptation_posts: pd.DataFrame, row_counts: dict[str, Any], working_folder: Path, parameters: StudyParameters
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Adapt the encoder to the posts; return its folder's content, curves and figures.
 
@@ -74,17 +74,17 @@ def adapt(
         seed=parameters.seed,
         device=device,
         working_folder=working_folder,
-        fingerprint={"account": row_account, "parameters": parameters.decisive()},
+        fingerprint={"account": row_counts, "parameters": parameters.decisive()},
     )
     figures = {
         "n_adapted": len(tokens) - held_out,
         "eval_loss": float(curves["eval_loss"].dropna().iloc[-1]),
         "seconds": perf_counter() - start,
         "device": device.name,
-        "arithmetic": device.precision,
+        "dtype": device.precision,
     }
     return (
-        TrainedModel(encoder, tokenizer, manifest("domain_adaptation", parameters, row_account, figures)),
+        TrainedModel(encoder, tokenizer, manifest("domain_adaptation", parameters, row_counts, figures)),
         curves,
         figures,
     )

@@ -7,9 +7,9 @@ import pandas as pd
 from tweet_sentiment.ensembles import Ensemble
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import ENSEMBLE
-from tweet_sentiment.metrics import PROBABILITY, score_table, selection_scores
 from tweet_sentiment.parameters import InputSettings
 from tweet_sentiment.provenance import manifest
+from tweet_sentiment.scoring.metrics import PROBABILITY, dev_scores, score_table
 
 TRAINED = ("layer_unfreezing", "hyperparameter_search", "prompt_tuning", "full_fine_tuning", "lora", "p_tuning")
 MEMBERS = (*TRAINED, "distillation", "nearest_neighbour", "logistic_regression", "linear_svc")
@@ -18,16 +18,16 @@ MEMBERS = (*TRAINED, "distillation", "nearest_neighbour", "logistic_regression",
 def average(*given: Any) -> tuple[pd.DataFrame, dict[str, Any], Ensemble]:
     """Average the predictions of ``ensemble.members``; return predictions as any technique's, figures, and the model.
 
-    ``given``: of each of ``MEMBERS`` predictions on the validation posts; then the same on the posts to choose on;
-    then training's figures; then how fast each is; then the row account and the parameters. What was not made is empty.
-    The scores on the posts to choose on are known if every member was trained without them.
+    ``given``: of each of ``MEMBERS`` predictions on the test posts; then the same on the dev split;
+    then training's figures; then how fast each is; then the row counts and the parameters. What was not made is empty.
+    The scores on the dev split are known if every member was trained without them.
 
     Raises:
         StudyError: a member has not been run, or the members' predictions are not about the same posts.
     """
-    *tables, row_account, parameters = given
+    *tables, row_counts, parameters = given
     size, members, labels = len(MEMBERS), parameters.ensemble.members, parameters.labels
-    predictions, on_selection, training, speeds = (
+    predictions, on_dev, training, speeds = (
         dict(zip(MEMBERS, tables[at : at + size], strict=True)) for at in range(0, 4 * size, size)
     )
     if missing := [name for name in members if not len(predictions[name]) or not training[name]]:
@@ -35,23 +35,23 @@ def average(*given: Any) -> tuple[pd.DataFrame, dict[str, Any], Ensemble]:
             f"ensemble.members: {', '.join(missing)} has no predictions under protocol {parameters.protocol}.\n"
             f"  Run it first:  kedro run --pipeline={missing[0]}   or take it out of conf/*/parameters_ensemble.yml"
         )
-    chosen, known = [on_selection[name] for name in members], [training[name] | speeds[name] for name in members]
-    milliseconds = [one.get("milliseconds_a_post") for one in known]
+    chosen, known = [on_dev[name] for name in members], [training[name] | speeds[name] for name in members]
+    milliseconds = [one.get("ms_per_post") for one in known]
     figures = {
         "members": members,
         "n_train": max(one["n_train"] for one in known),
         "trainable_parameters": sum(one["trainable_parameters"] for one in known),
         "seconds": sum(one["seconds"] + one.get("encoding_seconds", 0.0) for one in known),
-        "milliseconds_a_post": None if None in milliseconds else sum(milliseconds),
+        "ms_per_post": None if None in milliseconds else sum(milliseconds),
         "encoder": ", ".join(dict.fromkeys(one.get("encoder", parameters.model.checkpoint) for one in known)),
         "texts": "; ".join(dict.fromkeys(one["texts"] for one in known)),
         "device": known[0]["device"],
-        "arithmetic": known[0]["arithmetic"],
-        **selection_scores(score_table(_mean(chosen, labels), labels) if all(map(len, chosen)) else None),
+        "dtype": known[0]["dtype"],
+        **dev_scores(score_table(_mean(chosen, labels), labels) if all(map(len, chosen)) else None),
     }
     reads = {"format": ENSEMBLE, "input": _input(members, known, parameters)}
     settings = parameters.model_dump(include={"labels", "protocol", "seed", "data", "ensemble"})
-    model = Ensemble(members, manifest("ensemble", parameters, row_account, figures | reads, settings))
+    model = Ensemble(members, manifest("ensemble", parameters, row_counts, figures | reads, settings))
     return _mean([predictions[name] for name in members], labels), figures, model
 
 

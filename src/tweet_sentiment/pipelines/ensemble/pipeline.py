@@ -7,12 +7,12 @@ from .nodes import MEMBERS, average
 
 def create_pipeline() -> Pipeline:
     """Average whatever members have predicted."""
-    kinds = ("predictions", "selection_predictions", "training", "speed")
+    kinds = ("predictions", "dev_predictions", "training", "speed")
     inputs = [f"{name}.{kind}" for kind in kinds for name in MEMBERS]
     return Pipeline(
-        [node(average, [*inputs, "row_account", "parameters"], ["predictions", "training", "model"], name="average")],
+        [node(average, [*inputs, "row_counts", "parameters"], ["predictions", "training", "model"], name="average")],
         namespace="ensemble",
-        inputs={*inputs, "row_account"},
+        inputs={*inputs, "row_counts"},
         parameters="parameters",
         tags=["ensemble", "past_the_paper"],
     )

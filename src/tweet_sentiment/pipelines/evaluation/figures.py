@@ -6,7 +6,7 @@ import pandas as pd
 
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.reports.style import DASHES, FAINT, INK, QUIET, SERIES, percent, styled, whisker
-from tweet_sentiment.uncertainty.calibration import (
+from tweet_sentiment.scoring.calibration import (
     calibration_noise,
     confidence_of,
     expected_calibration_error,

@@ -5,49 +5,49 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import CHOSEN_BY, score_table
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import library_versions
-from tweet_sentiment.timing import POSTS, milliseconds_a_post
-from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
-from tweet_sentiment.uncertainty.calibration import (
+from tweet_sentiment.scoring.bootstrap import bootstrap_intervals
+from tweet_sentiment.scoring.calibration import (
     calibration_noise,
     confidence_of,
     expected_calibration_error,
     right_of,
 )
+from tweet_sentiment.scoring.metrics import CHOSEN_BY, score_table
+from tweet_sentiment.scoring.speed import POSTS, ms_per_post
 
 from .parts import accuracy_by_part
 
 
-def predict(model: Any, validation_tokens: Any, parameters: StudyParameters) -> pd.DataFrame:
-    """Return one row a validation post: row, id, label, predicted, and one probability a class."""
+def predict(model: Any, test_tokens: Any, parameters: StudyParameters) -> pd.DataFrame:
+    """Return one row a test post: row, id, label, predicted, and one probability a class."""
     from tweet_sentiment.modeling.devices import choose_device
     from tweet_sentiment.modeling.prediction import predictions_table
 
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
-    return predictions_table(model, validation_tokens, device, parameters.model)
+    return predictions_table(model, test_tokens, device, parameters.model)
 
 
-def predict_posts(model: Any, validation_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
-    """Return one row a validation post, as :func:`predict`; the posts reach the model as its manifest says."""
+def predict_posts(model: Any, test_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
+    """Return one row a test post, as :func:`predict`; the posts reach the model as its manifest says."""
     from tweet_sentiment.modeling.devices import choose_device
     from tweet_sentiment.modeling.inputs import tokens_as_trained
     from tweet_sentiment.modeling.prediction import predictions_table
 
-    tokens = tokens_as_trained(model, validation_posts, parameters.model.max_length)
+    tokens = tokens_as_trained(model, test_posts, parameters.model.max_length)
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
     return predictions_table(model, tokens, device, parameters.model)
 
 
-def predict_selection(model: Any, training_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
-    """Return the same of the posts to choose on, if the model has not learnt from them; otherwise an empty table."""
-    if not model.manifest.get("selection_held_out"):
+def predict_dev(model: Any, training_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
+    """Return the same of the dev split, if the model has not learnt from them; otherwise an empty table."""
+    if not model.manifest.get("dev_split_held_out"):
         return pd.DataFrame(columns=["row", "id", "label", "predicted"])
-    return predict_posts(model, training_posts[training_posts["selection"]].reset_index(drop=True), parameters)
+    return predict_posts(model, training_posts[training_posts["dev"]].reset_index(drop=True), parameters)
 
 
-def measure_speed(model: Any, validation_posts: pd.DataFrame, parameters: StudyParameters) -> dict[str, Any]:
+def measure_speed(model: Any, test_posts: pd.DataFrame, parameters: StudyParameters) -> dict[str, Any]:
     """Return how many milliseconds a post takes, from cleaned text to probabilities, many posts at a time.
 
     Apart from predicting, so that predictions can be made again and the figures stay.
@@ -56,7 +56,7 @@ def measure_speed(model: Any, validation_posts: pd.DataFrame, parameters: StudyP
     from tweet_sentiment.modeling.inputs import tokens_as_trained
     from tweet_sentiment.modeling.prediction import predictions_table
 
-    posts = validation_posts.head(POSTS)
+    posts = test_posts.head(POSTS)
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
 
     def predict_once() -> None:
@@ -64,18 +64,18 @@ def measure_speed(model: Any, validation_posts: pd.DataFrame, parameters: StudyP
         predictions_table(model, tokens, device, parameters.model)
 
     return {
-        "milliseconds_a_post": milliseconds_a_post(predict_once, len(posts)),
+        "ms_per_post": ms_per_post(predict_once, len(posts)),
         "posts": len(posts),
         "device": device.name,
-        "arithmetic": device.precision,
+        "dtype": device.precision,
     }
 
 
 def evaluate(
     predictions: pd.DataFrame,
-    split_validation_posts: pd.DataFrame,
+    split_test_posts: pd.DataFrame,
     training: dict[str, Any],
-    row_account: dict[str, Any],
+    row_counts: dict[str, Any],
     parameters: StudyParameters,
     speed: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def evaluate(
     return {
         **score_table(predictions, labels),
         "intervals": {name: list(ends) for name, ends in intervals.items()},
-        "parts": accuracy_by_part(predictions, split_validation_posts, parameters),
+        "parts": accuracy_by_part(predictions, split_test_posts, parameters),
         "expected_calibration_error": expected_calibration_error(confidence, right),
         "calibration_noise": calibration_noise(confidence, parameters.seed),
         "protocol": parameters.protocol,
@@ -113,12 +113,12 @@ def evaluate(
         "n_validation": len(predictions),
         "trainable_parameters": training["trainable_parameters"],
         "seconds": training["seconds"] + training.get("encoding_seconds", 0.0),
-        "milliseconds_a_post": (training | (speed or {})).get("milliseconds_a_post"),
+        "ms_per_post": (training | (speed or {})).get("ms_per_post"),
         "seed": parameters.seed,
         "device": training.get("device"),
         "chosen_on": training.get("chosen_on"),
-        **{f"selection_{name}": training.get(f"selection_{name}") for name in CHOSEN_BY},
-        "arithmetic": training.get("arithmetic"),
-        "data": row_account["files"],
+        **{f"dev_{name}": training.get(f"dev_{name}") for name in CHOSEN_BY},
+        "dtype": training.get("dtype"),
+        "data": row_counts["files"],
         "versions": library_versions(),
     }

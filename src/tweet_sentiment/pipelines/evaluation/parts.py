@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import StudyParameters
-from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals, tweet_codes
-from tweet_sentiment.uncertainty.calibration import right_of
+from tweet_sentiment.scoring.bootstrap import bootstrap_intervals, tweet_codes
+from tweet_sentiment.scoring.calibration import right_of
 
 
 def with_posts(predictions: pd.DataFrame, posts: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -21,7 +21,7 @@ def with_posts(predictions: pd.DataFrame, posts: pd.DataFrame, columns: list[str
     merged = predictions.merge(posts[["row", "id", "label", *columns]], on=["row", "id", "label"], how="inner")
     if not len(merged) == len(predictions) == len(posts):
         raise StudyError(
-            f"{len(predictions)} predictions, {len(posts)} validation posts, {len(merged)} of them the same; expected "
+            f"{len(predictions)} predictions, {len(posts)} test posts, {len(merged)} of them the same; expected "
             "a prediction for each post.\n"
             "  The data were split anew after predicting: run the technique's pipeline again."
         )
@@ -29,14 +29,14 @@ def with_posts(predictions: pd.DataFrame, posts: pd.DataFrame, columns: list[str
 
 
 def accuracy_by_part(
-    predictions: pd.DataFrame, split_validation_posts: pd.DataFrame, parameters: StudyParameters
+    predictions: pd.DataFrame, split_test_posts: pd.DataFrame, parameters: StudyParameters
 ) -> dict[str, dict[str, Any]]:
     """Return posts, accuracy, low and high of each part: ``originals``, ``resembling`` and ``not_resembling``.
 
     An original is the first wording of a tweet; ``resembling`` is what ``text.resemblance.RULE`` says. A figure that
     cannot be measured is None.
     """
-    posts = with_posts(predictions, split_validation_posts, ["original", "resembles_training"])
+    posts = with_posts(predictions, split_test_posts, ["original", "resembles_training"])
     alike = posts["resembles_training"].to_numpy(dtype=np.bool_)
     parts = {"originals": posts["original"].to_numpy(dtype=np.bool_), "resembling": alike, "not_resembling": ~alike}
     return {name: _accuracy(posts[chosen], parameters) for name, chosen in parts.items()}

@@ -2,38 +2,34 @@
 
 from kedro.pipeline import Pipeline, node
 
-from .errors import analyse_errors
 from .figures import plot_confusion, plot_curves, plot_entities, plot_reliability
-from .nodes import evaluate, measure_speed, predict, predict_posts, predict_selection
+from .misclassified import analyse_errors
+from .nodes import evaluate, measure_speed, predict, predict_dev, predict_posts
 
-SPLIT_POSTS = ["split_validation_posts", "split_training_posts"]
+SPLIT_POSTS = ["split_test_posts", "split_training_posts"]
 
 
-def create_pipeline(
-    technique: str, predicts: bool = True, learns: bool = True, reads: str = "validation_tokens"
-) -> Pipeline:
+def create_pipeline(technique: str, predicts: bool = True, learns: bool = True, reads: str = "test_tokens") -> Pipeline:
     """Turn ``<technique>.model`` into predictions, metrics, figures and tables of errors.
 
     ``predicts`` false: the technique makes its predictions itself. ``learns`` false: it has no curves. Neither: it has
     no model, and tells itself how fast it is.
-    ``reads`` ``validation_posts``: they are tokenized as the model's manifest says, instead of all alike; so are the
-    posts to choose on, for the ensemble.
+    ``reads`` ``test_posts``: they are tokenized as the model's manifest says, instead of all alike; so are the
+    dev split, for the ensemble.
     """
-    by_manifest, has_model = reads == "validation_posts", predicts or learns
+    by_manifest, has_model = reads == "test_posts", predicts or learns
     training = ["training_posts"] if by_manifest else []
     selection = node(
-        predict_selection,
+        predict_dev,
         ["model", "training_posts", "parameters"],
-        "selection_predictions",
-        name="predict_selection",
+        "dev_predictions",
+        name="predict_dev",
         tags="device",
     )
     predicting = predict_posts if by_manifest else predict
     prediction = node(predicting, ["model", reads, "parameters"], "predictions", name="predict", tags="device")
-    speed = node(
-        measure_speed, ["model", "validation_posts", "parameters"], "speed", name="measure_speed", tags="device"
-    )
-    read = [*([reads] if predicts else []), *(["validation_posts"] if has_model else [])]
+    speed = node(measure_speed, ["model", "test_posts", "parameters"], "speed", name="measure_speed", tags="device")
+    read = [*([reads] if predicts else []), *(["test_posts"] if has_model else [])]
     curves = node(plot_curves, ["curves", "parameters"], "figure_of_curves", name="plot_curves")
     return Pipeline(
         [
@@ -46,7 +42,7 @@ def create_pipeline(
                     "predictions",
                     SPLIT_POSTS[0],
                     "training",
-                    "row_account",
+                    "row_counts",
                     "parameters",
                     *(["speed"] if has_model else []),
                 ],
@@ -67,7 +63,7 @@ def create_pipeline(
             *([curves] if learns else []),
         ],
         namespace=technique,
-        inputs={"row_account", *SPLIT_POSTS, *read, *training},
+        inputs={"row_counts", *SPLIT_POSTS, *read, *training},
         parameters="parameters",
         tags=technique,
     )

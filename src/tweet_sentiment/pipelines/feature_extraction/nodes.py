@@ -10,7 +10,7 @@ from tweet_sentiment.parameters import StudyParameters
 
 
 def encode_posts(
-    training_tokens: Any, validation_tokens: Any, parameters: StudyParameters
+    training_tokens: Any, test_tokens: Any, parameters: StudyParameters
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]:
     """Return the features of both sets, shape (posts, dim), in the order of the tokens, and what they cost.
 
@@ -27,7 +27,7 @@ def encode_posts(
         return nothing, nothing, {"posts": 0, "seconds": 0.0}
     start = perf_counter()
     training = encode(encoder, training_tokens["input_ids"], device, description="Encoding training posts")
-    validation = encode(encoder, validation_tokens["input_ids"], device, description="Encoding validation posts")
+    validation = encode(encoder, test_tokens["input_ids"], device, description="Encoding test posts")
     return (
         training,
         validation,
@@ -35,7 +35,7 @@ def encode_posts(
             "posts": len(training) + len(validation),
             "seconds": perf_counter() - start,
             "device": device.name,
-            "arithmetic": device.precision,
+            "dtype": device.precision,
             "encoder_sha256": checkpoint_hash(parameters.model.checkpoint),
         },
     )

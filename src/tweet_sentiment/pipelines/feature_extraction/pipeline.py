@@ -11,8 +11,8 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 encode_posts,
-                ["training_tokens", "validation_tokens", "parameters"],
-                ["training_features", "validation_features", "encoding"],
+                ["training_tokens", "test_tokens", "parameters"],
+                ["training_features", "test_features", "encoding"],
                 name="encode_posts",
                 tags="device",
             )

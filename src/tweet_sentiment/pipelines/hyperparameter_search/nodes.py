@@ -9,23 +9,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import selection_scores
 from tweet_sentiment.parameters import DECISIVE, Hyperparameters, StudyParameters
 from tweet_sentiment.provenance import fingerprint, manifest
+from tweet_sentiment.scoring.metrics import dev_scores
 
 
 def search(
     training_tokens: Any,
-    validation_tokens: Any,
+    test_tokens: Any,
     training_features: NDArray[np.float32],
-    validation_features: NDArray[np.float32],
-    row_account: dict[str, Any],
+    test_features: NDArray[np.float32],
+    row_counts: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Look for the hyperparameters with the best metric on the posts to choose on; return them, and all trials.
+    """Look for the hyperparameters with the best metric on the dev split; return them, and all trials.
 
-    Those posts are parted from training, so the validation posts are not looked at; only under the published protocol
+    Those posts are parted from training, so the test posts are not looked at; only under the published protocol
     the choice is made on them, as in the paper. Trials learn what ``layer_unfreezing`` learns. A finished search that
     is run again has nothing to do.
     """
@@ -34,8 +34,8 @@ def search(
     from .objective import TrialObjective
     from .study import run_study, trials_table
 
-    data = FittingData(training_tokens, validation_tokens, training_features, validation_features).to_choose_on()
-    metric, identity = parameters.training.metric_for_best_model, conditions(parameters, row_account)
+    data = FittingData(training_tokens, test_tokens, training_features, test_features).dev_split()
+    metric, identity = parameters.training.metric_for_best_model, conditions(parameters, row_counts)
     known = parameters.only(DECISIVE | {"hyperparameter_search"})
     objective = TrialObjective(data, known, working_folder / "trial", identity)
     study = run_study(
@@ -56,15 +56,15 @@ def search(
         "trial": study.best_trial.number,
         "trials": len(trials),
         "chosen_on": parameters.chosen_on,
-        "selection_accuracy": study.best_value if metric == "accuracy" and parameters.chooses_apart else None,
+        "dev_accuracy": study.best_value if metric == "accuracy" and parameters.has_dev_split else None,
         "seconds": float(trials["seconds"].sum()),
     }
     return best, trials
 
 
-def conditions(parameters: StudyParameters, row_account: dict[str, Any]) -> str:
+def conditions(parameters: StudyParameters, row_counts: dict[str, Any]) -> str:
     """Return what the study's name ends in: it changes with all that the trials depend on."""
-    return fingerprint(parameters.decisive(), parameters.hyperparameter_search.identity(), row_account)
+    return fingerprint(parameters.decisive(), parameters.hyperparameter_search.identity(), row_counts)
 
 
 def plot_search(trials: pd.DataFrame, parameters: StudyParameters) -> tuple[Any, Any, Any]:
@@ -85,27 +85,27 @@ def _found(best: dict[str, Any]) -> Hyperparameters:
 
 def train_best(
     training_tokens: Any,
-    validation_tokens: Any,
+    test_tokens: Any,
     training_features: NDArray[np.float32],
-    validation_features: NDArray[np.float32],
+    test_features: NDArray[np.float32],
     encoding: dict[str, Any],
-    row_account: dict[str, Any],
+    row_counts: dict[str, Any],
     best: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train with the best hyperparameters, as layer unfreezing does; return model, curves and figures."""
-    from tweet_sentiment.modeling.fitting import FittingData, fit_from_start, scores_on_selection
+    from tweet_sentiment.modeling.fitting import FittingData, fit_from_start, scores_on_dev
 
     start = perf_counter()
-    data = FittingData(training_tokens, validation_tokens, training_features, validation_features)
+    data = FittingData(training_tokens, test_tokens, training_features, test_features)
     hyperparameters = _found(best)
     fitted = fit_from_start(
         data,
         hyperparameters,
         parameters,
         working_folder=working_folder / "best",
-        fingerprint={"account": row_account},
+        fingerprint={"account": row_counts},
         description="Best hyperparameters",
     )
     training = fitted.fit.figures | {
@@ -114,12 +114,12 @@ def train_best(
         "encoding_seconds": encoding["seconds"],
         "chosen_on": best["chosen_on"],
     }
-    scores = scores_on_selection(fitted.fit, data, hyperparameters, parameters, working_folder / "best")
-    training |= selection_scores(scores)
+    scores = scores_on_dev(fitted.fit, data, hyperparameters, parameters, working_folder / "best")
+    training |= dev_scores(scores)
     if scores is None:  # through the encoder: what the search has measured anyway
-        training["selection_accuracy"] = best.get("selection_accuracy")
+        training["dev_accuracy"] = best.get("dev_accuracy")
     return (
-        fitted.model(manifest("hyperparameter_search", parameters, row_account, training)),
+        fitted.model(manifest("hyperparameter_search", parameters, row_counts, training)),
         fitted.fit.curves,
         training,
     )
@@ -127,10 +127,10 @@ def train_best(
 
 def repeat_with_seeds(
     training_tokens: Any,
-    validation_tokens: Any,
+    test_tokens: Any,
     training_features: NDArray[np.float32],
-    validation_features: NDArray[np.float32],
-    row_account: dict[str, Any],
+    test_features: NDArray[np.float32],
+    row_counts: dict[str, Any],
     best: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
@@ -140,9 +140,9 @@ def repeat_with_seeds(
     from tweet_sentiment.modeling.seeds import repeat_with_seeds
 
     return repeat_with_seeds(
-        FittingData(training_tokens, validation_tokens, training_features, validation_features),
+        FittingData(training_tokens, test_tokens, training_features, test_features),
         _found(best),
         parameters,
         working_folder=working_folder / "seeds",
-        fingerprint={"account": row_account},
+        fingerprint={"account": row_counts},
     )

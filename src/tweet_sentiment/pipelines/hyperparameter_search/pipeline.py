@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline, node
 from .nodes import plot_search, repeat_with_seeds, search, train_best
 from .technique import plot_technique_search, search_technique, train_best_technique
 
-DATA = ["training_tokens", "validation_tokens", "training_features", "validation_features"]
+DATA = ["training_tokens", "test_tokens", "training_features", "test_features"]
 
 
 def create_pipeline() -> Pipeline:
@@ -14,7 +14,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 search,
-                [*DATA, "row_account", "working_folder", "parameters"],
+                [*DATA, "row_counts", "working_folder", "parameters"],
                 ["hyperparameters", "table_of_trials"],
                 name="search",
                 tags="device",
@@ -27,21 +27,21 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 train_best,
-                [*DATA, "encoding", "row_account", "hyperparameters", "working_folder", "parameters"],
+                [*DATA, "encoding", "row_counts", "hyperparameters", "working_folder", "parameters"],
                 ["model", "curves", "training"],
                 name="train_best",
                 tags="device",
             ),
             node(
                 repeat_with_seeds,
-                [*DATA, "row_account", "hyperparameters", "working_folder", "parameters"],
+                [*DATA, "row_counts", "hyperparameters", "working_folder", "parameters"],
                 "table_of_seeds",
                 name="repeat_with_seeds",
                 tags="device",
             ),
         ],
         namespace="hyperparameter_search",
-        inputs={*DATA, "encoding", "row_account"},
+        inputs={*DATA, "encoding", "row_counts"},
         parameters="parameters",
         tags="hyperparameter_search",
     )
@@ -49,7 +49,7 @@ def create_pipeline() -> Pipeline:
 
 def create_technique_search() -> Pipeline:
     """Do the same for a technique that trains through the encoder."""
-    posts = ["training_posts", "validation_posts", "row_account"]
+    posts = ["training_posts", "test_posts", "row_counts"]
     return Pipeline(
         [
             node(

@@ -13,8 +13,8 @@ from tweet_sentiment.provenance import fingerprint, manifest
 
 def search_technique(
     training_posts: pd.DataFrame,
-    validation_posts: pd.DataFrame,
-    row_account: dict[str, Any],
+    test_posts: pd.DataFrame,
+    row_counts: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -29,12 +29,12 @@ def search_technique(
     from .study import epochs_begun, run_study, trials_table
 
     search, metric = parameters.technique_search, parameters.training.metric_for_best_model
-    data = TuningData(training_posts, validation_posts, row_account, working_folder / "trial")
+    data = TuningData(training_posts, test_posts, row_counts, working_folder / "trial")
     objective = _Objective(data, parameters)
     posts = objective.posts_an_epoch()
     study = run_study(
         working_folder,
-        f"{search.technique}-{technique_conditions(parameters, row_account)}",
+        f"{search.technique}-{technique_conditions(parameters, row_counts)}",
         search,
         objective,
         parameters.seed,
@@ -51,21 +51,21 @@ def search_technique(
         "trials": len(trials),
         "posts": int(trials["posts"].sum()),
         "chosen_on": parameters.chosen_on,
-        "selection_accuracy": study.best_value if metric == "accuracy" and parameters.chooses_apart else None,
+        "dev_accuracy": study.best_value if metric == "accuracy" and parameters.has_dev_split else None,
         "seconds": float(trials["seconds"].sum()),
     }, trials
 
 
-def technique_conditions(parameters: StudyParameters, row_account: dict[str, Any]) -> str:
+def technique_conditions(parameters: StudyParameters, row_counts: dict[str, Any]) -> str:
     """Return what the study's name ends in: it changes with all that the trials depend on."""
     search = parameters.technique_search
     technique = getattr(parameters, search.technique)
-    return fingerprint(parameters.decisive(), technique, search.identity(), row_account)
+    return fingerprint(parameters.decisive(), technique, search.identity(), row_counts)
 
 
 @dataclass(frozen=True)
 class _Objective:
-    """Train with the hyperparameters it is called with, without the posts to choose on; return the last metric."""
+    """Train with the hyperparameters it is called with, without the dev split; return the last metric."""
 
     data: Any
     parameters: StudyParameters
@@ -89,7 +89,7 @@ class _Objective:
         tuning = getattr(self.parameters, search.technique)
         if isinstance(tuning, PromptTuningParameters):
             tuning = tuning.as_tuning()
-        apart = tuning.model_copy(update={"row_limit": search.row_limit, "hold_out_selection": True})
+        apart = tuning.model_copy(update={"row_limit": search.row_limit, "hold_out_dev_split": True})
         learning = self.data.parted(apart)[0]
         wordings = 2 if tuning.consistency_weight else 1
         return wordings * learning["id"].nunique() if tuning.one_wording_per_epoch else len(learning)
@@ -102,7 +102,7 @@ def with_hyperparameters(
     search = parameters.technique_search
     changes: dict[str, Any] = {"hyperparameters": hyperparameters}
     if trial:
-        changes |= {"row_limit": search.row_limit, "load_best_model_at_end": False, "hold_out_selection": True}
+        changes |= {"row_limit": search.row_limit, "load_best_model_at_end": False, "hold_out_dev_split": True}
         changes |= {"early_stopping_patience": None, "average_last_epochs": None}
     tuning = getattr(parameters, search.technique)
     known = {name: value for name, value in changes.items() if name in type(tuning).model_fields}
@@ -111,8 +111,8 @@ def with_hyperparameters(
 
 def train_best_technique(
     training_posts: pd.DataFrame,
-    validation_posts: pd.DataFrame,
-    row_account: dict[str, Any],
+    test_posts: pd.DataFrame,
+    row_counts: dict[str, Any],
     best: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
@@ -122,7 +122,7 @@ def train_best_technique(
     from tweet_sentiment.modeling.tuning import TuningData
 
     start = perf_counter()
-    data = TuningData(training_posts, validation_posts, row_account, working_folder / "best")
+    data = TuningData(training_posts, test_posts, row_counts, working_folder / "best")
     chosen = with_hyperparameters(parameters, Hyperparameters(**best["hyperparameters"]))
     fitted = FITS[best["technique"]](data, chosen, lambda epoch, metrics: None)
     training = fitted.fit.figures | {
@@ -131,10 +131,10 @@ def train_best_technique(
         "search_seconds": best["seconds"],
         "chosen_on": best["chosen_on"],
     }
-    training.setdefault("selection_accuracy", best["selection_accuracy"])
+    training.setdefault("dev_accuracy", best["dev_accuracy"])
     fitted = replace(fitted, fit=replace(fitted.fit, figures=training))
     settings = chosen.decisive() | chosen.model_dump(include={"technique_search", best["technique"]})
-    made = manifest("technique_search", parameters, row_account, training, settings)
+    made = manifest("technique_search", parameters, row_counts, training, settings)
     return fitted.model(made), fitted.fit.curves, training
 
 

@@ -21,13 +21,13 @@ def predict(posts: Path, model: Path, parameters: StudyParameters) -> Any:
     """
     import pyarrow as pa
 
+    from tweet_sentiment.data.lines import as_parameter
     from tweet_sentiment.manifests import title
     from tweet_sentiment.predictor import Predictor
     from tweet_sentiment.predictor.files.job import FileJob
     from tweet_sentiment.predictor.files.predicting import predict_chunk, schema_of, survey
     from tweet_sentiment.predictor.files.rows import chunks
     from tweet_sentiment.predictor.files.source import reader_of
-    from tweet_sentiment.text.lines import as_parameter
 
     chosen, advise = parameters.inference, as_parameter("inference")
     if chosen.file is None:

@@ -16,8 +16,8 @@ FEWEST = 3  # sizes that a power law needs
 
 def measure_sizes(
     training_posts: pd.DataFrame,
-    validation_posts: pd.DataFrame,
-    row_account: dict[str, Any],
+    test_posts: pd.DataFrame,
+    row_counts: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
 ) -> pd.DataFrame:
@@ -26,27 +26,27 @@ def measure_sizes(
     One row a fit is returned, in comparison's columns, and after those of a technique one with ``measured`` false: what
     a power law gives for all posts.
 
-    Smaller sets lie within larger ones, and a tweet comes with all its wordings. The posts to choose on are held out
+    Smaller sets lie within larger ones, and a tweet comes with all its wordings. The dev split are held out
     throughout. Warm-up is as long a share of the training as with all posts; other hyperparameters stay.
 
     Raises:
         StudyError: fewer than three sizes are below the number of training posts.
     """
-    from tweet_sentiment.modeling.finished import finished_fit
+    from tweet_sentiment.modeling.fit_once import fit_once
     from tweet_sentiment.modeling.tuning import TuningData
     from tweet_sentiment.modeling.wordings import by_tweet
 
     from .sizes import at_size, extrapolated, measured
 
-    data = TuningData(by_tweet(training_posts, parameters.seed), validation_posts, row_account, working_folder)
-    every = int((~training_posts["selection"]).sum())
+    data = TuningData(by_tweet(training_posts, parameters.seed), test_posts, row_counts, working_folder)
+    every = int((~training_posts["dev"]).sum())
     sizes = _below(parameters.learning_curve.sizes, every)
     rows = []
     for technique in parameters.learning_curve.techniques:
         predictions = {}
         for size in sizes:
             logger.info("%s on %d of %d posts", technique, size, every)
-            figures, predictions[size] = finished_fit(technique, data, at_size(technique, size, every, parameters))
+            figures, predictions[size] = fit_once(technique, data, at_size(technique, size, every, parameters))
             rows.append(measured(technique, figures, predictions[size], parameters))
         rows.append(extrapolated(rows[-1], predictions, every, parameters))
     return pd.DataFrame(rows)
@@ -56,7 +56,7 @@ def _below(sizes: list[int], every: int) -> list[int]:
     possible = [size for size in sizes if size < every]
     if len(possible) < FEWEST:
         raise StudyError(
-            f"learning_curve.sizes: {len(possible)} of {sizes} are below the {every} posts to learn from; "
+            f"learning_curve.sizes: {len(possible)} of {sizes} are below the {every} training posts; "
             f"give {FEWEST} or more."
         )
     return possible

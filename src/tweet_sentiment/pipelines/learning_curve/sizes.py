@@ -4,19 +4,19 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.metrics import PROBABILITY, score
 from tweet_sentiment.parameters import StudyParameters
-from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
-from tweet_sentiment.uncertainty.calibration import (
+from tweet_sentiment.scoring.bootstrap import bootstrap_intervals
+from tweet_sentiment.scoring.calibration import (
     calibration_noise,
     confidence_of,
     expected_calibration_error,
     right_of,
 )
-from tweet_sentiment.uncertainty.power_law import extrapolate
+from tweet_sentiment.scoring.metrics import PROBABILITY, score
+from tweet_sentiment.scoring.power_law import extrapolate
 
-TOLD = ["encoder", "texts", "n_train", "trainable_parameters", "seconds", "selection_accuracy", "chosen_on"]
-TOLD += ["device", "arithmetic"]
+TOLD = ["encoder", "texts", "n_train", "trainable_parameters", "seconds", "dev_accuracy", "chosen_on"]
+TOLD += ["device", "dtype"]
 
 
 def at_size(technique: str, size: int, every: int, parameters: StudyParameters) -> StudyParameters:
@@ -27,8 +27,8 @@ def at_size(technique: str, size: int, every: int, parameters: StudyParameters) 
         fewer = hyperparameters.warmup_steps * size // every
         hyperparameters = hyperparameters.model_copy(update={"warmup_steps": fewer})
     changes: dict[str, Any] = {"row_limit": size, "hyperparameters": hyperparameters}
-    if hasattr(tuning, "hold_out_selection"):
-        changes["hold_out_selection"] = True
+    if hasattr(tuning, "hold_out_dev_split"):
+        changes["hold_out_dev_split"] = True
     return parameters.model_copy(update={technique: tuning.model_copy(update=changes)})
 
 

@@ -11,8 +11,8 @@ from tweet_sentiment.provenance import manifest
 
 def train(
     training_posts: pd.DataFrame,
-    validation_posts: pd.DataFrame,
-    row_account: dict[str, Any],
+    test_posts: pd.DataFrame,
+    row_counts: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
@@ -20,15 +20,15 @@ def train(
     from tweet_sentiment.modeling.techniques import fit_lora
     from tweet_sentiment.modeling.tuning import TuningData
 
-    fitted = fit_lora(TuningData(training_posts, validation_posts, row_account, working_folder), parameters)
+    fitted = fit_lora(TuningData(training_posts, test_posts, row_counts, working_folder), parameters)
     training = fitted.fit.figures
-    return fitted.model(manifest("lora", parameters, row_account, training)), fitted.fit.curves, training
+    return fitted.model(manifest("lora", parameters, row_counts, training)), fitted.fit.curves, training
 
 
 def repeat_with_seeds(
     training_posts: pd.DataFrame,
-    validation_posts: pd.DataFrame,
-    row_account: dict[str, Any],
+    test_posts: pd.DataFrame,
+    row_counts: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
 ) -> pd.DataFrame:
@@ -36,5 +36,5 @@ def repeat_with_seeds(
     from tweet_sentiment.modeling.techniques import fit_lora
     from tweet_sentiment.modeling.tuning import TuningData, repeat_tuning
 
-    data = TuningData(training_posts, validation_posts, row_account, working_folder / "seeds")
+    data = TuningData(training_posts, test_posts, row_counts, working_folder / "seeds")
     return repeat_tuning(fit_lora, data, parameters.lora, parameters)

@@ -4,7 +4,7 @@ from kedro.pipeline import Pipeline, node
 
 from .nodes import repeat_with_seeds, train
 
-DATA = ["training_posts", "validation_posts", "row_account"]
+DATA = ["training_posts", "test_posts", "row_counts"]
 
 
 def create_pipeline() -> Pipeline:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from tweet_sentiment.parameters import StudyParameters
-from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
-from tweet_sentiment.uncertainty.comparison import holm, paired_difference
+from tweet_sentiment.scoring.bootstrap import bootstrap_intervals
+from tweet_sentiment.scoring.comparison import holm, paired_difference
 
 from .variants import VARIANTS, Variant
 

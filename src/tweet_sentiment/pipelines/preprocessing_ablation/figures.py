@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.reports.style import FAINT, INK, QUIET, styled, whisker
-from tweet_sentiment.uncertainty.comparison import BETTER, NOT_SHOWN, WORSE
+from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE
 
 from .summary import found
 from .variants import VARIANTS
@@ -46,7 +46,7 @@ def variants_figure(table: pd.DataFrame, parameters: StudyParameters) -> Any:
     return styled(
         figure,
         f"{shown} of {len(table)} ways of cleaning are shown to differ from their reference ({parameters.protocol}, "
-        f"{n_validation:,} validation posts, {level:.0%} intervals)",
+        f"{n_validation:,} test posts, {level:.0%} intervals)",
         "One row a way of cleaning, with a mark at its accuracy and a line for its interval; the mark's shape says "
         "whether a difference is shown.",
         xaxis={"title": "accuracy", "tickformat": ".0%"},

@@ -1,4 +1,4 @@
-"""Clean one way, encode, train a head; then compare all ways on the same validation posts."""
+"""Clean one way, encode, train a head; then compare all ways on the same test posts."""
 
 from time import perf_counter
 from typing import Any
@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tweet_sentiment.data.cleaning import clean_posts
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY, score, softmax
 from tweet_sentiment.parameters import StudyParameters
-from tweet_sentiment.text.cleaning import clean_posts
+from tweet_sentiment.scoring.metrics import PROBABILITY, score, softmax
 
 from .variants import VARIANTS, Variant
 
@@ -31,7 +31,7 @@ def _cleaned(posts: "pd.Series[str]", variant: Variant) -> "pd.Series[str]":
 
 
 def encode_variant(
-    variant: Variant, training_posts: pd.DataFrame, validation_posts: pd.DataFrame, parameters: StudyParameters
+    variant: Variant, training_posts: pd.DataFrame, test_posts: pd.DataFrame, parameters: StudyParameters
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]:
     """Clean raw posts one way and encode each distinct text once, without dropout; say what was encoded.
 
@@ -46,7 +46,7 @@ def encode_variant(
 
     start = perf_counter()
     training_posts = _limited(training_posts, parameters)
-    posts = pd.concat([training_posts, validation_posts], ignore_index=True)[["row", "id", "label", "post"]]
+    posts = pd.concat([training_posts, test_posts], ignore_index=True)[["row", "id", "label", "post"]]
     posts["post"] = _cleaned(posts["post"], variant)
     codes, _ = pd.factorize(posts["post"])
     distinct = posts.drop_duplicates("post")  # in the order of their codes
@@ -61,7 +61,7 @@ def encode_variant(
         "cleaning": variant.cleaning,
         "steps": variant.steps,
         "n_train": n_train,
-        "n_validation": len(validation_posts),
+        "n_validation": len(test_posts),
         "empty_after_cleaning": int((posts["post"].head(n_train).str.strip() == "").sum()),
         "mean_word_pieces": float(pieces.mean()),
         "distinct_texts": len(distinct),
@@ -79,9 +79,9 @@ def _limited(training_posts: pd.DataFrame, parameters: StudyParameters) -> pd.Da
 
 def fit_variant(
     training_posts: pd.DataFrame,
-    validation_posts: pd.DataFrame,
+    test_posts: pd.DataFrame,
     training_features: NDArray[np.float32],
-    validation_features: NDArray[np.float32],
+    test_features: NDArray[np.float32],
     encoding: dict[str, Any],
     parameters: StudyParameters,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -91,18 +91,18 @@ def fit_variant(
         StudyError: the features are of other posts than those given.
     """
     training_posts = _limited(training_posts, parameters)
-    if (len(training_features), len(validation_features)) != (len(training_posts), len(validation_posts)):
+    if (len(training_features), len(test_features)) != (len(training_posts), len(test_posts)):
         raise StudyError(
-            f"The features are of {len(training_features)} + {len(validation_features)} posts, but there are "
-            f"{len(training_posts)} + {len(validation_posts)}: data or parameters have changed since they were made.\n"
+            f"The features are of {len(training_features)} + {len(test_features)} posts, but there are "
+            f"{len(training_posts)} + {len(test_posts)}: data or parameters have changed since they were made.\n"
             "  Make them again:  kedro run --pipeline=preprocessing_ablation"
         )
     start = perf_counter()
-    codes = [_codes(posts, parameters.labels) for posts in (training_posts, validation_posts)]
-    probabilities = _fitted(codes[0], codes[1], training_features, validation_features, encoding, parameters)
+    codes = [_codes(posts, parameters.labels) for posts in (training_posts, test_posts)]
+    probabilities = _fitted(codes[0], codes[1], training_features, test_features, encoding, parameters)
     predicted = [parameters.labels[i] for i in probabilities.argmax(axis=1)]
     columns = {f"{PROBABILITY}{label}": probabilities[:, i] for i, label in enumerate(parameters.labels)}
-    predictions = validation_posts[["row", "id", "label"]].assign(predicted=predicted, **columns)
+    predictions = test_posts[["row", "id", "label"]].assign(predicted=predicted, **columns)
     metrics = score(codes[1], probabilities, parameters.labels)
     return predictions, metrics | encoding | {"seed": parameters.seed, "seconds": perf_counter() - start}
 
@@ -115,11 +115,11 @@ def _fitted(
     training_codes: NDArray[np.int64],
     validation_codes: NDArray[np.int64],
     training_features: NDArray[np.float32],
-    validation_features: NDArray[np.float32],
+    test_features: NDArray[np.float32],
     encoding: dict[str, Any],
     parameters: StudyParameters,
 ) -> NDArray[np.float64]:
-    """Return the probabilities of the validation posts, shape (posts, classes)."""
+    """Return the probabilities of the test posts, shape (posts, classes)."""
     import torch
 
     from tweet_sentiment.modeling.devices import choose_device
@@ -131,7 +131,7 @@ def _fitted(
     outcome = train_head(
         head,
         Features(np.array(training_features), training_codes),
-        Features(np.array(validation_features), validation_codes),
+        Features(np.array(test_features), validation_codes),
         parameters.preprocessing_ablation.hyperparameters,
         parameters.training,
         names=parameters.labels,
@@ -143,7 +143,7 @@ def _fitted(
     )
     head.cpu().eval().load_state_dict(outcome.weights)
     with torch.inference_mode():
-        return softmax(head(torch.from_numpy(np.array(validation_features))).numpy())
+        return softmax(head(torch.from_numpy(np.array(test_features))).numpy())
 
 
 def compare_variants(*predictions_metrics_and_parameters: Any) -> pd.DataFrame:

@@ -7,8 +7,8 @@ from kedro.pipeline import Pipeline, node
 from .nodes import compare_variants, encode_variant, fit_variant, plot_variants, show_variants, summarise_variants
 from .variants import VARIANTS, Variant
 
-POSTS = ["split_training_posts", "split_validation_posts"]
-ENCODED = ["training_features", "validation_features", "encoding"]
+POSTS = ["split_training_posts", "split_test_posts"]
+ENCODED = ["training_features", "test_features", "encoding"]
 
 
 def create_pipeline() -> Pipeline:

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.parameters import StudyParameters
-from tweet_sentiment.uncertainty.comparison import BETTER, WORSE, p_words, verdict
+from tweet_sentiment.scoring.comparison import BETTER, WORSE, p_words, verdict
 
 COSTS = ("published_letters_kept_plain", "published_plain", "none_plain")
 STEPS = {("removed", "no"): "Removing stop words", ("kept", "yes"): "Lemmatising", ("removed", "yes"): "Both"}
@@ -53,10 +53,10 @@ def _setting(rows: list[Row], parameters: StudyParameters) -> str:
     said = (
         f"Run `{parameters.run}`, protocol `{parameters.protocol}`: {len(rows)} ways of cleaning the same {n_train:,} "
         f"training posts, each through the same head (seed {parameters.seed}) on the frozen encoder "
-        f"`{parameters.model.checkpoint}`, measured on the same {n_validation:,} validation posts."
+        f"`{parameters.model.checkpoint}`, measured on the same {n_validation:,} test posts."
     )
     if parameters.protocol == "published":
-        said += " Under this protocol the validation posts are known from training: the figures measure memory as well."
+        said += " Under this protocol the test posts are known from training: the figures measure memory as well."
     return said
 
 
@@ -64,7 +64,7 @@ def _resolution(stepped: list[Row], level: float) -> str:
     """Say how small a difference can be seen at all: half the width of the middle one of the paired intervals."""
     half = float(pd.Series([(row["difference_high"] - row["difference_low"]) / 2 for row in stepped]).median())
     return (
-        f"With {stepped[0]['n_validation']:,} validation posts, the intervals ({level:.0%}) reach about "
+        f"With {stepped[0]['n_validation']:,} test posts, the intervals ({level:.0%}) reach about "
         f"{100 * half:.1f} points to either side: a smaller effect would hardly be seen here, even if there is one."
     )
 

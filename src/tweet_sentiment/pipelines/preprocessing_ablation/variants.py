@@ -15,7 +15,7 @@ STEPS = {
 
 @dataclass(frozen=True)
 class Variant:
-    """One way: a key of ``text.cleaning.VARIANTS``; then, if true, stop words go and words become lemmas."""
+    """One way: a key of ``data.cleaning.VARIANTS``; then, if true, stop words go and words become lemmas."""
 
     cleaning: str
     stop_words_removed: bool

@@ -6,21 +6,21 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.parameters import StudyParameters
-from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
+from tweet_sentiment.scoring.bootstrap import bootstrap_intervals
 
 ALONE = "none"
 
 
 def sweep_heads(
     training_posts: pd.DataFrame,
-    validation_posts: pd.DataFrame,
-    row_account: dict[str, Any],
+    test_posts: pd.DataFrame,
+    row_counts: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
 ) -> pd.DataFrame:
     """Train the last hard prompt with each of ``prompt_tuning.heads_to_compare``; return one row a head.
 
-    Chosen by ``selection_accuracy``; ``accuracy``, ``low`` and ``high`` are of the validation posts. A head that an
+    Chosen by ``dev_accuracy``; ``accuracy``, ``low`` and ``high`` are of the test posts. A head that an
     interrupted sweep had finished is taken from the working folder.
     """
     from tweet_sentiment.modeling.devices import choose_device
@@ -34,11 +34,11 @@ def sweep_heads(
     rows = []
     for head in prompt.heads_to_compare:
         compared = parameters.model_copy(update={"prompt_tuning": prompt.model_copy(update={"trainable_head": head})})
-        run = PromptRun.of(training_posts, validation_posts, prompt.hyperparameters.model_dump(), compared)
-        conditions = {"account": row_account}
+        run = PromptRun.of(training_posts, test_posts, prompt.hyperparameters.model_dump(), compared)
+        conditions = {"account": row_counts}
         finished = run.train_prompt(prompt.hard_prompts[-1], working_folder / "heads", conditions)
         figures, model = finished.figures, run.load(finished, {})
-        tokens = tokens_as_trained(model, validation_posts, parameters.model.max_length)
+        tokens = tokens_as_trained(model, test_posts, parameters.model.max_length)
         low, high = bootstrap_intervals(
             predictions_table(model, tokens, device, parameters.model),
             parameters.labels,
@@ -49,7 +49,7 @@ def sweep_heads(
         rows.append(
             {
                 "trainable_head": " and ".join(head) or ALONE,
-                "selection_accuracy": figures["chosen_by_accuracy"],
+                "dev_accuracy": figures["chosen_by_accuracy"],
                 "accuracy": figures["accuracy"],
                 "low": low,
                 "high": high,

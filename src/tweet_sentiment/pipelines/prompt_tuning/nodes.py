@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import CHOSEN_BY, selection_scores
 from tweet_sentiment.parameters import StudyParameters, check_warm_up
 from tweet_sentiment.provenance import manifest
+from tweet_sentiment.scoring.metrics import CHOSEN_BY, dev_scores
 
 logger = logging.getLogger(__name__)
 
@@ -36,26 +36,26 @@ def choose_hyperparameters(found: dict[str, Any], parameters: StudyParameters) -
 
 def train(
     training_posts: pd.DataFrame,
-    validation_posts: pd.DataFrame,
+    test_posts: pd.DataFrame,
     hyperparameters: dict[str, Any],
-    row_account: dict[str, Any],
+    row_counts: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
 ) -> tuple[Any, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Train a soft prompt under each hard prompt; return the best by the metric on the posts to choose on.
+    """Train a soft prompt under each hard prompt; return the best by the metric on the dev split.
 
-    Those posts are parted from training; only under the published protocol they are the validation posts, as in the
+    Those posts are parted from training; only under the published protocol they are the test posts, as in the
     paper. Returns the best model, the curves of all prompts, one row a prompt with its figures, and the best one's
     record. A prompt that an interrupted run had finished is taken from the working folder.
     """
     from .prompts import PromptRun
 
-    run = PromptRun.of(training_posts, validation_posts, hyperparameters["hyperparameters"], parameters)
+    run = PromptRun.of(training_posts, test_posts, hyperparameters["hyperparameters"], parameters)
     found = hyperparameters["source"] == "hyperparameter_search"
     key = "What hyperparameter_search found for prompt_tuning" if found else "prompt_tuning.hyperparameters"
     check_warm_up(key, run.hyperparameters, len(run.training_posts), parameters)
     finished = [
-        run.train_prompt(prompt, working_folder, {"account": row_account})
+        run.train_prompt(prompt, working_folder, {"account": row_counts})
         for prompt in parameters.prompt_tuning.hard_prompts
     ]
     best = max(finished, key=lambda one: parameters.training.goodness(one.figures, "chosen_by_"))
@@ -65,21 +65,21 @@ def train(
         "seconds": sum(one.figures["seconds"] for one in finished),
         "hyperparameters": hyperparameters,
         "chosen_on": parameters.chosen_on,
-        **selection_scores(_measured(best.figures) if parameters.chooses_apart else None),
+        **dev_scores(_measured(best.figures) if parameters.has_dev_split else None),
     }
     table = pd.DataFrame([{"chosen": one is best, **_plain(one.figures)} for one in finished])
     curves = pd.concat([one.curves.assign(prompt=one.figures["hard_prompt"]) for one in finished], ignore_index=True)
     logger.info("Best hard prompt on the %s: '%s'", parameters.chosen_on, best.figures["hard_prompt"])
-    model = run.load(best, manifest("prompt_tuning", parameters, row_account, training))
+    model = run.load(best, manifest("prompt_tuning", parameters, row_counts, training))
     return model, curves, table, training
 
 
 def repeat_with_seeds(
     training_posts: pd.DataFrame,
-    validation_posts: pd.DataFrame,
+    test_posts: pd.DataFrame,
     hyperparameters: dict[str, Any],
     training: dict[str, Any],
-    row_account: dict[str, Any],
+    row_counts: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
 ) -> pd.DataFrame:
@@ -89,8 +89,8 @@ def repeat_with_seeds(
     from .prompts import PromptRun
 
     def scores(seeded: StudyParameters) -> dict[str, Any]:
-        run = PromptRun.of(training_posts, validation_posts, hyperparameters["hyperparameters"], seeded)
-        return run.train_prompt(training["hard_prompt"], working_folder, {"account": row_account}).figures
+        run = PromptRun.of(training_posts, test_posts, hyperparameters["hyperparameters"], seeded)
+        return run.train_prompt(training["hard_prompt"], working_folder, {"account": row_counts}).figures
 
     repeated = parameters.seeds if parameters.prompt_tuning.repeat_seeds else [parameters.seed]
     return each_seed(parameters.model_copy(update={"seeds": repeated}), scores)
@@ -104,12 +104,12 @@ def _plain(figures: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in figures.items() if not isinstance(value, dict | list)}
 
 
-def predict(model: Any, validation_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
-    """Return one row a validation post, as in evaluation, with the model's own hard prompt before each post."""
+def predict(model: Any, test_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
+    """Return one row a test post, as in evaluation, with the model's own hard prompt before each post."""
     from tweet_sentiment.modeling.devices import choose_device
     from tweet_sentiment.modeling.inputs import tokens_as_trained
     from tweet_sentiment.modeling.prediction import predictions_table
 
-    tokens = tokens_as_trained(model, validation_posts, parameters.model.max_length)
+    tokens = tokens_as_trained(model, test_posts, parameters.model.max_length)
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
     return predictions_table(model, tokens, device, parameters.model)

@@ -16,9 +16,9 @@ def create_pipeline() -> Pipeline:
                 train,
                 [
                     "training_posts",
-                    "validation_posts",
+                    "test_posts",
                     "hyperparameters",
-                    "row_account",
+                    "row_counts",
                     "working_folder",
                     "parameters",
                 ],
@@ -30,10 +30,10 @@ def create_pipeline() -> Pipeline:
                 repeat_with_seeds,
                 [
                     "training_posts",
-                    "validation_posts",
+                    "test_posts",
                     "hyperparameters",
                     "training",
-                    "row_account",
+                    "row_counts",
                     "working_folder",
                     "parameters",
                 ],
@@ -41,10 +41,10 @@ def create_pipeline() -> Pipeline:
                 name="repeat_with_seeds",
                 tags="device",
             ),
-            node(predict, ["model", "validation_posts", "parameters"], "predictions", name="predict", tags="device"),
+            node(predict, ["model", "test_posts", "parameters"], "predictions", name="predict", tags="device"),
         ],
         namespace="prompt_tuning",
-        inputs={"training_posts", "validation_posts", "row_account", found},
+        inputs={"training_posts", "test_posts", "row_counts", found},
         parameters="parameters",
         tags="prompt_tuning",
     )
@@ -52,7 +52,7 @@ def create_pipeline() -> Pipeline:
 
 def create_sweep() -> Pipeline:
     """Train one prompt with and without layers of the head beside it, and draw the table."""
-    posts = ["training_posts", "validation_posts", "row_account"]
+    posts = ["training_posts", "test_posts", "row_counts"]
     return Pipeline(
         [
             node(

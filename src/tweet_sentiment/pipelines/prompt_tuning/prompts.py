@@ -22,7 +22,7 @@ from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.modeling.training import train
 from tweet_sentiment.parameters import Hyperparameters, StudyParameters
 from tweet_sentiment.provenance import fingerprint
-from tweet_sentiment.whole import written_whole
+from tweet_sentiment.storage import atomic_write
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +45,11 @@ def tokens_for(
 
 @dataclass(frozen=True)
 class PromptRun:
-    """What all the prompts of a run share: posts to learn from, to choose on and to measure on, and settings."""
+    """What all the prompts of a run share: training posts, to choose on and to measure on, and settings."""
 
     training_posts: pd.DataFrame
-    selection_posts: pd.DataFrame
-    validation_posts: pd.DataFrame
+    dev_posts: pd.DataFrame
+    test_posts: pd.DataFrame
     hyperparameters: Hyperparameters
     parameters: StudyParameters
 
@@ -57,15 +57,15 @@ class PromptRun:
     def of(
         cls,
         training_posts: pd.DataFrame,
-        validation_posts: pd.DataFrame,
+        test_posts: pd.DataFrame,
         hyperparameters: dict[str, Any],
         parameters: StudyParameters,
     ) -> "PromptRun":
-        """Part the marked posts from training; where none is marked, the validation posts are chosen on."""
-        marked = training_posts["selection"]
+        """Part the marked posts from training; where none is marked, the test posts are chosen on."""
+        marked = training_posts["dev"]
         rest = training_posts[~marked].head(parameters.prompt_tuning.row_limit or len(training_posts))
-        selection = training_posts[marked] if marked.any() else validation_posts
-        return cls(rest, selection, validation_posts, Hyperparameters(**hyperparameters), parameters)
+        selection = training_posts[marked] if marked.any() else test_posts
+        return cls(rest, selection, test_posts, Hyperparameters(**hyperparameters), parameters)
 
     def train_prompt(self, hard_prompt: str, working_folder: Path, conditions: dict[str, Any]) -> FinishedPrompt:
         """Train a soft prompt under ``hard_prompt``, or take the one that was trained under the same conditions."""
@@ -90,7 +90,7 @@ class PromptRun:
         parameters, prompt, start = self.parameters, self.parameters.prompt_tuning, perf_counter()
         tokenizer = load_tokenizer(parameters.model.checkpoint)
         training, cut = tokens_for(self.training_posts, tokenizer, parameters, hard_prompt)
-        selection, _ = tokens_for(self.selection_posts, tokenizer, parameters, hard_prompt)
+        selection, _ = tokens_for(self.dev_posts, tokenizer, parameters, hard_prompt)
         classifier = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
         model = add_soft_prompt(classifier, tokenizer, prompt, parameters.seed)
         device = choose_device(parameters.device, parameters.fp16, parameters.precision)
@@ -124,11 +124,11 @@ class PromptRun:
             "trainable_parameters": count_trainable(model),
             "pooling": prompt.pooling,
             "device": device.name,
-            "arithmetic": device.precision,
+            "dtype": device.precision,
             "seconds": seconds,
         }
         folded = TrainedModel(*fold(model, tokenizer, hard_prompt), {"labels": parameters.labels})
-        with written_whole(folder) as new:
+        with atomic_write(folder) as new:
             folded.save(new)
             outcome.curves.to_csv(new / "curves.csv", index=False)
             (new / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
@@ -136,8 +136,8 @@ class PromptRun:
     def _score(
         self, model: Any, tokenizer: PreTrainedTokenizerFast, hard_prompt: str, device: Device
     ) -> dict[str, float]:
-        """Score on the validation posts, for the record: nothing is chosen by it."""
-        tokens, _ = tokens_for(self.validation_posts, tokenizer, self.parameters, hard_prompt)
+        """Score on the test posts, for the record: nothing is chosen by it."""
+        tokens, _ = tokens_for(self.test_posts, tokenizer, self.parameters, hard_prompt)
         scores = scores_on(model, tokens, device, self.parameters)
         return {name: value for name, value in scores.items() if name != "per_class"}
 

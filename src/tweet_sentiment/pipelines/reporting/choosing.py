@@ -18,7 +18,7 @@ NAMED = "promotion.technique"
 def select(results: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
     """Mark the best technique in ``selected``, and say in ``selected_by`` why: a metric, or ``promotion.technique``.
 
-    It is the one that is best by ``promotion.metric`` on the posts to choose on: a choice without a look at the posts
+    It is the one that is best by ``promotion.metric`` on the dev split: a choice without a look at the posts
     that are reported. Of two that are alike the one that stands first is taken: the simpler one. Where nothing was
     measured on such posts (the published protocol) nothing is selected.
 
@@ -39,14 +39,14 @@ def select(results: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
         best, why = next(iter(known), None), rule.metric
         lacking = [name for name in results["technique"] if name not in (*known, *YARDSTICKS)]
         if known and lacking:
-            logger.warning("Without %s on the posts to choose on, so not in the choice: %s.", why, ", ".join(lacking))
+            logger.warning("Without %s on the dev split, so not in the choice: %s.", why, ", ".join(lacking))
     selected = results["technique"].eq(best or "")
     return results.assign(selected=selected, selected_by=selected.map({True: why, False: None}))
 
 
 def candidates(results: pd.DataFrame, metric: str) -> dict[str, float]:
     """Return the figure that decides, by technique, the best first."""
-    rows: dict[str, Any] = dict(zip(results["technique"], results[f"selection_{metric}"], strict=True))
+    rows: dict[str, Any] = dict(zip(results["technique"], results[f"dev_{metric}"], strict=True))
     known = {name: float(v) for name, v in rows.items() if name not in YARDSTICKS and not pd.isna(v)}
     sign = 1 if metric in LOWER_IS_BETTER else -1
     return dict(sorted(known.items(), key=lambda item: sign * item[1]))

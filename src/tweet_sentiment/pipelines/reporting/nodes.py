@@ -31,7 +31,7 @@ COLUMNS = [
     "trainable_parameters",
     *SCORES,
     "seconds",
-    "milliseconds_a_post",
+    "ms_per_post",
     "paper_accuracy",
     "accuracy_low",
     "accuracy_high",
@@ -46,16 +46,16 @@ COLUMNS = [
     "accuracy_mean",
     "accuracy_sd",
     "chosen_on",
-    "selection_accuracy",
-    "selection_macro_f1",
-    "selection_eval_loss",
+    "dev_accuracy",
+    "dev_macro_f1",
+    "dev_eval_loss",
     "selected",
     "selected_by",
     "measured",
     "texts",
     "seed",
     "device",
-    "arithmetic",
+    "dtype",
 ]
 
 Partitions = dict[str, Callable[[], Any]]
@@ -119,7 +119,7 @@ def _row(
 
 def compare_techniques(*predictions_and_parameters: Any) -> pd.DataFrame:
     """Compare every two techniques on the same posts, by a test that is corrected for their number."""
-    from tweet_sentiment.uncertainty.comparison import compare_pairs
+    from tweet_sentiment.scoring.comparison import compare_pairs
 
     *given, parameters = predictions_and_parameters
     tables = {name: table for name, table in zip(TECHNIQUES, given, strict=True) if len(table)}
@@ -221,7 +221,7 @@ def answer_claims(
 
 
 def plot_leaks(audit: dict[str, Any]) -> Any:
-    """Draw how many validation posts are known from training, and what a look-up makes of it."""
+    """Draw how many test posts are known from training, and what a look-up makes of it."""
     from tweet_sentiment.reports.leaks import leaks_figure
 
     return leaks_figure(audit)
@@ -257,7 +257,7 @@ def write_report(
 ) -> tuple[str, str]:
     """Write the whole study on one page: as HTML that needs no network, and as Markdown without the figures."""
     from tweet_sentiment.reports.render import as_html, as_markdown
-    from tweet_sentiment.reports.sections import Material, sections
+    from tweet_sentiment.reports.sections import ReportInputs, sections
 
     known = set(comparison["protocol"])
     given = {
@@ -284,7 +284,7 @@ def write_report(
     read["differences"][parameters.protocol] = differences
     measured, level = _measured(comparison), parameters.uncertainty.level
     reported = (parameters.run, measured, audit, table_of_leaks, frontier, claims, level, configured)
-    material = Material(*reported, **read, named=_named(parameters))
+    material = ReportInputs(*reported, **read, named=_named(parameters))
     made = sections(material)
     title = f"{'Twitter sentiment' if material.about.paper else 'Text classification'}, run {parameters.run}"
     return as_html(title, made), as_markdown(title, made)

@@ -65,7 +65,7 @@ def create_pipeline() -> Pipeline:
                     "audit",
                     "table_of_leaks",
                     "differences_by_protocol",
-                    "accounts_by_protocol",
+                    "counts_by_protocol",
                     "metrics_by_technique",
                     "curves_by_technique",
                     "confusions_by_technique",

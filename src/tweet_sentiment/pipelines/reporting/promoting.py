@@ -31,7 +31,7 @@ def promote(
         return Promotion(None)
     chosen: list[dict[Any, Any]] = results[results["selected"].eq(True)].to_dict("records")
     if not chosen:
-        logger.warning("No technique was measured on posts to choose on; nothing is promoted.")
+        logger.warning("No technique was measured on dev split; nothing is promoted.")
         return Promotion(None)
     (row,) = chosen
     technique, by = str(row["technique"]), row.get("selected_by") or "accuracy"
@@ -60,4 +60,4 @@ def promote(
 def _said(why: dict[str, Any]) -> str:
     if why["by"] == "technique":
         return f"as {NAMED} says"
-    return f"{why['by']} {why['candidates'][why['technique']]:.4f} on the posts to choose on"
+    return f"{why['by']} {why['candidates'][why['technique']]:.4f} on the dev split"

@@ -8,11 +8,11 @@ import pandas as pd
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import CLASSICAL
-from tweet_sentiment.metrics import PROBABILITY, score_table, selection_scores
 from tweet_sentiment.parameters import InputSettings, StudyParameters
 from tweet_sentiment.parameters.data import RAW
 from tweet_sentiment.provenance import manifest
-from tweet_sentiment.timing import POSTS, milliseconds_a_post
+from tweet_sentiment.scoring.metrics import PROBABILITY, dev_scores, score_table
+from tweet_sentiment.scoring.speed import POSTS, ms_per_post
 
 ENCODERS = {"majority_class": "none", "linear_svc": "TF-IDF", "logistic_regression": "TF-IDF"}
 ENCODERS |= {"nearest_neighbour": "TF-IDF"}
@@ -24,10 +24,10 @@ def fit_predict(
     raw_validation: pd.DataFrame,
     cleaned_training: pd.DataFrame,
     cleaned_validation: pd.DataFrame,
-    row_account: dict[str, Any],
+    row_counts: dict[str, Any],
     parameters: StudyParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], Any]:
-    """Learn from the training posts, raw or cleaned as ``rivals.text`` says, and predict the validation posts.
+    """Learn from the training posts, raw or cleaned as ``rivals.text`` says, and predict the test posts.
 
     Return predictions (one row a post: row, id, label, predicted, and one probability a class), the same of the posts
     to choose on by a rival that has not learnt from these (empty without any), figures, and the model.
@@ -44,23 +44,23 @@ def fit_predict(
     estimator = _fit(technique, training, parameters)
     predictions = _predict(estimator, validation, parameters.labels)
     seconds = perf_counter() - start
-    on_selection = _selection_predictions(technique, training, parameters)
+    on_dev = _dev_predictions(technique, training, parameters)
     timed = validation["post"].tolist()[:POSTS]
     figures = {
         "n_train": len(training),
-        **selection_scores(score_table(on_selection, parameters.labels) if len(on_selection) else None),
+        **dev_scores(score_table(on_dev, parameters.labels) if len(on_dev) else None),
         "seconds": seconds,
-        "milliseconds_a_post": milliseconds_a_post(lambda: probabilities_of(estimator, timed), len(timed)),
+        "ms_per_post": ms_per_post(lambda: probabilities_of(estimator, timed), len(timed)),
         "trainable_parameters": count_weights(estimator),
         "device": "cpu",
-        "arithmetic": "fp64",
+        "dtype": "fp64",
         "encoder": ENCODERS[technique],
         "texts": RAW if raw else parameters.data.texts,
     }
     reads = {"format": CLASSICAL, "input": _input_settings(raw, parameters)}
-    settings = parameters.model_dump(include={"labels", "protocol", "seed", "data", "selection", "rivals"})
-    model = ClassicalModel(estimator, manifest(technique, parameters, row_account, figures | reads, settings))
-    return predictions, on_selection, figures, model
+    settings = parameters.model_dump(include={"labels", "protocol", "seed", "data", "dev_split", "rivals"})
+    model = ClassicalModel(estimator, manifest(technique, parameters, row_counts, figures | reads, settings))
+    return predictions, on_dev, figures, model
 
 
 def _input_settings(raw: bool, parameters: StudyParameters) -> dict[str, Any]:
@@ -83,10 +83,10 @@ def _fit(technique: str, training: pd.DataFrame, parameters: StudyParameters) ->
         ) from error
 
 
-def _selection_predictions(technique: str, training: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
-    if "selection" not in training or not training["selection"].any():
+def _dev_predictions(technique: str, training: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
+    if "dev" not in training or not training["dev"].any():
         return pd.DataFrame(columns=["row", "id", "label", "predicted"])
-    marked = training["selection"]
+    marked = training["dev"]
     estimator = _fit(technique, training[~marked], parameters)
     return _predict(estimator, training[marked].reset_index(drop=True), parameters.labels)
 

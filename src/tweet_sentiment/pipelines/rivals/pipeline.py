@@ -7,8 +7,8 @@ from kedro.pipeline import Pipeline, node
 from .nodes import fit_predict
 
 RIVALS = ("majority_class", "nearest_neighbour", "linear_svc", "logistic_regression")
-OUTPUTS = ["predictions", "selection_predictions", "training", "classical_model"]
-POSTS = ["split_training_posts", "split_validation_posts", "training_posts", "validation_posts"]
+OUTPUTS = ["predictions", "dev_predictions", "training", "classical_model"]
+POSTS = ["split_training_posts", "split_test_posts", "training_posts", "test_posts"]
 
 
 def create_pipeline() -> Pipeline:
@@ -19,9 +19,9 @@ def create_pipeline() -> Pipeline:
 def _rival(technique: str) -> Pipeline:
     learn = update_wrapper(partial(fit_predict, technique), fit_predict)
     return Pipeline(
-        [node(learn, [*POSTS, "row_account", "parameters"], OUTPUTS, name="fit_predict")],
+        [node(learn, [*POSTS, "row_counts", "parameters"], OUTPUTS, name="fit_predict")],
         namespace=technique,
-        inputs={*POSTS, "row_account"},
+        inputs={*POSTS, "row_counts"},
         parameters="parameters",
         tags=[technique, "rivals"],
     )

@@ -13,29 +13,29 @@ logger = logging.getLogger(__name__)
 
 def compare_variants(
     training_posts: pd.DataFrame,
-    validation_posts: pd.DataFrame,
-    row_account: dict[str, Any],
+    test_posts: pd.DataFrame,
+    row_counts: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
 ) -> pd.DataFrame:
     """Fit ``training_ablation.technique`` with each of ``variants``; return one row a variant.
 
-    The posts to choose on are held out of training throughout, so that a variant can be chosen by
-    ``selection_accuracy``; ``accuracy`` with ``low`` and ``high`` is of the validation posts. ``difference`` is to the
+    The dev split are held out of training throughout, so that a variant can be chosen by
+    ``dev_accuracy``; ``accuracy`` with ``low`` and ``high`` is of the test posts. ``difference`` is to the
     first variant there, with its paired interval and Holm's p-value. With ``row_limit`` a tweet still comes with all
     its wordings, which some of the variants are about. A variant that reads a column which the file lacks is skipped.
     """
-    from tweet_sentiment.modeling.finished import finished_fit
+    from tweet_sentiment.modeling.fit_once import fit_once
     from tweet_sentiment.modeling.tuning import TuningData
     from tweet_sentiment.modeling.wordings import by_tweet
 
     from .variants import possible_variants, table_of_variants
 
-    data = TuningData(by_tweet(training_posts, parameters.seed), validation_posts, row_account, working_folder)
+    data = TuningData(by_tweet(training_posts, parameters.seed), test_posts, row_counts, working_folder)
     technique, finished = parameters.training_ablation.technique, {}
     for name, varied in possible_variants(data, parameters).items():
         logger.info("%s, %s", technique, name)
-        finished[name] = finished_fit(technique, data, varied)
+        finished[name] = fit_once(technique, data, varied)
     return table_of_variants(finished, parameters)
 
 

@@ -10,11 +10,11 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.encoders import check_adapted
 from tweet_sentiment.modeling.tuning import TuningData
 from tweet_sentiment.parameters import LackingColumn, StudyParameters
-from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
-from tweet_sentiment.uncertainty.comparison import holm, paired_difference, verdict
+from tweet_sentiment.scoring.bootstrap import bootstrap_intervals
+from tweet_sentiment.scoring.comparison import holm, paired_difference, verdict
 
 logger = logging.getLogger(__name__)
-FIGURES = ["selection_accuracy", "trainable_parameters", "n_train", "seconds", "epoch", "steps", "encoder"]
+FIGURES = ["dev_accuracy", "trainable_parameters", "n_train", "seconds", "epoch", "steps", "encoder"]
 
 
 def possible_variants(data: TuningData, parameters: StudyParameters) -> dict[str, StudyParameters]:
@@ -32,7 +32,7 @@ def possible_variants(data: TuningData, parameters: StudyParameters) -> dict[str
             continue
         tuning = getattr(varied, parameters.training_ablation.technique)
         if tuning.checkpoint:
-            check_adapted(tuning.checkpoint, data.row_account, parameters)
+            check_adapted(tuning.checkpoint, data.row_counts, parameters)
         possible[name] = varied
     if not possible:
         raise StudyError(

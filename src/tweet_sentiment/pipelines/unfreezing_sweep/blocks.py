@@ -10,13 +10,13 @@ from tweet_sentiment.modeling.devices import choose_device
 from tweet_sentiment.modeling.fitting import FittingData, fit_from_start
 from tweet_sentiment.modeling.prediction import predictions_table, scores_on
 from tweet_sentiment.parameters import StudyParameters
-from tweet_sentiment.uncertainty.bootstrap import bootstrap_intervals
+from tweet_sentiment.scoring.bootstrap import bootstrap_intervals
 
 logger = logging.getLogger(__name__)
 
 
 def fit_blocks(
-    data: FittingData, top_blocks: int, row_account: dict[str, Any], working_folder: Path, parameters: StudyParameters
+    data: FittingData, top_blocks: int, row_counts: dict[str, Any], working_folder: Path, parameters: StudyParameters
 ) -> dict[str, Any]:
     """Fit with ``top_blocks`` blocks unfrozen; return the row of the table."""
     sweep, start = parameters.unfreezing_sweep, perf_counter()
@@ -24,20 +24,20 @@ def fit_blocks(
         update={"top_blocks": top_blocks, "load_best_model_at_end": sweep.load_best_model_at_end}
     )
     swept = parameters.model_copy(update={"layer_unfreezing": unfreezing})
-    chosen = _limited(data.to_choose_on(), sweep.row_limit)
+    chosen = _limited(data.dev_split(), sweep.row_limit)
     logger.info("Top %d blocks unfrozen.", top_blocks)
     fitted = fit_from_start(
         chosen,
         sweep.hyperparameters,
         swept,
         working_folder=working_folder,
-        fingerprint={"account": row_account, "sweep": sweep.one()},
+        fingerprint={"account": row_counts, "sweep": sweep.one()},
         description=f"Top {top_blocks} blocks",
     )
     seconds, figures = perf_counter() - start, fitted.fit.figures
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
     model = fitted.model({"labels": parameters.labels})
-    predictions = predictions_table(model, data.validation_tokens, device, parameters.model)
+    predictions = predictions_table(model, data.test_tokens, device, parameters.model)
     uncertainty = parameters.uncertainty
     intervals = bootstrap_intervals(
         predictions,
@@ -48,7 +48,7 @@ def fit_blocks(
     )
     return {
         "top_blocks": top_blocks,
-        "selection_accuracy": scores_on(fitted.classifier, chosen.validation_tokens, device, swept)["accuracy"],
+        "dev_accuracy": scores_on(fitted.classifier, chosen.test_tokens, device, swept)["accuracy"],
         "accuracy": float((predictions["label"] == predictions["predicted"]).mean()),
         **dict(zip(("low", "high"), intervals["accuracy"], strict=True)),
         "trainable_parameters": figures["trainable_parameters"],
@@ -61,7 +61,7 @@ def fit_blocks(
 
 
 def _limited(data: FittingData, rows: int | None) -> FittingData:
-    """Return the same with at most so many posts to learn from."""
+    """Return the same with at most so many training posts."""
     if rows is None or rows >= len(data.training_tokens):
         return data
     return replace(

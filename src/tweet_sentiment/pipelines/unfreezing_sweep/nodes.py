@@ -10,36 +10,36 @@ from numpy.typing import NDArray
 
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import fingerprint
-from tweet_sentiment.whole import written_whole
+from tweet_sentiment.storage import atomic_write
 
 
 def sweep(
     training_tokens: Any,
-    validation_tokens: Any,
+    test_tokens: Any,
     training_features: NDArray[np.float32],
-    validation_features: NDArray[np.float32],
-    row_account: dict[str, Any],
+    test_features: NDArray[np.float32],
+    row_counts: dict[str, Any],
     working_folder: Path,
     parameters: StudyParameters,
 ) -> pd.DataFrame:
     """Unfreeze the head and the top k blocks, for each k of ``unfreezing_sweep.top_blocks``; return one row a k.
 
-    The posts to choose on are held out of training throughout, so that a k can be chosen by ``selection_accuracy``;
-    ``accuracy``, ``low`` and ``high`` are of the validation posts. With k = 0 the head learns on stored features.
+    The dev split are held out of training throughout, so that a k can be chosen by ``dev_accuracy``;
+    ``accuracy``, ``low`` and ``high`` are of the test posts. With k = 0 the head learns on stored features.
     """
     from tweet_sentiment.modeling.fitting import FittingData
 
     from .blocks import fit_blocks
 
-    data = FittingData(training_tokens, validation_tokens, training_features, validation_features)
+    data = FittingData(training_tokens, test_tokens, training_features, test_features)
     rows = []
     for top_blocks in parameters.unfreezing_sweep.top_blocks:
-        one = parameters.unfreezing_sweep.one(), parameters.uncertainty, row_account, top_blocks
+        one = parameters.unfreezing_sweep.one(), parameters.uncertainty, row_counts, top_blocks
         mark = fingerprint(parameters.decisive(), *one)
         path = working_folder / f"{top_blocks}-{mark}.json"
         if not path.exists():
-            row = fit_blocks(data, top_blocks, row_account, working_folder, parameters)
-            with written_whole(path) as new:
+            row = fit_blocks(data, top_blocks, row_counts, working_folder, parameters)
+            with atomic_write(path) as new:
                 new.write_text(json.dumps(row), encoding="utf-8")
         rows.append(json.loads(path.read_text(encoding="utf-8")))
     return pd.DataFrame(rows)

@@ -4,7 +4,7 @@ from kedro.pipeline import Pipeline, node
 
 from .nodes import plot_sweep, sweep
 
-DATA = ["training_tokens", "validation_tokens", "training_features", "validation_features", "row_account"]
+DATA = ["training_tokens", "test_tokens", "training_features", "test_features", "row_counts"]
 
 
 def create_pipeline() -> Pipeline:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from tweet_sentiment.data.encodings import DELIMITERS
+from tweet_sentiment.data.lines import Advise, Source
+from tweet_sentiment.data.records import CsvForm, found_form, records, report_findings
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor.files.rows import Row
-from tweet_sentiment.text.encodings import DELIMITERS
-from tweet_sentiment.text.lines import Advise, Source
-from tweet_sentiment.text.records import CsvForm, found_form, records, report_findings
 
 
 class CsvReader:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tweet_sentiment.text.records import AUTO, CsvForm
+from tweet_sentiment.data.records import AUTO, CsvForm
 
 STDIN = "-"
 
@@ -14,7 +14,7 @@ class FileJob:
     """What to read, how, and where the result goes.
 
     ``source`` is a path, or "-" for standard input; where ``format`` is None its start and its name tell it.
-    ``quoting`` and ``encoding`` as in :class:`tweet_sentiment.text.records.CsvForm`.
+    ``quoting`` and ``encoding`` as in :class:`tweet_sentiment.data.records.CsvForm`.
     ``on_error`` keep: a faulty row stays, with an ``error`` and no label; stop: the first one ends the run before
     anything is predicted. ``prefix`` stands before the names of the columns that are added. ``part_rows`` rows are
     written at a time: a killed run loses no more than these.

@@ -6,11 +6,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from tweet_sentiment.data.lines import Advise, Source, encoding_of, lines_of
+from tweet_sentiment.data.records import AUTO
+from tweet_sentiment.data.tables import OBJECTS
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor.files.rows import Row
-from tweet_sentiment.text.lines import Advise, Source, encoding_of, lines_of
-from tweet_sentiment.text.records import AUTO
-from tweet_sentiment.text.tables import OBJECTS
 
 MOST_COLUMNS = 1000
 AS_JSON = {"json": "true"}  # marks a column whose values are kept as JSON: lists, objects, mixed kinds

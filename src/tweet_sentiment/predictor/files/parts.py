@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.whole import written_whole
+from tweet_sentiment.storage import atomic_write
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Parts:
             stale.unlink()
         if found is not None:
             logger.info("An interrupted run was about another file, model or setting: starting anew.")
-        with written_whole(record) as new:
+        with atomic_write(record) as new:
             new.write_text(wanted, encoding="utf-8")
 
     def path(self, number: int) -> Path:
@@ -50,7 +50,7 @@ class Parts:
 
     def write(self, number: int, table: pa.Table, account: dict[str, int]) -> None:
         """Keep a part, and what is to be counted of it."""
-        with written_whole(self.path(number)) as new:
+        with atomic_write(self.path(number)) as new:
             pq.write_table(table.replace_schema_metadata({ACCOUNT: json.dumps(account)}), new)
 
     def read(self, count: int) -> Iterator[pa.Table]:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tweet_sentiment.data.checking import EMPTIED
+from tweet_sentiment.data.lines import Advise, as_option
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.metrics import PROBABILITY
 from tweet_sentiment.paths import refuse_address
 from tweet_sentiment.predictor.files.job import STDIN, FileJob, Summary
 from tweet_sentiment.predictor.files.parts import Parts, working_folder
@@ -21,9 +22,8 @@ from tweet_sentiment.predictor.files.source import Source
 from tweet_sentiment.predictor.files.writing import writer_for
 from tweet_sentiment.predictor.predictor import Predictor
 from tweet_sentiment.progress import progress_bar
-from tweet_sentiment.text.checking import EMPTIED
-from tweet_sentiment.text.lines import Advise, as_option
-from tweet_sentiment.whole import written_whole
+from tweet_sentiment.scoring.metrics import PROBABILITY
+from tweet_sentiment.storage import atomic_write
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
             summary.truncated += account["truncated"]
             summary.emptied += account["emptied"]
         summary.faults += summary.emptied
-        with written_whole(job.output) as new:
+        with atomic_write(job.output) as new:
             write(new, schema, parts.read(len(summary.parts)))
     return summary
 

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from tweet_sentiment.data.checking import fault_of, fault_of_entity
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.text.checking import fault_of, fault_of_entity
 
 CHARACTERS_A_CHUNK = 8_000_000  # long texts make shorter chunks, so that memory stays the same
 

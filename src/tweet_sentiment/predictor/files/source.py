@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tweet_sentiment.data import lines
+from tweet_sentiment.data.tables import format_by
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor.files.csv_rows import CsvReader
 from tweet_sentiment.predictor.files.job import STDIN, FileJob
 from tweet_sentiment.predictor.files.json_rows import JsonReader
 from tweet_sentiment.predictor.files.parquet_rows import ParquetReader
 from tweet_sentiment.predictor.files.rows import Reader
-from tweet_sentiment.text import lines
-from tweet_sentiment.text.tables import format_by
-from tweet_sentiment.whole import written_whole
+from tweet_sentiment.storage import atomic_write
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Source:
         path, name = Path(job.source), job.source
         if job.source == STDIN:
             path, name = folder / "input", "standard input"
-            with written_whole(path) as new, new.open("wb") as copy:
+            with atomic_write(path) as new, new.open("wb") as copy:
                 shutil.copyfileobj(sys.stdin.buffer, copy)
         elif not path.is_file():
             raise StudyError(f"{name}: there is no such file (or it is a folder).")

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tweet_sentiment.data.checking import fault_of
+from tweet_sentiment.data.lines import Source, as_option
+from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor.files.csv_rows import CsvReader
 from tweet_sentiment.predictor.predictor import Predictor
-from tweet_sentiment.text.checking import fault_of
-from tweet_sentiment.text.lines import Source, as_option
-from tweet_sentiment.text.records import CsvForm
 
 LEAST_AGREEMENT = 0.995  # share of posts with the same label, below which an fp32 export is refused
 MOST_DIFFERENCE = 0.05  # logits: rounding alone gives less than 0.0001
@@ -29,7 +29,7 @@ class CheckPosts:
 
 
 def posts_of_run(model: Path, predictor: Predictor) -> CheckPosts:
-    """Take the validation posts of the run that the model's folder belongs to: they are cleaned already."""
+    """Take the test posts of the run that the model's folder belongs to: they are cleaned already."""
     path = _validation_posts(model.absolute(), predictor.manifest.get("protocol", "?"))
     if path is None or not path.is_file():
         looked = f"there is no {path}" if path else f"{model} does not lie in data/06_models/<run>"
@@ -46,7 +46,7 @@ def _validation_posts(model: Path, protocol: str) -> Path | None:
     """Return ``data/03_primary/<run>/<protocol>/…`` for a folder somewhere in ``data/06_models/<run>``, else None."""
     for run in model.parents:
         if run.parent.name == "06_models":
-            return run.parent.parent / "03_primary" / run.name / protocol / "validation_posts.parquet"
+            return run.parent.parent / "03_primary" / run.name / protocol / "test_posts.parquet"
     return None
 
 

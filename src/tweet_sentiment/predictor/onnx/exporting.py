@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import ENCODER, format_of, read_manifest
 from tweet_sentiment.modeling.by_length import in_batches
@@ -22,7 +23,6 @@ from tweet_sentiment.predictor.onnx.checking import (
 )
 from tweet_sentiment.predictor.onnx.writing import write_folder, write_onnx
 from tweet_sentiment.predictor.predictor import Predictor
-from tweet_sentiment.text.records import CsvForm
 
 
 def export(
@@ -39,7 +39,7 @@ def export(
     """Export, compare with PyTorch, write the folder, and say what was found; return the folder.
 
     ``quantize`` is None or "int8". The posts to compare on are those of ``csv``, written as ``form`` and ``header``
-    say, or the validation posts of the run that trained the model. ``output`` None: beside the model, with "_onnx"
+    say, or the test posts of the run that trained the model. ``output`` None: beside the model, with "_onnx"
     behind its name.
 
     Raises:

@@ -16,7 +16,7 @@ from tweet_sentiment.manifests import write_manifest
 from tweet_sentiment.modeling.folders import TrainedModel
 from tweet_sentiment.predictor.onnx.backend import MODEL
 from tweet_sentiment.predictor.onnx.quantizing import quantize_layers
-from tweet_sentiment.whole import written_whole
+from tweet_sentiment.storage import atomic_write
 
 INT8 = "int8"
 
@@ -73,7 +73,7 @@ def write_folder(trained: TrainedModel, model: Path, folder: Path, figures: dict
 
     The manifest is the trained model's, with ``onnx``: how it was exported and what the check against PyTorch gave.
     """
-    with written_whole(folder) as new:
+    with atomic_write(folder) as new:
         new.mkdir(parents=True)
         shutil.copyfile(model, new / MODEL)
         trained.tokenizer.save_pretrained(new)

@@ -1,0 +1,246 @@
+"""The training posts and the test posts, under each protocol; and the training posts that choices use."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, train_test_split
+
+from tweet_sentiment.data.cleaning import clean_posts
+from tweet_sentiment.data.clusters import near_duplicate_groups
+from tweet_sentiment.data.filtering import check_classes
+from tweet_sentiment.data.leakage import leaking_rows, text_key
+from tweet_sentiment.data.similarity import SHORTEST_NEAR_DUPLICATE
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import DataParameters, LeakFreeRules, Protocol
+from tweet_sentiment.parameters.training import DevSplitParameters
+
+MOST_TWEETS = 5  # a text under more ids than this is a phrase or a template, not one tweet posted again
+LARGEST_GROUP = 0.05  # of a part that is held out
+
+
+def split_posts(
+    training: pd.DataFrame, validation: pd.DataFrame | None, protocol: Protocol, data: DataParameters, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
+    """Return the training posts, the test posts, and an account of the rows; each with a fresh index.
+
+    Both frames have columns ``id``, ``label`` and ``post`` (raw text, filtered); others are handed through.
+    With a validation file, ``published`` takes both as they are; without one it draws rows at random by label, and
+    so leaks by design. ``leak_free`` removes the training rows that the enabled rules catch; without a validation
+    file it holds out whole groups of rows that share an id or a text before that. ``grouped`` leaves a validation
+    file aside and holds out ``data.validation_share`` of the training file's tweet ids; ``grouped_<k>_of_<n>`` holds
+    out the k-th of n parts of them; both remove what the rules catch. ``data.row_limit`` then keeps the first
+    training rows. The account: rows_in, held_out, removed_tweet_id, removed_normalised_text and
+    removed_near_duplicate (each beside the ones before), beyond_row_limit, kept: rows_in is the sum of the others;
+    and validation, the rows to measure on.
+
+    Raises:
+        StudyError: a label has no post in one of the two; or the posts are too few, or too closely tied, to hold any
+            out.
+    """
+    ids_known = data.columns.id is not None
+    labels = sorted(set(training["label"]) | set(validation["label"] if validation is not None else ()))
+    rest = training
+    if validation is None or protocol.startswith("grouped"):
+        rest, validation = _held_out(training, protocol, data, seed, ids_known)
+    account = {"rows_in": len(training), "held_out": len(training) - len(rest)}
+    kept, removed = _without_leaks(rest, validation, protocol, data, ids_known)
+    limited = kept.head(data.row_limit or len(kept))
+    account |= removed | {"beyond_row_limit": len(kept) - len(limited), "kept": len(limited)}
+    assert account["rows_in"] == sum(account.values()) - account["rows_in"], account
+    check_classes(limited, labels, f"The training posts, after the {protocol} split")
+    check_classes(validation, labels, f"The test posts, after the {protocol} split")
+    account["validation"] = len(validation)
+    return limited.reset_index(drop=True), validation.reset_index(drop=True), account
+
+
+def _without_leaks(
+    training: pd.DataFrame, validation: pd.DataFrame, protocol: Protocol, data: DataParameters, ids_known: bool
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Remove what the rules catch, and count each row under the first rule that catches it."""
+    removed = {f"removed_{rule}": 0 for rule in ("tweet_id", "normalised_text", "near_duplicate")}
+    if protocol == "published":
+        return training, removed
+    caught = leaking_rows(as_read(training, data), as_read(validation, data), data.leak_free, ids_known)
+    leaks = caught.any(axis=1)
+    first = caught.idxmax(axis=1)[leaks].value_counts()
+    return training[~leaks], removed | {f"removed_{rule}": int(count) for rule, count in first.items()}
+
+
+def _held_out(
+    posts: pd.DataFrame, protocol: Protocol, data: DataParameters, seed: int, ids_known: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Hold ``data.validation_share`` of the posts out, as nearly as labels and groups allow; their order stays."""
+    try:
+        if protocol == "published":
+            _, out = train_test_split(
+                np.arange(len(posts)), test_size=data.validation_share, stratify=posts["label"], random_state=seed
+            )
+        else:
+            groups = _groups(as_read(posts, data), data.leak_free, ids_known)
+            if protocol == "leak_free":
+                out = np.flatnonzero(_draw(posts["label"], groups, data.validation_share, seed, np.bincount(groups)))
+            else:
+                ids = _ordered(posts["id"]) if ids_known else groups
+                out = _by_id(ids, protocol, data.validation_share, seed)
+    except ValueError as error:
+        raise StudyError(
+            f"{data.training_file}: {len(posts)} posts cannot be parted so that a share of {data.validation_share} "
+            f"with every label in it is held out ({error}).\n"
+            "  Add posts, name a data.validation_file, or change data.validation_share."
+        ) from None
+    chosen = np.zeros(len(posts), dtype=bool)
+    chosen[out] = True
+    return posts[~chosen], posts[chosen]
+
+
+def _by_id(ids: np.ndarray, protocol: Protocol, share: float, seed: int) -> np.ndarray:
+    """Return the positions of ``share`` of the ids, or of the k-th of n parts of them."""
+    if fold := re.fullmatch(r"grouped_(\d+)_of_(\d+)", protocol):
+        k, n = int(fold[1]), int(fold[2])
+        return list(GroupKFold(n, shuffle=True, random_state=seed).split(ids, groups=ids))[k - 1][1]
+    return next(GroupShuffleSplit(1, test_size=share, random_state=seed).split(ids, groups=ids))[1]
+
+
+def _ordered(ids: pd.Series) -> np.ndarray:
+    """Number the ids in their order, by value if all are numbers: the draw must not depend on how they are stored."""
+    values = ids.astype("int64") if ids.str.fullmatch(r"\d{1,18}").all() else ids
+    return pd.factorize(values, sort=True)[0]
+
+
+def mark_dev_split(
+    training: pd.DataFrame, protocol: Protocol, dev_split: DevSplitParameters, data: DataParameters, seed: int
+) -> tuple[pd.DataFrame, int]:
+    """Make the dev split: add column ``dev``; return the posts left, and how many others were left out for it.
+
+    Hyperparameters, prompts and epochs are chosen on the dev split, so that nothing is chosen on the posts that are
+    reported. It is drawn at random and by label: a share of the tweets, and of each one post, its ``original`` if
+    that is there. What would give these posts away leaves training: the other wordings of the tweets, and what the
+    leak rules catch. A text of many tweets ("the", a template) is not drawn, unless a label has no others; then it
+    may stand on both sides. Without ids, near-duplicates are taken for wordings of a tweet. Under ``published`` there
+    is no dev split: choices are then made on the test posts, as in the paper.
+
+    Raises:
+        StudyError: the posts are too few, or too closely tied.
+    """
+    if protocol == "published":
+        return training.assign(dev=False), 0
+    ids_known = data.columns.id is not None
+    read = as_read(training, data)
+    groups = _groups(read, data.leak_free, ids_known)
+    tweets = training["id"].where(training["id"] != "", [f"row {n}" for n in range(len(training))])
+    first = _first_wordings(training, tweets if ids_known else pd.Series(groups, index=training.index))
+    labels = sorted(set(training["label"]))
+    telling = ~_of_many_tweets(read, ids_known)
+    if all((training["label"][first & telling] == label).sum() > 1 for label in labels):
+        first = first & telling
+    try:
+        share = dev_split.share_of(int(first.sum()))
+        drawn = _draw(training["label"][first], groups[first], share, seed, np.bincount(groups))
+    except ValueError as error:
+        raise StudyError(
+            f"{len(training)} training posts cannot be parted so that a dev split can be made "
+            f"({error}).\n  Add posts, raise data.row_limit, or change dev_split.share."
+        ) from None
+    dev = np.zeros(len(training), dtype=bool)
+    dev[np.flatnonzero(first)[drawn]] = True
+    tied = np.isin(groups, groups[dev])
+    tied |= leaking_rows(read, read[dev & telling], data.leak_free, ids_known).any(axis=1).to_numpy()
+    marked = training.assign(dev=dev)[dev | ~tied]
+    check_classes(marked[marked["dev"]], labels, "The dev split")
+    check_classes(marked[~marked["dev"]], labels, "The training posts, without those to choose on")
+    return marked.reset_index(drop=True), len(training) - len(marked)
+
+
+def _first_wordings(posts: pd.DataFrame, tweets: pd.Series) -> NDArray[np.bool_]:
+    """Mark one post of each tweet: its original where that is among the posts, else the first of them."""
+    original = posts["original"].to_numpy() if "original" in posts else np.ones(len(posts), dtype=bool)
+    order = np.argsort(~original, kind="stable")
+    first = np.zeros(len(posts), dtype=bool)
+    first[order] = ~tweets.iloc[order].duplicated().to_numpy()
+    return first
+
+
+def _draw(
+    labels: pd.Series, groups: NDArray[np.intp], share: float, seed: int, rows: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Draw whole groups at random until ``share`` of the posts of each label is out; return a mask, shape (posts,).
+
+    A group counts for its most frequent label. ``rows`` says how many rows of the file each group has, shape
+    (groups,): one that would be above ``LARGEST_GROUP`` of the part, and above twice the mean, is drawn only where
+    its label has no other left.
+
+    Raises:
+        ValueError: a label has fewer than two groups.
+    """
+    names, codes = np.unique(labels.to_numpy(dtype=str), return_inverse=True)
+    counts = np.zeros((len(rows), len(names)), dtype=int)
+    np.add.at(counts, (groups, codes), 1)
+    posts, label_of = counts.sum(axis=1), counts.argmax(axis=1)
+    large = rows > max(LARGEST_GROUP * share * rows.sum(), 2 * rows.mean())
+    random = np.random.default_rng(seed)
+    out = np.zeros(len(rows), dtype=bool)
+    for label, name in enumerate(names):
+        mine = random.permutation(np.flatnonzero((label_of == label) & (posts > 0)))
+        if len(mine) < 2:
+            raise ValueError(f"label {name} has {len(mine)} posts that are no copies of each other, and needs 2")
+        mine = mine[np.argsort(np.where(large[mine], rows[mine], 0), kind="stable")]
+        off = np.abs(np.cumsum(counts[mine, label]) - share * counts[:, label].sum())
+        out[mine[: min(len(mine) - 1, 1 + int(off.argmin()))]] = True
+    return out[groups]
+
+
+def as_read(posts: pd.DataFrame, data: DataParameters) -> pd.DataFrame:
+    """Return the posts as the models read them: cleaned as ``data`` says. What leaks, leaks to the models."""
+    return posts.assign(post=clean_posts(posts["post"], data.cleaning, data.remove_stop_words, data.lemmatize))
+
+
+def described(posts: pd.DataFrame) -> dict[str, Any]:
+    """Return what a part of the posts is like: its size, the share of each label, the length of its texts."""
+    lengths = posts["post"].str.len()
+    return {
+        "posts": len(posts),
+        "label_shares": posts["label"].value_counts(normalize=True).sort_index().round(4).to_dict(),
+        "median_characters": float(lengths.median()) if len(posts) else None,
+        "share_under_10_characters": round(float((lengths < 10).mean()), 4) if len(posts) else None,
+    }
+
+
+def _of_many_tweets(posts: pd.DataFrame, ids_known: bool) -> NDArray[np.bool_]:
+    """Mark the texts that stand under more than ``MOST_TWEETS`` ids: they say nothing of the tweet they come from."""
+    if not ids_known:
+        return np.zeros(len(posts), dtype=bool)
+    return (posts["id"].groupby(posts["post"].map(text_key)).transform("nunique") > MOST_TWEETS).to_numpy()
+
+
+def _groups(posts: pd.DataFrame, rules: LeakFreeRules, ids_known: bool) -> NDArray[np.intp]:
+    """Number the groups: rows are together if a chain of shared ids and shared normalised texts joins them.
+
+    ``posts`` are as the models read them. A text of many tweets joins no ids, nor does a short one: such texts would
+    chain unrelated tweets into one group. Where the file has no ids, equal and near-duplicate texts stand in for
+    them. A rule that is disabled joins nothing; nor does an empty id, or an empty text.
+    """
+    keys = []
+    if rules.tweet_id and ids_known:
+        keys.append(posts["id"])
+    if rules.normalised_text:
+        texts = posts["post"].map(text_key)
+        short = texts.str.len() < SHORTEST_NEAR_DUPLICATE
+        keys.append(texts.mask(short | _of_many_tweets(posts, ids_known), "") if ids_known else texts)
+    if rules.near_duplicate and not ids_known:
+        keys.append(pd.Series(near_duplicate_groups(posts["post"], rules.near_duplicate_threshold), index=posts.index))
+    rows, nodes, size = [np.arange(0)], [np.arange(0)], len(posts)
+    for key in keys:
+        codes, values = pd.factorize(key)
+        present = np.flatnonzero(key != "")
+        rows.append(present)
+        nodes.append(codes[present] + size)
+        size += len(values)
+    ends = np.concatenate(rows), np.concatenate(nodes)
+    graph = coo_array((np.ones(len(ends[0]), dtype=bool), ends), shape=(size, size))
+    groups: NDArray[np.intp] = connected_components(graph, directed=False)[1][: len(posts)]
+    return groups

@@ -1,0 +1,101 @@
+"""Intervals of scores by resampling tweets.
+
+Copies of one tweet are judged alike: an interval that takes every row for an independent post is too narrow. So whole
+tweet ids are drawn, with all their rows (cluster bootstrap: C. A. Field, A. H. Welsh, "Bootstrapping clustered data",
+Journal of the Royal Statistical Society B 69, 2007, 369-390). Where every id occurs once it is the ordinary bootstrap.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tweet_sentiment.errors import StudyError
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_CELLS = 4_000_000  # numbers in one block of draws: 32 MB
+
+
+def bootstrap_intervals(
+    predictions: pd.DataFrame, labels: list[str], *, resamples: int, level: float, seed: int
+) -> dict[str, tuple[float, float]]:
+    """Return the percentile interval of accuracy, f1 (weighted by class frequency) and macro_f1.
+
+    ``predictions`` has columns row, id, label and predicted. If every post is right, every resample says so, and the
+    interval has no width: that is the method's limit, no certainty.
+
+    Raises:
+        StudyError: there are fewer than two tweets to draw from.
+        ValueError: a label is not among ``labels``.
+    """
+    size = len(labels)
+    per_tweet = confusion_by_tweet(predictions, labels).reshape(-1, size * size)
+    matrices = resampled_sums(per_tweet, resamples, seed).reshape(-1, size, size)
+    return {name: percentile_interval(values, level) for name, values in scores_of(matrices).items()}
+
+
+def tweet_codes(predictions: pd.DataFrame) -> Integers:
+    """Number the tweets from 0, one number a row; a post without an id stands for itself."""
+    alone = "row " + predictions["row"].astype("str")
+    return pd.factorize(predictions["id"].where(predictions["id"] != "", alone))[0].astype(np.int64)
+
+
+def confusion_by_tweet(predictions: pd.DataFrame, labels: list[str]) -> Integers:
+    """Count, for each tweet, the rows of each label that were given each label: shape (tweets, labels, labels).
+
+    Raises:
+        ValueError: a label is not among ``labels``.
+    """
+    known = pd.Index(labels)
+    true, given = (known.get_indexer(pd.Index(predictions[name])) for name in ("label", "predicted"))
+    if min(true.min(), given.min()) < 0:
+        found = sorted({*predictions["label"], *predictions["predicted"]})
+        raise ValueError(f"the predictions hold the labels {found}; expected {labels}")
+    tweets = tweet_codes(predictions)
+    shape = (int(tweets.max()) + 1, len(labels), len(labels))
+    cells = np.ravel_multi_index((tweets, true, given), shape)
+    return np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
+
+
+def resampled_sums(per_tweet: Integers, resamples: int, seed: int) -> Integers:
+    """Draw as many tweets as there are, with replacement, and add up their rows: (tweets, n) to (resamples, n).
+
+    Tweets with the same counts are interchangeable: how often each kind is drawn is one multinomial draw, so the work
+    grows with the kinds of tweets, of which there are few, and not with the tweets.
+
+    Raises:
+        StudyError: there are fewer than two tweets to draw from.
+    """
+    if len(per_tweet) < 2:
+        raise StudyError(
+            f"The predictions are about {len(per_tweet)} tweet id(s); an interval needs two or more.\n"
+            "  Add test posts, or set data.columns.id to null if the column does not identify tweets."
+        )
+    kinds, tweets = np.unique(per_tweet, axis=0, return_counts=True)
+    generator = np.random.default_rng(seed)
+    block = max(1, _CELLS // len(kinds))
+    sums = [
+        generator.multinomial(len(per_tweet), tweets / len(per_tweet), size=min(block, resamples - done)) @ kinds
+        for done in range(0, resamples, block)
+    ]
+    return np.concatenate(sums)
+
+
+def scores_of(matrices: Integers) -> dict[str, Floats]:
+    """Score confusion matrices, shape (resamples, true, given), as ``metrics.score`` does: one value a resample."""
+    right = matrices.diagonal(axis1=1, axis2=2)
+    true, given = matrices.sum(axis=2), matrices.sum(axis=1)
+    by_class = 2 * right / np.maximum(true + given, 1)  # 0 for a class that is neither there nor given
+    posts = true.sum(axis=1)
+    return {
+        "accuracy": right.sum(axis=1) / posts,
+        "f1": (by_class * true).sum(axis=1) / posts,
+        "macro_f1": by_class.mean(axis=1),
+    }
+
+
+def percentile_interval(values: Floats, level: float) -> tuple[float, float]:
+    """Return the two values between which the share ``level`` of the resamples lies, as much above as below."""
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

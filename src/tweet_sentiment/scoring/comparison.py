@@ -1,0 +1,154 @@
+"""Is one technique better than another, or luckier? Pairs of tables of predictions about the same rows."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tweet_sentiment.scoring.bootstrap import Floats, Integers, percentile_interval, resampled_sums, tweet_codes
+
+COLUMNS = ["first", "second", "difference", "low", "high", "test", "p_value", "p_adjusted", "better"]
+BETTER, WORSE, NOT_SHOWN = "better", "worse", "no difference is shown"
+_SAME = ["row", "id", "label"]
+_SMALLEST_SHOWN = 0.001
+
+
+def compare_pairs(tables: dict[str, pd.DataFrame], *, resamples: int, level: float, seed: int) -> pd.DataFrame:
+    """Compare the accuracy of every two techniques: one row a pair, columns ``COLUMNS``.
+
+    ``p_adjusted`` is Holm's over all pairs. ``better`` names the better technique, or is "" where :func:`verdict`
+    shows no difference. Intervals are of the pair alone, not adjusted.
+
+    Raises:
+        ValueError: the tables are not about the same rows, ids and labels, or hold a row twice.
+    """
+    pairs = [
+        {"first": a, "second": b} | paired_difference(tables[a], tables[b], resamples=resamples, level=level, seed=seed)
+        for a, b in combinations(tables, 2)
+    ]
+    compared = pd.DataFrame(pairs, columns=COLUMNS)
+    if compared.empty:
+        return compared
+    compared["p_adjusted"] = holm(compared["p_value"].to_numpy())
+    named = [
+        {BETTER: row["first"], WORSE: row["second"]}.get(verdict(row["low"], row["high"], row["p_adjusted"], level), "")
+        for row in compared.to_dict("records")
+    ]
+    return compared.assign(better=named)
+
+
+def against(reference: str, differences: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Compare each other technique with one: a row each, columns difference, low, high, p_adjusted, verdict.
+
+    ``differences`` is :func:`compare_pairs`'s, so that a pair has one verdict wherever it is spoken of; the index is
+    the other technique, and a difference is its accuracy less that of ``reference``.
+    """
+    columns = ["difference", "low", "high", "p_adjusted"]
+    rows = {}
+    for row in differences.to_dict("records"):
+        if reference in (row["first"], row["second"]):
+            other, sign = (row["first"], 1) if row["second"] == reference else (row["second"], -1)
+            low, high = sorted(sign * row[end] + 0.0 for end in ("low", "high"))  # 0.0 rather than -0.0
+            rows[other] = [sign * row["difference"] + 0.0, low, high, row["p_adjusted"]]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype="float64")
+    found = [verdict(row["low"], row["high"], row["p_adjusted"], level) for row in table.to_dict("records")]
+    return table.assign(verdict=pd.Series(found, index=table.index, dtype="str"))
+
+
+def verdict(low: float, high: float, p_adjusted: float, level: float) -> str:
+    """Return ``BETTER`` or ``WORSE`` of the first of a pair, or ``NOT_SHOWN``: the one rule for every difference.
+
+    ``low`` and ``high`` are the paired interval. It must leave out 0, and the adjusted p-value must be below
+    1 - ``level``; one that is NaN was not asked.
+    """
+    if not p_adjusted < round(1 - level, 12) or low <= 0 <= high:
+        return NOT_SHOWN
+    return BETTER if low > 0 else WORSE
+
+
+def holm(p_values: Floats) -> Floats:
+    """Return Holm's adjusted p-values, shape (n,); one that is NaN was not asked: it stays NaN and is not counted.
+
+    The chance to call any equally good pair different is then at most the level of the test in all. Source: S. Holm,
+    "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979, 65-70.
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    adjusted, asked = np.full(len(p_values), np.nan), ~np.isnan(p_values)
+    if asked.any():
+        adjusted[asked] = multipletests(p_values[asked], method="holm")[1]
+    return adjusted
+
+
+def p_words(p_value: float) -> str:
+    """Write a p-value for a person: "0.045", or "< 0.001"."""
+    return f"< {_SMALLEST_SHOWN}" if p_value < _SMALLEST_SHOWN else f"{p_value:.3f}"
+
+
+def paired_difference(
+    first: pd.DataFrame, second: pd.DataFrame, *, resamples: int, level: float, seed: int
+) -> dict[str, Any]:
+    """Return accuracy of ``first`` less that of ``second``, its interval by tweet ids, the test's name and p-value.
+
+    The interval resamples tweets with all their rows. The test is :func:`sign_flip_p`, by tweets as well.
+
+    Raises:
+        ValueError: the tables are not about the same rows, ids and labels, or hold a row twice.
+        StudyError: there are fewer than two tweets.
+    """
+    first, second = (table.sort_values("row", ignore_index=True) for table in (first, second))
+    _check_same(first, second)
+    right, also_right = (_right(table) for table in (first, second))
+    tweets = tweet_codes(first)
+    per_tweet = np.zeros((int(tweets.max()) + 1, 2), dtype=np.int64)
+    np.add.at(per_tweet, tweets, np.stack([right - also_right, np.ones_like(right)], axis=1))
+    sums = resampled_sums(per_tweet, resamples, seed)
+    low, high = percentile_interval(sums[:, 0] / sums[:, 1], level)
+    once = len(per_tweet) == len(first)
+    return {
+        "difference": float((right - also_right).mean()),
+        "low": low,
+        "high": high,
+        "test": "McNemar exact" if once else "sign flips by tweet, exact",
+        "p_value": sign_flip_p(per_tweet[:, 0]),
+    }
+
+
+def _check_same(first: pd.DataFrame, second: pd.DataFrame) -> None:
+    same = len(first) == len(second) and (first[_SAME].to_numpy() == second[_SAME].to_numpy()).all()
+    if not same or first["row"].duplicated().any():
+        raise ValueError(
+            f"the tables of predictions ({len(first)} and {len(second)} rows) must be about the same rows, ids and "
+            "labels, each row once: predict with both techniques under one protocol"
+        )
+
+
+def _right(predictions: pd.DataFrame) -> Integers:
+    return (predictions["label"] == predictions["predicted"]).to_numpy().astype(np.int64)
+
+
+def sign_flip_p(differences: Integers) -> float:
+    """Return the two-sided p-value of: each tweet's difference could as well have had the other sign.
+
+    ``differences`` has shape (tweets,): the rows of a tweet that the first technique has right, less those of the
+    second. The p-value is the share of all 2 ** n ways to flip signs whose sum is as far from 0 as the one that was
+    found, or farther. It is exact, so it has no floor of a number of resamples; where each tweet has one row it is
+    McNemar's exact test. Sources: R. A. Fisher, "The Design of Experiments", 1935, section 21; Q. McNemar,
+    Psychometrika 12, 1947, 153-157.
+    """
+    from scipy.stats import binom
+
+    sizes, tweets = np.unique(np.abs(differences[differences != 0]), return_counts=True)
+    if not len(sizes) or not differences.sum():
+        return 1.0
+    order = np.argsort(-tweets * sizes)  # the longest first: what follows is one addition a tweet of the others
+    chances = np.zeros(1)
+    chances[0] = 1.0  # chances[k]: that the differences with a positive sign add up to k
+    for size, n in zip(sizes[order], tweets[order], strict=True):
+        longer = np.zeros(len(chances) + size * n)
+        for positive, chance in enumerate(binom.pmf(np.arange(n + 1), n, 0.5)):
+            longer[size * positive :][: len(chances)] += chance * chances
+        chances = longer
+    half = (len(chances) - 1 + abs(int(differences.sum()))) // 2
+    return float(np.clip(2 * chances[half:].sum(), np.finfo(np.float64).tiny, 1.0))

@@ -1,0 +1,76 @@
+"""Files and folders written whole or not at all: beside the old ones first, then renamed."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _aside(path: Path) -> Path:
+    whole = path.absolute()  # "." has no name of its own
+    return whole.parent / f".{whole.name}.old"
+
+
+def restore(path: Path, keep: Path | None = None) -> None:
+    """Bring back what a killed replacement had moved aside: to ``path``, or where that is there to ``keep``."""
+    old = _aside(path)
+    if old.exists() and not path.exists():
+        os.replace(old, path)
+    elif old.exists() and keep is not None and not keep.exists():
+        os.replace(old, keep)
+
+
+def settle(path: Path, patience: float = 0.5) -> None:
+    """Wait for a replacement that is under way in another process, ``patience`` seconds; then take it for killed."""
+    end = monotonic() + patience
+    while not path.exists() and _aside(path).exists() and monotonic() < end:
+        sleep(0.01)
+    restore(path)
+
+
+@contextmanager
+def atomic_write(path: Path, keep: Path | None = None) -> Iterator[Path]:
+    """Give a path beside ``path`` to write a file or a folder to; rename it when the block ends without an error.
+
+    The folder that stood at ``path`` becomes ``keep``, if that is given, in the place of what stood there.
+
+    Raises:
+        OSError: there is no room, or no right to write; what stood at ``path`` is as it was.
+    """
+    restore(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new, old = path.with_name(f".{path.name}.{os.getpid()}.new"), _aside(path)
+    try:
+        yield new
+        _put_away(old, keep)
+        if new.is_dir() and path.exists():
+            os.replace(path, old)
+        os.replace(new, path)
+        _put_away(old, keep)
+    finally:
+        _remove(new)
+
+
+def _put_away(old: Path, keep: Path | None) -> None:
+    if keep is not None and old.exists():
+        _remove(keep)
+        os.replace(old, keep)
+    else:
+        _remove(old)
+
+
+def exchange(path: Path, other: Path) -> None:
+    """Let two folders change places; a kill in between leaves both, and :func:`restore` brings ``path`` back."""
+    old = _aside(path)
+    os.replace(path, old)
+    os.replace(other, path)
+    os.replace(old, other)

@@ -1,0 +1,110 @@
+"""Ids that do not name a post: found, said, and left aside by everything that asks for ids."""
+
+import json
+import random
+import re
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tweet_sentiment.data.ids import as_known, distrust, known, without_untrusted
+from tweet_sentiment.data.reading import RawFile
+from tweet_sentiment.pipelines.data_processing.nodes import audit_posts, filter_posts, read_posts, split_posts
+from tweet_sentiment.pipelines.evaluation.misclassified import analyse_errors
+from tweet_sentiment.scoring.bootstrap import tweet_codes
+
+WORDS = ["river", "stone", "lamp", "window", "garden", "bread", "letter", "music", "winter", "paper", "silver", "road"]
+
+
+def texts(count: int, seed: int = 0) -> list[str]:
+    """Return unlike texts of ten words."""
+    drawing = random.Random(seed)
+    return [" ".join(drawing.choices(WORDS, k=10)) for _ in range(count)]
+
+
+def posts(ids, of=None) -> pd.DataFrame:
+    given = of or texts(len(ids))
+    return pd.DataFrame({"row": range(1, len(ids) + 1), "id": list(map(str, ids)), "post": given})
+
+
+def rounded_ids(count: int) -> list[str]:
+    """Return ids of 18 digits as a spreadsheet shows them."""
+    return [f"{random.Random(n).randrange(10**17, 10**18):.5E}" for n in range(count)]
+
+
+@pytest.mark.parametrize("one", ["1.23457E+17", "1,23457E+17", "1.2345678901234568e+17", "5E+17"])
+def test_an_id_in_exponent_notation_is_rounded(one):
+    assert distrust(posts(["12", one, "13"])) == f"1 of 3 are rounded, as a spreadsheet does, such as {one}"
+
+
+@pytest.mark.parametrize("digits", [6, 15])
+def test_ids_that_end_in_the_same_zeros_are_rounded(digits):
+    ids = [str(random.Random(n).randrange(10**17, 10**18))[:digits].ljust(18, "0") for n in range(30)]
+    assert "30 of 30 are rounded" in distrust(posts(ids))
+    assert f"such as {ids[0]}" in distrust(posts(ids))
+
+
+def test_ids_of_unlike_texts_are_named_with_their_count_and_an_example():
+    reason = distrust(posts([n // 3 for n in range(300)]))
+    assert re.match(r"\d+ of the 100 that stand beside several texts join unlike ones, such as \d+: '.+' and '", reason)
+
+
+def test_wordings_of_one_post_are_alike():
+    wordings = [text.replace("river", "stream") + end for text in texts(10) for end in ("", "!", " today")]
+    assert distrust(posts([n // 3 for n in range(30)], wordings)) is None
+    assert distrust(posts(["", ""])) is None
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 2**63), unique=True, max_size=60))
+def test_distinct_ids_are_trusted_whatever_numbers_they_are(ids):
+    zeros = sum(str(one).endswith("000") for one in ids)
+    assert zeros > len(ids) / 2 or distrust(posts(ids)) is None
+
+
+@pytest.mark.real_data
+def test_the_papers_ids_are_trusted(real_posts):
+    assert without_untrusted(list(real_posts.values()))[1] is None
+
+
+def csv(ids, labels):
+    lines = zip(ids, labels, texts(len(ids)), strict=True)
+    return RawFile("mine.csv", "".join(f"{one},shop,{label},{text}\n" for one, label, text in lines).encode())
+
+
+def test_what_is_not_trusted_is_said_and_nothing_uses_it(parameters, caplog):
+    data = parameters.data.model_copy(update={"validation_file": None})
+    mine = parameters.model_copy(update={"data": data})
+    given = csv(rounded_ids(90), ["Negative", "Neutral", "Positive"] * 30)
+    training, validation, account = read_posts(given, given, mine)
+    assert account["training"]["ids"].startswith("not trusted: 90 of 90 are rounded")
+    assert "The ids (data.columns.id) are not trusted: 90 of 90 are rounded" in caplog.text
+    assert not known(training, data)
+    assert as_known(training, data).columns.id is None
+    training, validation, _ = filter_posts(training, validation, mine)
+    figures, _ = audit_posts(training, validation, mine)
+    assert not figures["ids_known"]
+    assert "id_share" not in figures["overlap"]
+    split, out, split_counts = split_posts(training, validation, mine)
+    assert "id_count" not in split_counts["overlap"]
+    assert (split_counts["removed_tweet_id"], split_counts["overlap"]["normalised_text_count"]) == (0, 0)
+    assert len(set(tweet_codes(out))) == len(out)
+    answers = out.assign(predicted=out["label"], **{f"probability_{label}": 1 / 3 for label in mine.labels})
+    answers = answers[["row", "id", "label", "predicted", *(f"probability_{label}" for label in mine.labels)]]
+    by_group, _ = analyse_errors(answers, out, split, mine)
+    assert set(by_group["grouping"]) == {"entity", "length", "label"}
+    json.dumps(account)
+
+
+def test_ids_that_are_trusted_stay_and_a_file_without_them_says_so(parameters):
+    data = parameters.data.model_copy(update={"validation_file": None})
+    given = csv(range(100, 130), ["Negative", "Neutral", "Positive"] * 10)
+    training, _, account = read_posts(given, given, parameters.model_copy(update={"data": data}))
+    assert account["training"]["ids"] == "trusted"
+    assert (known(training, data), as_known(training, data)) == (True, data)
+    columns = data.columns.model_copy(update={"id": None})
+    data = data.model_copy(update={"columns": columns})
+    training, _, account = read_posts(given, given, parameters.model_copy(update={"data": data}))
+    assert (account["training"]["ids"], known(training, data)) == ("none", False)

@@ -1,0 +1,203 @@
+"""What a file of posts is, found out: format, encoding, delimiter, header, quoting, and which column holds what."""
+
+import codecs
+import csv
+import gzip
+import io
+import json
+from contextlib import suppress
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from tweet_sentiment.data.inspection import inspect
+from tweet_sentiment.data.lines import Source
+from tweet_sentiment.errors import StudyError
+
+LABELS = ["bad", "fair", "good"]
+WORDS = ["the", "café", "opens", "at", "nine", "so", "lovely", "“yes”", "it's", "a | b", "x;y", "no,", 'say "hi"', "5€"]
+ENCODINGS = {  # how Python writes it: what is found
+    "utf-8": "utf-8",
+    "utf-8-sig": "utf-8",
+    "utf-16": "utf-16",
+    "utf-16-le": "utf-16-le",
+    "utf-16-be": "utf-16-be",
+    "utf-32": "utf-32",
+    "utf-32-be": "utf-32-be",
+    "cp1252": "cp1252",
+}
+
+
+def rows(number, words=WORDS):
+    """Return rows of id, shop, label and text."""
+    texts = [" ".join(words[(n * k + k * k) % len(words)] for k in range(1, 9)) for n in range(number)]
+    return [[f"{100 + n:05}", f"Shop {n % 4}", LABELS[n % 3], f"{text} {n}"] for n, text in enumerate(texts)]
+
+
+def written(lines, delimiter=",", encoding="utf-8", **options):
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter, **options).writerows(lines)
+    return Source.of("mine.csv", out.getvalue().encode(encoding))
+
+
+def roles(form):
+    return {column.role: column.key for column in form.columns if column.role}
+
+
+@hypothesis_settings(max_examples=150, deadline=None)
+@given(
+    number=st.integers(20, 40),
+    header=st.booleans(),
+    delimiter=st.sampled_from(",;\t|"),
+    encoding=st.sampled_from(sorted(ENCODINGS)),
+    order=st.permutations(range(4)),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
+    lineterminator=st.sampled_from(["\n", "\r\n"]),
+)
+def test_a_written_csv_is_found_out_as_it_was_written(
+    number, header, delimiter, encoding, order, quoting, lineterminator
+):
+    names = ["tweet_id", "shop", "stars", "Text"]
+    lines = [*([names] if header else []), *rows(number)]
+    lines = [[line[place] for place in order] for line in lines]
+    form = inspect(written(lines, delimiter, encoding, quoting=quoting, lineterminator=lineterminator))
+    assert (form.format, form.encoding, form.delimiter) == ("csv", ENCODINGS[encoding], delimiter)
+    assert (form.quoting, form.header, form.rows) == ("csv", header, number)
+    assert form.assumed == (encoding == "cp1252")
+    places = {role: order.index(place) for role, place in zip(("id", "entity", "label", "text"), range(4), strict=True)}
+    assert {role: form.column(role).position for role in places} == places
+    if header:
+        assert roles(form) == {"id": "tweet_id", "entity": "shop", "label": "stars", "text": "Text"}
+    assert sorted(form.column("label").values) == LABELS
+    assert all(form.reasons[what] for what in ("format", "encoding", "delimiter", "header", "quoting"))
+
+
+LOOSE = st.text(st.sampled_from("\"ab, ;|'é"), min_size=1, max_size=12)
+
+
+@hypothesis_settings(max_examples=300, deadline=None)
+@given(texts=st.lists(LOOSE, min_size=4, max_size=30), header=st.booleans())
+@example(texts=['"so', "b", 'c"', "d"], header=False)
+@example(texts=[';;"', ";", ";", '"'], header=False)
+def test_a_file_that_does_not_quote_never_loses_a_row_without_a_word(texts, header):
+    lines = [f"{LABELS[n % 3]}\tx{text}" if n < 2 else f"{LABELS[n % 3]}\t{text}" for n, text in enumerate(texts)]
+    content = "\n".join([*(["label\ttext"] if header else []), *lines]) + "\n"
+    with suppress(StudyError):
+        assert inspect(Source.of("mine.tsv", content.encode())).rows == len(texts)
+
+
+def test_quotes_that_enclose_nothing_are_ordinary_characters():
+    lines = [f"{LABELS[n % 3]}\tplain words {n}" for n in range(20)]
+    lines[4], lines[9], lines[15] = 'bad\t"Oh no', 'good\tso they said: yes"', 'bad\t"Seven Lamps", a novel'
+    form = inspect(Source.of("mine.tsv", "\n".join(lines).encode()))
+    assert (form.quoting, form.delimiter, form.rows) == ("none", "\t", 20)
+
+
+def test_texts_of_several_lines_stay_one_row():
+    lines = [[label, f'{label} so\nit, "goes"\n{n}'] for n, label in enumerate(LABELS * 5)]
+    form = inspect(written(lines))
+    assert (form.quoting, form.rows, form.delimiter) == ("csv", 15, ",")
+
+
+def test_rows_that_can_be_read_either_way_are_refused_with_both_ways_to_go_on():
+    lines = ["a,b", 'c,"d', 'e,f"', "g,h"]
+    with pytest.raises(StudyError, match="lines 2 to 3: a quote opens") as refused:
+        inspect(Source.of("mine.csv", "\n".join(lines).encode()))
+    assert "set data.quoting to none" in str(refused.value)
+    assert "set data.quoting to csv" in str(refused.value)
+
+
+def test_lines_of_a_text_are_no_rows_for_having_as_many_commas():
+    texts = "".join(f'{n % 2},"so it goes\nand on, again {n}"\n' for n in range(9))
+    with pytest.raises(StudyError, match=r"set data\.quoting to csv"):
+        inspect(Source.of("mine.csv", f"label,text\n{texts}".encode()))
+
+
+def test_rows_of_known_labels_are_rows_in_spite_of_quotes():
+    lines = [f"{LABELS[n % 3]},plain words {n}" for n in range(20)]
+    lines[4], lines[8] = 'fair,"Oh no', 'good,so they said: yes"'
+    form = inspect(Source.of("mine.csv", "\n".join(lines).encode()))
+    assert (form.quoting, form.rows) == ("none", 20)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("words", ["今天天气真好啊一", "привет, как дела", "مرحبا بك", "😀 fine"])
+def test_wide_encodings_without_a_mark_are_known_in_any_language(words, encoding):
+    content = "".join(f'{n % 2},"{words} {n}"\n' for n in range(12))
+    assert inspect(Source.of("mine.csv", content.encode(encoding))).encoding == encoding
+
+
+def test_a_first_line_of_a_spreadsheet_names_the_delimiter():
+    form = inspect(Source.of("mine.csv", b"sep=;\r\ntext;stars\r\nlovely, so;5\r\nbad, so;1\r\n"))
+    assert (form.delimiter, form.header, form.rows, roles(form)) == (";", True, 2, {"text": "text", "label": "stars"})
+
+
+@pytest.mark.parametrize(
+    ("content", "header"),
+    [
+        (b"stars,words\n5,lovely\n1,broke again\n", True),
+        (b"5,lovely\n1,broke again\n", False),
+        (b",text,label\n0,lovely,good\n1,broke,bad\n", True),
+        (b"Art,Inhalt\ngut,so ein Tag\nschlecht,wieder kaputt\n", True),
+        (b"gut,so ein Tag\nschlecht,wieder kaputt\ngut,na ja\n", False),
+        (b"what a lovely evening\nthe bus broke again\n", False),
+        (b"text\nthe bus broke again\n", True),
+        (b"text,text\nthe bus,broke\n", False),
+    ],
+)
+def test_a_header_is_told_from_a_post(content, header):
+    assert inspect(Source.of("mine.csv", content)).header is header
+
+
+def test_one_text_a_line_is_one_column_whatever_it_holds():
+    form = inspect(Source.of("tweets.txt", b"so, what a day\nthe bus; it broke\nwell\nbest coffee, in town, ever\n"))
+    assert (len(form.columns), form.rows, roles(form)) == (1, 4, {"text": 0})
+
+
+def test_json_lines_and_parquet_name_their_columns(tmp_path):
+    table = {"tweet_id": ["00196", "7"], "sentiment": [1, 0], "tweet": ["so lovely", None]}
+    pq.write_table(pa.table(table), tmp_path / "mine.parquet")
+    lines = [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for form in (inspect(tmp_path / "mine.parquet"), inspect(str(tmp_path / "mine.jsonl"))):
+        assert (form.header, form.rows, form.delimiter, form.quoting) == (True, 2, None, None)
+        assert roles(form) == {"id": "tweet_id", "label": "sentiment", "text": "tweet"}
+        assert form.column("label").values == ("0", "1")
+        assert "00196" in form.column("id").values
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("mine.csv", b"", "is empty"),
+        ("mine.csv", codecs.BOM_UTF8 + b" \n", "is empty"),
+        ("mine.csv.gz", gzip.compress(b"a,b\n", mtime=0), "compressed with gzip"),
+        ("mine.xlsx", b"PK\x03\x04....", "a spreadsheet"),
+        ("mine.parquet", b"a,b\n", "no whole Parquet file"),
+        ("mine.json", b'{"a": [\n1]}\n', "line 1: not a line of JSON"),
+        ("mine.jsonl", b'[{"a": 1}]\n', "jq -c"),
+        ("mine.csv", b"a,b\rc,d\r", "lone carriage returns"),
+        ("mine.csv", b"a,b\nc," + b"d" * 200_000, "line 2: found a field of more than 131,072"),
+    ],
+)
+def test_what_cannot_be_read_is_named(name, content, said):
+    with pytest.raises(StudyError, match=name) as refused:
+        inspect(Source.of(name, content))
+    assert said in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(StudyError, match=r"nothing\.csv: there is no such file"):
+        inspect(tmp_path / "nothing.csv")
+
+
+@hypothesis_settings(max_examples=300, deadline=None)
+@given(content=st.binary(max_size=200), name=st.sampled_from(["mine.csv", "mine.jsonl", "mine.parquet", "mine"]))
+def test_any_bytes_give_the_same_answer_twice_or_a_message(content, name):
+    source = Source.of(name, content)
+    with suppress(StudyError):
+        assert inspect(source) == inspect(source)

@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+from tests.scoring.tables import LABELS, draw_tweets, predictions, small_predictions
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.scoring import bootstrap
+from tweet_sentiment.scoring.bootstrap import (
+    bootstrap_intervals,
+    confusion_by_tweet,
+    percentile_interval,
+    resampled_sums,
+    scores_of,
+    tweet_codes,
+)
+
+
+def sklearn_scores(table):
+    true, given = table["label"], table["predicted"]
+    return {
+        "accuracy": accuracy_score(true, given),
+        "f1": f1_score(true, given, labels=LABELS, average="weighted", zero_division=0),
+        "macro_f1": f1_score(true, given, labels=LABELS, average="macro", zero_division=0),
+    }
+
+
+@settings(deadline=None)
+@given(small_predictions())
+def test_the_tweets_counts_add_up_to_scikit_learn_s_matrix_and_scores(table):
+    matrix = confusion_by_tweet(table, LABELS).sum(axis=0)
+    assert (matrix == confusion_matrix(table["label"], table["predicted"], labels=LABELS)).all()
+    assert {name: values.item() for name, values in scores_of(matrix[None]).items()} == pytest.approx(
+        sklearn_scores(table)
+    )
+
+
+@settings(deadline=None)
+@given(small_predictions())
+def test_each_tweet_s_matrix_is_that_of_its_rows(table):
+    matrices = confusion_by_tweet(table, LABELS)
+    assert len(matrices) == table["id"].nunique()
+    for matrix, (_, rows) in zip(matrices, table.groupby("id", sort=False), strict=True):
+        assert (matrix == confusion_matrix(rows["label"], rows["predicted"], labels=LABELS)).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(small_predictions(), st.integers(0, 100))
+def test_a_resample_is_a_draw_of_whole_tweets(table, seed):
+    """With powers of a large base for counts, a sum tells how often each tweet was drawn."""
+    tweets = table["id"].nunique()
+    sums = resampled_sums(np.array([[100**i] for i in range(tweets)]), 20, seed)
+    for (total,) in sums:
+        times = [int(total) // 100**i % 100 for i in range(tweets)]
+        assert sum(times) == tweets
+
+
+def test_tweets_are_drawn_as_often_as_by_drawing_them_one_by_one():
+    counts = np.array([[5, 0], [0, 1], [0, 1], [3, 3], [0, 1]])
+    sums = resampled_sums(counts, 20_000, seed=3)
+    one_by_one = counts[np.random.default_rng(4).integers(0, 5, (20_000, 5))].sum(axis=1)
+    for column in (0, 1):
+        seen = [np.bincount(drawn[:, column], minlength=31) for drawn in (sums, one_by_one)]
+        both = np.stack(seen)[:, np.sum(seen, axis=0) > 10]
+        assert stats.chi2_contingency(both).pvalue > 0.01
+
+
+def test_blocks_change_nothing(monkeypatch):
+    table = draw_tweets(np.random.default_rng(0), 50, alike=0.5)
+    whole = bootstrap_intervals(table, LABELS, resamples=200, level=0.9, seed=7)
+    monkeypatch.setattr(bootstrap, "_CELLS", 100)
+    assert bootstrap_intervals(table, LABELS, resamples=200, level=0.9, seed=7) == whole
+
+
+def test_with_one_row_a_tweet_it_is_the_ordinary_bootstrap():
+    table = draw_tweets(np.random.default_rng(1), 60, alike=0.0)
+    table["id"] = table["row"].astype("str")
+    ours = bootstrap_intervals(table, LABELS, resamples=4000, level=0.9, seed=1)
+    right = (table["label"] == table["predicted"]).to_numpy()
+    theirs = stats.bootstrap(
+        (right,), np.mean, n_resamples=4000, confidence_level=0.9, method="percentile", rng=np.random.default_rng(2)
+    ).confidence_interval
+    assert ours["accuracy"] == pytest.approx(tuple(theirs), abs=0.006)
+    resampled = [sklearn_scores(table.sample(frac=1, replace=True, random_state=i)) for i in range(400)]
+    for name in ("f1", "macro_f1"):
+        theirs = percentile_interval(np.array([scores[name] for scores in resampled]), 0.9)
+        assert ours[name] == pytest.approx(theirs, abs=0.01)
+
+
+def test_an_interval_is_the_seed_s_holds_its_score_and_widens_with_the_level():
+    table = draw_tweets(np.random.default_rng(2), 80, alike=0.5)
+    narrow, again, wide = (
+        bootstrap_intervals(table, LABELS, resamples=500, level=level, seed=5) for level in (0.8, 0.8, 0.99)
+    )
+    assert narrow == again
+    for name, score in sklearn_scores(table).items():
+        assert wide[name][0] < narrow[name][0] < score < narrow[name][1] < wide[name][1]
+
+
+def coverage(alike, by_row, samples=400):
+    """Return how often a 95 % interval of accuracy holds the true one, 0.7."""
+    generator, held = np.random.default_rng(11), 0
+    for seed in range(samples):
+        table = draw_tweets(generator, 150, alike)
+        if by_row:
+            table["id"] = table["row"].astype("str")
+        low, high = bootstrap_intervals(table, LABELS, resamples=400, level=0.95, seed=seed)["accuracy"]
+        held += low <= 0.7 <= high
+    return held / samples
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.8])
+def test_intervals_by_tweet_cover_the_truth_as_often_as_they_say(alike):
+    assert coverage(alike, by_row=False) == pytest.approx(0.95, abs=0.03)
+
+
+def test_intervals_by_row_cover_it_too_seldom_where_copies_are_judged_alike():
+    assert coverage(0.0, by_row=True) == pytest.approx(0.95, abs=0.03)
+    assert coverage(0.8, by_row=True) < 0.75
+
+
+def test_posts_without_an_id_stand_for_themselves():
+    table = predictions([0, 1, 2, 0], [0, 1, 2, 0], ["", "5", "", "5"])
+    assert tweet_codes(table).tolist() == [0, 1, 2, 1]
+
+
+def test_one_tweet_is_refused_and_so_are_labels_that_nobody_named():
+    with pytest.raises(StudyError, match="about 1 tweet id"):
+        bootstrap_intervals(predictions([0, 1], [0, 2], [7, 7]), LABELS, resamples=100, level=0.9, seed=0)
+    with pytest.raises(ValueError, match="Positive"):
+        bootstrap_intervals(predictions([0, 1], [0, 2]), LABELS[:2], resamples=100, level=0.9, seed=0)

@@ -1,0 +1,135 @@
+"""Files and folders are written whole or not at all."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tweet_sentiment.storage import atomic_write, restore
+
+
+def tree(folder):
+    """Return every file below a folder with its content."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def write(path, content):
+    """Write a file, or a folder with a file for each name."""
+    if isinstance(content, dict):
+        path.mkdir()
+        for name, text in content.items():
+            (path / name).write_text(text)
+    else:
+        path.write_text(content)
+
+
+def write_and_raise(path, content, error):
+    write(path, content)
+    raise error
+
+
+FILE = ("old", "new")
+FOLDER = ({"weights": "old", "only_old": "x"}, {"weights": "new"})
+
+
+@pytest.mark.parametrize(("old", "new"), [FILE, FOLDER])
+def test_the_new_one_takes_the_place_of_the_old_one_and_nothing_else_is_left(tmp_path, old, new):
+    path = tmp_path / "out" / "it"
+    for content in (old, new):
+        with atomic_write(path) as beside:
+            assert not beside.exists()
+            assert beside.parent == path.parent
+            write(beside, content)
+        assert [left.name for left in path.parent.iterdir()] == ["it"]
+    expected = {"it": b"new"} if new == "new" else {"it/weights": b"new"}
+    assert tree(path.parent) == expected
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize(("old", "new"), [FILE, FOLDER])
+def test_an_error_inside_leaves_the_old_one_as_it_was_and_nothing_beside_it(tmp_path, old, new, error):
+    path = tmp_path / "it"
+    write(path, old)
+    before = tree(tmp_path)
+    with pytest.raises(error), atomic_write(path) as beside:
+        write_and_raise(beside, new, error)
+    assert tree(tmp_path) == before
+
+
+def test_an_error_before_anything_was_written_leaves_no_file_at_all(tmp_path):
+    with pytest.raises(ValueError, match="no"), atomic_write(tmp_path / "it"):
+        raise ValueError("no")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_block_that_writes_nothing_is_an_error_and_the_old_one_stays(tmp_path):
+    (tmp_path / "it").write_text("old")
+    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "it"):
+        pass
+    assert tree(tmp_path) == {"it": b"old"}
+
+
+def test_a_folder_takes_the_place_of_a_file_but_never_a_file_that_of_a_folder(tmp_path):
+    with atomic_write(tmp_path / "one") as beside:
+        write(beside, {"weights": "new"})
+    write(tmp_path / "other", "old")
+    with atomic_write(tmp_path / "other") as beside:
+        write(beside, {"weights": "new"})
+    before = tree(tmp_path)
+    assert set(before) == {"one/weights", "other/weights"}
+    with pytest.raises(IsADirectoryError), atomic_write(tmp_path / "one") as beside:
+        write(beside, "a file")
+    assert tree(tmp_path) == before
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tweet_sentiment import whole
+replace, calls = os.replace, 0
+def killing(source, target):
+    global calls
+    calls += 1
+    if calls == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(source, target)
+whole.os.replace = killing
+with whole.atomic_write(Path(sys.argv[1])) as new:
+    new.mkdir()
+    (new / "weights").write_text("new")
+"""
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_kill_between_the_renames_of_a_folder_loses_nothing(tmp_path, call):
+    """Before the first rename the old folder is in its place; before the second it stands aside and is brought back."""
+    path = tmp_path / "it"
+    write(path, {"weights": "old"})
+    died = subprocess.run([sys.executable, "-c", KILLED, str(path), str(call)], capture_output=True, timeout=60)
+    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    restore(path)
+    assert tree(path) == {"weights": b"old"}
+    with atomic_write(path) as beside:
+        write(beside, {"weights": "newer"})
+    assert tree(path) == {"weights": b"newer"}
+
+
+def test_what_an_earlier_kill_left_aside_is_not_brought_back_over_a_newer_one(tmp_path):
+    write(tmp_path / ".it.old", {"weights": "old"})
+    write(tmp_path / "it", {"weights": "new"})
+    restore(tmp_path / "it")
+    assert tree(tmp_path / "it") == {"weights": b"new"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_an_error_and_the_old_one_stays(tmp_path):
+    (tmp_path / "it").write_text("old")
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(PermissionError), atomic_write(tmp_path / "it") as beside:
+            beside.write_text("new")
+    finally:
+        tmp_path.chmod(0o755)
+    assert tree(tmp_path) == {"it": b"old"}
