@@ -12,8 +12,8 @@ from kedro.pipeline.node import Node
 
 from tweet_sentiment.console import relative
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import StudyParameters, check_trainings, validate_parameters
-from tweet_sentiment.paths import refuse_address, refuse_addresses
+from tweet_sentiment.parameters import StudyParameters, check_trainings
+from tweet_sentiment.paths import refuse_addresses
 
 SPLIT = "split_training_posts"
 DEVICE = "device"  # the tag of the nodes that use it
@@ -33,9 +33,9 @@ class CheckParameters:
 
     @hook_impl
     def after_catalog_created(self, catalog: Any, conf_catalog: dict[str, Any], parameters: dict[str, Any]) -> None:
-        typed = validate_parameters(_found_out(parameters["parameters"], catalog["training_file"]))
         refuse_addresses(conf_catalog)
-        catalog["parameters"] = MemoryDataset(typed, copy_mode="assign")
+        typed = {name: parameters["parameters"][name] for name in StudyParameters.model_fields}
+        catalog["parameters"] = MemoryDataset(StudyParameters(**typed), copy_mode="assign")
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
@@ -46,16 +46,6 @@ class CheckParameters:
             from tweet_sentiment.modeling.devices import choose_device
 
             choose_device(parameters.device, parameters.fp16, parameters.precision)
-
-
-def _found_out(raw: dict[str, Any], training_file: Any) -> dict[str, Any]:
-    """Return the parameters with what the training file tells, if anything is left to it."""
-    from tweet_sentiment.data.own_data import found_out, leaves_open
-
-    if not leaves_open(raw):
-        return raw
-    refuse_address(raw["data"]["training_file"], "data.training_file")
-    return found_out(raw, training_file.load())
 
 
 class CheckWarmUp:

@@ -4,6 +4,7 @@ import warnings
 
 from tweet_sentiment.configuration import ConfigLoader
 from tweet_sentiment.console import ShowComparison, ShowProgress
+from tweet_sentiment.context import StudyContext
 from tweet_sentiment.disk import EnoughDisk
 from tweet_sentiment.hooks import CheckParameters, CheckWarmUp, OneRunAtATime
 from tweet_sentiment.incremental import RecordFingerprints
@@ -25,6 +26,7 @@ HOOKS = (
     Track(),
 )
 
+CONTEXT_CLASS = StudyContext
 CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tweet_sentiment.provenance import fingerprint
+
 RECORDS = ".fingerprints"  # the folder with the records, beside the outputs
 MISSING = "missing"
 NO_DATA = "no data"
@@ -50,8 +52,8 @@ def dataset_hash(dataset: Any) -> str | None:
 
     if isinstance(dataset, WorkingFolder):
         return NO_DATA
-    if isinstance(dataset, MemoryDataset) and isinstance(dataset._data, dict):  # settings in the catalog
-        return hashlib.sha256(json.dumps(dataset._data, sort_keys=True, default=str).encode()).hexdigest()
+    if isinstance(dataset, MemoryDataset) and dataset.exists():  # parameters, and settings in the catalog
+        return fingerprint(dataset.load())
     if isinstance(dataset, Partitions):
         return files_hash(dataset.files())
     path = path_of(dataset)

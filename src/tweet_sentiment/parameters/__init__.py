@@ -6,7 +6,14 @@ Every node receives one frozen :class:`StudyParameters`; it is checked before an
 from tweet_sentiment.parameters.data import AuditParameters, Columns, DataParameters, LeakFreeRules
 from tweet_sentiment.parameters.inputs import InputSettings
 from tweet_sentiment.parameters.shared import Protocol
-from tweet_sentiment.parameters.study import DECISIVE, LackingColumn, StudyParameters, validate_parameters
+from tweet_sentiment.parameters.study import (
+    DECISIVE,
+    Compute,
+    LackingColumn,
+    Study,
+    StudyParameters,
+    validate_parameters,
+)
 from tweet_sentiment.parameters.techniques import (
     Hyperband,
     HyperparameterSearchParameters,
@@ -35,6 +42,7 @@ __all__ = [
     "DECISIVE",
     "AuditParameters",
     "Columns",
+    "Compute",
     "DataParameters",
     "DistillationParameters",
     "DomainAdaptationParameters",
@@ -55,6 +63,7 @@ __all__ = [
     "PromptTuningParameters",
     "Protocol",
     "SearchSpace",
+    "Study",
     "StudyParameters",
     "TechniqueSearchParameters",
     "TrainingAblationParameters",

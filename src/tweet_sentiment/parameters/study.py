@@ -50,6 +50,36 @@ class LackingColumn(StudyError):
     """A technique would read a column that the file does not have."""
 
 
+class Study(Strict):
+    """What every result depends on: the classes, the seed and the protocol; Kedro's ``params:study``.
+
+    ``protocol``: ``published``, ``leak_free``, ``grouped`` (a share of the training file, held out by group) or
+    ``grouped_<k>_of_<n>`` (fold k of n). ``seed`` draws the data's order, the dev split and the head.
+    """
+
+    labels: Annotated[list[Label], Field(min_length=2)]
+    seed: Seed
+    protocol: Protocol
+
+    @property
+    def has_dev_split(self) -> bool:
+        """Whether choices are made on other posts than those that are reported."""
+        return self.protocol != "published"
+
+    @property
+    def chosen_on(self) -> str:
+        """On what hyperparameters, prompts and epochs are chosen; ``published`` does it on the reported posts."""
+        return "dev split" if self.has_dev_split else "test posts"
+
+
+class Compute(Strict):
+    """The device and the precision; Kedro's ``params:compute``. ``device``: auto, cpu, cuda or cuda:N."""
+
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    fp16: bool
+    precision: Literal["auto", "fp32", "bf16"]
+
+
 class StudyParameters(Strict):
     """Everything ``conf`` and ``--params`` can say.
 
@@ -115,14 +145,24 @@ class StudyParameters(Strict):
         )
 
     @property
+    def study(self) -> Study:
+        """What every result depends on."""
+        return Study(**{name: getattr(self, name) for name in Study.model_fields})
+
+    @property
+    def compute(self) -> Compute:
+        """The device and the precision."""
+        return Compute(**{name: getattr(self, name) for name in Compute.model_fields})
+
+    @property
     def chosen_on(self) -> str:
-        """On what hyperparameters, prompts and epochs are chosen; ``published`` does it on the reported posts."""
-        return "dev split" if self.has_dev_split else "test posts"
+        """On what hyperparameters, prompts and epochs are chosen."""
+        return self.study.chosen_on
 
     @property
     def has_dev_split(self) -> bool:
         """Whether choices are made on other posts than those that are reported."""
-        return self.protocol != "published"
+        return self.study.has_dev_split
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.parameters import Compute, ModelParameters
 
 
 def encode_posts(
-    training_tokens: Any, test_tokens: Any, parameters: StudyParameters
+    training_tokens: Any, test_tokens: Any, model: ModelParameters, compute: Compute
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]:
     """Return the features of both sets, shape (posts, dim), in the order of the tokens, and what they cost.
 
@@ -20,9 +20,9 @@ def encode_posts(
     from tweet_sentiment.modeling.encoders import checkpoint_hash, load_encoder
     from tweet_sentiment.modeling.features import encode
 
-    encoder = load_encoder(parameters.model.checkpoint)
-    device = choose_device(parameters.device, parameters.fp16, parameters.precision)
-    if parameters.model.encoder_dropout:
+    encoder = load_encoder(model.checkpoint)
+    device = choose_device(compute.device, compute.fp16, compute.precision)
+    if model.encoder_dropout:
         nothing = np.empty((0, encoder.config.dim), dtype=np.float32)
         return nothing, nothing, {"posts": 0, "seconds": 0.0}
     start = perf_counter()
@@ -36,6 +36,6 @@ def encode_posts(
             "seconds": perf_counter() - start,
             "device": device.name,
             "dtype": device.precision,
-            "encoder_sha256": checkpoint_hash(parameters.model.checkpoint),
+            "encoder_sha256": checkpoint_hash(model.checkpoint),
         },
     )

@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 encode_posts,
-                ["training_tokens", "test_tokens", "parameters"],
+                ["training_tokens", "test_tokens", "params:model", "params:compute"],
                 ["training_features", "test_features", "encoding"],
                 name="encode_posts",
                 tags="device",

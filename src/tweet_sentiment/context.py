@@ -1,0 +1,39 @@
+"""Kedro's context: parameters are completed from the training file, and checked before anything else is done."""
+
+from functools import cached_property
+from typing import Any
+
+from kedro.framework.context import KedroContext
+
+from tweet_sentiment.datasets.files import RawBytes
+from tweet_sentiment.parameters import validate_parameters
+from tweet_sentiment.paths import refuse_address
+
+
+class StudyContext(KedroContext):
+    """The context whose ``params:`` inputs are typed models, one for each section of ``conf``.
+
+    Raises:
+        StudyError: a parameter is missing, unknown or wrong, or the training file does not tell what was left to it.
+    """
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Return the models by section; ``study`` and ``compute`` bring together what stands at the top level."""
+        return self._sections
+
+    @cached_property
+    def _sections(self) -> dict[str, Any]:
+        from tweet_sentiment.data.own_data import found_out, leaves_open
+
+        raw = self.config_loader["parameters"]
+        if leaves_open(raw):
+            file = raw["data"]["training_file"]
+            refuse_address(file, "data.training_file")
+            raw = found_out(raw, RawBytes(str(self.project_path / file)).load())
+        typed = validate_parameters(raw)
+        return {
+            **{name: getattr(typed, name) for name in type(typed).model_fields},
+            "study": typed.study,
+            "compute": typed.compute,
+        }
