@@ -35,7 +35,7 @@ def _chosen(row: dict[Any, Any]) -> str:
     here = f"accuracy {row['accuracy']:.4f} on the test posts"
     if metric not in NAMES:
         return f"{technique}, named by `promotion.technique`; {here}"
-    figure = f"{NAMES[metric]} {row[f'selection_{metric}']:.4f}"
+    figure = f"{NAMES[metric]} {row[f'dev_{metric}']:.4f}"
     return f"{technique}, the best by {figure} on the dev split; {here}"
 
 

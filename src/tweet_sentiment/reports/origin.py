@@ -115,7 +115,7 @@ def _together(pipelines: list[str]) -> list[str]:
 def _data(material: ReportInputs) -> Table:
     rows = []
     for protocol, account in sorted(material.accounts.items()):
-        posts = [account[f"{part}_posts"] for part in ("training", "dev", "validation")]
+        posts = [account[f"{part}_posts"] for part in ("training", "dev", "test")]
         files = [
             f"{name}: {file['rows']} rows, sha256 {file['sha256']}{_untrusted(file)}"
             for name, file in account["files"].items()

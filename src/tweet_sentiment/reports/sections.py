@@ -191,7 +191,7 @@ def _cleaning(material: ReportInputs) -> Section:
         emptied = [account.get("cleaned", {}).get(part, {}).get("empty_after_cleaning", 0) for part in parts]
         if any(emptied):
             said.append(
-                f"Under {protocol} cleaning leaves nothing of {emptied[0]:,} training and {emptied[1]:,} validation "
+                f"Under {protocol} cleaning leaves nothing of {emptied[0]:,} training and {emptied[1]:,} test "
                 "posts, which stand as empty ones."
             )
     return Section("Cleaning", said, tables)

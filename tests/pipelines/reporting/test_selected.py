@@ -60,5 +60,5 @@ def test_the_comparison_has_one_choice_a_protocol_and_says_it(parameters, old):
     table, said = compare(results, {"grouped": lambda: other}, {}, {}, parameters)
     assert table["selected"].groupby(table["protocol"]).sum().to_dict() == {"grouped": 0 if old else 1, "leak_free": 1}
     assert table["measured"].all()
-    assert "Chosen under `leak_free`: lora, the best by accuracy 0.7500 on the training posts held out" in said
+    assert "Chosen under `leak_free`: lora, the best by accuracy 0.7500 on the dev split" in said
     assert "accuracy 0.7000 on the test posts" in said
