@@ -1,10 +1,9 @@
 """Nothing that is sent makes a 500: requests made from the OpenAPI document, and texts and bodies of any kind.
 
-10,000 requests a run, in a minute; fewer by ``TWEET_SENTIMENT_FUZZ=400 pytest tests/serving/test_fuzz.py``.
+400 requests, or 10,000 in a minute: ``pytest -m slow tests/serving/test_fuzz.py``.
 """
 
 import json
-import os
 
 import pytest
 import schemathesis
@@ -15,9 +14,10 @@ from schemathesis import GenerationMode, checks
 from starlette.testclient import TestClient
 
 from tweet_sentiment.serving.app import create_app
-from tweet_sentiment.serving.limits import Limits
+from tweet_sentiment.serving.schemas import Limits
 
-REQUESTS = int(os.environ.get("TWEET_SENTIMENT_FUZZ", "10000"))
+FEW, MANY = 400, 10_000  # requests
+SIZES = [FEW, pytest.param(MANY, marks=pytest.mark.slow)]
 PARTS = 4  # tests that share them; the first has many parts
 KEY = "secret"
 LIMITS = Limits(posts=20, explained_posts=3, characters=500)
@@ -29,14 +29,12 @@ CHECKS = [
 ]
 
 
-def times(share):
-    """Run so often, however long one takes, and do not keep what was found between runs."""
-    return hypothesis_settings(
-        max_examples=max(10, share),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        database=None,
+def asked(requests, share, property_, **strategies):
+    """Check a property on so many requests, and do not keep what was found between runs."""
+    often = hypothesis_settings(
+        max_examples=max(10, requests // PARTS // share), suppress_health_check=list(HealthCheck), database=None
     )
+    often(given(**strategies)(property_))()
 
 
 @pytest.fixture(scope="module")
@@ -55,21 +53,20 @@ def document(predictor):
 PATHS = ["POST /predict", "POST /explain", "POST /predict/csv", "GET /health", "GET /model", "GET /metrics"]
 
 
+@pytest.mark.parametrize("requests", SIZES)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fit", "unfit"])
 @pytest.mark.parametrize("operation", PATHS)
-def test_requests_from_the_document_get_what_the_document_promises(document, operation, mode):
+def test_requests_from_the_document_get_what_the_document_promises(document, operation, mode, requests):
     method, path = operation.split()
     if mode is GenerationMode.NEGATIVE and method == "GET":
         pytest.skip("it takes nothing that could be unfit")
-
     required = [*CHECKS, checks.negative_data_rejection] if path != "/predict/csv" else CHECKS  # any text is a CSV
 
-    @times(REQUESTS // PARTS // (6 if method == "POST" else 60))
-    @given(case=document[path][method].as_strategy(generation_mode=mode))
-    def ask(case):
+    def answers(case):
         case.call_and_validate(headers={"X-API-Key": KEY}, checks=required)
 
-    ask()
+    made = document[path][method].as_strategy(generation_mode=mode)
+    asked(requests, 6 if method == "POST" else 60, answers, case=made)
 
 
 ANY_TEXT = st.text(st.characters(), max_size=600)  # lone surrogates and NUL too
@@ -95,33 +92,39 @@ def at_fault(text):
     return not text.strip() or "\0" in text or half or len(text) > LIMITS.characters
 
 
-@times(REQUESTS // PARTS)
-@given(texts=st.lists(ANY_TEXT, max_size=4))
-def test_any_texts_get_as_many_labels_or_a_reason(client, predictor, texts):
-    answer = answered(client, "/predict", json.dumps({"texts": texts}).encode())
-    if answer.status_code == 200:
-        assert [one["text"] for one in answer.json()] == texts
-        for one in answer.json():
-            assert one["label"] == max(one["probabilities"], key=one["probabilities"].get)
-            assert sum(one["probabilities"].values()) == pytest.approx(1)
-    else:
-        assert not texts or any(map(at_fault, texts))
+@pytest.mark.parametrize("requests", SIZES)
+def test_any_texts_get_as_many_labels_or_a_reason(client, requests):
+    def answers(texts):
+        answer = answered(client, "/predict", json.dumps({"texts": texts}).encode())
+        if answer.status_code == 200:
+            assert [one["text"] for one in answer.json()] == texts
+            for one in answer.json():
+                assert one["label"] == max(one["probabilities"], key=one["probabilities"].get)
+                assert sum(one["probabilities"].values()) == pytest.approx(1)
+        else:
+            assert not texts or any(map(at_fault, texts))
+
+    asked(requests, 1, answers, texts=st.lists(ANY_TEXT, max_size=4))
 
 
-@times(REQUESTS // PARTS)
-@given(value=ANY_JSON, path=st.sampled_from(["/predict", "/explain"]))
-def test_any_json_gets_an_answer_or_a_reason(client, value, path):
-    answered(client, path, json.dumps(value).encode())
+@pytest.mark.parametrize("requests", SIZES)
+def test_any_json_gets_an_answer_or_a_reason(client, requests):
+    def answers(value, path):
+        answered(client, path, json.dumps(value).encode())
+
+    asked(requests, 1, answers, value=ANY_JSON, path=st.sampled_from(["/predict", "/explain"]))
 
 
-@times(REQUESTS // PARTS)
-@given(
-    body=st.binary(max_size=300)
-    | st.lists(st.lists(st.text(st.characters(codec="utf-8"), max_size=9), max_size=3).map(",".join)).map(
-        lambda rows: "\n".join(["id,text,more", *rows]).encode()
-    ),
-    path=st.sampled_from(["/predict", "/explain", "/predict/csv", "/predict/csv?text_column=text"]),
-    kind=st.sampled_from(["application/json", "text/csv", "text/plain", "application/octet-stream", ""]),
-)
-def test_any_bytes_get_an_answer_or_a_reason(client, body, path, kind):
-    answered(client, path, body, kind)
+CSV_CELLS = st.lists(st.lists(st.text(st.characters(codec="utf-8"), max_size=9), max_size=3).map(",".join))
+ANY_BODY = st.binary(max_size=300) | CSV_CELLS.map(lambda rows: "\n".join(["id,text,more", *rows]).encode())
+
+
+@pytest.mark.parametrize("requests", SIZES)
+def test_any_bytes_get_an_answer_or_a_reason(client, requests):
+    paths = st.sampled_from(["/predict", "/explain", "/predict/csv", "/predict/csv?text_column=text"])
+    kinds = st.sampled_from(["application/json", "text/csv", "text/plain", "application/octet-stream", ""])
+
+    def answers(body, path, kind):
+        answered(client, path, body, kind)
+
+    asked(requests, 1, answers, body=ANY_BODY, path=paths, kind=kinds)

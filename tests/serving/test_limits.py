@@ -9,7 +9,7 @@ from tests.serving.conftest import Watched, detail
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.serving.app import create_app
-from tweet_sentiment.serving.limits import Limits
+from tweet_sentiment.serving.schemas import Limits
 
 TIGHT = Limits(body=1_000, csv_body=2_000, posts=3, explained_posts=2, csv_rows=3, characters=50, seconds=5)
 

@@ -45,7 +45,7 @@ def serve(
         import fastapi  # noqa: F401
         import prometheus_client  # noqa: F401
         import uvicorn  # noqa: F401
-    from tweet_sentiment.serving.limits import Limits
+    from tweet_sentiment.serving.schemas import Limits
     from tweet_sentiment.serving.server import serve
 
     checked = Limits(**limits)

@@ -1,28 +1,43 @@
 """The application: paths, and what stands behind each."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import FastAPI, Query, Request, Security
-from fastapi.openapi.utils import get_openapi
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Security
 from fastapi.security import APIKeyHeader
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from tweet_sentiment import __version__
 from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.predictor import Predictor
-from tweet_sentiment.serving import problems
-from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.metrics import MEDIA_TYPE
-from tweet_sentiment.serving.problems import ProblemError, documented
-from tweet_sentiment.serving.request_limits import KEY_HEADER, RequestLimits
-from tweet_sentiment.serving.schemas import Explanation, Health, Model, Posts, Prediction
+from tweet_sentiment.serving.middleware import (
+    CSV_PATH,
+    KEY_HEADER,
+    ProblemError,
+    RequestLimits,
+    answer_errors,
+    documented,
+)
+from tweet_sentiment.serving.schemas import Explanation, Health, Limits, Model, Posts, Prediction
 from tweet_sentiment.serving.service import Service
 from tweet_sentiment.serving.tables import Asked
 
 PAGE = Path(__file__).with_name("page")
 ERRORS = documented(400, 401, 408, 413, 415, 422, 500, 503, 504)
-CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}}
+STRING = {"schema": {"type": "string"}}
+CSV = {"content": {"text/csv": STRING}}
+
+router = APIRouter()
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Served = Annotated[Service, Depends(_service)]
 
 
 def create_app(
@@ -33,113 +48,95 @@ def create_app(
     app = FastAPI(
         title="tweet-sentiment",
         description="Labels and probabilities of posts. Errors are application/problem+json and say what to put right.",
-        version=_version(),
+        version=__version__,
         docs_url=None,
         redoc_url=None,
         lifespan=service.running,
         dependencies=[Security(APIKeyHeader(name=KEY_HEADER, auto_error=False))] if api_key else [],
     )
-    problems.install(app)
-    _add_answers(app, service)
-    _add_state(app, service)
-    _add_pages(app)
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
-    app.add_middleware(RequestLimits, limits=service.limits, api_key=api_key, observe=service.metrics.request)
     app.state.service = service
+    app.include_router(router)
+    app.mount("/page", StaticFiles(directory=PAGE), name="page")
+    answer_errors(app)
+    app.add_middleware(RequestLimits, limits=service.limits, api_key=api_key, observe=service.metrics.request)
     return app
 
 
-def _version() -> str:
-    from tweet_sentiment import __version__
-
-    return __version__
-
-
-def _add_answers(app: FastAPI, service: Service) -> None:
-    @app.post("/predict", response_model=list[Prediction], responses=ERRORS)
-    async def predict(posts: Posts) -> JSONResponse:
-        """Return label and probabilities of one post or many, in their order."""
-        return JSONResponse(await service.answer(posts, service.limits.posts, service.predict))
-
-    @app.post("/explain", response_model=list[Explanation], responses=documented(501) | ERRORS)
-    async def explain(posts: Posts) -> JSONResponse:
-        """Return the same, and each word's share in the decision (integrated gradients; the cleaned words)."""
-        if not service.predictor.explains:
-            raise ProblemError(501, "An ONNX model has no gradients. Serve the folder it was exported from.")
-        return JSONResponse(await service.answer(posts, service.limits.explained_posts, service.explain))
-
-    @app.post(
-        "/predict/csv",
-        response_class=Response,
-        responses=ERRORS | {200: {"description": "The CSV with predictions", **CSV}},
-        openapi_extra={"requestBody": {"required": True, **CSV}},
-    )
-    async def predict_csv(
-        request: Request,
-        text_column: Annotated[str | None, Query(description="The column with the posts")] = None,
-        entity_column: Annotated[str | None, Query(description="That of entities, if the model reads them")] = None,
-        header: Annotated[
-            Literal["auto", "true", "false"], Query(description="Whether the first row names the columns")
-        ] = "auto",
-        delimiter: Annotated[str, Query(pattern=r"^([,;|\t]|auto)$", description="Between fields")] = "auto",
-        quoting: Annotated[
-            Literal["auto", "csv", "none"],
-            Query(description="csv: quotes enclose fields; none: they are ordinary characters"),
-        ] = "auto",
-        encoding: Annotated[str, Query(max_length=40, description="Any that Python knows; auto")] = "utf-8",
-        prefix: Annotated[str, Query(max_length=100, description="Before the names of the added columns")] = "",
-    ) -> Response:
-        """Return the CSV with the columns label, probability_<label> and error behind each row."""
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "text/csv":
-            raise ProblemError(415, f"The body is '{kind}'. Send the CSV itself, with Content-Type: text/csv.")
-        asked = Asked(text_column, entity_column, header, CsvForm(delimiter, quoting, encoding))
-        table = await service.table(await request.body(), asked, prefix)
-        return Response(table, media_type="text/csv")
+@router.post("/predict", response_model=list[Prediction], responses=ERRORS)
+async def predict(posts: Posts, service: Served) -> JSONResponse:
+    """Return label and probabilities of one post or many, in their order."""
+    return JSONResponse(await service.answer(posts))
 
 
-def _add_state(app: FastAPI, service: Service) -> None:
-    @app.get("/health", response_model=Health, responses=documented(503))
-    async def health() -> Health:
-        """Say whether requests are answered."""
-        if not (service.predict.alive and service.explain.alive):
-            raise ProblemError(503, "The model's queue has stopped. Restart the service.")
-        return Health(status="ok", waiting_posts=service.predict.waiting + service.explain.waiting)
-
-    @app.get("/model", response_model=Model, responses=documented(401, 503))
-    async def model() -> Model:
-        """Return labels, manifest, card and limits of what is served."""
-        return service.model()
-
-    plain = {"content": {"text/plain": {"schema": {"type": "string"}}}}
-
-    @app.get(
-        "/metrics", response_class=Response, responses=documented(401, 503) | {200: {"description": "Figures", **plain}}
-    )
-    async def metrics() -> Response:
-        """Return figures in Prometheus' text format."""
-        return Response(service.metrics.text(), media_type=MEDIA_TYPE)
+@router.post("/explain", response_model=list[Explanation], responses=documented(501) | ERRORS)
+async def explain(posts: Posts, service: Served) -> JSONResponse:
+    """Return the same, and each word's share in the decision (integrated gradients; the cleaned words)."""
+    if not service.predictor.explains:
+        raise ProblemError(501, "An ONNX model has no gradients. Serve the folder it was exported from.")
+    return JSONResponse(await service.answer(posts, explain=True))
 
 
-def _add_pages(app: FastAPI) -> None:
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(PAGE / "index.html")
+@router.post(
+    CSV_PATH,
+    response_class=Response,
+    responses=ERRORS | {200: {"description": "The CSV with predictions", **CSV}},
+    openapi_extra={"requestBody": {"required": True, **CSV}},
+)
+async def predict_csv(
+    request: Request,
+    service: Served,
+    text_column: Annotated[str | None, Query(description="The column with the posts")] = None,
+    entity_column: Annotated[str | None, Query(description="That of entities, if the model reads them")] = None,
+    header: Annotated[
+        Literal["auto", "true", "false"], Query(description="Whether the first row names the columns")
+    ] = "auto",
+    delimiter: Annotated[str, Query(pattern=r"^([,;|\t]|auto)$", description="Between fields")] = "auto",
+    quoting: Annotated[
+        Literal["auto", "csv", "none"],
+        Query(description="csv: quotes enclose fields; none: they are ordinary characters"),
+    ] = "auto",
+    encoding: Annotated[str, Query(max_length=40, description="Any that Python knows; auto")] = "utf-8",
+    prefix: Annotated[str, Query(max_length=100, description="Before the names of the added columns")] = "",
+) -> Response:
+    """Return the CSV with the columns label, probability_<label> and error behind each row."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "text/csv":
+        raise ProblemError(415, f"The body is '{kind}'. Send the CSV itself, with Content-Type: text/csv.")
+    asked = Asked(text_column, entity_column, header, CsvForm(delimiter, quoting, encoding))
+    return Response(await service.table(await request.body(), asked, prefix), media_type="text/csv")
 
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> FileResponse:
-        return FileResponse(PAGE / "docs.html")
 
-    app.mount("/page", StaticFiles(directory=PAGE), name="page")
+@router.get("/health", response_model=Health, responses=documented(503))
+async def health(service: Served) -> Health:
+    """Say whether requests are answered."""
+    if not service.alive:
+        raise ProblemError(503, "The model's queue has stopped. Restart the service.")
+    return Health(status="ok", waiting_posts=service.waiting)
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document with our errors in the place of the framework's."""
-    if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas["Problem"] = problems.Problem.model_json_schema()
-        schemas.pop("HTTPValidationError", None)
-        schemas.pop("ValidationError", None)
-        app.openapi_schema = document
-    return app.openapi_schema
+@router.get("/model", response_model=Model, responses=documented(401, 503))
+async def model(service: Served) -> Model:
+    """Return labels, manifest, card and limits of what is served."""
+    return service.model()
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses=documented(401, 503) | {200: {"description": "Figures", "content": {"text/plain": STRING}}},
+)
+async def metrics(service: Served) -> Response:
+    """Return figures in Prometheus' text format."""
+    return Response(service.metrics.text(), media_type=MEDIA_TYPE)
+
+
+@router.get("/", include_in_schema=False)
+async def page() -> FileResponse:
+    """Return the page to try the model on."""
+    return FileResponse(PAGE / "index.html")
+
+
+@router.get("/docs", include_in_schema=False)
+async def docs() -> FileResponse:
+    """Return the OpenAPI document for people."""
+    return FileResponse(PAGE / "docs.html")

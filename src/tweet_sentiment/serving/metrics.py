@@ -1,6 +1,7 @@
 """What Prometheus may read: requests, their time, posts, calls of the model, what waits."""
 
 from collections.abc import Callable
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -15,19 +16,14 @@ class Metrics:
     """The figures of one application; two in one process do not mix."""
 
     def __init__(self, waiting: Callable[[], float]) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        self._requests = self._counter("requests", "Requests by path and status.", ["path", "status"])
-        self._seconds = self._histogram("request_seconds", "Time of a request by path.", SECONDS, ["path"])
-        self._calls = self._histogram("batch_posts", "Posts a call of the model.", POSTS, ["what"])
-        self._labels = self._counter("predictions", "Predicted posts by label.", ["label"])
-        Gauge("tweet_sentiment_waiting_posts", "Posts that wait.", registry=self.registry).set_function(waiting)
-
-    def _counter(self, name: str, help_text: str, labels: list[str]) -> Counter:
-        return Counter(f"tweet_sentiment_{name}", help_text, labels, registry=self.registry)
-
-    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...], labels: list[str]) -> Histogram:
-        return Histogram(f"tweet_sentiment_{name}", help_text, labels, buckets=buckets, registry=self.registry)
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        ours: Any = {"namespace": "tweet_sentiment", "registry": self._registry}
+        self._requests = Counter("requests", "Requests by path and status.", ["path", "status"], **ours)
+        self._seconds = Histogram("request_seconds", "Time of a request by path.", ["path"], buckets=SECONDS, **ours)
+        self._calls = Histogram("batch_posts", "Posts a call of the model.", ["what"], buckets=POSTS, **ours)
+        self._labels = Counter("predictions", "Predicted posts by label.", ["label"], **ours)
+        Gauge("waiting_posts", "Posts that wait.", **ours).set_function(waiting)
 
     def request(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request; paths that are not ours are one, or anybody could make new series."""
@@ -46,4 +42,4 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""
-        return generate_latest(self.registry)
+        return generate_latest(self._registry)

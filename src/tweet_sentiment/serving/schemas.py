@@ -1,11 +1,45 @@
-"""What requests and answers look like; the OpenAPI document is made of these."""
+"""What requests and answers look like, which the OpenAPI document is made of, and how much a request may ask for."""
+
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from tweet_sentiment.errors import StudyError
 
 EXAMPLES: list[JsonValue] = [
     {"texts": ["I love it, best game in years!", "It keeps crashing."]},
     {"texts": "I love it"},
 ]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes in bytes, posts and characters; times in seconds.
+
+    ``requests`` may be under way at once; ``waiting`` posts may wait for the model, which gets ``batch`` in one call.
+    """
+
+    body: int = 1_000_000
+    csv_body: int = 20_000_000
+    posts: int = 1_000
+    explained_posts: int = 20
+    csv_rows: int = 50_000
+    characters: int = 10_000
+    seconds: float = 30
+    csv_seconds: float = 600
+    requests: int = 500
+    waiting: int = 20_000
+    batch: int = 256
+
+    def __post_init__(self) -> None:
+        """Refuse a limit that nothing could pass.
+
+        Raises:
+            StudyError: a limit is not above 0; it is named.
+        """
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise StudyError(f"The limit {name} is {value}: give a number above 0.")
 
 
 class Posts(BaseModel):
@@ -63,3 +97,11 @@ class Model(BaseModel):
     card: str
     changed_on_disk: bool = Field(description="The folder holds another model by now; a restart serves that one.")
     limits: dict[str, float]
+
+
+class Problem(BaseModel):
+    """What every error answers: the status, its name, and what to put right."""
+
+    title: str
+    status: int
+    detail: str

@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 
@@ -15,7 +14,7 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import title
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.serving.app import create_app
-from tweet_sentiment.serving.limits import Limits
+from tweet_sentiment.serving.schemas import Limits
 
 CONNECTIONS = 2000  # at once, idle ones too; more get uvicorn's own 503, in plain text
 GRACE = 20  # seconds for requests under way when the service is told to stop
@@ -32,75 +31,48 @@ def serve(
 ) -> None:
     """Load a model, try it once, and serve until told to stop; ``precision`` is device, fp16 and precision.
 
+    Requests under way are finished first. Those that come while the model is loaded wait.
+
     Raises:
         StudyError: the model cannot be used, or the address cannot be listened on.
     """
     if api_key is not None and not (api_key.strip() and api_key.isascii()):
         raise StudyError("The API key is blank or not ASCII: headers cannot carry it. Choose another, or leave it out.")
-    bound = bound_socket(host, port)
-    predictor = Predictor.load(model, *precision)
-    predictor.records(["a first post, so that the first request does not wait"])
-    logging.getLogger("tweet_sentiment.predictor").setLevel(logging.ERROR)  # or each long post were a line of the log
-    app = create_app(predictor, limits, api_key, model)
-    address, port = bound.getsockname()[:2]
-    if not api_key and not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
-        say("Everybody who reaches this machine can ask: there is no API key (--api-key).")
-    shown = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    run(
-        app,
-        bound,
-        lambda: say(
-            f"Serving {title(model, predictor.manifest)} on {shown} (documentation: {shown}/docs); Ctrl-C stops it."
-        ),
-    )
+    with bound_socket(host, port) as bound:
+        predictor = Predictor.load(model, *precision)
+        predictor.records(["a first post, so that the first request does not wait"])
+        logging.getLogger("tweet_sentiment.predictor").setLevel(logging.ERROR)  # or each long post were a line
+        address, port = bound.getsockname()[:2]
+        if not api_key and not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
+            say("Everybody who reaches this machine can ask: there is no API key (--api-key).")
+        shown = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        name = title(model, predictor.manifest)
+        config = uvicorn.Config(
+            create_app(predictor, limits, api_key, model),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            limit_concurrency=CONNECTIONS,
+            timeout_graceful_shutdown=GRACE,
+        )
+        server = uvicorn.Server(config)
+        signal.signal(signal.SIGTERM, server.handle_exit)  # to which uvicorn sends it again after its orderly end
+        say(f"Serving {name} on {shown} (documentation: {shown}/docs); Ctrl-C stops it.")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[bound])
     say("Stopped.")
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
-    """Return a socket bound to the address; port 0 takes a free one.
+    """Return a socket that listens on the address; port 0 takes a free one.
 
     Raises:
         StudyError: the address is taken, or not one of this machine's.
     """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, kind, protocol)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, OverflowError) as error:
         raise StudyError(
             f"Cannot listen on {host}:{port}: {error}.\n  Choose another address; --port 0 takes a free port."
         ) from None
-    return bound
-
-
-class _Server(uvicorn.Server):
-    """Says when it listens."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], object]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._ready()
-
-
-def run(app: Any, bound: socket.socket, ready: Callable[[], object] = lambda: None) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests under way are finished first. ``ready`` is called when it listens."""
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        lifespan="on",
-        limit_concurrency=CONNECTIONS,
-        timeout_graceful_shutdown=GRACE,
-    )
-    before = signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn sends it again after its orderly end
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
-            _Server(config, ready).run(sockets=[bound])
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,7 +1,6 @@
 """What stands behind the paths: a predictor, two queues, one thread."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -15,10 +14,9 @@ from tweet_sentiment.extras import MissingExtraError
 from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.serving.batching import Batcher, Records
-from tweet_sentiment.serving.limits import Limits, check_posts
 from tweet_sentiment.serving.metrics import Metrics
-from tweet_sentiment.serving.problems import ProblemError
-from tweet_sentiment.serving.schemas import Model, Posts
+from tweet_sentiment.serving.middleware import ProblemError
+from tweet_sentiment.serving.schemas import Limits, Model, Posts
 from tweet_sentiment.serving.tables import Asked, Post, added_columns, read_table, with_predictions
 
 EXPLAINED_AT_ONCE = 4  # posts; each takes some fifty times as long as a prediction, and predictions wait meanwhile
@@ -29,13 +27,12 @@ class Service:
 
     def __init__(self, predictor: Predictor, limits: Limits, folder: Path | None) -> None:
         self.predictor, self.limits, self._folder = predictor, limits, folder
-        self.metrics = Metrics(lambda: self.predict.waiting + self.explain.waiting)
-        self.predict = self._batcher("predict", limits.batch)
-        self.explain = self._batcher("explain", EXPLAINED_AT_ONCE)
-        self._card = _read(folder, "README.md").decode("utf-8", "replace")
-        self._manifest = _digest(folder)
+        self.metrics = Metrics(lambda: self.waiting)
+        self._predict = self._batcher("predict", limits.batch)
+        self._explain = self._batcher("explain", EXPLAINED_AT_ONCE)
+        self._card, self._manifest = self._read("README.md"), self._read(MANIFEST)
 
-    def _batcher(self, what: str, batch: int) -> Batcher[Post]:
+    def _batcher(self, what: str, batch: int) -> Batcher:
         def work(posts: list[Post]) -> Records:
             entities = [entity for _, entity in posts] if self.predictor.reads_entities else None
             texts = [text for text, _ in posts]
@@ -47,35 +44,58 @@ class Service:
     async def running(self, _: FastAPI) -> AsyncIterator[None]:
         """Answer requests while the application lives."""
         with ThreadPoolExecutor(1, "model") as thread:
-            self.predict.start(thread)
-            self.explain.start(thread)
+            self._predict.start(thread)
+            self._explain.start(thread)
             yield
-            await self.predict.stop()
-            await self.explain.stop()
+            await self._predict.stop()
+            await self._explain.stop()
 
-    async def answer(self, posts: Posts, most: int, ask: Batcher[Post]) -> Records:
-        """Check the posts, ask the model, count the labels."""
+    @property
+    def waiting(self) -> int:
+        """How many posts wait for the model."""
+        return self._predict.waiting + self._explain.waiting
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests are answered."""
+        return self._predict.alive and self._explain.alive
+
+    async def answer(self, posts: Posts, explain: bool = False) -> Records:
+        """Check the posts, ask the model, count the labels.
+
+        Raises:
+            ProblemError: there are none, too many or too long ones (413), or one cannot be classified (422); the
+                message names it.
+        """
         texts, entities = posts.listed()
-        check_posts(texts, most, self.limits)
+        self._check(texts, self.limits.explained_posts if explain else self.limits.posts)
         try:
             self.predictor.checked(texts)
             entities = self.predictor.checked_entities(len(texts), entities)
         except StudyError as error:
             raise ProblemError(422, " ".join(str(error).split())) from None
-        return await self.asked(list(zip(texts, entities or [""] * len(texts), strict=True)), ask)
+        return await self._ask(list(zip(texts, entities or [""] * len(texts), strict=True)), explain)
 
-    async def asked(self, posts: list[Post], ask: Batcher[Post]) -> Records:
+    def _check(self, texts: list[str], most: int) -> None:
+        if not texts:
+            raise ProblemError(422, "texts: the list is empty. Send one text or more.")
+        if len(texts) > most:
+            raise ProblemError(413, f"texts: {len(texts):,} posts, at most {most:,} a request. Send them in parts.")
+        for place, text in enumerate(texts):
+            if len(text) > self.limits.characters:
+                found = f"texts[{place}]: {len(text):,} characters, at most {self.limits.characters:,} a post."
+                raise ProblemError(413, f"{found} Shorten it: the model reads only the beginning.")
+
+    async def _ask(self, posts: list[Post], explain: bool = False) -> Records:
         """Ask the model about posts that are known to be fit; what fails then is the model."""
         try:
-            if ask is self.predict:
-                records = await ask(posts)
-            else:
-                parts = await asyncio.gather(*(ask([post]) for post in posts))
+            if explain:
+                parts = await asyncio.gather(*(self._explain([post]) for post in posts))
                 records = [record for part in parts for record in part]
-        except MissingExtraError as error:
-            raise ProblemError(501, str(error)) from error
+            else:
+                records = await self._predict(posts)
         except StudyError as error:
-            raise ProblemError(500, str(error)) from error
+            raise ProblemError(501 if isinstance(error, MissingExtraError) else 500, str(error)) from error
         self.metrics.labels([record["label"] for record in records if record["label"] is not None])
         return records
 
@@ -87,30 +107,24 @@ class Service:
             raise ProblemError(422, str(error)) from None
         table = await asyncio.to_thread(read_table, body, asked, self.limits)
         added = added_columns(table.header, self.predictor.labels, prefix)
-        posts, records, size = table.posts, [], self.limits.batch
+        posts, records, size = table.posts, Records(), self.limits.batch
         for start in range(0, len(posts), size):
-            records += await self.asked(posts[start : start + size], self.predict)
+            records += await self._ask(posts[start : start + size])
         return await asyncio.to_thread(with_predictions, table, records, added)
 
     def model(self) -> Model:
         """Describe what is served, and say whether the folder holds another model by now."""
-        manifest = {name: value for name, value in self.predictor.manifest.items() if name != "files"}
         return Model(
             folder=None if self._folder is None else str(self._folder),
             labels=self.predictor.labels,
             explains=self.predictor.explains,
             reads_entities=self.predictor.reads_entities,
-            manifest=manifest,
+            manifest={name: value for name, value in self.predictor.manifest.items() if name != "files"},
             card=self._card,
-            changed_on_disk=_digest(self._folder) != self._manifest,
+            changed_on_disk=self._read(MANIFEST) != self._manifest,
             limits=asdict(self.limits),
         )
 
-
-def _read(folder: Path | None, name: str) -> bytes:
-    path = folder / name if folder is not None else None
-    return path.read_bytes() if path is not None and path.is_file() else b""
-
-
-def _digest(folder: Path | None) -> str:
-    return hashlib.sha256(_read(folder, MANIFEST)).hexdigest()
+    def _read(self, name: str) -> str:
+        path = (self._folder or Path()) / name
+        return path.read_text(encoding="utf-8", errors="replace") if self._folder and path.is_file() else ""

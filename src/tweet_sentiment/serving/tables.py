@@ -13,8 +13,8 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor.files.csv_rows import CsvReader
 from tweet_sentiment.predictor.files.rows import Chunk, Row
 from tweet_sentiment.scoring.metrics import PROBABILITY
-from tweet_sentiment.serving.limits import Limits
-from tweet_sentiment.serving.problems import ProblemError
+from tweet_sentiment.serving.middleware import ProblemError
+from tweet_sentiment.serving.schemas import Limits
 
 USUAL_NAMES = ("text", "post", "tweet", "content")
 

@@ -140,11 +140,7 @@ async function introduce() {
     readsEntities = model.reads_entities;
     mostExplained = model.limits.explained_posts;
     $("about").hidden = $("about-column").hidden = !readsEntities;
-    if (!explains) {
-      $("explain").checked = false;
-      $("explain").disabled = true;
-      $("explain").parentElement.append(": not possible with an exported model");
-    }
+    $("explain").parentElement.hidden = !explains; // an exported model cannot
   } catch (error) {
     $("model").textContent = error.message;
   }
