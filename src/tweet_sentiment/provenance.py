@@ -3,28 +3,22 @@
 import hashlib
 import json
 import platform
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel
 
 PACKAGES = (
-    "torch",
-    "transformers",
-    "peft",
-    "optuna",
-    "datasets",
-    "scikit-learn",
-    "statsmodels",
-    "pandas",
-    "numpy",
-    "nltk",
-    "kedro",
+    *("torch", "transformers", "tokenizers", "accelerate", "peft", "optuna", "datasets", "scikit-learn", "joblib"),
+    *("statsmodels", "scipy", "pandas", "pyarrow", "numpy", "nltk", "rapidfuzz", "jinja2", "plotly"),
+    *("kedro", "kedro-datasets"),
 )
 
 
+@cache
 def library_versions() -> dict[str, str]:
-    """Return the versions of Python and of every library that has a say in the figures."""
+    """Return the versions of Python and of every library that computes or writes results."""
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 

@@ -9,7 +9,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.pipeline import Pipeline
 from tests.conftest import PROJECT
 
-from tweet_sentiment.incremental.planning import Plan, dependencies, make_plan
+from tweet_sentiment.incremental.plan import Plan, make_plan
 
 
 @contextmanager
@@ -31,15 +31,6 @@ def plan(project: Path, parameters=None, *names: str) -> Plan:
     with _session(project, parameters) as session:
         catalog = session.load_context().catalog
         return make_plan(sum((pipelines[name] for name in names or ["__default__"]), Pipeline([])), catalog)
-
-
-def before(node: str, *names: str, project: Path, parameters=None) -> set[str]:
-    """Return the names of the nodes that come right before a node of the pipelines of these names."""
-    with _session(project, parameters) as session:
-        catalog = session.load_context().catalog
-        pipeline = sum((pipelines[name] for name in names), Pipeline([]))
-        found = dependencies(pipeline, catalog, catalog.load("parameters"))
-        return {parent.name for one, parents in found.items() if one.name == node for parent in parents}
 
 
 def after(*nodes: str) -> set[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tweet_sentiment.incremental.code import ROOT, code_alone, code_of
+from tweet_sentiment.incremental.code import ROOT, code_of
 
 FILES = {
     "package/__init__.py": '"""A package."""\n',
@@ -88,16 +88,14 @@ def test_modules_that_import_each_other_come_to_an_end(code):
 
 
 def test_of_the_project_a_node_s_code_reaches_through_functions_and_stops_where_nothing_is_imported():
-    rivals = code_of("tweet_sentiment.pipelines.rivals.nodes")
-    assert "tweet_sentiment/classical/models.py" in rivals
-    assert "tweet_sentiment/metrics.py" in rivals
-    assert not [name for name in rivals if name.startswith(("tweet_sentiment/modeling", "tweet_sentiment/reports"))]
-    training = code_of("tweet_sentiment.pipelines.layer_unfreezing.nodes")
-    assert {"tweet_sentiment/modeling/heads.py", "tweet_sentiment/modeling/gradients.py"} <= set(training)
-    assert not [name for name in training if "rivals" in name]
+    reporting = code_of("tweet_sentiment.pipelines.reporting.nodes")
+    assert "tweet_sentiment/reports/tables.py" in reporting
+    assert not [name for name in reporting if name.startswith("tweet_sentiment/modeling/")]
+    assert "tweet_sentiment/modeling/encoders.py" in code_of("tweet_sentiment.pipelines.feature_extraction.nodes")
 
 
-def test_libraries_are_left_out():
-    assert code_of("pandas") == code_alone("kedro_datasets.json") == {}
-    assert code_alone("tweet_sentiment.datasets.tables").keys() == {"tweet_sentiment/datasets/tables.py"}
+def test_libraries_are_left_out_and_a_module_alone_is_without_its_imports():
+    assert code_of("pandas") == {}
+    assert code_of("kedro_datasets.json", alone=True) == {}
+    assert list(code_of("tweet_sentiment.datasets.tables", alone=True)) == ["tweet_sentiment/datasets/tables.py"]
     assert (ROOT / "tweet_sentiment/datasets/tables.py").is_file()

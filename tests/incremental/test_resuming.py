@@ -9,9 +9,9 @@ import pytest
 from tests.incremental.sessions import run
 from tests.test_study import ENVIRONMENT, kedro
 
-from tweet_sentiment import provenance
 from tweet_sentiment.data import splitting
-from tweet_sentiment.incremental.resuming import folder_for
+from tweet_sentiment.incremental.recording import folder_for
+from tweet_sentiment.provenance import library_versions
 
 REUSED = ("Search: 1 of 1 trials are done already.", "Hard prompt 'The sentiment is:' is trained already.")
 NODES = ["hyperparameter_search.search", "prompt_tuning.train"]
@@ -55,8 +55,7 @@ def test_work_is_reused_where_nothing_changed_even_if_its_inputs_were_written_an
 
 
 def other_version(study, monkeypatch):
-    version = provenance.version
-    monkeypatch.setattr(provenance, "version", lambda name: "0.1" if name == "pandas" else version(name))
+    monkeypatch.setitem(library_versions(), "pandas", "0.1")
 
 
 def other_encoder(study, monkeypatch):

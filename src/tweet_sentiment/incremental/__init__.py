@@ -1,6 +1,6 @@
-"""Do nothing twice: what made each output is written beside it, and ``--only-changed`` runs what is no longer so."""
+"""A record beside each output says what made it; ``--only-changed`` runs what no longer agrees with its record."""
 
+from tweet_sentiment.incremental.plan import OnlyChanged
 from tweet_sentiment.incremental.recording import RecordFingerprints
-from tweet_sentiment.incremental.runner import OnlyChanged
 
 __all__ = ["OnlyChanged", "RecordFingerprints"]

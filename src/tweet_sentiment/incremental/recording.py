@@ -1,86 +1,95 @@
-"""Records what each output is made of, whatever runner makes it. Only a whole record counts, and it comes last."""
+"""Records what each output is made of, whatever runner makes it, and gives each node's unfinished work its folder."""
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from tweet_sentiment.incremental.content import dataset_hash, path_of
-from tweet_sentiment.incremental.environment import environment
-from tweet_sentiment.incremental.identity import PARAMETERS, Identity, versions
-from tweet_sentiment.incremental.record import record_path, write_record
-from tweet_sentiment.incremental.resuming import folder_for
-from tweet_sentiment.incremental.tracing import FIELDS, TracedParameters
+from tweet_sentiment.incremental.identity import Record, data_inputs, dataset_hash, environment, path_of, record_of
+from tweet_sentiment.provenance import fingerprint
 
 logger = logging.getLogger(__name__)
 
 
 class RecordFingerprints:
-    """Hashes inputs before they are loaded and outputs after they are saved, and watches which parameters are read.
+    """Hashes inputs before they are loaded and outputs after they are saved; a record comes last.
 
     What changes while a node runs then differs from the record, and the node runs again; so it is with the source,
     which is read before the first node. Between two saves of a node none of its outputs has an old record.
     """
 
     def __init__(self) -> None:
-        self._identities: dict[str, Identity] = {}
+        self._records: dict[str, Record] = {}
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
         self._catalog = catalog
         self._inputs: dict[str, dict[str, str | None]] = {node.name: {} for node in pipeline.nodes}
-        self._parameters: dict[str, TracedParameters] = {}
-        known = versions()
-        self._identities = {node.name: Identity.of(node, catalog, known) for node in pipeline.nodes}
+        self._records = {node.name: record_of(node, catalog) for node in pipeline.nodes}
 
     @hook_impl
     def before_dataset_loaded(self, dataset_name: str, node: Any) -> None:
-        if node.name in self._identities and dataset_name != PARAMETERS:
+        if node.name in self._records and dataset_name in data_inputs(node):
             self._inputs[node.name][dataset_name] = dataset_hash(self._catalog.get(dataset_name))
 
     @hook_impl
     def before_node_run(self, node: Any, catalog: Any, inputs: dict[str, Any]) -> dict[str, Any] | None:
-        if node.name not in self._identities:
-            return None
-        traced = self._parameters[node.name] = TracedParameters.of(catalog.load(PARAMETERS))
-        given = inputs.keys() & {PARAMETERS}
-        return dict.fromkeys(given, traced) | self._working_folders(node, catalog, inputs)
+        """Give a node that resumes unfinished work a folder for work on the same data, by the same code.
 
-    def _working_folders(self, node: Any, catalog: Any, inputs: dict[str, Any]) -> dict[str, Path]:
-        """Give a node that goes on from unfinished work a folder for work on the same data, by the same code.
-
-        JSON says how long something took, which is never the same; what decides of it, the nodes mark their work with.
+        JSON inputs do not count: they hold times, which are never the same. Nor do parameters, of which the nodes
+        themselves mark their work with those that decide.
         """
         from tweet_sentiment.datasets.files import WorkingFolder
         from tweet_sentiment.datasets.tables import Json
 
-        kinds = {name: catalog.get(name) for name in inputs}
-        folders = {name: inputs[name] for name, kind in kinds.items() if isinstance(kind, WorkingFolder)}
-        if not folders:
-            return {}
-        data = {name: hash_ for name, hash_ in self._inputs[node.name].items() if not isinstance(kinds[name], Json)}
-        identity, here = self._identities[node.name], environment(catalog.load(PARAMETERS), FIELDS)
-        conditions = (identity.wiring, identity.catalog, identity.code, identity.versions, here, data)
-        return {name: folder_for(folder, node.name, conditions) for name, folder in folders.items()}
+        if node.name not in self._records:
+            return None
+        record = self._records[node.name]
+        record = record.model_copy(update={"environment": environment(record.parameters)})
+        self._records[node.name] = record
+        kinds = {name: catalog.get(name) for name in data_inputs(node)}
+        hashes = {name: hash_ for name, hash_ in self._inputs[node.name].items() if not isinstance(kinds[name], Json)}
+        conditions = record.model_dump(exclude={"parameters", "inputs", "output"}), hashes
+        return {
+            name: folder_for(inputs[name], node.name, conditions)
+            for name, kind in kinds.items()
+            if isinstance(kind, WorkingFolder)
+        }
 
     @hook_impl
     def after_node_run(self, node: Any, catalog: Any) -> None:
         for name in node.outputs:
             if (path := path_of(catalog.get(name))) is not None:
-                record_path(path, name).unlink(missing_ok=True)
+                Record.path(path, name).unlink(missing_ok=True)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Any) -> None:
-        if node.name not in self._identities:
+        if node.name not in self._records:
             return
         dataset, inputs = self._catalog.get(dataset_name), self._inputs[node.name]
-        path, output, read = path_of(dataset), dataset_hash(dataset), self._parameters[node.name].fields_read
-        known = {name: hash_ for name, hash_ in inputs.items() if hash_ is not None}
-        if path is None or output is None or known.keys() != inputs.keys():
+        path, output = path_of(dataset), dataset_hash(dataset)
+        if path is None or output is None or None in inputs.values():
             return  # what lies in no file cannot be compared: such a node always runs
-        record = self._identities[node.name].record(self._catalog.load(PARAMETERS), read, known, output)
+        record = self._records[node.name].model_copy(update={"inputs": dict(inputs), "output": output})
         try:
-            write_record(record_path(path, dataset_name), record)
+            record.write(Record.path(path, dataset_name))
         except OSError as error:
-            logger.warning("%s is written, but not what it was made of (%s): it is made anew.", dataset_name, error)
+            logger.warning("%s is written, but not what it was made of (%s): it is rebuilt.", dataset_name, error)
+
+
+def folder_for(working_folder: Path, node: str, conditions: Any) -> Path:
+    """Return the node's folder for unfinished work under these conditions: code, libraries, data and machine.
+
+    Of its folders for other conditions the latest is kept, for a change that is taken back; the rest are deleted.
+    """
+    name = node.rpartition(".")[2]
+    mine = working_folder / f"{name}-{fingerprint(conditions)}"
+    others = sorted(set(working_folder.glob(f"{name}-*")) - {mine}, key=lambda folder: folder.stat().st_mtime)
+    if others and not mine.exists():
+        logger.info("%s: code, libraries, data or machine have changed; unfinished work is begun anew.", node)
+    for old in others[:-1]:
+        shutil.rmtree(old)
+    mine.mkdir(parents=True, exist_ok=True)
+    return mine
