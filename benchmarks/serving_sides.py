@@ -21,7 +21,7 @@ ALONE = 200  # posts that are also asked one by one
 
 def export(task: Task) -> dict[str, Any]:
     """Write the model as ONNX, in fp32 and int8, into ``task.folder``."""
-    from tweet_sentiment.predictor.onnx.exporting import export
+    from tweet_sentiment.predictor.onnx.export import export
 
     path = Path(task.folder) / "posts.csv"
     with path.open("w", newline="", encoding="utf-8") as file:

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from pydantic import BaseModel
 
 from tests.conftest import PROJECT
-from tweet_sentiment.commands.best import run_of
+from tweet_sentiment.commands.options import run_of
 from tweet_sentiment.commands.run import split_params
 from tweet_sentiment.configuration import ConfigLoader, run_of_file
 from tweet_sentiment.parameters import StudyParameters, validate_parameters

@@ -1,12 +1,20 @@
 """The project's commands: beside Kedro's own as ``kedro …``, and as ``tweet-sentiment …`` where only the wheel is."""
 
+import errno
+import sys
 from importlib import import_module
-from typing import Any
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
+from tweet_sentiment.errors import StudyError
+
 # Each is a function of that name in its module of commands/.
 COMMANDS = ("export", "init", "predict", "promote", "run", "serve")
+ABOUT_CONFIGURATION = {"kedro", "omegaconf", "yaml"}  # what they raise themselves is about names and files of conf
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class Commands(click.Group):
@@ -33,3 +41,77 @@ def __getattr__(name: str) -> Any:
     if name == "run":
         return cli.get_command(click.Context(cli), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class Command(click.Command):
+    """A command that ends with a message instead of a traceback where the user can put something right."""
+
+    stopped = "Stopped."
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """Begin: what a terminal or a file of another encoding cannot show is escaped, and no error."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        return super().make_context(*arguments, **options)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            _stop(self.stopped, 130)
+        except Exception as error:
+            if message := message_of(error):
+                _stop(message, 1)
+            raise
+
+
+def _stop(message: str, status: int) -> NoReturn:
+    click.secho(f"\n{message}", fg="red" if sys.stderr.isatty() else None, err=True)
+    raise SystemExit(status)
+
+
+def message_of(error: BaseException) -> str | None:
+    """Return what to tell the user of an error, or None where it is ours and the traceback is needed."""
+    from kedro.io import DatasetError
+    from yaml import YAMLError
+
+    chain: list[BaseException] = [error]  # datasets wrap what they meet in errors of Kedro's
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(cause)
+    for link in chain:
+        if isinstance(link, StudyError):
+            return str(link)
+    for link in chain:
+        if isinstance(link, OSError) and link.errno in OF_THE_DISK:
+            return f"{link.filename or 'A file'} cannot be written: {link.strerror}. Nothing that was there is changed."
+        if isinstance(link, FileNotFoundError):  # in a node's own work it is our mistake
+            return _not_made(error, link) if isinstance(error, DatasetError) else None
+    if isinstance(error, YAMLError | UnicodeDecodeError) and (file := _unreadable()):
+        return f"{file} cannot be read: {error}"
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    raised_by = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+    return str(error) if raised_by in ABOUT_CONFIGURATION and not isinstance(error, DatasetError) else None
+
+
+def _not_made(error: BaseException, missing: FileNotFoundError) -> str:
+    return (
+        f"{str(error).partition(':')[0]} is not there yet ({missing.filename}).\n"
+        "  Run the pipeline that makes it first, for the same run and protocol; --only-missing-outputs runs just that."
+    )
+
+
+def _unreadable() -> Path | None:
+    """Name the file of ``conf`` that is no YAML, or not in UTF-8: the error's own message does not."""
+    from omegaconf import OmegaConf
+    from yaml import YAMLError
+
+    for path in sorted(Path("conf").rglob("*.yml")):
+        try:
+            OmegaConf.load(path)
+        except (YAMLError, UnicodeDecodeError):
+            return path
+    return None

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ PICKLES = (".bin", ".pt", ".pkl")
 FORMAT = "format"  # of a folder, in its manifest
 ENCODER, CLASSICAL, ENSEMBLE = "encoder", "classical", "ensemble"
 MEMBERS = "members"  # of an ensemble: by name, the folder as seen from its own, and the hash of its manifest
+REMEDY = "train the model again, or bring the folder back whole"
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -46,20 +48,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        manifest = None
-    if not isinstance(manifest, dict) or not _has_files(manifest) or not manifest.get("labels"):
-        raise StudyError(f"{folder}: {MANIFEST} is damaged; train the model again, or bring the folder back whole.")
-    return manifest
+        ensemble = manifest.get(FORMAT) == ENSEMBLE  # it has members instead of files
+        named = _named_members(manifest[MEMBERS]) if ensemble else manifest["files"].keys()
+        sound = bool(manifest["labels"] and named)
+    except (ValueError, KeyError, AttributeError, TypeError):
+        sound = False
+    if not sound:
+        raise StudyError(f"{folder}: {MANIFEST} is damaged; {REMEDY}.")
+    return dict(manifest)
 
 
-def _has_files(manifest: dict[str, Any]) -> bool:
-    """Tell whether it names files, or members; an ensemble has no files of its own."""
-    if manifest.get(FORMAT) != ENSEMBLE:
-        return bool(manifest.get("files"))
-    members = manifest.get(MEMBERS)
-    named = isinstance(members, dict) and all(isinstance(one, dict) for one in members.values())
-    return bool(named and members and all({"folder", "manifest"} <= one.keys() for one in members.values()))
+def _named_members(members: dict[str, dict[str, str]]) -> dict[str, tuple[str, str]]:
+    return {name: (member["folder"], member["manifest"]) for name, member in members.items()}
 
 
 def title(folder: Path, manifest: dict[str, Any]) -> str:
@@ -79,9 +79,9 @@ def checked_manifest(folder: Path) -> dict[str, Any]:
     for name, expected in manifest["files"].items():
         if found.get(name) != expected:
             what = "is missing" if name not in found else "has changed since it was saved"
-            raise StudyError(f"{folder}: {name} {what}; train the model again, or bring the folder back whole.")
-    if extra := [name for name in found if name not in manifest["files"] and name.endswith(PICKLES)]:
-        raise StudyError(f"{folder}: {extra[0]} is a pickle and is not read; take it away.")
+            raise StudyError(f"{folder}: {name} {what}; {REMEDY}.")
+    if pickles := [name for name in found if name not in manifest["files"] and name.endswith(PICKLES)]:
+        raise StudyError(f"{folder}: {pickles[0]} is a pickle and is not read; take it away.")
     for member in members_of(folder, manifest).values():
         checked_manifest(member)
     return manifest
@@ -94,7 +94,7 @@ def members_of(folder: Path, manifest: dict[str, Any]) -> dict[str, Path]:
         StudyError: a member is missing, or is not the one that the ensemble was made of.
     """
     found = {}
-    for name, member in manifest.get(MEMBERS, {}).items() if manifest.get(FORMAT) == ENSEMBLE else ():
+    for name, member in manifest[MEMBERS].items() if manifest.get(FORMAT) == ENSEMBLE else ():
         found[name] = folder / str(member["folder"])
         path = found[name] / MANIFEST
         if not path.is_file() or file_hash(path) != member["manifest"]:
@@ -115,3 +115,29 @@ def format_of(manifest: dict[str, Any], folder: Path) -> str:
     if (found := manifest.get(FORMAT, ENCODER)) not in (ENCODER, CLASSICAL, ENSEMBLE):
         raise StudyError(f"{folder}: {MANIFEST} says {FORMAT} '{found}', which this version does not know.")
     return str(found)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The names of the members, whose folders lie beside the ensemble's, and where it comes from."""
+
+    members: list[str]
+    manifest: dict[str, Any]
+
+    def save(self, folder: Path) -> None:
+        """Write the manifest, with the path and the hash of each member's.
+
+        Raises:
+            StudyError: a member has no folder beside this one.
+        """
+        members = {}
+        for name in self.members:
+            path = folder.parent / name / MANIFEST
+            if not path.is_file():
+                raise StudyError(
+                    f"The ensemble's member {name} has no model folder {path.parent}.\n"
+                    "  Run its pipeline again, then: kedro run --pipeline=ensemble"
+                )
+            members[name] = {"folder": f"../{name}", "manifest": file_hash(path)}
+        folder.mkdir(parents=True)
+        write_manifest(folder, self.manifest | {MEMBERS: members})

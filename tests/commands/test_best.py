@@ -9,7 +9,7 @@ from tests.predictor.conftest import save_plain
 from tests.test_study import copy_project
 
 from tweet_sentiment.cli import cli
-from tweet_sentiment.commands.best import run_of
+from tweet_sentiment.commands.options import run_of
 from tweet_sentiment.configuration import ConfigLoader
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import validate_parameters

@@ -7,8 +7,7 @@ import pytest
 from click.testing import CliRunner
 from tests.test_study import copy_project
 
-from tweet_sentiment.cli import cli
-from tweet_sentiment.commands.messages import Command
+from tweet_sentiment.cli import Command, cli
 from tweet_sentiment.errors import StudyError
 
 

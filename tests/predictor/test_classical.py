@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 from starlette.testclient import TestClient
 
-from tweet_sentiment.classical.folders import SPECIFICATION, WEIGHTS
+from tweet_sentiment.classical import SPECIFICATION, WEIGHTS
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.pipelines.rivals.nodes import fit_predict
 from tweet_sentiment.pipelines.rivals.pipeline import RIVALS
 from tweet_sentiment.predictor import Predictor
-from tweet_sentiment.predictor.onnx.exporting import export
+from tweet_sentiment.predictor.onnx.export import export
 from tweet_sentiment.provenance import sha256
 from tweet_sentiment.scoring.metrics import PROBABILITY
 

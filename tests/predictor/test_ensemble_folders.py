@@ -10,13 +10,12 @@ from starlette.testclient import TestClient
 from tests.predictor.conftest import save_plain, save_prompted
 from tests.predictor.test_classical import fitted
 
-from tweet_sentiment.ensembles import Ensemble
+from tweet_sentiment.best_model import Promotion, bring_back, previous_of, promote
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.manifests import ENSEMBLE, MANIFEST, checked_manifest, read_manifest
+from tweet_sentiment.manifests import ENSEMBLE, MANIFEST, Ensemble, checked_manifest, read_manifest
 from tweet_sentiment.parameters import InputSettings
 from tweet_sentiment.predictor import Predictor
-from tweet_sentiment.predictor.onnx.exporting import export
-from tweet_sentiment.promotion import Promotion, bring_back, previous_of, promote
+from tweet_sentiment.predictor.onnx.export import export
 
 MEMBERS = ["layer_unfreezing", "prompt_tuning", "linear_svc"]
 POSTS = ["I love it, best game in years!", "So bad... it KEEPS crashing", "we play at nine"]

@@ -29,9 +29,8 @@ from tweet_sentiment.modeling.pooling import pool
 from tweet_sentiment.modeling.prompts import fold
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx.backend import MODEL, OnnxBackend
-from tweet_sentiment.predictor.onnx.checking import compare, refuse_other_answers
-from tweet_sentiment.predictor.onnx.exporting import export
-from tweet_sentiment.predictor.onnx.quantizing import quantize_layers
+from tweet_sentiment.predictor.onnx.export import compare, export, refuse_other_answers
+from tweet_sentiment.predictor.onnx.quantize import quantize_layers
 from tweet_sentiment.provenance import sha256
 
 POSTS = [
@@ -256,7 +255,7 @@ def test_an_export_that_answers_otherwise_is_not_written(plain_folder, check_pos
 
     import torch
 
-    from tweet_sentiment.predictor.onnx import exporting
+    from tweet_sentiment.predictor.onnx import export as exporting
 
     def write_another(trained, path, quantize):
         other = replace(trained, model=deepcopy(trained.model))
@@ -424,6 +423,6 @@ def test_a_further_session_is_opened_when_there_is_a_batch_for_it(wanted, opened
         more.append(Session())
         return more[-1]
 
-    backend = OnnxBackend([Session()], 3, another)
+    backend = OnnxBackend(Session(), 3, another)
     assert len(in_batches(backend.logits, [[1, 2]] * wanted * 5, tokens=2, at_once=wanted)) == wanted * 5
     assert len(more) == opened

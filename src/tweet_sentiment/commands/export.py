@@ -1,12 +1,13 @@
 """``kedro export``: a model as ONNX."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from tweet_sentiment.commands.messages import Command
+from tweet_sentiment.cli import Command
 from tweet_sentiment.commands.options import LocalPath, model_folder, takes_csv, takes_model
-from tweet_sentiment.extras import extra
+from tweet_sentiment.errors import extra
 
 
 class Export(Command):
@@ -17,7 +18,14 @@ class Export(Command):
 
 @click.command(name="export", cls=Export, short_help="Write a model as ONNX, compared with PyTorch first.")
 @takes_model
-@click.option("--format", "kind", type=click.Choice(["onnx"]), default="onnx", show_default=True, help="What to write.")
+@click.option(
+    "--format",
+    type=click.Choice(["onnx"]),
+    default="onnx",
+    expose_value=False,
+    show_default=True,
+    help="What to write.",
+)
 @click.option("--quantize", type=click.Choice(["int8"]), help="Smaller and faster, with somewhat other answers.")
 @click.option("--output", type=LocalPath(), metavar="FOLDER", help="Where to write it  [default: beside the model]")
 @click.option("--csv", type=LocalPath(), help="Posts to compare on  [default: the test posts of the model's run]")
@@ -28,16 +36,12 @@ def export(
     model: Path | None,
     run: str | None,
     env: str | None,
-    kind: str,
-    quantize: str | None,
-    output: Path | None,
     csv: Path | None,
-    text_column: str,
-    label_column: str | None,
     delimiter: str,
     no_header: bool,
     quoting: str,
     encoding: str,
+    **options: Any,
 ) -> None:
     """Write a model, soft-prompted or not, as ONNX, after comparing it with PyTorch on real posts.
 
@@ -49,9 +53,7 @@ def export(
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     from tweet_sentiment.data.records import CsvForm
-    from tweet_sentiment.predictor.onnx.exporting import export
+    from tweet_sentiment.predictor.onnx.export import export
 
     form = CsvForm(delimiter, quoting, encoding)
-    export(
-        model_folder(model, run, env), output, quantize, csv, text_column, label_column, click.echo, form, not no_header
-    )
+    export(model_folder(model, run, env), csv=csv, form=form, header=not no_header, say=click.echo, **options)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tweet_sentiment.commands.messages import Command
+from tweet_sentiment.cli import Command
 from tweet_sentiment.commands.options import LocalPath, takes_csv
 from tweet_sentiment.errors import StudyError
 

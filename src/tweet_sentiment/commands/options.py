@@ -1,15 +1,24 @@
 """What several commands take: a local path, a text, a CSV, and a model: the one named, or the best of the run."""
 
 import os
+import re
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from click.core import ParameterSource
+from kedro.utils import find_kedro_project
 
-from tweet_sentiment.commands.best import best_model
+from tweet_sentiment.best_model import previous_of
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.paths import REMEDY, is_address
+from tweet_sentiment.storage import settle
+
+MODELS, BEST = Path("data/06_models"), "best"
+GLOBAL_RUN = "run: ${globals:run}"
 
 
 class LocalPath(click.Path):
@@ -39,36 +48,27 @@ class Text(click.ParamType[str]):
             return str(value)
 
 
-def takes_model(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which model to take; :func:`model_folder` makes a folder of their values."""
-    for option in (
-        click.option("--env", envvar="KEDRO_ENV", metavar="NAME", help="The environment in conf/ that names the run."),
-        click.option("--run", metavar="NAME", help="The run whose best model to take  [default: as conf/ says]"),
-        click.option("--model", type=LocalPath(), metavar="FOLDER", help="A model's folder  [default: the run's best]"),
-    ):
-        command = option(command)
-    return command
+def _all(*options: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds options, in this order."""
+    return lambda command: reduce(lambda done, option: option(done), reversed(options), command)
 
 
-def model_folder(model: Path | None, run: str | None, env: str | None) -> Path:
-    """Return the model's folder: the one given, or the best of the run.
-
-    Raises:
-        StudyError: the run has none.
-        click.UsageError: a folder and a run were given.
-    """
-    if model is None:
-        return best_model(run, env)
-    context = click.get_current_context()
-    for name in ("run", "env"):
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--model and --{name} were given together: leave one out.")
-    return model
+takes_model = _all(
+    click.option("--model", type=LocalPath(), metavar="FOLDER", help="A model's folder  [default: the run's best]"),
+    click.option("--run", metavar="NAME", help="The run whose best model to take  [default: as conf/ says]"),
+    click.option("--env", envvar="KEDRO_ENV", metavar="NAME", help="The environment in conf/ that names the run."),
+)
+takes_device = _all(
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
+    click.option("--fp16", is_flag=True, help="Half precision, on a CUDA device."),
+    click.option("--precision", default="auto", show_default=True, help="auto, fp32 or bf16."),
+)
 
 
 def takes_csv(encoding: str = "utf-8") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add the options that say how a CSV is written; ``encoding`` is what stands where none is named."""
-    options = (
+    quoting = "csv: quotes enclose fields; none: they are ordinary characters."
+    return _all(
         click.option(
             "--delimiter",
             default="auto",
@@ -78,18 +78,75 @@ def takes_csv(encoding: str = "utf-8") -> Callable[[Callable[..., Any]], Callabl
         ),
         click.option("--no-header", is_flag=True, help="The CSV has no line of column names."),
         click.option(
-            "--quoting",
-            type=click.Choice(["auto", "csv", "none"]),
-            default="auto",
-            show_default=True,
-            help="csv: quotes enclose fields; none: they are ordinary characters.",
+            "--quoting", type=click.Choice(["auto", "csv", "none"]), default="auto", show_default=True, help=quoting
         ),
         click.option("--encoding", default=encoding, show_default=True, help="auto, or any that Python knows."),
     )
 
-    def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
-        return command
 
-    return add
+def model_folder(model: Path | None, run: str | None, env: str | None) -> Path:
+    """Return the model's folder: the one given, or the best of the run that is given or that ``conf`` names.
+
+    Raises:
+        StudyError: the run has none; the message names those that have one.
+        click.UsageError: a folder and a run were given.
+    """
+    if model is not None:
+        context = click.get_current_context()
+        for name in ("run", "env"):
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                raise click.UsageError(f"--model and --{name} were given together: leave one out.")
+        return model
+    here = Path.cwd()
+    project = Path(str(find_kedro_project(here) or here))  # as kedro run finds it
+    project = Path() if project == here else project
+    run = run or run_of(project / "conf", env)
+    folder = project / MODELS / run / BEST
+    settle(folder)
+    if folder.is_dir() or previous_of(folder).is_dir():
+        return folder
+    others = sorted(path.parent.name for path in (project / MODELS).glob(f"*/{BEST}"))
+    there = f"Runs that have one: {', '.join(others)} (--run=NAME)" if others else "No run has one yet"
+    raise StudyError(
+        f"The run {run} has no best model: there is no {folder}.\n"
+        f"  {there}. A whole run makes it: kedro run{f' --env={env}' if env else ''}; --model=FOLDER takes another."
+    )
+
+
+def run_of(conf: Path, environment: str | None) -> str:
+    """Return the name of the run in an environment of ``conf``, None being ``local``, as for ``kedro run``.
+
+    It stands in ``globals.yml``, where the environment's parameters say nothing of it; else Kedro finds it, in seconds.
+
+    Raises:
+        StudyError: there is no such folder, or it names no run.
+    """
+    names = sorted(path.name for path in conf.glob("*") if path.is_dir())
+    if not names:
+        raise StudyError(f"There is no folder {conf} here that names the run: give --run=NAME or --model=FOLDER.")
+    if environment and environment not in names:
+        raise StudyError(f"There is no environment {environment} in {conf}: found {', '.join(names)}.")
+    layers = [conf / (environment or "local"), conf / "base"]
+    run = next(filter(None, map(_global_run, layers)), None) if _leaves_it_to_globals(*layers) else None
+    if not isinstance(run, str) or "${" in run:
+        from tweet_sentiment.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
+
+        arguments: dict[str, Any] = CONFIG_LOADER_ARGS
+        run = CONFIG_LOADER_CLASS(str(conf), env=environment, **arguments)["parameters"].get("run")
+    if run is None:
+        raise StudyError(f"Nothing in {conf} names the run: give --run=NAME or --model=FOLDER.")
+    return str(run)
+
+
+def _leaves_it_to_globals(layer: Path, base: Path) -> bool:
+    """Whether an environment's parameters name no run of their own, nor a training file, which then names the run."""
+    files = [path for path in layer.rglob("*.y*ml") if "parameters" in str(path.relative_to(layer))]
+    named = any(re.search(r"\b(run|training_file)\b", path.read_text(encoding="utf-8")) for path in files)
+    parameters = base / "parameters.yml"
+    return not named and parameters.is_file() and GLOBAL_RUN in parameters.read_text(encoding="utf-8")
+
+
+def _global_run(layer: Path) -> Any:
+    path = layer / "globals.yml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return content.get("run") if isinstance(content, dict) else None

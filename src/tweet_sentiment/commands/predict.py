@@ -10,28 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tweet_sentiment.commands.messages import Command
-from tweet_sentiment.commands.options import LocalPath, Text, model_folder, takes_csv, takes_model
+from tweet_sentiment.cli import Command
+from tweet_sentiment.commands.options import LocalPath, Text, model_folder, takes_csv, takes_device, takes_model
 
 if TYPE_CHECKING:
     from tweet_sentiment.predictor import Predictor
-    from tweet_sentiment.predictor.files import FileJob, Summary
 
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 OF_TEXTS = ("as_json", "entity")
-OF_FILES = (
-    "text_column",
-    "entity_column",
-    "output",
-    "on_error",
-    "kind",
-    "delimiter",
-    "no_header",
-    "quoting",
-    "encoding",
-    "prefix",
-    "part_rows",
-)
+OF_FILES = ("text_column", "entity_column", "output", "on_error", "format")
+OF_FILES += ("delimiter", "no_header", "quoting", "encoding", "prefix", "part_rows")
 
 
 class Predict(Command):
@@ -53,9 +41,7 @@ class Predict(Command):
 @click.command(name="predict", cls=Predict, context_settings={"help_option_names": ["--help"]})
 @click.argument("texts", nargs=-1, type=Text())
 @takes_model
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--fp16", is_flag=True, help="Half precision, on a CUDA device.")
-@click.option("--precision", default="auto", show_default=True, help="auto, fp32 or bf16.")
+@takes_device
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--entity", type=Text(), help="What the texts are about, if the model reads entities.")
 @click.option("--csv", "--input", "source", type=LocalPath(), help="CSV, Parquet, JSON Lines; - for standard input.")
@@ -63,27 +49,42 @@ class Predict(Command):
 @click.option("--entity-column", metavar="NAME", help="The file's column of entities, if the model reads them.")
 @click.option("--output", type=LocalPath(), metavar="FILE", help="A .csv, .parquet or .jsonl to write.")
 @click.option("--on-error", type=click.Choice(["keep", "stop"]), default="keep", show_default=True, help="Faulty rows.")
-@click.option("--format", "kind", type=click.Choice(["csv", "jsonl", "parquet"]), help="Where the name tells nothing.")
+@click.option("--format", type=click.Choice(["csv", "jsonl", "parquet"]), help="Where the name tells nothing.")
 @takes_csv()
 @click.option("--prefix", default="", help="Before the names of the columns that are added.")
 @click.option("--part-rows", type=click.IntRange(min=1), default=5000, show_default=True, help="Rows a part.")
-def predict(**options: Any) -> None:
+def predict(texts: tuple[str, ...], source: Path | None, **options: Any) -> None:
     """Classify TEXTS, or every row of a file, with a trained model.
 
     A file is written whole when it is done. A run that was killed goes on from its last part when the same command is
     given again.
     """
-    texts, source = list(options["texts"]), options["source"]
+    command = click.get_current_context().command_path
     if bool(texts) == bool(source):
-        command = click.get_current_context().command_path
         raise click.UsageError(f'Give texts or a file: {command} "I love this"  or  {command} --csv FILE …')
     if source:
         _refuse(OF_TEXTS, "a file", "texts")
-        _predict_file(options)
+        if lacking := [f"--{name.replace('_', '-')}" for name in ("text_column", "output") if options[name] is None]:
+            raise click.UsageError(f"With --csv also give {' and '.join(lacking)}.")
+        _predict_file(source, options)
     else:
         _refuse(OF_FILES, "texts", "a file: --csv FILE")
-        _refuse_files(texts)
-        _predict_texts(texts, options)
+        for text in texts:
+            suffix = Path(text).suffix  # the label of a file's name would be taken for that of what is in it
+            if suffix and (os.path.isfile(text) or (suffix.lower() in TABLES and not text.split()[1:])):
+                raise click.UsageError(
+                    f"{text} is the name of a file, and texts are expected. For the rows of a file: "
+                    f"{command} --csv {text} --text-column NAME --output FILE"
+                )
+        _predict_texts(list(texts), options)
+
+
+def _refuse(names: tuple[str, ...], given: str, other: str) -> None:
+    """Refuse options that would be passed over in silence: who asks for an output must not think that it is there."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        if option.name in names and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option.opts[0]} is not for {given}: leave it out, or give {other}.")
 
 
 def _load(options: dict[str, Any]) -> "Predictor":
@@ -101,35 +102,9 @@ def _predict_texts(texts: list[str], options: dict[str, Any]) -> None:
     entities = None if options["entity"] is None else [options["entity"]] * len(texts)
     records = _load(options).records(texts, entities)
     if options["as_json"]:
-        click.echo(json.dumps(records, ensure_ascii=not _writes_utf8(), indent=2))
-    else:
-        _show(records)
-
-
-def _writes_utf8() -> bool:
-    return codecs.lookup(sys.stdout.encoding).name == "utf-8"
-
-
-def _refuse_files(texts: list[str]) -> None:
-    """Refuse a file's name as a text: its label would be taken for that of what is in it."""
-    for text in texts:
-        suffix = Path(text).suffix
-        if suffix and (os.path.isfile(text) or (suffix.lower() in TABLES and not text.split()[1:])):
-            raise click.UsageError(
-                f"{text} is the name of a file, and texts are expected. For the rows of a file: "
-                f"{click.get_current_context().command_path} --csv {text} --text-column NAME --output FILE"
-            )
-
-
-def _refuse(names: tuple[str, ...], given: str, other: str) -> None:
-    """Refuse options that would be passed over in silence: who asks for an output must not think that it is there."""
-    context = click.get_current_context()
-    for option in context.command.params:
-        if option.name in names and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{option.opts[0]} is not for {given}: leave it out, or give {other}.")
-
-
-def _show(records: list[dict[str, Any]]) -> None:
+        utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        click.echo(json.dumps(records, ensure_ascii=not utf8, indent=2))
+        return
     from rich.console import Console
     from rich.table import Table
 
@@ -137,35 +112,16 @@ def _show(records: list[dict[str, Any]]) -> None:
     for label in records[0]["probabilities"]:
         table.add_column(label, justify="right")
     for record in records:
-        shares = [f"{p:.1%}" for p in record["probabilities"].values()]
-        table.add_row(record["text"], record["label"], *shares)
+        table.add_row(record["text"], record["label"], *(f"{p:.1%}" for p in record["probabilities"].values()))
     Console(markup=False, highlight=False).print(table)
 
 
-def _predict_file(options: dict[str, Any]) -> None:
+def _predict_file(source: Path, options: dict[str, Any]) -> None:
     from tweet_sentiment.predictor.files import FileJob, predict_file
 
-    lacking = [f"--{name.replace('_', '-')}" for name in ("text_column", "output") if options[name] is None]
-    if lacking:
-        raise click.UsageError(f"With --csv also give {' and '.join(lacking)}.")
-    job = FileJob(
-        source=str(options["source"]),
-        output=options["output"],
-        text_column=options["text_column"],
-        entity_column=options["entity_column"],
-        format=options["kind"],
-        delimiter=options["delimiter"],
-        quoting=options["quoting"],
-        encoding=options["encoding"],
-        header=not options["no_header"],
-        on_error=options["on_error"],
-        prefix=options["prefix"],
-        part_rows=options["part_rows"],
-    )
-    _report(predict_file(lambda: _load(options), job), job)
-
-
-def _report(summary: "Summary", job: "FileJob") -> None:
+    chosen = {name: options[name] for name in OF_FILES if name != "no_header"}
+    job = FileJob(source=str(source), header=not options["no_header"], **chosen)
+    summary = predict_file(lambda: _load(options), job)
     for line in summary.faulty:
         click.echo(line, err=True)
     if (more := summary.faults - len(summary.faulty)) > 0:

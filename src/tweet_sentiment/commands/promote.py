@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from tweet_sentiment.commands.messages import Command
+from tweet_sentiment.cli import Command
 from tweet_sentiment.commands.options import model_folder, takes_model
 
 
@@ -15,7 +15,7 @@ def promote(previous: bool, model: Path | None, run: str | None, env: str | None
     """Bring back the model that was the best before; the two change places."""
     if not previous:
         raise click.UsageError("Give --previous; a run promotes its best model itself: kedro run --nodes=promote")
-    from tweet_sentiment.promotion import bring_back
+    from tweet_sentiment.best_model import bring_back
 
     folder = model_folder(model, run, env)
     manifest = bring_back(folder)

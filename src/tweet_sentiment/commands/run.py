@@ -12,7 +12,7 @@ from kedro.framework import project
 from kedro.framework.cli.project import run as kedro_run
 from omegaconf import OmegaConf
 
-from tweet_sentiment.commands.messages import Command
+from tweet_sentiment.cli import Command
 from tweet_sentiment.errors import StudyError
 
 ONLY_CHANGED = click.Option(

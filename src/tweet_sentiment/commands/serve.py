@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from tweet_sentiment.commands.messages import Command
-from tweet_sentiment.commands.options import model_folder, takes_model
-from tweet_sentiment.extras import extra
+from tweet_sentiment.cli import Command
+from tweet_sentiment.commands.options import model_folder, takes_device, takes_model
+from tweet_sentiment.errors import extra
 
 KEY = "TWEET_SENTIMENT_API_KEY"
 
@@ -17,9 +17,7 @@ KEY = "TWEET_SENTIMENT_API_KEY"
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines ask.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--api-key", envvar=KEY, help=f"Asked for in the header X-API-Key; best given as {KEY}.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--fp16", is_flag=True, help="Half precision, on a CUDA device.")
-@click.option("--precision", default="auto", show_default=True, help="auto, fp32 or bf16.")
+@takes_device
 @click.option("--max-body", "body", type=int, default=1_000_000, show_default=True, help="Bytes a request.")
 @click.option("--max-csv", "csv_body", type=int, default=20_000_000, show_default=True, help="Bytes a CSV.")
 @click.option("--max-posts", "posts", type=int, default=1_000, show_default=True, help="Posts a request.")

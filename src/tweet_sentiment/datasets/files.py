@@ -10,11 +10,10 @@ import numpy as np
 from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
+from tweet_sentiment.best_model import Promotion, promote
 from tweet_sentiment.data.reading import RawFile
 from tweet_sentiment.datasets.previews import NOT_MADE, ROWS, Previewed, facts, facts_of, listing, table
-from tweet_sentiment.ensembles import Ensemble
-from tweet_sentiment.manifests import CLASSICAL, ENSEMBLE, MEMBERS, checked_manifest, format_of, read_manifest
-from tweet_sentiment.promotion import Promotion, promote
+from tweet_sentiment.manifests import CLASSICAL, ENSEMBLE, MEMBERS, Ensemble, checked_manifest, format_of, read_manifest
 from tweet_sentiment.storage import atomic_write, restore
 
 
@@ -126,7 +125,7 @@ class ModelFolder(_WithManifest):
         restore(self._filepath)
         kind = format_of(read_manifest(self._filepath), self._filepath)
         if kind == CLASSICAL:
-            from tweet_sentiment.classical.folders import load_classical
+            from tweet_sentiment.classical import load_classical
 
             return load_classical(self._filepath)
         if kind == ENSEMBLE:
@@ -152,7 +151,7 @@ class EnsembleFolder(ModelFolder):
 class BestModel(ModelFolder):
     """The run's best model: saving a promotion copies a technique's folder from ``models``; one of nothing leaves it.
 
-    The model before it is kept beside it; see :func:`tweet_sentiment.promotion.bring_back`.
+    The model before it is kept beside it; see :func:`tweet_sentiment.best_model.bring_back`.
     """
 
     def __init__(self, filepath: str, models: str, metadata: dict[str, Any] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Which words spoke for a decision: integrated gradients over the word pieces, summed to words.
+"""Which words spoke for a decision: by gradients over the word pieces, or by leaving each word out in turn.
 
 The words are those of the *cleaned* text, which is what the model reads: a model trained on cleaned posts never sees
 the capitals, links or marks of the text as given. ``" ".join`` of the words is the cleaned text, its spaces set to one.
@@ -7,28 +7,56 @@ Source: Sundararajan, Taly and Yan, 2017, https://arxiv.org/abs/1703.01365; comp
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from tokenizers import Encoding
 
-from tweet_sentiment.errors import StudyError
-from tweet_sentiment.extras import extra
-from tweet_sentiment.modeling.batching import pad
+from tweet_sentiment.errors import StudyError, extra
 from tweet_sentiment.modeling.by_length import batches_by_length
-from tweet_sentiment.modeling.prediction import TorchBackend
 from tweet_sentiment.modeling.tokenization import before_text, encode
-from tweet_sentiment.predictor.leaving_out import Explained, shares
 
 if TYPE_CHECKING:
+    import torch
+    from tokenizers import Encoding
+
     from tweet_sentiment.predictor.predictor import Predictor
 
+Explained = list[list[tuple[str, float]]]
 STEPS = 32  # points on the way from the baseline: on real posts the sum was off by 0.02 logits at most
 PIECES_AT_ONCE = 4096  # of all texts and points in one pass
+LEAST = 1e-12  # a probability of 0 has no logarithm
+
+
+def by_leaving_out(ask: Callable[[list[str], list[int]], NDArray[np.float64]], texts: Sequence[str]) -> Explained:
+    """Return each word of each text with its share in the decision; see :func:`shares`.
+
+    The decision is the log-probability of the label less the mean of all, as for the other models; a word adds what
+    the decision loses without it. ``ask`` gets texts, and of each the position in ``texts`` that it comes from, and
+    returns probabilities of shape (texts, classes).
+    """
+    return [_without_each(ask, text.split(), position) for position, text in enumerate(texts)]
+
+
+def _without_each(
+    ask: Callable[[list[str], list[int]], NDArray[np.float64]], words: list[str], position: int
+) -> list[tuple[str, float]]:
+    variants = [" ".join(words), *(" ".join(words[:i] + words[i + 1 :]) for i in range(len(words)))]
+    logarithms = np.log(ask(variants, [position] * len(variants)).clip(min=LEAST))
+    decision = (logarithms - logarithms.mean(axis=1, keepdims=True))[:, logarithms[0].argmax()]
+    return shares(words, decision[0] - decision[1:])
+
+
+def shares(words: Sequence[str], attribution: NDArray[np.float64]) -> list[tuple[str, float]]:
+    """Return each word with its share in the decision: above 0 it spoke for the label, below 0 against it.
+
+    The shares' absolute values sum to 1 (or are all 0, where no word had any say).
+    """
+    total = float(np.abs(attribution).sum())
+    parts = attribution / total if total > 0 else attribution
+    return [(word, float(part)) for word, part in zip(words, parts, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -40,24 +68,27 @@ class Pieces:
     word_of_piece: list[int]
 
 
-def explain(predictor: "Predictor", cleaned: list[str], entities: list[str] | None) -> Explained:
-    """Return the words of each cleaned text with their shares; see :meth:`Predictor.explain`.
+def by_gradients(predictor: "Predictor", cleaned: list[str], entities: list[str] | None) -> Explained:
+    """Return the words of each cleaned text with their shares, by integrated gradients.
 
     Raises:
         StudyError: the model is an exported one.
     """
-    if not isinstance(predictor.backend, TorchBackend):
+    if not predictor.explains:
         raise StudyError("An ONNX model has no gradients to explain by: load the folder it was exported from.")
     if not cleaned:
         return []
+    backend: Any = predictor.backend
     tokenizer, settings = predictor.tokenizer, predictor.input
     encoded = encode(cleaned, tokenizer, settings.most_pieces, settings.hard_prompt, entities)
     pieces = split_into_pieces(encoded, cleaned, before_text(settings.hard_prompt), 0 if entities is None else 1)
-    found = attributions(predictor.backend.in_fp32, pieces, predictor.backend.padding_id)
+    found = attributions(backend.in_fp32, pieces, backend.padding_id)
     return [shares(one.words, each) for one, each in zip(pieces, found, strict=True)]
 
 
-def split_into_pieces(encoded: Sequence[Encoding], texts: Sequence[str], prefix: str, segment: int = 0) -> list[Pieces]:
+def split_into_pieces(
+    encoded: Sequence["Encoding"], texts: Sequence[str], prefix: str, segment: int = 0
+) -> list[Pieces]:
     """Say of each word piece to which word of the cleaned text it belongs, from what the tokenizer says of it.
 
     ``prefix`` stood before each text (the hard prompt with its space, or ""); ``segment`` is the one of the texts. A
@@ -66,7 +97,7 @@ def split_into_pieces(encoded: Sequence[Encoding], texts: Sequence[str], prefix:
     return [_pieces(text, len(prefix), one, segment) for text, one in zip(texts, encoded, strict=True)]
 
 
-def _pieces(text: str, shift: int, encoding: Encoding, segment: int) -> Pieces:
+def _pieces(text: str, shift: int, encoding: "Encoding", segment: int) -> Pieces:
     spans = [match.span() for match in re.finditer(r"\S+", text)]
     starts = [start + shift for start, _ in spans]
     belongs = [
@@ -89,6 +120,10 @@ def attributions(
     Raises:
         StudyError: an attribution is not finite.
     """
+    import torch
+
+    from tweet_sentiment.modeling.batching import pad
+
     found: list[NDArray[np.float64]] = [np.zeros(len(one.words)) for one in pieces]
     embedding = model.get_input_embeddings()
     device = embedding.weight.device
@@ -116,13 +151,14 @@ def _by_word(one: Pieces, of_pieces: NDArray[np.float64]) -> tuple[NDArray[np.in
 
 
 def _integrate(
-    model: Any, actual: torch.Tensor, baseline: torch.Tensor, mask: torch.Tensor, steps: int
+    model: Any, actual: "torch.Tensor", baseline: "torch.Tensor", mask: "torch.Tensor", steps: int
 ) -> NDArray[np.float64]:
     """Return attributions of shape (texts, pieces) for word-piece vectors of shape (texts, pieces, dim)."""
     with extra("explain", "An explanation"):
         from captum.attr import IntegratedGradients
+    import torch
 
-    def decision(vectors: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def decision(vectors: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
         logits = model(inputs_embeds=vectors, attention_mask=mask).logits.float()
         return logits - logits.mean(dim=1, keepdim=True)
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -13,11 +14,20 @@ from pydantic import ValidationError
 from tweet_sentiment.data.checking import EMPTIED, checked_texts, fault_of_entity
 from tweet_sentiment.data.cleaning import cleaner
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.manifests import CLASSICAL, ENSEMBLE, checked_manifest, format_of, read_manifest
+from tweet_sentiment.manifests import (
+    CLASSICAL,
+    ENCODER,
+    ENSEMBLE,
+    checked_manifest,
+    format_of,
+    members_of,
+    read_manifest,
+)
 from tweet_sentiment.modeling.by_length import in_batches
 from tweet_sentiment.modeling.tokenization import read_tokenizer, word_pieces
 from tweet_sentiment.parameters.inputs import InputSettings
 from tweet_sentiment.paths import refuse_address
+from tweet_sentiment.predictor.explanation import Explained, by_leaving_out
 from tweet_sentiment.scoring.metrics import PROBABILITY, probabilities_of
 from tweet_sentiment.storage import settle
 
@@ -60,7 +70,7 @@ class Inputs:
 
 
 class Predictor:
-    """A model that can be asked. ``labels`` are its classes, ``manifest`` is what its folder says of it.
+    """A model that can be asked, here an encoder. ``labels`` are its classes, ``manifest`` is what its folder says.
 
     ``description`` names runtime, device and precision: what decides about the last digits of a probability.
 
@@ -70,11 +80,10 @@ class Predictor:
 
     def __init__(self, tokenizer: Any, manifest: dict[str, Any], backend: Backend, name: str = "The model") -> None:
         self.tokenizer, self.backend = tokenizer, backend
-        self.description = backend.description
-        self._describe(manifest, name)
+        self._describe(manifest, name, backend.description)
 
-    def _describe(self, manifest: dict[str, Any], name: str) -> None:
-        self.manifest = manifest
+    def _describe(self, manifest: dict[str, Any], name: str, description: str) -> None:
+        self.manifest, self.description = manifest, description
         self.labels: list[str] = list(manifest["labels"])
         self.input = _input_settings(manifest, name)
 
@@ -86,31 +95,26 @@ class Predictor:
             StudyError: there is no model there, it is damaged, or the device or precision is not there.
         """
         refuse_address(folder, "The folder")
-        settle(Path(folder))
-        manifest = read_manifest(Path(folder))
-        _input_settings(manifest, str(folder))  # what is not there is said before torch is imported
-        kind = format_of(manifest, Path(folder))
-        if kind == CLASSICAL:
-            from tweet_sentiment.predictor.classical import ClassicalPredictor
-
-            return ClassicalPredictor.open(Path(folder), device, fp16, precision)
+        path, choice = Path(folder), (device, fp16, precision)
+        settle(path)
+        manifest = read_manifest(path)
+        _input_settings(manifest, str(path))  # fail fast, before importing torch
+        if (kind := format_of(manifest, path)) == CLASSICAL:
+            return ClassicalPredictor(path, *choice)
         if kind == ENSEMBLE:
-            from tweet_sentiment.predictor.ensemble import EnsemblePredictor
-
-            return EnsemblePredictor.open(Path(folder), device, fp16, precision)
+            return EnsemblePredictor(path, *choice)
         from tweet_sentiment.predictor.onnx import is_onnx, load_onnx
 
-        if is_onnx(Path(folder)):
-            return cls(*load_onnx(Path(folder), device, fp16, precision), str(folder))
+        if is_onnx(manifest):
+            return cls(*load_onnx(path, *choice), str(path))
         from tweet_sentiment.modeling.devices import choose_device
         from tweet_sentiment.modeling.network import load_network
         from tweet_sentiment.modeling.prediction import TorchBackend
 
-        manifest = checked_manifest(Path(folder))
-        tokenizer, model = read_tokenizer(Path(folder)), load_network(Path(folder), manifest)
+        manifest = checked_manifest(path)
+        tokenizer, model = read_tokenizer(path), load_network(path, manifest)
         padding = getattr(model.config, "pad_token_id", None) or 0
-        backend = TorchBackend(model, choose_device(device, fp16, precision), padding)
-        return cls(tokenizer, manifest, backend, str(folder))
+        return cls(tokenizer, manifest, TorchBackend(model, choose_device(*choice), padding), str(path))
 
     @classmethod
     def of(cls, trained: "TrainedModel", device: "Device", name: str = "The model") -> Self:
@@ -127,17 +131,18 @@ class Predictor:
         return [clean(text) for text in texts]
 
     def inputs(self, texts: Iterable[str], entities: Iterable[str] | None = None) -> Inputs:
-        """Turn texts into what the backend takes; ``entities``, one a text, if the model reads them.
+        """Turn texts into what the model takes; ``entities``, one a text, if it reads them.
 
         Raises:
             StudyError: entities are missing, or given to a model that does not read them.
         """
         cleaned = self.cleaned(texts)
-        given = self.checked_entities(len(cleaned), entities)
-        if not cleaned:
-            return Inputs([], np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
-        ids, cut = word_pieces(cleaned, self.tokenizer, self.input.most_pieces, self.input.hard_prompt, given)
-        return Inputs(ids, np.array(cut), np.array([not text.strip() for text in cleaned]))
+        return self._inputs_of(cleaned, self.checked_entities(len(cleaned), entities))
+
+    def _inputs_of(self, cleaned: list[str], entities: list[str] | None) -> Inputs:
+        settings = self.input
+        pieces, cut = word_pieces(cleaned, self.tokenizer, settings.most_pieces, settings.hard_prompt, entities)
+        return Inputs(pieces, np.array(cut, dtype=bool), _blank(cleaned))
 
     @property
     def reads_entities(self) -> bool:
@@ -168,25 +173,21 @@ class Predictor:
                 raise StudyError(f"entities[{place}]: {fault}.")
         return [str(entity) for entity in given]
 
-    def logits(self, inputs: Inputs, done: Callable[[int], object] = lambda texts: None) -> NDArray[np.float32]:
-        """Return the logits, shape (texts, classes), order kept; ``done`` is told the texts of each batch."""
-        if not inputs.input_ids:
-            return np.zeros((0, len(self.labels)), dtype=np.float32)
-        backend = self.backend
-        found = in_batches(
-            backend.logits, inputs.input_ids, done, backend.tokens_a_batch, at_once=backend.batches_at_once
-        )
-        if found.shape[1] != len(self.labels):
-            raise StudyError(f"The model gives {found.shape[1]} classes, its manifest names {len(self.labels)}.")
-        return found
-
     def probabilities_of(self, inputs: Inputs, done: Callable[[int], object] = lambda texts: None) -> Probabilities:
-        """Return the probability of each class, shape (texts, classes), order kept.
+        """Return the probability of each class, shape (texts, classes), order kept; ``done`` is told of each batch.
 
         Raises:
-            StudyError: a logit is not finite.
+            StudyError: a logit is not finite, or the model has other classes than its manifest.
         """
-        return probabilities_of(self.logits(inputs, done))
+        if not inputs.input_ids:
+            return np.zeros((0, len(self.labels)))
+        backend = self.backend
+        logits = in_batches(
+            backend.logits, inputs.input_ids, done, backend.tokens_a_batch, at_once=backend.batches_at_once
+        )
+        if logits.shape[1] != len(self.labels):
+            raise StudyError(f"The model gives {logits.shape[1]} classes, its manifest names {len(self.labels)}.")
+        return probabilities_of(logits)
 
     def probabilities(
         self, texts: Iterable[str], entities: Iterable[str] | None = None, keep_blank: bool = False
@@ -212,7 +213,7 @@ class Predictor:
                 self.input.most_pieces,
             )
         probabilities = self.probabilities_of(inputs)
-        probabilities[inputs.emptied | np.array([not text.strip() for text in given], dtype=bool)] = np.nan
+        probabilities[inputs.emptied | _blank(given)] = np.nan
         return probabilities
 
     def checked(self, texts: Iterable[str]) -> list[str]:
@@ -222,7 +223,7 @@ class Predictor:
             StudyError: one of them cannot be classified, or cleaning leaves nothing of it; it names the position.
         """
         given = checked_texts(texts)
-        self._refuse_emptied(np.array([not text.strip() for text in self.cleaned(given)], dtype=bool))
+        self._refuse_emptied(_blank(self.cleaned(given)))
         return given
 
     def _refuse_emptied(self, emptied: NDArray[np.bool_]) -> None:
@@ -243,7 +244,7 @@ class Predictor:
         """Whether the model can say which words mattered; an exported one has no gradients to tell by."""
         return hasattr(type(self.backend), "in_fp32")
 
-    def explain(self, texts: Iterable[str], entities: Iterable[str] | None = None) -> list[list[tuple[str, float]]]:
+    def explain(self, texts: Iterable[str], entities: Iterable[str] | None = None) -> Explained:
         """Return each word of each text with its share in the decision, above 0 for the label, below 0 against it.
 
         The words are those of the cleaned text, which is what the model reads; the shares' absolute values sum to 1.
@@ -252,10 +253,13 @@ class Predictor:
         Raises:
             StudyError: the model is an exported one; or as in :meth:`probabilities`, blank texts excepted.
         """
-        from tweet_sentiment.predictor.explanation import explain
-
         cleaned = self.cleaned(checked_texts(texts, keep_blank=True))
-        return explain(self, cleaned, self.checked_entities(len(cleaned), entities))
+        return self._explained(cleaned, self.checked_entities(len(cleaned), entities))
+
+    def _explained(self, cleaned: list[str], entities: list[str] | None) -> Explained:
+        from tweet_sentiment.predictor.explanation import by_gradients
+
+        return by_gradients(self, cleaned, entities)
 
     def __call__(
         self,
@@ -302,6 +306,91 @@ class Predictor:
             for record, words in zip(records, self.explain(given, entities), strict=True):
                 record["words"] = [{"word": word, "share": share} for word, share in words]
         return records
+
+
+class _WithoutGradients(Predictor):
+    """A model that explains itself by leaving words out."""
+
+    @property
+    def explains(self) -> bool:
+        """It always can."""
+        return True
+
+    def _explained(self, cleaned: list[str], entities: list[str] | None) -> Explained:
+        def ask(variants: list[str], positions: list[int]) -> Probabilities:
+            of = None if entities is None else [entities[position] for position in positions]
+            return self.probabilities_of(self._inputs_of(variants, of))
+
+        return by_leaving_out(ask, cleaned)
+
+
+class ClassicalPredictor(_WithoutGradients):
+    """A :class:`Predictor` of a classical model: texts go in whole, without word pieces and torch.
+
+    Raises:
+        StudyError: the folder is damaged, or a GPU or another precision is asked for.
+    """
+
+    def __init__(self, folder: Path, device: str = "auto", fp16: bool = False, precision: str = "auto") -> None:
+        from tweet_sentiment.classical import load_classical
+
+        if device not in ("auto", "cpu") or fp16 or precision == "bf16":
+            raise StudyError(
+                f"{folder} is a classical model: it runs on the CPU, in fp64. Leave device and precision out."
+            )
+        self._model = load_classical(folder)
+        self._describe(self._model.manifest, str(folder), f"scikit-learn {version('scikit-learn')} cpu")
+
+    def _inputs_of(self, cleaned: list[str], entities: list[str] | None) -> Inputs:
+        return Inputs(cleaned, np.zeros(len(cleaned), dtype=bool), _blank(cleaned))
+
+    def probabilities_of(self, inputs: Inputs, done: Callable[[int], object] = lambda texts: None) -> Probabilities:
+        """Return the probability of each class, shape (texts, classes), order kept."""
+        done(len(inputs.input_ids))
+        return self._model.probabilities(inputs.input_ids)
+
+
+class EnsemblePredictor(_WithoutGradients):
+    """A :class:`Predictor` whose probabilities are the mean of its members', each of which reads texts in its own way.
+
+    ``members`` are predictors by name; device and precision are those of the encoders among them.
+
+    Raises:
+        StudyError: a member is missing, has changed or is damaged, or the device or precision is not there.
+    """
+
+    def __init__(self, folder: Path, device: str = "auto", fp16: bool = False, precision: str = "auto") -> None:
+        manifest = checked_manifest(folder)
+        folders = members_of(folder, manifest)
+        encoders = [name for name, path in folders.items() if format_of(read_manifest(path), path) == ENCODER]
+        self.members = {
+            name: Predictor.load(path, device, fp16, precision)
+            if name in (encoders or folders)
+            else Predictor.load(path)
+            for name, path in folders.items()
+        }
+        described = dict.fromkeys(member.description for member in self.members.values())
+        self._describe(manifest, str(folder), f"mean of {', '.join(described)}")
+        for name, member in self.members.items():
+            if member.labels != self.labels:
+                raise StudyError(f"{folder}: its member {name} has the labels {member.labels}, not {self.labels}.")
+
+    def _inputs_of(self, cleaned: list[str], entities: list[str] | None) -> Inputs:
+        """Return what each member reads; a text is cut, or emptied by cleaning, if it is for one of them."""
+        each = [member.inputs(cleaned, entities if member.reads_entities else None) for member in self.members.values()]
+        truncated, emptied = (np.any([getattr(one, what) for one in each], axis=0) for what in ("truncated", "emptied"))
+        return Inputs(each, truncated, emptied)
+
+    def probabilities_of(self, inputs: Inputs, done: Callable[[int], object] = lambda texts: None) -> Probabilities:
+        """Return the mean probability of each class, shape (texts, classes), order kept."""
+        parts = zip(self.members.values(), inputs.input_ids, strict=True)
+        mean: Probabilities = np.mean([member.probabilities_of(part) for member, part in parts], axis=0)
+        done(len(inputs.truncated))
+        return mean
+
+
+def _blank(texts: list[str]) -> NDArray[np.bool_]:
+    return np.array([not text.strip() for text in texts], dtype=bool)
 
 
 def _input_settings(manifest: dict[str, Any], name: str) -> InputSettings:

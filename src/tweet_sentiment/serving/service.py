@@ -9,8 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from tweet_sentiment.errors import StudyError
-from tweet_sentiment.extras import MissingExtraError
+from tweet_sentiment.errors import MissingExtraError, StudyError
 from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.serving.batching import Batcher, Records

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.extras import extra
+from tweet_sentiment.errors import extra
 from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.tracking.tables import fit, flat, numbers, points
 

@@ -54,7 +54,7 @@ def test_a_file_without_rows_gives_a_table_without_rows(folder, tmp_path):
 
 
 def test_an_exported_model_predicts_a_file_too_and_one_that_is_absent_is_named(folder, tmp_path):
-    from tweet_sentiment.predictor.onnx.exporting import export
+    from tweet_sentiment.predictor.onnx.export import export
 
     posts = tmp_path / "mine.csv"
     posts.write_text("text\ni love it\nso bad\n")

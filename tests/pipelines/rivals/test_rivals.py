@@ -7,7 +7,7 @@ import pytest
 from sklearn.model_selection import GroupShuffleSplit
 from tests.conftest import PROJECT
 
-from tweet_sentiment.classical.models import build, count_weights, probabilities_of
+from tweet_sentiment.classical import build, count_weights, probabilities_of
 from tweet_sentiment.data.filtering import filter_posts
 from tweet_sentiment.data.reading import RawFile, read_posts
 from tweet_sentiment.data.splitting import split_posts
@@ -138,7 +138,7 @@ def test_each_rival_is_one_node_that_writes_what_the_ensemble_reads():
 
 
 def test_the_rivals_need_no_torch():
-    names = ("pipelines.rivals.nodes", "pipelines.rivals.pipeline", "classical.models", "classical.folders")
+    names = ("pipelines.rivals.nodes", "pipelines.rivals.pipeline", "classical")
     imports = "; ".join(f"import tweet_sentiment.{name}" for name in names)
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; {imports}; assert 'torch' not in sys.modules"],

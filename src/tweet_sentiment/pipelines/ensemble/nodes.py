@@ -4,9 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.ensembles import Ensemble
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.manifests import ENSEMBLE
+from tweet_sentiment.manifests import ENSEMBLE, Ensemble
 from tweet_sentiment.parameters import InputSettings
 from tweet_sentiment.provenance import manifest
 from tweet_sentiment.scoring.metrics import PROBABILITY, dev_scores, score_table

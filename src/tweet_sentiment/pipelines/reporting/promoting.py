@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.best_model import Promotion
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import StudyParameters
-from tweet_sentiment.promotion import Promotion
 
 from .choosing import NAMED, candidates
 

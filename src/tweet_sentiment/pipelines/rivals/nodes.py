@@ -35,8 +35,7 @@ def fit_predict(
     Raises:
         StudyError: the training posts hold nothing to learn from.
     """
-    from tweet_sentiment.classical.folders import ClassicalModel
-    from tweet_sentiment.classical.models import count_weights, probabilities_of
+    from tweet_sentiment.classical import ClassicalModel, count_weights, probabilities_of
 
     raw = parameters.rivals.text == "raw"
     training, validation = (raw_training, raw_validation) if raw else (cleaned_training, cleaned_validation)
@@ -71,7 +70,7 @@ def _input_settings(raw: bool, parameters: StudyParameters) -> dict[str, Any]:
 
 
 def _fit(technique: str, training: pd.DataFrame, parameters: StudyParameters) -> Any:
-    from tweet_sentiment.classical.models import build
+    from tweet_sentiment.classical import build
 
     estimator = build(technique, parameters.seed, parameters.rivals.C, len(training))
     try:
@@ -92,7 +91,7 @@ def _dev_predictions(technique: str, training: pd.DataFrame, parameters: StudyPa
 
 
 def _predict(estimator: Any, posts: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    from tweet_sentiment.classical.models import probabilities_of
+    from tweet_sentiment.classical import probabilities_of
 
     probabilities = np.zeros((len(posts), len(labels)))
     probabilities[:, estimator.classes_] = probabilities_of(estimator, posts["post"].tolist())

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import version
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from queue import Empty, LifoQueue
 from threading import Lock
@@ -13,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tweet_sentiment.errors import StudyError
-from tweet_sentiment.extras import extra
+from tweet_sentiment.errors import StudyError, extra
 from tweet_sentiment.manifests import checked_manifest, file_hash
 from tweet_sentiment.modeling.by_length import padded
 from tweet_sentiment.modeling.side_by_side import batches_at_once, threads
@@ -23,7 +21,6 @@ from tweet_sentiment.modeling.tokenization import read_tokenizer
 MODEL = "model.onnx"
 TOKENS_A_BATCH = 512  # onnxruntime is fastest with small batches
 PADDING = 0  # any word piece would do: the mask hides it
-PRODUCT = b"MatMulIntegerToFloat"  # of 8-bit numbers; a session lets one call at a time into it, so each has its own
 VNNI = {"avx512_vnni", "avx_vnni"}  # x86 without it needs a slower way, or sums of 8-bit products overflow 16 bits
 SLOW = ["SkipLayerNormFusion"]  # onnxruntime's fused kernel takes five times as long as what it replaces
 
@@ -31,21 +28,19 @@ SLOW = ["SkipLayerNormFusion"]  # onnxruntime's fused kernel takes five times as
 class OnnxBackend:
     """Sessions and what they need to know; safe to be asked from several threads. It has no gradients.
 
-    ``batches_at_once`` run side by side, each in a session of its own for as long as it takes: with so little to do,
-    threads that share a batch wait for each other. More are kept waiting. Of the ``sessions`` one is enough to begin
-    with: ``open_another`` is asked when there is a batch for it, and gives None where it cannot.
+    ``batches_at_once`` run side by side: with so little to do, threads that share a batch wait for each other. Each
+    has a session for as long as it takes, since a session lets one call at a time into a product of 8-bit numbers. The
+    ``first`` is enough to begin with; ``open_another`` is asked when there is a batch for a further one, and gives
+    None where it cannot.
     """
 
     tokens_a_batch = TOKENS_A_BATCH
 
-    def __init__(
-        self, sessions: list[Any], batches_at_once: int, open_another: Callable[[], Any] = lambda: None
-    ) -> None:
+    def __init__(self, first: Any, batches_at_once: int, open_another: Callable[[], Any]) -> None:
         self.batches_at_once, self._open_another = batches_at_once, open_another
-        self._to_open, self._opening = batches_at_once - len(sessions), Lock()
+        self._to_open, self._opening = batches_at_once - 1, Lock()
         self._free: LifoQueue[Any] = LifoQueue()  # the last one used has its weights in the caches
-        for session in sessions:
-            self._free.put(session)
+        self._free.put(first)
         self.description = f"onnxruntime {version('onnxruntime')} cpu"
 
     def logits(self, input_ids: list[list[int]]) -> NDArray[np.float32]:
@@ -68,15 +63,9 @@ class OnnxBackend:
         return self._free.get() if another is None else another
 
 
-def _has_vnni() -> bool:
-    """Tell whether the processor says so; where there is nobody to ask, the slower way is right too."""
-    told = Path("/proc/cpuinfo")
-    return told.is_file() and not VNNI.isdisjoint(told.read_text(encoding="utf-8", errors="replace").split())
-
-
-def is_onnx(folder: Path) -> bool:
-    """Tell whether the folder holds an exported model."""
-    return (folder / MODEL).is_file()
+def is_onnx(manifest: dict[str, Any]) -> bool:
+    """Tell whether a folder with this manifest holds an exported model."""
+    return MODEL in manifest["files"]
 
 
 def load_onnx(folder: Path, device: str, fp16: bool, precision: str) -> tuple[Any, dict[str, Any], OnnxBackend]:
@@ -88,20 +77,17 @@ def load_onnx(folder: Path, device: str, fp16: bool, precision: str) -> tuple[An
     Raises:
         StudyError: a file is missing, changed or unreadable; or a GPU or another precision is asked for.
     """
-    _refuse_choices(folder, device, fp16, precision)
-    manifest = checked_manifest(folder)
-    return read_tokenizer(folder), manifest, open_onnx(folder, len(manifest["labels"]))
-
-
-def _refuse_choices(folder: Path, device: str, fp16: bool, precision: str) -> None:
     if device not in ("auto", "cpu"):
         raise StudyError(f"{folder} is an ONNX model and runs on the CPU, device is {device}: leave it, or set cpu.")
     if fp16 or precision == "bf16":
         raise StudyError(f"{folder} is an ONNX model; its precision was chosen when it was exported: leave it at auto.")
+    manifest = checked_manifest(folder)
+    quantized = manifest.get("onnx", {}).get("quantize") is not None
+    return read_tokenizer(folder), manifest, open_onnx(folder, len(manifest["labels"]), quantized)
 
 
-def open_onnx(folder: Path, classes: int) -> OnnxBackend:
-    """Open ``model.onnx`` of a folder that is known to be whole.
+def open_onnx(folder: Path, classes: int, quantized: bool = False) -> OnnxBackend:
+    """Open ``model.onnx`` of a folder that is known to be whole; a quantized one has a session for each batch.
 
     Raises:
         StudyError: onnxruntime cannot read it, or it has another number of classes.
@@ -109,14 +95,13 @@ def open_onnx(folder: Path, classes: int) -> OnnxBackend:
     with extra("onnx", f"{folder} is an ONNX model, and"):
         import onnxruntime
 
-    at_once = batches_at_once("cpu")
+    path, at_once = folder / MODEL, batches_at_once("cpu")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads() // at_once
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors
     if not _has_vnni():
         options.add_session_config_entry("session.x64quantprecision", "1")
-    path = folder / MODEL
 
     def session(model: Path | bytes) -> Any:
         return onnxruntime.InferenceSession(
@@ -125,25 +110,24 @@ def open_onnx(folder: Path, classes: int) -> OnnxBackend:
 
     try:
         first = session(path)  # not by its bytes: it would be in memory twice
-        alone = at_once > 1 and _holds(path, PRODUCT)
     except Exception as error:
         raise StudyError(f"{folder}: {MODEL} cannot be read by onnxruntime: {error}") from error
     if (found := first.get_outputs()[0].shape[-1]) != classes:
         raise StudyError(f"{folder}: {MODEL} has {found} classes, the manifest {classes}; export the model again.")
-
-    if not alone:
-        return OnnxBackend([first] * at_once, at_once)
-    known = file_hash(path)
+    known = file_hash(path) if quantized else ""
 
     def another() -> Any:
         """Return a further session, none if the file is no longer the model that is used."""
+        if not quantized:
+            return first
         with suppress(Exception):
             content = path.read_bytes()
             return session(content) if sha256(content).hexdigest() == known else None
 
-    return OnnxBackend([first], at_once, another)
+    return OnnxBackend(first, at_once, another)
 
 
-def _holds(path: Path, what: bytes) -> bool:
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        return content.find(what) >= 0
+def _has_vnni() -> bool:
+    """Tell whether the processor says so; where there is nobody to ask, the slower way is right too."""
+    told = Path("/proc/cpuinfo")
+    return told.is_file() and not VNNI.isdisjoint(told.read_text(encoding="utf-8", errors="replace").split())

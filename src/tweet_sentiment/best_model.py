@@ -1,12 +1,10 @@
 """The best model of a run: a copy of a technique's folder with a model card; the one before it can be brought back."""
 
-import logging
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tweet_sentiment.ensembles import take_in
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import (
     ENSEMBLE,
@@ -14,12 +12,11 @@ from tweet_sentiment.manifests import (
     MANIFEST,
     MEMBERS,
     checked_manifest,
+    members_of,
     read_manifest,
     write_manifest,
 )
 from tweet_sentiment.storage import atomic_write, exchange, restore
-
-logger = logging.getLogger(__name__)
 
 CARD = "README.md"
 
@@ -41,9 +38,8 @@ def previous_of(best: Path) -> Path:
 def promote(promotion: Promotion, models: Path, best: Path) -> None:
     """Copy the technique's folder from ``models`` to ``best``, whole or not at all, with card and manifest.
 
-    The members of an ensemble are copied into it: ``best`` can be taken elsewhere alone.
-
-    The model that was there becomes the previous one, unless it is the same.
+    The members of an ensemble are copied into it: ``best`` can be taken elsewhere alone. The model that was there
+    becomes the previous one, unless it is the same.
 
     Raises:
         StudyError: the technique's folder is not whole.
@@ -55,9 +51,13 @@ def promote(promotion: Promotion, models: Path, best: Path) -> None:
     manifest = checked_manifest(source)
     with atomic_write(best, keep=None if _is(best, manifest) else previous_of(best)) as new:
         shutil.copytree(source, new, ignore=shutil.ignore_patterns(MANIFEST))
-        taken = take_in(source, manifest, new)
+        members = {}
+        for name, path in members_of(source, manifest).items():
+            shutil.copytree(path, new / MEMBERS / name)
+            members[name] = manifest[MEMBERS][name] | {"folder": f"{MEMBERS}/{name}"}
         (new / CARD).write_text(promotion.card, encoding="utf-8")
-        write_manifest(new, taken | {"promotion": promotion.why})
+        written = manifest | ({MEMBERS: members} if members else {})
+        write_manifest(new, written | {"promotion": promotion.why})
         checked_manifest(new)
         if not _is(new, manifest):
             raise StudyError(f"{source} was changed while it was copied; promote it again.")

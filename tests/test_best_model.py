@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
+from tweet_sentiment.best_model import CARD, Promotion, bring_back, previous_of, promote
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST, checked_manifest, read_manifest, write_manifest
-from tweet_sentiment.promotion import CARD, Promotion, bring_back, previous_of, promote
 
 
 def technique(models, name, weights):
@@ -118,7 +118,7 @@ def test_a_damaged_best_one_gives_way(models, tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tweet_sentiment import promotion, whole
+from tweet_sentiment import best_model, storage
 replace, calls = os.replace, 0
 def killing(source, target):
     global calls
@@ -126,12 +126,12 @@ def killing(source, target):
     if calls == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
     replace(source, target)
-whole.os.replace = killing
+storage.os.replace = killing
 best = Path(sys.argv[2])
 if sys.argv[1] == "promote":
-    promotion.promote(promotion.Promotion("search"), Path(sys.argv[4]), best)
+    best_model.promote(best_model.Promotion("search"), Path(sys.argv[4]), best)
 else:
-    promotion.bring_back(best)
+    best_model.bring_back(best)
 """
 
 
