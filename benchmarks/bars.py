@@ -13,8 +13,8 @@ from typing import Any
 
 from benchmarks.ours import Ready
 from benchmarks.task import Task
-from tweet_sentiment.modeling.features import encode
 from tweet_sentiment.modeling.fitting import fit_classifier
+from tweet_sentiment.modeling.prediction import encode
 
 TURNS = 5
 SCREEN = (24, 100)  # lines, columns; a new terminal has none, and nothing is drawn

@@ -13,15 +13,14 @@ from torch.nn import functional
 from benchmarks.ours import Ready
 from benchmarks.posts import load_parameters
 from benchmarks.task import Task
-from tweet_sentiment.modeling.batching import pad, without_idle_mask
-from tweet_sentiment.modeling.by_length import TOKENS_A_BATCH, batches_by_length
+from tweet_sentiment.modeling.batching import TOKENS_PER_BATCH, batches_at_once, batches_by_length, side_by_side
 from tweet_sentiment.modeling.devices import Device, choose_device
 from tweet_sentiment.modeling.dropout import draw_kept
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.gradients import FlatWeights, HeadGradients, clip
+from tweet_sentiment.modeling.fast import HeadStep
 from tweet_sentiment.modeling.heads import Head
-from tweet_sentiment.modeling.lean import lean
-from tweet_sentiment.modeling.side_by_side import batches_at_once, side_by_side
+from tweet_sentiment.modeling.prediction import pad, without_idle_mask
+from tweet_sentiment.modeling.speed import fast_forward
 
 BATCH = 32
 HEAD_STEPS = 400
@@ -34,7 +33,7 @@ def encoder(task: Task) -> dict[str, Any]:
     name = ready.device.name
     fp32, chosen = Device(name, "fp32"), ready.device
     in_turn = [list(range(len(ids)))[i : i + BATCH] for i in range(0, len(ids), BATCH)]
-    by_length = list(batches_by_length([len(row) for row in ids], TOKENS_A_BATCH[name.split(":")[0]]))
+    by_length = list(batches_by_length([len(row) for row in ids], TOKENS_PER_BATCH[name.split(":")[0]]))
 
     def forward(batches: Iterable[list[int]], device: Device, to: int | None = None, multiple: int = 8) -> float:
         start = perf_counter()
@@ -54,8 +53,8 @@ def encoder(task: Task) -> dict[str, Any]:
     rungs["batches of like lengths"] = forward(by_length, fp32)
     rungs[f"precision {chosen.precision}"] = forward(by_length, chosen)
     rungs["widths not rounded to 8"] = forward(by_length, chosen, multiple=1)
-    with lean(model):
-        with patch("tweet_sentiment.modeling.lean.in_bf16", return_value=False):
+    with fast_forward(model):
+        with patch("tweet_sentiment.modeling.fast.distilbert.in_bf16", return_value=False):
             rungs["of the last block, [CLS] only"] = forward(by_length, chosen, multiple=1)
         if chosen == Device("cpu", "bf16"):
             rungs["bf16 in few shapes and whole vectors"] = forward(by_length, chosen, multiple=1)
@@ -132,14 +131,11 @@ def _autograd(head: Head, vectors: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def _by_hand(head: Head, vectors: torch.Tensor, labels: torch.Tensor) -> float:
-    flat = FlatWeights(list(head.parameters()), 0.0)
-    gradients = HeadGradients(head.pre_classifier, head.classifier, head.dropout.p)
-    targets = functional.one_hot(labels, head.classifier.out_features).float()
+    step = HeadStep(head, 0.0, 1.0)
+    targets = functional.one_hot(labels, head.last.out_features).float()
     start = perf_counter()
-    for batch, target in zip(vectors.split(16), targets.split(16), strict=True):
-        kept = draw_kept(batch.shape, head.dropout.p, batch.device)
-        loss = gradients(batch, target, None, kept)
-        clip([flat], 1.0)
-        flat.step(1e-3)
+    with step.context():
+        for batch, target in zip(vectors.split(16), targets.split(16), strict=True):
+            loss = step(1e-3, batch, target, None, draw_kept(batch.shape, head.dropout.p, batch.device))
     float(loss)
     return len(vectors) / (perf_counter() - start)

@@ -10,7 +10,7 @@ from transformers import DistilBertConfig
 
 from benchmarks.posts import load_parameters
 from benchmarks.task import Task
-from tweet_sentiment.modeling.by_length import TOKENS_A_BATCH
+from tweet_sentiment.modeling.batching import TOKENS_PER_BATCH
 from tweet_sentiment.modeling.devices import choose_device
 from tweet_sentiment.modeling.encoders import load_encoder
 
@@ -43,7 +43,7 @@ def matrix_products(task: Task) -> dict[str, Any]:
     config = load_encoder(parameters.model.checkpoint).config
     d, h = config.dim, config.hidden_dim
     dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[device.precision]
-    tokens = TOKENS_A_BATCH[device.name.split(":")[0]]
+    tokens = TOKENS_PER_BATCH[device.name.split(":")[0]]
     pairs = [_pair(tokens, *shape, dtype, device.name) for shape in [(d, d)] * 4 + [(d, h), (h, d)]]
     operations = sum(2 * a.shape[0] * b.shape[0] * b.shape[1] for a, b in pairs)
     seconds = min(_seconds(pairs) for _ in range(REPEATS))

@@ -11,9 +11,9 @@ from benchmarks.posts import load_parameters, load_posts
 from benchmarks.task import StepClock, Task
 from tweet_sentiment.modeling.devices import Device, choose_device
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
-from tweet_sentiment.modeling.features import encode as encode_posts
 from tweet_sentiment.modeling.fitting import FittingData, fit_classifier
 from tweet_sentiment.modeling.freezing import unfreeze
+from tweet_sentiment.modeling.prediction import encode as encode_posts
 from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.modeling.training import train
 from tweet_sentiment.parameters import Hyperparameters, StudyParameters

@@ -45,7 +45,7 @@ def predicted_bytes(folders: dict[str, Path], checkpoint: str, checkpoints_kept:
     beside = max((_size(folder) for folder in folders.values() if folder.is_dir()), default=0)
     if not new:
         return beside
-    from tweet_sentiment.modeling.encoders import checkpoint_folder
+    from tweet_sentiment.modeling.encoder_files import checkpoint_folder
 
     file = checkpoint_folder(checkpoint) / "model.safetensors"
     weights = file.stat().st_size if file.is_file() else 0  # who loads it says what is missing

@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import DistilBertConfig, DistilBertModel
 
-from tweet_sentiment.modeling.lean import lean
+from tweet_sentiment.modeling.speed import fast_forward
 
 TINY = DistilBertConfig(dim=4, hidden_dim=8, n_layers=2, n_heads=2, vocab_size=50)
 
@@ -32,7 +32,12 @@ def test_the_operations_are_those_torch_counts_when_posts_are_encoded_without_pa
     import torch
 
     encoder = DistilBertModel(TINY).eval()
-    with lean(encoder), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
+    with (
+        fast_forward(encoder),
+        sdpa_kernel(SDPBackend.MATH),
+        FlopCounterMode(display=False) as counter,
+        torch.no_grad(),
+    ):
         for n in lengths:
             encoder(input_ids=torch.ones(1, n, dtype=torch.long))
     assert encoder_operations(lengths, TINY) == counter.get_total_flops()

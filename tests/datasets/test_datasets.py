@@ -272,7 +272,7 @@ def test_a_disk_that_takes_no_more_leaves_every_old_file(tmp_path):
 @pytest.fixture
 def trained(encoder):
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
-    from tweet_sentiment.modeling.folders import TrainedModel
+    from tweet_sentiment.modeling.model_folder import TrainedModel
 
     def make(seed):
         labels = ["Negative", "Neutral", "Positive"]

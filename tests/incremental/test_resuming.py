@@ -84,7 +84,7 @@ def test_trials_and_prompts_of_other_conditions_are_not_taken_for_ours(study, ca
 
 
 def test_trials_and_prompts_of_other_code_are_not_taken_for_ours(study):
-    source = study / "src/tweet_sentiment/modeling/lean.py"
+    source = study / "src/tweet_sentiment/modeling/fast/distilbert.py"
     source.write_text(source.read_text() + "\nMORE = 1\n")
     done = kedro(study, "run", "--env=test", f"--nodes={','.join(NODES)}")
     assert done.returncode == 0, done.stderr

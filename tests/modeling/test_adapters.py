@@ -7,9 +7,9 @@ from tests.modeling.tuned import copy_of, few, tiny, tuning_data
 from transformers import DistilBertForSequenceClassification
 
 from tweet_sentiment.modeling.adapters import add_adapter, merge
-from tweet_sentiment.modeling.batching import pad
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
+from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
+from tweet_sentiment.modeling.prediction import pad
 from tweet_sentiment.modeling.tuning import tune
 
 KINDS = ["LORA", "IA3"]
@@ -66,7 +66,7 @@ def test_a_trained_adapter_moved_alone_and_merged_gives_its_logits_from_a_plain_
     merged = merge(model)
     assert type(merged) is DistilBertForSequenceClassification
     torch.testing.assert_close(logits(merged, batch), expected, rtol=1e-4, atol=1e-5)
-    save_model(TrainedModel(merged, fitted.tokenizer, {"labels": LABELS}), tmp_path / "model")
+    TrainedModel(merged, fitted.tokenizer, {"labels": LABELS}).save(tmp_path / "model")
     torch.testing.assert_close(logits(load_model(tmp_path / "model").model, batch), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -74,6 +74,6 @@ def test_the_saved_folder_serves_transformers_own_pipeline(tiny_folder, paramete
     from transformers import pipeline
 
     merged = merge(adapted(tiny_folder, parameters.lora, "LORA"))
-    save_model(TrainedModel(merged, tokenizer, {"labels": LABELS}), tmp_path / "model")
+    TrainedModel(merged, tokenizer, {"labels": LABELS}).save(tmp_path / "model")
     (answer,) = pipeline("text-classification", model=str(tmp_path / "model"))("i love it")
     assert answer["label"] in LABELS

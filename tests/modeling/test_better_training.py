@@ -8,10 +8,9 @@ from tests.modeling.tuned import copy_of, few, tiny, tuning_data
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.folders import TrainedModel
-from tweet_sentiment.modeling.inputs import tokens_as_trained
+from tweet_sentiment.modeling.model_folder import TrainedModel
 from tweet_sentiment.modeling.stopping import StopEarly
-from tweet_sentiment.modeling.tokenization import tokenize
+from tweet_sentiment.modeling.tokenization import tokenize, tokens_as_trained
 from tweet_sentiment.modeling.tuning import tune
 
 

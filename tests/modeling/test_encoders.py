@@ -8,8 +8,8 @@ from safetensors.torch import load_file, save_file
 from transformers import BertModel, DistilBertConfig, DistilBertForSequenceClassification, DistilBertModel
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.embedded import embedded_folder, load_embedded
-from tweet_sentiment.modeling.encoders import load_classifier, load_encoder, load_tokenizer
+from tweet_sentiment.modeling.encoder_files import embedded_folder
+from tweet_sentiment.modeling.encoders import load_classifier, load_embedded, load_encoder, load_tokenizer
 
 LABELS = ["Negative", "Neutral", "Positive"]
 
@@ -137,7 +137,7 @@ def test_truncated_weights_are_refused(tiny_folder, tmp_path, keep):
 def test_weights_that_are_not_finite_are_refused(tiny_folder, tmp_path):
     folder = _copy(tiny_folder, tmp_path)
     _change_weights(folder, lambda w: w["transformer.layer.0.ffn.lin1.bias"].fill_(float("nan")))
-    with pytest.raises(StudyError, match=r"transformer.layer.0.ffn.lin1.bias holds NaN"):
+    with pytest.raises(StudyError, match=r"transformer.layer.0.ffn.lin1.bias' are not finite"):
         load_encoder(str(folder))
 
 

@@ -11,9 +11,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
-from tweet_sentiment.modeling.batching import pad
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
+from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
+from tweet_sentiment.modeling.prediction import pad
 from tweet_sentiment.provenance import sha256
 
 NAMES = ["Negative", "Neutral", "Positive"]
@@ -23,7 +23,7 @@ WEIGHTS = "model.safetensors"
 @pytest.fixture
 def folder(tiny_classifier, tokenizer, tmp_path):
     folder = tmp_path / "layer_unfreezing"
-    save_model(TrainedModel(tiny_classifier, tokenizer, {"labels": NAMES, "accuracy": 0.5}), folder)
+    TrainedModel(tiny_classifier, tokenizer, {"labels": NAMES, "accuracy": 0.5}).save(folder)
     return folder
 
 
@@ -125,7 +125,7 @@ def test_one_flipped_bit_of_the_weights_is_found(folder):
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_were_saved_not_finite_are_named(tiny_classifier, tokenizer, tmp_path, value):
     tiny_classifier.distilbert.transformer.layer[1].ffn.lin2.bias.data[3] = value
-    save_model(TrainedModel(tiny_classifier, tokenizer, {"labels": NAMES}), tmp_path / "model")
+    TrainedModel(tiny_classifier, tokenizer, {"labels": NAMES}).save(tmp_path / "model")
     assert "'distilbert.transformer.layer.1.ffn.lin2.bias' are not finite" in refusal(tmp_path / "model")
 
 
@@ -186,5 +186,5 @@ def test_saving_over_a_folder_is_not_done_here(folder, tiny_folder, tokenizer):
     before = (folder / WEIGHTS).read_bytes()
     other = load_classifier(str(tiny_folder), NAMES, seed=2)
     with pytest.raises(FileExistsError):
-        save_model(TrainedModel(other, tokenizer, {"labels": NAMES}), folder)
+        TrainedModel(other, tokenizer, {"labels": NAMES}).save(folder)
     assert (folder / WEIGHTS).read_bytes() == before

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from tweet_sentiment.modeling.dropout import draw_kept, dropout
-from tweet_sentiment.modeling.gradients import FlatWeights, HeadGradients, clip
+from tweet_sentiment.modeling.dropout import draw_kept
+from tweet_sentiment.modeling.fast.distilbert import dropout
+from tweet_sentiment.modeling.fast.head import FlatWeights, HeadGradients, clip
 
 
 def layers(seed, dim, classes):

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tweet_sentiment.modeling.freezing import unfreeze, unfreeze_all
-from tweet_sentiment.modeling.layerwise import layerwise_groups
+from tweet_sentiment.modeling.freezing import layerwise_groups, unfreeze, unfreeze_all
 
 
 def rates(model, groups):

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from tweet_sentiment.modeling import lean_bf16
-from tweet_sentiment.modeling.batching import pad, without_idle_mask
 from tweet_sentiment.modeling.devices import Device
-from tweet_sentiment.modeling.lean import lean
+from tweet_sentiment.modeling.fast import cpu
+from tweet_sentiment.modeling.prediction import pad, without_idle_mask
+from tweet_sentiment.modeling.speed import fast_forward
 
 BF16 = Device("cpu", "bf16")
 NEAR = 2**-7  # what bf16 leaves of a number of about one
@@ -15,13 +15,13 @@ NEAR = 2**-7  # what bf16 leaves of a number of about one
 @pytest.fixture
 def asked(monkeypatch):
     """What ``block_in_bf16`` was asked for: the number of positions that are computed, by block."""
-    positions, compute = [], lean_bf16.block_in_bf16
+    positions, compute = [], cpu.block_in_bf16
 
     def counting(block, asking, hidden_states, mask):
         positions.append(asking.shape[1])
         return compute(block, asking, hidden_states, mask)
 
-    monkeypatch.setattr("tweet_sentiment.modeling.lean.block_in_bf16", counting)
+    monkeypatch.setattr("tweet_sentiment.modeling.fast.distilbert.block_in_bf16", counting)
     return positions
 
 
@@ -38,7 +38,7 @@ def test_states_are_those_of_the_plain_model(tiny_classifier, asked, widths, pos
         exact = encoder(**batch).last_hidden_state
         with BF16.autocast():
             plain = encoder(**batch).last_hidden_state
-            with lean(encoder):
+            with fast_forward(encoder):
                 found = encoder(**batch).last_hidden_state
     count = len(encoder.transformer.layer)
     assert asked == [max(widths)] * (count - 1) + [max(widths) if position is None else 1]
@@ -52,7 +52,7 @@ def test_states_are_those_of_the_plain_model(tiny_classifier, asked, widths, pos
 
 def test_a_post_reads_the_same_beside_others(tiny_classifier):
     encoder = tiny_classifier.distilbert.eval()
-    with torch.inference_mode(), BF16.autocast(), lean(encoder):
+    with torch.inference_mode(), BF16.autocast(), fast_forward(encoder):
         alone = encoder(**without_idle_mask(pad(rows([9]), 0, multiple=1))).last_hidden_state[0, 0]
         beside = encoder(**pad(rows([40, 9, 12]), 0, multiple=1)).last_hidden_state[1, 0]
     assert torch.allclose(alone, beside, atol=NEAR)
@@ -60,20 +60,20 @@ def test_a_post_reads_the_same_beside_others(tiny_classifier):
 
 def test_what_learns_or_is_explained_goes_the_other_way(tiny_classifier, asked):
     batch = pad(rows([9, 4]), 0)
-    with BF16.autocast(), lean(tiny_classifier.eval()):
+    with BF16.autocast(), fast_forward(tiny_classifier.eval()):
         tiny_classifier(**batch).logits.sum().backward()
     assert asked == []
     assert tiny_classifier.distilbert.embeddings.word_embeddings.weight.grad.abs().sum() > 0
-    with torch.no_grad(), lean(tiny_classifier):
+    with torch.no_grad(), fast_forward(tiny_classifier):
         tiny_classifier(**batch)  # fp32
     assert asked == []
 
 
 def test_batches_share_few_numbers_of_rows():
-    full = {lean_bf16._table(torch.ones(1024 // width, width, 4)).shape[0] for width in range(3, 129)}
+    full = {cpu._table(torch.ones(1024 // width, width, 4)).shape[0] for width in range(3, 129)}
     assert full == {960, 1024}
     for pieces in range(1, 1025):
-        table = lean_bf16._table(torch.ones(1, pieces, 4))
+        table = cpu._table(torch.ones(1, pieces, 4))
         assert table[:pieces].eq(1).all()
         assert table[pieces:].eq(0).all()
         assert len(table) - pieces < max(16, pieces / 8)

@@ -10,9 +10,10 @@ from tests.modeling.tuned import few, tiny
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling import masking
 from tweet_sentiment.modeling.devices import Device
-from tweet_sentiment.modeling.encoders import check_adapted, load_encoder
-from tweet_sentiment.modeling.folders import TrainedModel, save_model
+from tweet_sentiment.modeling.encoder_files import check_adapted
+from tweet_sentiment.modeling.encoders import load_encoder
 from tweet_sentiment.modeling.masking import adapt_encoder
+from tweet_sentiment.modeling.model_folder import TrainedModel
 from tweet_sentiment.modeling.tuning import starting_classifier
 
 
@@ -94,7 +95,7 @@ def adapted_folder(tiny_folder, tokenizer, parameters, tmp_path):
         "seed": parameters.seed,
         "data": {"training": "a"},
     }
-    save_model(TrainedModel(load_encoder(str(tiny_folder)), tokenizer, manifest), tmp_path / "adapted")
+    TrainedModel(load_encoder(str(tiny_folder)), tokenizer, manifest).save(tmp_path / "adapted")
     return tmp_path / "adapted"
 
 

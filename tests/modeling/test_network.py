@@ -8,11 +8,11 @@ from tests.modeling.test_folders import change_config, vouch
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import read_manifest
-from tweet_sentiment.modeling.batching import pad, without_idle_mask
-from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
-from tweet_sentiment.modeling.lean import lean
-from tweet_sentiment.modeling.network import ACTIVATIONS, Network, load_network
-from tweet_sentiment.modeling.pooling import pool
+from tweet_sentiment.modeling.encoders import set_pooling
+from tweet_sentiment.modeling.fast.distilbert import ACTIVATIONS, Network
+from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
+from tweet_sentiment.modeling.prediction import pad, without_idle_mask
+from tweet_sentiment.modeling.speed import fast_forward, load_network
 
 NAMES = ["Negative", "Neutral", "Positive"]
 
@@ -22,7 +22,7 @@ def folder(tiny_classifier, tokenizer, tmp_path):
     for weights in tiny_classifier.parameters():
         if weights.dim() == 2:
             weights.data *= 8  # or an activation would hardly matter
-    save_model(TrainedModel(tiny_classifier, tokenizer, {"labels": NAMES}), tmp_path / "model")
+    TrainedModel(tiny_classifier, tokenizer, {"labels": NAMES}).save(tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -37,7 +37,7 @@ def same_logits(folder, rows):
         with torch.inference_mode():
             expected = model(**batch).logits
             torch.testing.assert_close(network(**batch).logits, expected, atol=1e-5, rtol=1e-5)
-            with lean(network):
+            with fast_forward(network):
                 torch.testing.assert_close(network(**batch).logits, expected, atol=1e-5, rtol=1e-5)
     return network, model
 
@@ -54,8 +54,8 @@ def test_logits_are_those_of_transformers_whatever_the_activation(folder, tokens
 
 def test_the_mean_is_pooled_where_the_configuration_says_so(folder, tokens):
     trained = load_model(folder)
-    pool(trained.model, "mean")
-    save_model(trained, folder.with_name("mean"))
+    set_pooling(trained.model, "mean")
+    trained.save(folder.with_name("mean"))
     network, _ = same_logits(folder.with_name("mean"), tokens[1]["input_ids"][:6])
     batch = pad(tokens[1]["input_ids"][:6], 0)
     with torch.inference_mode():
@@ -82,7 +82,11 @@ def test_another_activation_comes_by_transformers(folder, tokens):
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"n_heads": 5}, "cannot be shared by 5 heads"), ({"dim": None}, "no DistilBERT's"), ({"n_heads": 0}, "modulo")],
+    [
+        ({"n_heads": 5}, "cannot be shared by 5 heads"),
+        ({"dim": None}, "describes no model"),
+        ({"n_heads": 0}, "modulo"),
+    ],
 )
 def test_a_configuration_that_makes_no_network_is_one_message(folder, changes, said):
     change_config(folder, **changes)
@@ -93,7 +97,7 @@ def test_a_configuration_that_makes_no_network_is_one_message(folder, changes, s
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"model_type": "bert", "activation": "gelu"}'])
 def test_a_damaged_configuration_is_one_message(folder, content):
     (folder / "config.json").write_text(content)
-    with pytest.raises(StudyError, match=r"config\.json(: expected a DistilBERT| cannot be read)"):
+    with pytest.raises(StudyError, match=r"config\.json( says model_type .*, expected .distilbert.| cannot be read)"):
         load(folder)
 
 

@@ -7,13 +7,12 @@ from tests.modeling.conftest import LABELS
 from tests.modeling.test_training import interrupt_at_step, same_bits
 from tests.modeling.tuned import copy_of, few, tiny, tuning_data
 
-from tweet_sentiment.modeling.batching import pad
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
-from tweet_sentiment.modeling.inputs import tokens_as_trained
+from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
 from tweet_sentiment.modeling.p_tuning import KeepLearnt, add_prompt_encoder
+from tweet_sentiment.modeling.prediction import pad
 from tweet_sentiment.modeling.prompts import fold
-from tweet_sentiment.modeling.tokenization import tokenize
+from tweet_sentiment.modeling.tokenization import tokenize, tokens_as_trained
 from tweet_sentiment.modeling.tuning import tune
 
 
@@ -40,7 +39,7 @@ def test_the_folder_predicts_what_the_trained_model_did(tiny_folder, parameters,
     moved = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
     assert {name.split(".")[0] for name in moved} == {"prompt_encoder", "base_model"}
     assert all(".modules_to_save." in name for name in moved if name.startswith("base_model"))
-    save_model(TrainedModel(*fold(model.eval(), fitted.tokenizer), {"labels": LABELS}), tmp_path / "model")
+    TrainedModel(*fold(model.eval(), fitted.tokenizer), {"labels": LABELS}).save(tmp_path / "model")
     again, posts = load_model(tmp_path / "model"), tuning_data("").test_posts
     as_trained = tokenize(posts, fitted.tokenizer, LABELS, 64)[0]["input_ids"]
     with torch.inference_mode():

@@ -6,11 +6,10 @@ from tests.modeling.conftest import LABELS
 from transformers import pipeline
 
 from tweet_sentiment.modeling.adapters import add_adapter, merge
-from tweet_sentiment.modeling.batching import pad
-from tweet_sentiment.modeling.encoders import load_encoder
-from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
-from tweet_sentiment.modeling.lean import lean
-from tweet_sentiment.modeling.pooling import pool
+from tweet_sentiment.modeling.encoders import load_encoder, set_pooling
+from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
+from tweet_sentiment.modeling.prediction import pad
+from tweet_sentiment.modeling.speed import fast_forward
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def from_mean(classifier, batch):
 def test_the_head_reads_the_mean_of_the_word_pieces_and_padding_does_not_count(tiny_classifier, batch):
     expected = from_mean(tiny_classifier, batch)
     plain = logits(tiny_classifier, batch)
-    pool(tiny_classifier, "mean")
+    set_pooling(tiny_classifier, "mean")
     torch.testing.assert_close(logits(tiny_classifier, batch), expected)
     assert not torch.allclose(plain, expected)
     wider = {name: torch.nn.functional.pad(tensor, (0, 9)) for name, tensor in batch.items()}
@@ -43,32 +42,32 @@ def test_the_head_reads_the_mean_of_the_word_pieces_and_padding_does_not_count(t
 
 def test_cls_changes_nothing(tiny_classifier, batch):
     plain = logits(tiny_classifier, batch)
-    pool(tiny_classifier, "cls")
+    set_pooling(tiny_classifier, "cls")
     torch.testing.assert_close(logits(tiny_classifier, batch), plain)
 
 
 @pytest.mark.parametrize("adapted", [False, True])
 def test_a_saved_folder_pools_as_the_model_did(tiny_classifier, tokenizer, parameters, tmp_path, batch, adapted):
-    pool(tiny_classifier, "mean")
+    set_pooling(tiny_classifier, "mean")
     model = merge(add_adapter(tiny_classifier, parameters.lora, 1)) if adapted else tiny_classifier
     expected = logits(model, batch)
-    save_model(TrainedModel(model, tokenizer, {"labels": LABELS}), tmp_path / "model")
+    TrainedModel(model, tokenizer, {"labels": LABELS}).save(tmp_path / "model")
     torch.testing.assert_close(logits(load_model(tmp_path / "model").model, batch), expected)
 
 
 @pytest.mark.parametrize("adapted", [False, True])
 def test_the_lean_encoder_computes_every_position_for_the_mean(tiny_classifier, parameters, batch, adapted):
-    pool(tiny_classifier, "mean")
+    set_pooling(tiny_classifier, "mean")
     model = add_adapter(tiny_classifier, parameters.lora, 1) if adapted else tiny_classifier
     expected = logits(model, batch)
-    with lean(model):
+    with fast_forward(model):
         torch.testing.assert_close(logits(model, batch), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.fixture
 def mean_folder(tiny_classifier, tokenizer, tmp_path):
-    pool(tiny_classifier, "mean")
-    save_model(TrainedModel(tiny_classifier, tokenizer, {"labels": LABELS}), tmp_path / "model")
+    set_pooling(tiny_classifier, "mean")
+    TrainedModel(tiny_classifier, tokenizer, {"labels": LABELS}).save(tmp_path / "model")
     return tmp_path / "model"
 
 

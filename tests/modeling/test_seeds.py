@@ -27,7 +27,7 @@ def test_another_seed_gives_other_scores_and_the_same_seed_the_same(tiny_folder,
 
     from tweet_sentiment.modeling.devices import Device
     from tweet_sentiment.modeling.encoders import load_encoder
-    from tweet_sentiment.modeling.features import encode
+    from tweet_sentiment.modeling.prediction import encode
 
     encoder = load_encoder(str(tiny_folder))
     features = [encode(encoder, part["input_ids"], Device("cpu", "fp32")) for part in tokens]

@@ -6,9 +6,9 @@ import time
 import pytest
 import torch
 
+from tweet_sentiment.modeling.batching import MOST_AT_ONCE, batches_at_once, side_by_side
 from tweet_sentiment.modeling.devices import Device
-from tweet_sentiment.modeling.features import encode
-from tweet_sentiment.modeling.side_by_side import AT_ONCE, batches_at_once, side_by_side
+from tweet_sentiment.modeling.prediction import encode
 
 BF16 = Device("cpu", "bf16")
 
@@ -63,7 +63,7 @@ def test_what_goes_wrong_is_raised_and_nothing_more_is_begun(threads):
 
 
 @pytest.mark.parametrize(
-    ("count", "kind", "expected"), [(1, "cpu", 1), (3, "cpu", 3), (64, "cpu", AT_ONCE), (3, "cuda", 1)]
+    ("count", "kind", "expected"), [(1, "cpu", 1), (3, "cpu", 3), (64, "cpu", MOST_AT_ONCE), (3, "cuda", 1)]
 )
 def test_a_gpu_takes_one_batch_and_a_cpu_one_for_each_thread_up_to_some(threads, count, kind, expected):
     threads(count)
@@ -74,7 +74,7 @@ def test_a_gpu_takes_one_batch_and_a_cpu_one_for_each_thread_up_to_some(threads,
 def test_features_are_the_same_to_the_last_bit_with_one_thread_and_two(
     tiny_classifier, tokens, threads, device, monkeypatch
 ):
-    monkeypatch.setattr("tweet_sentiment.modeling.batching.TOKENS_A_BATCH", {"cpu": 64})
+    monkeypatch.setattr("tweet_sentiment.modeling.prediction.TOKENS_PER_BATCH", {"cpu": 64})
     found = []
     for count in (1, 2):
         threads(count)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.tokenization import encode, read_tokenizer, tokenize
+from tweet_sentiment.modeling.tokenization import encodings, read_tokenizer, tokenize
 
 NAMES = ["Negative", "Neutral", "Positive"]
 CLS, SEP = 101, 102
@@ -36,7 +36,7 @@ def test_labels_are_positions_in_the_list_and_rows_keep_their_order_and_ids(toke
 
 
 def test_columns_are_those_that_training_and_the_record_need(tokenizer):
-    posts = table(["good", "bad"]).assign(entity="a game", selection=[True, False])
+    posts = table(["good", "bad"]).assign(entity="a game", dev=[True, False])
     dataset, _ = tokenize(posts, tokenizer, NAMES, max_length=16)
     assert set(dataset.column_names) == {"row", "id", "dev", "label", "input_ids", "attention_mask"}
     plain, _ = tokenize(posts.drop(columns="dev"), tokenizer, NAMES, max_length=16)
@@ -96,7 +96,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80) | st.s
 def test_a_folder_s_tokenizer_file_gives_what_transformers_gives(tokenizer, saved_tokenizer, with_entities, pairs):
     texts, entities = [text for text, _ in pairs], [entity for _, entity in pairs] if with_entities else None
     alone = read_tokenizer(saved_tokenizer)
-    found = encode(texts, alone, 24, PROMPT, entities)
+    found = encodings(texts, alone, 24, PROMPT, entities)
     prefixed = [f"{PROMPT} {text}" for text in texts]
     segments = (entities, prefixed) if with_entities else (prefixed,)
     truncation = "only_second" if with_entities else "longest_first"

@@ -7,8 +7,7 @@ from tests.modeling.test_training import interrupt_at_step, same_bits
 from tests.modeling.tuned import copy_of, few, tiny, tuning_data
 
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.freezing import unfreeze_all
-from tweet_sentiment.modeling.layerwise import layerwise_groups
+from tweet_sentiment.modeling.freezing import layerwise_groups, unfreeze_all
 from tweet_sentiment.modeling.tuning import repeat_tuning, scores_at, tune
 
 

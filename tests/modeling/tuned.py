@@ -9,7 +9,7 @@ BATCH, EPOCHS = 8, 3
 
 def tuning_data(folder, repeated=3) -> TuningData:
     """Return 12 tweets of ``repeated`` wordings, two of the tweets of the dev split; 12 test posts."""
-    training = posts(repeated).assign(entity="Game", selection=False)
+    training = posts(repeated).assign(entity="Game", dev=False)
     training["id"] = [str(i % 12) for i in range(len(training))]
     training.loc[training["id"].isin(["0", "1"]), "dev"] = True
     return TuningData(training, posts(1).assign(entity="Game"), {"files": {}}, folder)

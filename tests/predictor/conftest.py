@@ -24,20 +24,22 @@ def settings(encoder):
 
 def save_plain(settings, folder):
     """Save a model that answers differently to different texts, as layer unfreezing saves its own."""
+
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
-    from tweet_sentiment.modeling.folders import TrainedModel, save_model
+    from tweet_sentiment.modeling.model_folder import TrainedModel
 
     classifier = load_classifier(settings.model.checkpoint, settings.labels, seed=1)
     tokenizer = load_tokenizer(settings.model.checkpoint)
     sharpen(classifier, tokenizer)
-    save_model(TrainedModel(classifier, tokenizer, manifest("layer_unfreezing", settings, ACCOUNT, {})), folder)
+    TrainedModel(classifier, tokenizer, manifest("layer_unfreezing", settings, ACCOUNT, {})).save(folder)
     return folder
 
 
 def save_prompted(settings, folder, pooling="first"):
     """Save a soft-prompted model, as prompt tuning saves its own."""
+
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
-    from tweet_sentiment.modeling.folders import TrainedModel, save_model
+    from tweet_sentiment.modeling.model_folder import TrainedModel
     from tweet_sentiment.modeling.prompts import add_soft_prompt, fold
 
     classifier = load_classifier(settings.model.checkpoint, settings.labels, seed=1)
@@ -46,7 +48,7 @@ def save_prompted(settings, folder, pooling="first"):
     prompt = settings.prompt_tuning.model_copy(update={"pooling": pooling})
     model = add_soft_prompt(classifier, tokenizer, prompt, seed=1)
     told = manifest("prompt_tuning", settings, ACCOUNT, {"hard_prompt": HARD_PROMPT})
-    save_model(TrainedModel(*fold(model, tokenizer, HARD_PROMPT), told), folder)
+    TrainedModel(*fold(model, tokenizer, HARD_PROMPT), told).save(folder)
     return folder
 
 

@@ -22,10 +22,10 @@ from tests.predictor.conftest import save_plain, save_prompted
 from tweet_sentiment.commands.export import export as command
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
-from tweet_sentiment.modeling.by_length import in_batches
-from tweet_sentiment.modeling.folders import TrainedModel, load_model, save_model
+from tweet_sentiment.modeling.batching import in_batches
+from tweet_sentiment.modeling.encoders import set_pooling
+from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
 from tweet_sentiment.modeling.p_tuning import add_prompt_encoder
-from tweet_sentiment.modeling.pooling import pool
 from tweet_sentiment.modeling.prompts import fold
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx.backend import MODEL, OnnxBackend
@@ -94,8 +94,8 @@ def test_batches_side_by_side_answer_as_one_after_the_other(exported, quantize):
 def mean_pooled(settings, folder):
     """A model whose head reads the mean of all word pieces, as its configuration records."""
     trained = load_model(save_plain(settings, folder.with_name("plain")))
-    pool(trained.model, "mean")
-    save_model(trained, folder)
+    set_pooling(trained.model, "mean")
+    trained.save(folder)
 
 
 def p_tuned(settings, folder):
@@ -103,7 +103,7 @@ def p_tuned(settings, folder):
     trained = load_model(save_plain(settings, folder.with_name("plain")))
     chosen = settings.p_tuning.model_copy(update={"num_virtual_tokens": 3, "encoder_hidden_size": 16})
     prompted = add_prompt_encoder(trained.model, chosen, 5)
-    save_model(TrainedModel(*fold(prompted, trained.tokenizer), trained.manifest), folder)
+    TrainedModel(*fold(prompted, trained.tokenizer), trained.manifest).save(folder)
 
 
 def pools_cls(settings, folder):
@@ -353,7 +353,7 @@ def test_it_is_asked_without_any_library_that_it_does_not_need(request, exported
 
 @pytest.mark.parametrize(("wanted", "expected"), [("3", 3), (" 2,4", 2), ("", None), ("0", None), ("many", None)])
 def test_without_torch_it_takes_as_many_threads_as_torch_would(monkeypatch, wanted, expected):
-    from tweet_sentiment.modeling.side_by_side import threads
+    from tweet_sentiment.modeling.batching import threads
 
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     monkeypatch.setenv("OMP_NUM_THREADS", wanted)

@@ -14,7 +14,7 @@ from tests.predictor.conftest import HARD_PROMPT, save_plain
 
 from tweet_sentiment.data.cleaning import clean_as_intended
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.folders import load_model
+from tweet_sentiment.modeling.model_folder import load_model
 from tweet_sentiment.modeling.prediction import predictions_table
 from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.predictor import Predictor

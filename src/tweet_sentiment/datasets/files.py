@@ -131,7 +131,7 @@ class ModelFolder(_WithManifest):
         if kind == ENSEMBLE:
             manifest = checked_manifest(self._filepath)
             return Ensemble(list(manifest[MEMBERS]), manifest)
-        from tweet_sentiment.modeling.folders import load_model
+        from tweet_sentiment.modeling.model_folder import load_model
 
         return load_model(self._filepath)
 
@@ -166,7 +166,7 @@ class StoredModel(_WithManifest):
     """A model folder that is loaded by whoever calls what is handed on; None if there is none."""
 
     def load(self) -> Callable[[], Any] | None:
-        from tweet_sentiment.modeling.folders import load_model
+        from tweet_sentiment.modeling.model_folder import load_model
 
         restore(self._filepath)
         return partial(load_model, self._filepath) if self._filepath.is_dir() else None

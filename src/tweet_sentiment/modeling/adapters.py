@@ -4,13 +4,13 @@ from typing import Any
 
 import torch
 from peft import IA3Config, LoraConfig, PeftConfig, PeftModel, TaskType, get_peft_model
-from transformers import DistilBertForSequenceClassification
+from transformers import PreTrainedModel
 
-from tweet_sentiment.modeling.prompts import HEAD
+from tweet_sentiment.modeling.encoders import family_of
 from tweet_sentiment.parameters import LoraParameters
 
 
-def add_adapter(classifier: DistilBertForSequenceClassification, lora: LoraParameters, seed: int) -> PeftModel:
+def add_adapter(classifier: PreTrainedModel, lora: LoraParameters, seed: int) -> PeftModel:
     """Freeze the encoder and put LoRA or IA3 on its linear layers; both layers of the head learn whole.
 
     At the start the model's logits are the classifier's. Source: E. Hu et al., "LoRA", 2021; H. Liu et al., "Few-shot
@@ -18,15 +18,15 @@ def add_adapter(classifier: DistilBertForSequenceClassification, lora: LoraParam
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = get_peft_model(classifier, _config(lora))
+        model = get_peft_model(classifier, _config(lora, family_of(classifier).head))
     model.peft_config["default"].base_model_name_or_path = ""  # a name would be looked up on the hub
     return model
 
 
-def _config(lora: LoraParameters) -> PeftConfig:
+def _config(lora: LoraParameters, head: tuple[str, str]) -> PeftConfig:
     shared: dict[str, Any] = {
         "task_type": TaskType.SEQ_CLS,
-        "modules_to_save": list(HEAD),
+        "modules_to_save": list(head),
     }
     if lora.peft_type == "IA3":
         return IA3Config(
@@ -43,6 +43,6 @@ def _config(lora: LoraParameters) -> PeftConfig:
     )
 
 
-def merge(adapted: Any) -> DistilBertForSequenceClassification:
+def merge(adapted: Any) -> PreTrainedModel:
     """Return a plain classifier that gives the adapted one's logits; ``adapted`` is used up."""
     return adapted.merge_and_unload()

@@ -1,87 +1,149 @@
-"""Batches of like lengths: what saves most of the work of an encoder on short posts."""
+"""Batches of like lengths, side by side on a CPU: the one way from word pieces to what a model says of them.
 
-from collections.abc import Callable, Iterator
-from queue import Queue
+Posts are short and of very different lengths, so batches of like lengths save most of an encoder's work. Threads that
+share so small a batch wait for each other, so on a CPU several batches run at once. Torch is not imported here: an
+exported model runs without it.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from itertools import chain
+from queue import SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from tweet_sentiment.modeling.by_length import TOKENS_A_BATCH, batches_by_length, padded
-from tweet_sentiment.modeling.side_by_side import batches_at_once, side_by_side
-from tweet_sentiment.progress import progress_bar
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-Batch = dict[str, torch.Tensor]
-ROUND_TO = {"cpu": 1, "cuda": 8}  # widths that a GPU's matrix units like; a CPU takes any, and each pad costs
-AHEAD = 4  # batches that lie ready for a GPU
+TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 65_536}  # with their padding; a CPU's caches hold no more, a GPU wants much
+MOST_AT_ONCE = 4  # batches; with more threads, a batch takes several
 
 
 def in_batches(
-    compute: Callable[[Batch], torch.Tensor],
+    compute: Callable[[list[list[int]]], Any],
     input_ids: list[list[int]],
-    device: str,
-    padding_id: int,
-    pad_to: int | None,
-    description: str,
-) -> torch.Tensor:
-    """Return ``compute(batch)`` of all posts as one float32 tensor on the CPU, rows in the order given.
+    tokens: int = TOKENS_PER_BATCH["cpu"],
+    at_once: int = 1,
+    done: Callable[[int], object] = lambda posts: None,
+    fetch: Callable[[Any], NDArray[Any]] = np.asarray,
+) -> NDArray[np.float32]:
+    """Return ``compute(batch)`` of all posts, shape (posts, …), rows in the order given.
 
-    ``compute`` gets ``input_ids`` and, where there is padding, ``attention_mask`` on the device, and returns one row a
-    post. A CPU runs several batches side by side. A GPU is never waited for between two batches: they are made in the
-    background, and results stay there.
+    Batches are of like lengths and of at most ``tokens`` word pieces each; ``at_once`` of them are computed side by
+    side. ``compute`` returns one row a post, ``done`` is told how many more posts are through after each batch.
+    ``fetch`` turns what ``compute`` returned into an array when all batches are through: a GPU is not waited for
+    between them.
     """
-    kind = device.split(":")[0]
-    orders = list(batches_by_length([len(ids) for ids in input_ids], TOKENS_A_BATCH[kind]))
-
-    def batch(order: list[int]) -> Batch:
-        return without_idle_mask(pad([input_ids[i] for i in order], padding_id, pad_to, ROUND_TO[kind]))
-
-    def moved(batch: Batch) -> torch.Tensor:
-        return compute({key: tensor.to(device, non_blocking=True) for key, tensor in batch.items()})
-
-    done: Iterator[tuple[list[int], torch.Tensor]]
-    if kind == "cuda":
-        done = zip(orders, map(moved, _ahead(map(batch, orders))), strict=True)
-    else:
-        done = side_by_side(lambda order: compute(batch(order)), orders, batches_at_once(kind))
-    results: torch.Tensor | None = None
-    came: list[int] = []
-    with progress_bar(description, len(input_ids)) as bar:
-        for order, rows in done:
-            if results is None:
-                results = torch.empty((len(input_ids), *rows.shape[1:]), device=device)
-            results[len(came) : len(came) + len(rows)] = rows
-            came += order
-            bar.update(len(rows))
-    assert results is not None, "there are no posts"
-    return results.cpu()[np.argsort(came)]
+    batches = batches_by_length([len(ids) for ids in input_ids], tokens)
+    computed = []
+    for batch, rows in side_by_side(lambda batch: compute([input_ids[i] for i in batch]), batches, at_once):
+        computed.append((batch, rows))
+        done(len(batch))
+    results = np.empty((len(input_ids), *computed[0][1].shape[1:]), dtype=np.float32)
+    for batch, rows in computed:
+        results[batch] = fetch(rows)
+    return results
 
 
-def pad(rows: list[list[int]], padding_id: int, to: int | None = None, multiple: int = 8) -> Batch:
-    """Return what :func:`~tweet_sentiment.modeling.by_length.padded` does, as tensors."""
-    return {name: torch.from_numpy(one) for name, one in padded(rows, padding_id, to, multiple).items()}
+def batches_by_length(lengths: list[int], tokens: int) -> Iterator[list[int]]:
+    """Yield lists of positions, longest posts first, each of at most ``tokens`` word pieces with their padding."""
+    order = np.argsort(-np.asarray(lengths), kind="stable").tolist()
+    while order:
+        size = max(1, tokens // max(lengths[order[0]], 1))
+        yield order[:size]
+        order = order[size:]
 
 
-def without_idle_mask(batch: Batch) -> Batch:
-    """Leave out a mask that hides nothing: attention is faster without, and a GPU need not be asked what it holds."""
-    return {"input_ids": batch["input_ids"]} if batch["attention_mask"].all() else batch
+def padded(rows: list[list[int]], padding_id: int, to: int | None = None, multiple: int = 1) -> dict[str, NDArray[Any]]:
+    """Pad word pieces on the right to ``to``, or to the longest row rounded up to a multiple of ``multiple``.
+
+    Returns ``input_ids`` and ``attention_mask``, both int64 of shape (rows, width).
+    """
+    width = to or -(-max(map(len, rows)) // multiple) * multiple
+    held = np.arange(width) < np.array([len(row) for row in rows])[:, None]
+    ids = np.full(held.shape, padding_id, dtype=np.int64)
+    ids[held] = list(chain.from_iterable(rows))
+    return {"input_ids": ids, "attention_mask": held.astype(np.int64)}
 
 
-def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Make the next batches in the background, in memory that a GPU can read by itself."""
-    ready: Queue[Any] = Queue(AHEAD)
+def threads() -> int:
+    """Return how many threads torch computes with, or would: OMP_NUM_THREADS, or the processors of this process."""
+    if (torch := sys.modules.get("torch")) is not None:
+        return int(torch.get_num_threads())
+    wanted = re.match(r"\s*([1-9]\d*)", os.environ.get("OMP_NUM_THREADS", ""))
+    if wanted:
+        return int(wanted[1])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    def make() -> None:
+
+def batches_at_once(kind: str) -> int:
+    """Return how many batches a device ("cpu", "cuda") is best given side by side; torch's threads are divided."""
+    return min(threads(), MOST_AT_ONCE) if kind == "cpu" else 1
+
+
+def side_by_side(
+    compute: Callable[[Item], Result], items: Iterable[Item], at_once: int
+) -> Iterator[tuple[Item, Result]]:
+    """Yield each item with what ``compute`` gives for it, in the order in which they are done.
+
+    Each thread has its share of torch's threads, and the autocast and inference mode of the one that asks. What
+    ``compute`` raises is raised here, and nothing more is begun.
+    """
+    waiting = list(items)
+    if (at_once := min(at_once, len(waiting))) <= 1:
+        yield from ((item, compute(item)) for item in waiting)
+        return
+    remaining, ready = iter(waiting), SimpleQueue[Any]()
+    as_here, afterwards = _torch_as_here(at_once)
+
+    def work() -> None:
         try:
-            for batch in batches:
-                ready.put({key: tensor.pin_memory() for key, tensor in batch.items()})
+            with as_here():
+                for item in remaining:
+                    ready.put((item, compute(item)))
             ready.put(None)
         except BaseException as error:
             ready.put(error)
 
-    Thread(target=make, daemon=True).start()
-    while (batch := ready.get()) is not None:
-        if isinstance(batch, BaseException):
-            raise batch
-        yield batch
+    workers = [Thread(target=work, daemon=True) for _ in range(at_once)]
+    for worker in workers:
+        worker.start()
+    try:
+        while at_once:
+            match ready.get():
+                case None:
+                    at_once -= 1
+                case BaseException() as error:
+                    raise error
+                case done:
+                    yield done
+    finally:
+        for _ in remaining:
+            pass
+        for worker in workers:
+            worker.join()
+        afterwards()
+
+
+def _torch_as_here(at_once: int) -> tuple[Callable[[], AbstractContextManager[Any]], Callable[[], object]]:
+    """Return what each of so many threads computes in, and what sets torch's threads back when all are done."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return nullcontext, lambda: None
+    count, dtype = torch.get_num_threads(), torch.get_autocast_dtype("cpu")
+    cast, inference = torch.is_autocast_enabled("cpu"), torch.is_inference_mode_enabled()
+
+    def as_here() -> AbstractContextManager[Any]:
+        torch.set_num_threads(max(1, count // at_once))
+        stack = ExitStack()
+        stack.enter_context(torch.inference_mode(inference))
+        stack.enter_context(torch.autocast("cpu", dtype=dtype, enabled=cast))
+        return stack
+
+    return as_here, lambda: torch.set_num_threads(count)

@@ -15,10 +15,19 @@ class Device:
     name: str
     precision: str
 
+    @property
+    def kind(self) -> str:
+        """Return "cpu" or "cuda"."""
+        return self.name.partition(":")[0]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return the precision as torch names it."""
+        return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[self.precision]
+
     def autocast(self) -> torch.autocast:
         """Return the context in which a forward pass has this precision."""
-        dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[self.precision]
-        return torch.autocast(self.name.split(":")[0], dtype=dtype, enabled=self.precision != "fp32")
+        return torch.autocast(self.kind, dtype=self.dtype, enabled=self.precision != "fp32")
 
 
 def choose_device(device: str, fp16: bool, precision: str) -> Device:

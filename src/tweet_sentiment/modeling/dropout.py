@@ -12,10 +12,3 @@ def draw_kept(shape: tuple[int, ...] | torch.Size, probability: float, device: t
     size = torch.Size(shape).numel()
     bits = torch.empty(-(-size // 4), dtype=torch.int64).random_(-(1 << 63), None)
     return bits.view(torch.int16)[:size].view(shape) >= round(probability * BITS) - BITS // 2
-
-
-def dropout(values: torch.Tensor, probability: float) -> torch.Tensor:
-    """Zero values with this probability and scale the others, as ``torch.nn.functional.dropout`` in training."""
-    if not probability or values.device.type != "cpu":
-        return torch.nn.functional.dropout(values, probability)
-    return values * draw_kept(values.shape, probability, values.device).to(values.dtype).mul_(1 / (1 - probability))

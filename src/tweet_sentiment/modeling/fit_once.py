@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.modeling.devices import choose_device
-from tweet_sentiment.modeling.folders import TrainedModel
-from tweet_sentiment.modeling.inputs import tokens_as_trained
+from tweet_sentiment.modeling.model_folder import TrainedModel
 from tweet_sentiment.modeling.prediction import predictions_table
 from tweet_sentiment.modeling.techniques import FITS
+from tweet_sentiment.modeling.tokenization import tokens_as_trained
 from tweet_sentiment.modeling.training import ignore
 from tweet_sentiment.modeling.tuning import TuningData
 from tweet_sentiment.parameters import StudyParameters

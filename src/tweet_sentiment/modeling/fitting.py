@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from datasets import Dataset
 from numpy.typing import NDArray
-from transformers import DistilBertForSequenceClassification, PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from tweet_sentiment.modeling.devices import Device, choose_device
-from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
-from tweet_sentiment.modeling.folders import TrainedModel
+from tweet_sentiment.modeling.encoders import is_of_encoder, load_classifier, load_tokenizer
 from tweet_sentiment.modeling.freezing import count_trainable, unfreeze
 from tweet_sentiment.modeling.heads import Features, Head, train_head
+from tweet_sentiment.modeling.model_folder import TrainedModel
 from tweet_sentiment.modeling.training import train
 from tweet_sentiment.parameters import Hyperparameters, StudyParameters
 
@@ -122,7 +122,7 @@ def scores_on_dev(
 
 
 def fit_classifier(
-    classifier: DistilBertForSequenceClassification,
+    classifier: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
     data: FittingData,
     hyperparameters: Hyperparameters,
@@ -183,11 +183,11 @@ def fit_classifier(
 
 def on_features(learning: list[str], parameters: StudyParameters) -> bool:
     """Tell whether features computed once can stand for the encoder."""
-    return not parameters.model.encoder_dropout and not any(name.startswith("distilbert.") for name in learning)
+    return not parameters.model.encoder_dropout and not any(map(is_of_encoder, learning))
 
 
 def _fit_head(
-    classifier: DistilBertForSequenceClassification,
+    classifier: PreTrainedModel,
     data: FittingData,
     hyperparameters: Hyperparameters,
     parameters: StudyParameters,
@@ -195,11 +195,8 @@ def _fit_head(
     shared: dict[str, Any],
     description: str,
 ) -> Any:
-    head = Head(classifier)
-    for name, weight in head.named_parameters():
-        weight.requires_grad = classifier.get_parameter(name).requires_grad
     outcome = train_head(
-        head,
+        Head(classifier),
         Features(np.array(data.training_features), np.asarray(data.training_tokens["label"])),
         Features(np.array(data.test_features), np.asarray(data.test_tokens["label"])),
         hyperparameters,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +13,19 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
-from transformers import DistilBertForSequenceClassification, get_scheduler
+from transformers import get_scheduler
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.callbacks import warn_if_never_warm
 from tweet_sentiment.modeling.dropout import draw_kept
-from tweet_sentiment.modeling.gradients import FlatWeights, HeadGradients, clip
+from tweet_sentiment.modeling.encoders import family_of, head_layers
+from tweet_sentiment.modeling.speed import head_step
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 from tweet_sentiment.progress import progress_bar
 from tweet_sentiment.scoring.metrics import score, softmax
 
-LOGS_A_RUN = 10
-STEPS_A_BLOCK = 64  # whose posts and random numbers are fetched at once
+LOGS_PER_RUN = 10
+STEPS_PER_BLOCK = 64  # whose posts and random numbers are fetched at once
 
 
 @dataclass(frozen=True)
@@ -35,18 +37,27 @@ class Features:
 
 
 class Head(nn.Module):
-    """The head of ``DistilBertForSequenceClassification``: features of shape (posts, dim) to logits."""
+    """A copy of a classifier's head (linear, activation, dropout, linear): features of shape (posts, dim) to logits."""
 
-    def __init__(self, classifier: DistilBertForSequenceClassification) -> None:
+    def __init__(self, classifier: Any) -> None:
         super().__init__()
-        dim = classifier.pre_classifier.in_features
-        self.pre_classifier = nn.Linear(dim, dim)
-        self.classifier = nn.Linear(dim, classifier.classifier.out_features)
-        self.dropout = nn.Dropout(classifier.config.seq_classif_dropout)
-        self.load_state_dict({name: t for name, t in classifier.state_dict().items() if not name.startswith("dis")})
+        family = family_of(classifier)
+        self.first, self.last = (deepcopy(layer) for layer in head_layers(classifier))
+        self.activation = family.activation
+        self.dropout = nn.Dropout(getattr(classifier.config, family.head_dropout))
+        self._layers = {"first": family.head[0], "last": family.head[1]}
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return self.classifier(self.dropout(functional.relu(self.pre_classifier(features))))
+    def forward(self, features: torch.Tensor, kept: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the logits; where dropout falls, ``kept``, shape (posts, dim), is False if it is given."""
+        hidden = self.activation(self.first(features))
+        dropped = self.dropout(hidden) if kept is None else hidden * kept / (1 - self.dropout.p)
+        logits: torch.Tensor = self.last(dropped)
+        return logits
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return copies of the weights on the CPU, by the classifier's names."""
+        copies = ((*name.split("."), tensor.detach().cpu().clone()) for name, tensor in self.state_dict().items())
+        return {f"{self._layers[layer]}.{kind}": tensor for layer, kind, tensor in copies}
 
 
 @dataclass(frozen=True)
@@ -88,14 +99,14 @@ def train_head(
         fit = _Fit(head.to(device), training, hyperparameters, settings, weight, steps, device)
         best: tuple[float, int, dict[str, torch.Tensor]] | None = None
         for epoch in range(1, hyperparameters.num_train_epochs + 1):
-            with torch.inference_mode():
-                fit.train_epoch(bar.update)
+            fit.train_epoch(bar.update)
             metrics = evaluate_head(head, validation, names, device)
             _stop_if_not_finite(metrics["eval_loss"], fit.step)
-            fit.rows.append({"step": fit.step, "epoch": float(epoch)} | _without_classes(metrics))
+            measured = {name: value for name, value in metrics.items() if name != "per_class"}
+            fit.rows.append({"step": fit.step, "epoch": float(epoch), **measured})
             value = settings.goodness(metrics)
             if best is None or not load_best_model_at_end or value > best[0]:
-                best = (value, epoch, {name: t.detach().cpu().clone() for name, t in head.state_dict().items()})
+                best = (value, epoch, head.weights())
             on_epoch(epoch, metrics)
     assert best is not None
     return HeadOutcome(best[2], pd.DataFrame(fit.rows), best[1], fit.step)
@@ -117,26 +128,27 @@ class _Fit:
         self.head, self.steps = head, steps
         self.vectors = torch.as_tensor(training.vectors, device=device)
         labels = torch.as_tensor(training.labels, device=device)
-        self.targets = functional.one_hot(labels, head.classifier.out_features).float()
+        self.targets = functional.one_hot(labels, head.last.out_features).float()
         self.weights = None if weight is None else weight[labels].unsqueeze(1)
         if self.weights is not None:
             self.targets *= self.weights
-        self.batch_size, self.max_grad_norm = hyperparameters.per_device_train_batch_size, settings.max_grad_norm
-        self.flat = _flat_weights(head, hyperparameters.weight_decay)
-        self.gradients = HeadGradients(head.pre_classifier, head.classifier, head.dropout.p)
+        self.batch_size = hyperparameters.per_device_train_batch_size
+        self.take_step = head_step(head, hyperparameters.weight_decay, settings.max_grad_norm)
         self.learning_rate = _schedule(settings.lr_scheduler_type, hyperparameters, steps)
-        self.every = max(1, min(settings.logging_steps, steps // LOGS_A_RUN))
+        self.every = max(1, min(settings.logging_steps, steps // LOGS_PER_RUN))
         self.step, self.logged, self.losses = 0, 0, torch.zeros((), device=device)
         self.rows: list[dict[str, Any]] = []
 
     def train_epoch(self, done: Callable[[int], object]) -> None:
         """Take one pass over the posts in a new order."""
         order = torch.randperm(len(self.targets)).to(self.targets.device)
-        for block in order.split(self.batch_size * STEPS_A_BLOCK):
-            for batch in self._batches(block):
-                self._take_step(*batch)
-                if self.step % self.every == 0 or self.step == self.steps:
-                    done(self._log())
+        with self.take_step.context():
+            for block in order.split(self.batch_size * STEPS_PER_BLOCK):
+                for batch in self._batches(block):
+                    self.losses += self.take_step(self.learning_rate(self.step), *batch)
+                    self.step += 1
+                    if self.step % self.every == 0 or self.step == self.steps:
+                        done(self._log())
 
     def _batches(self, rows: torch.Tensor) -> Iterator[Any]:
         """Yield vectors, targets, weights and dropout's mask of each batch; fetched for many steps together."""
@@ -145,13 +157,6 @@ class _Fit:
         kept = draw_kept(vectors.shape, self.head.dropout.p, vectors.device).split(self.batch_size)
         parts = vectors.split(self.batch_size), targets.split(self.batch_size), weights or [None] * len(kept), kept
         return zip(*parts, strict=True)
-
-    def _take_step(self, *batch: Any) -> None:
-        self.losses += self.gradients(*batch)
-        clip(self.flat, self.max_grad_norm)
-        for weights in self.flat:
-            weights.step(self.learning_rate(self.step))
-        self.step += 1
 
     def _log(self) -> int:
         taken = self.step - self.logged
@@ -185,24 +190,12 @@ def _one_thread(device: str) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _flat_weights(head: Head, weight_decay: float) -> list[FlatWeights]:
-    """Return the weights that learn; biases do not decay, as with the Trainer."""
-    learning = [(name, p) for name, p in head.named_parameters() if p.requires_grad]
-    weights, biases = ([p for name, p in learning if ("bias" in name) == bias] for bias in (False, True))
-    parts = ((weights, weight_decay), (biases, 0.0))
-    return [FlatWeights(parameters, decay) for parameters, decay in parts if parameters]
-
-
 def _schedule(kind: str, hyperparameters: Hyperparameters, steps: int) -> Callable[[int], float]:
     """Return the learning rate of each step, counted from 0, by the schedules that the Trainer has."""
     peak = hyperparameters.learning_rate
     nothing = torch.optim.SGD([torch.zeros(1)], lr=peak)
     schedule: Any = get_scheduler(kind, nothing, hyperparameters.warm_up(steps), num_training_steps=steps)
     return lambda step: peak * schedule.lr_lambdas[0](step)
-
-
-def _without_classes(metrics: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in metrics.items() if key != "per_class"}
 
 
 def _stop_if_not_finite(loss: float, step: int) -> None:

@@ -10,8 +10,7 @@ import torch
 from datasets import Dataset
 from transformers import (
     DataCollatorForLanguageModeling,
-    DistilBertForMaskedLM,
-    DistilBertModel,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
     PrinterCallback,
     ProgressCallback,
@@ -22,7 +21,8 @@ from transformers import (
 from tweet_sentiment.modeling.callbacks import ShowProgress, StopIfNotFinite, TrainingStopped
 from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder, newest_valid
 from tweet_sentiment.modeling.devices import Device
-from tweet_sentiment.modeling.lean import lean
+from tweet_sentiment.modeling.encoders import encoder_of, family_of
+from tweet_sentiment.modeling.speed import fast_forward
 from tweet_sentiment.parameters import DomainAdaptationParameters, TrainingParameters
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ NOT_MASKED = -100  # the label that a collator of transformers gives to what nee
 
 
 def adapt_encoder(
-    encoder: DistilBertModel,
+    encoder: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
     training: Dataset,
     measured: Dataset,
@@ -42,7 +42,7 @@ def adapt_encoder(
     device: Device,
     working_folder: Path,
     fingerprint: dict[str, Any],
-) -> tuple[DistilBertModel, pd.DataFrame]:
+) -> tuple[PreTrainedModel, pd.DataFrame]:
     """Let the encoder guess masked word pieces; return it, and the curves: step, epoch, loss, eval_loss.
 
     Both datasets have ``input_ids`` and ``attention_mask``. ``encoder`` is changed in place. The layers that guess are
@@ -53,7 +53,7 @@ def adapt_encoder(
         StudyError: the loss is no longer finite.
     """
     model: Any = _with_guesser(encoder, seed)
-    model.pooled_position = None  # all are read, so lean.py must not leave any out
+    model.pooled_position = None  # all are read, so none may be left out
     conditions = {"given": fingerprint, "adaptation": adaptation.model_dump(), "seed": seed, "device": device.name}
     folder = checkpoints_folder(working_folder, conditions | {"precision": device.precision, "rows": len(training)})
     trainer = _MaskedTrainer(
@@ -70,22 +70,22 @@ def adapt_encoder(
     trainer.remove_callback(ProgressCallback)
     start = newest_valid(folder)
     try:
-        with lean(model):
+        with fast_forward(model):
             trainer.train(resume_from_checkpoint=str(start) if start else None)
     except TrainingStopped as end:
         shutil.rmtree(folder)
         raise end.reason from None
     curves = pd.DataFrame(trainer.state.log_history).reindex(columns=["step", "epoch", "loss", "eval_loss"])
     shutil.rmtree(folder)
-    return model.distilbert.cpu().eval(), curves.dropna(subset=["loss", "eval_loss"], how="all")
+    return encoder_of(model).cpu().eval(), curves.dropna(subset=["loss", "eval_loss"], how="all")
 
 
-def _with_guesser(encoder: DistilBertModel, seed: int) -> DistilBertForMaskedLM:
+def _with_guesser(encoder: PreTrainedModel, seed: int) -> PreTrainedModel:
     """Put on the encoder what guesses word pieces; its last layer is the table of embeddings itself."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = DistilBertForMaskedLM(encoder.config)
-    model.distilbert.load_state_dict(encoder.state_dict())
+        model: PreTrainedModel = family_of(encoder).transformers("ForMaskedLM")(encoder.config)
+    encoder_of(model).load_state_dict(encoder.state_dict())
     return model
 
 
@@ -132,9 +132,8 @@ class _MaskedTrainer(Trainer):
     ) -> Any:
         masked = inputs["labels"] != NOT_MASKED
         with self.accelerator.autocast():  # which the Trainer puts around the model as a whole alone
-            hidden = model.distilbert(inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
-            guessed = model.vocab_layer_norm(model.activation(model.vocab_transform(hidden[masked])))
-            logits = model.vocab_projector(guessed)
+            encoded = encoder_of(model)(inputs["input_ids"], attention_mask=inputs["attention_mask"])
+            logits = family_of(model).vocabulary_logits(model, encoded.last_hidden_state[masked])
         logits, words = logits.float(), inputs["labels"][masked]
         total = torch.nn.functional.cross_entropy(logits, words, reduction="sum")
         loss = total / max(1, len(words))  # in a few short posts nothing may be masked

@@ -7,7 +7,7 @@ import torch
 from peft import PeftModel, PromptEncoderConfig, PromptEncoderReparameterizationType, TaskType, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import (
-    DistilBertForSequenceClassification,
+    PreTrainedModel,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -20,9 +20,7 @@ from tweet_sentiment.parameters import PTuningParameters
 LEARNT = "learnt.safetensors"
 
 
-def add_prompt_encoder(
-    classifier: DistilBertForSequenceClassification, prompt: PTuningParameters, seed: int
-) -> PeftModel:
+def add_prompt_encoder(classifier: PreTrainedModel, prompt: PTuningParameters, seed: int) -> PeftModel:
     """Put virtual tokens before the word pieces; the network behind them learns, with the named layers of the head.
 
     What :func:`tweet_sentiment.modeling.prompts.fold` makes of it holds the vectors and not the network.

@@ -1,5 +1,6 @@
-"""One place where word pieces become logits."""
+"""Word pieces to vectors, logits and probabilities, by torch."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,43 +10,53 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tweet_sentiment.modeling import batching
-from tweet_sentiment.modeling.batching import ROUND_TO, pad, without_idle_mask
-from tweet_sentiment.modeling.by_length import TOKENS_A_BATCH
+from tweet_sentiment.modeling.batching import TOKENS_PER_BATCH, batches_at_once, in_batches, padded
 from tweet_sentiment.modeling.devices import Device
-from tweet_sentiment.modeling.lean import lean
-from tweet_sentiment.modeling.side_by_side import batches_at_once
+from tweet_sentiment.modeling.speed import fast_forward
+from tweet_sentiment.progress import progress_bar
 from tweet_sentiment.scoring.metrics import PROBABILITY, probabilities_of, score
 
 if TYPE_CHECKING:
     import pandas as pd
     from datasets import Dataset
 
-    from tweet_sentiment.modeling.folders import TrainedModel
+    from tweet_sentiment.modeling.model_folder import TrainedModel
     from tweet_sentiment.parameters import ModelParameters, StudyParameters
+
+Batch = dict[str, torch.Tensor]
+
+MULTIPLE = {"cpu": 1, "cuda": 8}  # of widths: what a GPU's matrix units like; a CPU takes any, and each pad costs
+
+
+def pad(rows: list[list[int]], padding_id: int, to: int | None = None, multiple: int = 1) -> Batch:
+    """Return what :func:`~tweet_sentiment.modeling.batching.padded` does, as tensors."""
+    return {name: torch.from_numpy(one) for name, one in padded(rows, padding_id, to, multiple).items()}
+
+
+def without_idle_mask(batch: Batch) -> Batch:
+    """Leave out a mask that hides nothing: attention is faster without, and a GPU need not be asked what it holds."""
+    return {"input_ids": batch["input_ids"]} if batch["attention_mask"].all() else batch
 
 
 class TorchBackend:
-    """A model of its own to ask, on its device: it is moved, cast and made lean, no longer fit to be trained or saved.
+    """A model on its device, made fast: what is cast (see ``cast_linear_layers``) is no longer fit to be trained.
 
     Safe to be asked from several threads. ``description`` says what decides about the last digits of a probability.
     """
 
     def __init__(self, model: nn.Module, device: Device, padding_id: int = 0) -> None:
-        kind = device.name.split(":")[0]
         self.model = cast_linear_layers(model, device).to(device.name).eval()
-        self.device, self.padding_id, self._multiple = device, padding_id, ROUND_TO[kind]
-        self.tokens_a_batch, self.batches_at_once = TOKENS_A_BATCH[kind], batches_at_once(kind)
+        self.device, self.padding_id = device, padding_id
+        self.tokens_a_batch, self.batches_at_once = TOKENS_PER_BATCH[device.kind], batches_at_once(device.kind)
         self.description = f"torch {device.name} {device.precision}"
-        self._lean = lean(self.model)  # for as long as the backend lives
-        self._lean.__enter__()
+        self._fast = fast_forward(self.model)  # for as long as the backend lives
+        self._fast.__enter__()
+        self._compute = _computed_by(self.model, device, lambda output: output.logits, padding_id)
 
     def logits(self, input_ids: list[list[int]]) -> NDArray[np.float32]:
         """Return the logits of one batch of word pieces, shape (rows, classes)."""
         with torch.inference_mode(), self.device.autocast():
-            batch = without_idle_mask(pad(input_ids, self.padding_id, None, self._multiple))
-            on_device = {key: tensor.to(self.device.name) for key, tensor in batch.items()}
-            return self.model(**on_device).logits.float().cpu().numpy()
+            return self._compute(input_ids).cpu().numpy()
 
     @cached_property
     def in_fp32(self) -> nn.Module:
@@ -56,12 +67,76 @@ class TorchBackend:
 
 def cast_linear_layers(model: nn.Module, device: Device) -> nn.Module:
     """Cast the linear layers' weights to what autocast would cast them to at every call; same figures, less work."""
-    dtype = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(device.precision)
-    if dtype is not None:
+    if device.precision != "fp32":
         for layer in model.modules():
             if isinstance(layer, nn.Linear):
-                layer.to(dtype)
+                layer.to(device.dtype)
     return model
+
+
+def _computed_by(
+    model: nn.Module,
+    device: Device,
+    read: Callable[[Any], torch.Tensor],
+    padding_id: int = 0,
+    pad_to: int | None = None,
+) -> Callable[[list[list[int]]], torch.Tensor]:
+    """Return what gives, for a batch of word pieces, ``read`` of the model's output, in fp32 on the device."""
+
+    def compute(rows: list[list[int]]) -> torch.Tensor:
+        batch = without_idle_mask(pad(rows, padding_id, pad_to, MULTIPLE[device.kind]))
+        if device.kind == "cuda":  # so that the copy need not be waited for
+            batch = {name: tensor.pin_memory().to(device.name, non_blocking=True) for name, tensor in batch.items()}
+        return read(model(**batch)).float()
+
+    return compute
+
+
+def _all_batches(
+    model: nn.Module,
+    input_ids: list[list[int]],
+    device: Device,
+    read: Callable[[Any], torch.Tensor],
+    description: str,
+    padding_id: int = 0,
+    pad_to: int | None = None,
+) -> NDArray[np.float32]:
+    model = model.to(device.name).eval()
+    compute = _computed_by(model, device, read, padding_id, pad_to)
+    with (
+        torch.inference_mode(),
+        fast_forward(model),
+        device.autocast(),
+        progress_bar(description, len(input_ids)) as bar,
+    ):
+        return in_batches(
+            compute,
+            input_ids,
+            TOKENS_PER_BATCH[device.kind],
+            batches_at_once(device.kind),
+            bar.update,
+            lambda rows: rows.cpu().numpy(),
+        )
+
+
+def encode(
+    encoder: nn.Module,
+    input_ids: list[list[int]],
+    device: Device,
+    padding_id: int = 0,
+    description: str = "Encoding",
+) -> NDArray[np.float32]:
+    """Return the last hidden state at [CLS] of each post, shape (posts, dim), without dropout: what the head reads.
+
+    Raises:
+        FloatingPointError: a feature is not finite.
+    """
+    features = _all_batches(
+        encoder, input_ids, device, lambda output: output.last_hidden_state[:, 0], description, padding_id
+    )
+    if not np.isfinite(features).all():
+        raise FloatingPointError("the encoder gave features that are not finite")
+    return features
 
 
 def predict(
@@ -77,12 +152,9 @@ def predict(
     Raises:
         StudyError: a logit is not finite.
     """
-    model = model.to(device.name).eval()
-    with torch.inference_mode(), lean(model), device.autocast():
-        logits = batching.in_batches(
-            lambda batch: model(**batch).logits, input_ids, device.name, padding_id, pad_to, description
-        )
-    return probabilities_of(logits.numpy())
+    return probabilities_of(
+        _all_batches(model, input_ids, device, lambda output: output.logits, description, padding_id, pad_to)
+    )
 
 
 def predictions_table(

@@ -8,17 +8,17 @@ from peft import PeftModel, PromptTuningConfig, PromptTuningInit, TaskType, get_
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.processors import TemplateProcessing
 from torch import nn
-from transformers import DistilBertForSequenceClassification, PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from tweet_sentiment.modeling.encoders import embeddings_of, encoder_of, family_of
 from tweet_sentiment.modeling.tokenization import VIRTUAL
 from tweet_sentiment.parameters import PromptTuningParameters
 
-HEAD = ("pre_classifier", "classifier")
 POOLED = "[pooled]"  # [CLS] at position 0, before the virtual tokens
 
 
 def add_soft_prompt(
-    classifier: DistilBertForSequenceClassification,
+    classifier: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
     prompt: PromptTuningParameters,
     seed: int,
@@ -75,14 +75,14 @@ def pool(model: Any, pooling: str) -> None:
         return output
 
     if pooling == "cls":
-        model.get_base_model().distilbert.register_forward_hook(behind_the_prompt)
+        encoder_of(model.get_base_model()).register_forward_hook(behind_the_prompt)
 
 
 def describe(model: PeftModel) -> str:
     """Say in one line what learns, how much of it, and which position is pooled."""
     learning = {name: p.numel() for name, p in model.named_parameters() if p.requires_grad}
     parts = {"soft prompt": sum(n for name, n in learning.items() if name.startswith("prompt_encoder."))}
-    for layer in HEAD:
+    for layer in family_of(model).head:
         parts[layer] = sum(n for name, n in learning.items() if f".{layer}." in name)
     learns = ", ".join(f"{part} {count:,}" for part, count in parts.items() if count)
     pooled = "[CLS]" if model.tweet_sentiment_pooling == "cls" else "the first virtual token"
@@ -91,7 +91,7 @@ def describe(model: PeftModel) -> str:
 
 def fold(
     model: PeftModel, tokenizer: PreTrainedTokenizerFast, hard_prompt: str = ""
-) -> tuple[DistilBertForSequenceClassification, PreTrainedTokenizerFast]:
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """Return a plain classifier and a tokenizer that together give the soft-prompted model's logits.
 
     The virtual tokens become words of the vocabulary whose embeddings are what was learnt, and the tokenizer puts them,
@@ -100,10 +100,10 @@ def fold(
     embeddings, so that what enters the first block is the same, in another order. ``model`` is not changed.
     """
     inner: Any = model.get_base_model()
-    classifier = DistilBertForSequenceClassification(inner.config)
+    classifier: Any = type(inner)(inner.config)
     classifier.load_state_dict(_without_wrappers(inner.state_dict()))
     first = model.tweet_sentiment_pooling == "first"
-    embeddings = classifier.distilbert.embeddings
+    embeddings = embeddings_of(classifier)
     with torch.no_grad():
         words, positions = embeddings.word_embeddings.weight, embeddings.position_embeddings.weight
         vectors = model.get_prompt(1)[0].float().cpu()

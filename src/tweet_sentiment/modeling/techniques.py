@@ -8,12 +8,10 @@ import pandas as pd
 
 from tweet_sentiment.modeling.adapters import add_adapter, merge
 from tweet_sentiment.modeling.distilling import SoftLabels
-from tweet_sentiment.modeling.encoders import load_tokenizer
+from tweet_sentiment.modeling.encoders import load_tokenizer, set_pooling
 from tweet_sentiment.modeling.fitting import Fitted
-from tweet_sentiment.modeling.freezing import unfreeze_all
-from tweet_sentiment.modeling.layerwise import layerwise_groups
+from tweet_sentiment.modeling.freezing import layerwise_groups, unfreeze_all
 from tweet_sentiment.modeling.p_tuning import KeepLearnt, add_prompt_encoder
-from tweet_sentiment.modeling.pooling import pool
 from tweet_sentiment.modeling.prompts import add_soft_prompt, fold
 from tweet_sentiment.modeling.training import OnEpoch, ignore
 from tweet_sentiment.modeling.tuning import TuningData, starting_classifier, tune
@@ -37,8 +35,8 @@ def _fit_all(
 ) -> Fitted:
     chosen = tuning.hyperparameters
     classifier = starting_classifier(tuning, parameters)
-    pool(classifier, tuning.pooling)
-    unfreeze_all(classifier, but=["distilbert.embeddings"] if tuning.freeze_embeddings else [])
+    set_pooling(classifier, tuning.pooling)
+    unfreeze_all(classifier, but=["embeddings"] if tuning.freeze_embeddings else [])
     groups = layerwise_groups(
         classifier, chosen.learning_rate, chosen.weight_decay, tuning.layerwise_learning_rate_decay
     )
@@ -50,7 +48,7 @@ def _fit_all(
 def fit_lora(data: TuningData, parameters: StudyParameters, on_epoch: OnEpoch = ignore) -> Fitted:
     """Let an adapter and the head learn, and merge them into a plain classifier."""
     classifier = starting_classifier(parameters.lora, parameters)
-    pool(classifier, parameters.lora.pooling)
+    set_pooling(classifier, parameters.lora.pooling)
     adapted = add_adapter(classifier, parameters.lora, parameters.seed)
     fitted = tune(adapted, data, parameters.lora, parameters, on_epoch=on_epoch)
     return replace(fitted, classifier=merge(fitted.classifier))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerFast
 
+    from tweet_sentiment.modeling.model_folder import TrainedModel
+
 FILE = "tokenizer.json"
 VIRTUAL = "[virtual "  # followed by a number: the tokens of a soft prompt in a model's own vocabulary
 PROBE = "the worst thing is not the price"
@@ -28,11 +30,11 @@ def read_tokenizer(folder: Path) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(folder / FILE))
     except Exception as error:  # tokenizers raises no narrower one
         raise StudyError(f"{folder}: {FILE} cannot be read, it is missing or damaged: {error}") from error
-    probe(tokenizer, folder)
+    check_vocabulary(tokenizer, folder)
     return tokenizer
 
 
-def probe(tokenizer: "Tokenizer | PreTrainedTokenizerFast", folder: Path) -> None:
+def check_vocabulary(tokenizer: "Tokenizer | PreTrainedTokenizerFast", folder: Path) -> None:
     """Refuse a tokenizer that does not know ordinary words.
 
     Raises:
@@ -48,7 +50,7 @@ def _inner(tokenizer: "Tokenizer | PreTrainedTokenizerFast") -> Tokenizer:
     return tokenizer if isinstance(tokenizer, Tokenizer) else tokenizer.backend_tokenizer
 
 
-def encode(
+def encodings(
     texts: list[str],
     tokenizer: "Tokenizer | PreTrainedTokenizerFast",
     max_length: int,
@@ -92,8 +94,8 @@ def word_pieces(
     hard_prompt: str = "",
     entities: list[str] | None = None,
 ) -> tuple[list[list[int]], list[bool]]:
-    """Return the word pieces of each text, and whether it lost some to ``max_length``; see :func:`encode`."""
-    encoded = encode(texts, tokenizer, max_length, hard_prompt, entities)
+    """Return the word pieces of each text, and whether it lost some to ``max_length``; see :func:`encodings`."""
+    encoded = encodings(texts, tokenizer, max_length, hard_prompt, entities)
     return [one.ids for one in encoded], [bool(one.overflowing) for one in encoded]
 
 
@@ -132,6 +134,15 @@ def tokenize(
     )
     truncated = int(sum(dataset["cut"]))
     return dataset.remove_columns("cut"), truncated
+
+
+def tokens_as_trained(trained: "TrainedModel", posts: "pd.DataFrame", max_length: int) -> "Dataset":
+    """Turn posts into word pieces with the second segment that the model was trained with.
+
+    A prompt comes from its tokenizer; see :func:`tweet_sentiment.modeling.prompts.fold`.
+    """
+    labels, second_segment = trained.manifest["labels"], trained.manifest.get("second_segment")
+    return tokenize(posts, trained.tokenizer, labels, max_length, second_segment=second_segment)[0]
 
 
 def _fingerprint(posts: "pd.DataFrame", *settings: Any) -> str:

@@ -29,8 +29,8 @@ from tweet_sentiment.modeling.callbacks import (
 )
 from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder, newest_valid
 from tweet_sentiment.modeling.devices import Device
-from tweet_sentiment.modeling.lean import lean
 from tweet_sentiment.modeling.losses import Loss, training_loss
+from tweet_sentiment.modeling.speed import fast_forward
 from tweet_sentiment.modeling.stopping import StopEarly
 from tweet_sentiment.modeling.trainer import OneDeviceTrainer, arguments, collator, optimizer
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
@@ -142,7 +142,7 @@ def train(
     if start := newest_valid(folder):
         logger.info("Going on from %s of %d steps.", start.name, steps)
     try:
-        with lean(model):
+        with fast_forward(model):
             trainer.train(resume_from_checkpoint=str(start) if start else None)
     except TrainingStopped as end:
         shutil.rmtree(folder)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 from datasets import Dataset
-from transformers import DistilBertForSequenceClassification, PreTrainedTokenizerFast, TrainerCallback
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerCallback
 
-from tweet_sentiment.modeling import pooling
 from tweet_sentiment.modeling.averaging import AverageLastEpochs
 from tweet_sentiment.modeling.devices import choose_device
 from tweet_sentiment.modeling.distilling import SoftLabels
-from tweet_sentiment.modeling.encoders import check_adapted, load_classifier, load_tokenizer
+from tweet_sentiment.modeling.encoder_files import check_adapted
+from tweet_sentiment.modeling.encoders import MEAN_NOTE, load_classifier, load_tokenizer, pools_mean
 from tweet_sentiment.modeling.fitting import Fit, Fitted, class_weights
 from tweet_sentiment.modeling.freezing import count_trainable
 from tweet_sentiment.modeling.losses import training_loss
@@ -51,7 +51,7 @@ class TuningData:
         return learning.head(tuning.row_limit or len(learning)), measuring
 
 
-def starting_classifier(tuning: TuningParameters, parameters: StudyParameters) -> DistilBertForSequenceClassification:
+def starting_classifier(tuning: TuningParameters, parameters: StudyParameters) -> PreTrainedModel:
     """Put an untrained head on the encoder that the technique starts from."""
     return load_classifier(tuning.checkpoint or parameters.model.checkpoint, parameters.labels, parameters.seed)
 
@@ -131,9 +131,8 @@ def tune(
 
 def _notes(model: Any, tuning: TuningParameters) -> list[str]:
     """Return what a user of the model folder must know, for its manifest."""
-    mean = getattr(model.config, pooling.SETTING, "cls") == "mean"
     segment = f"The input is '[CLS] {tuning.second_segment} [SEP] post [SEP]': predictions depend on both."
-    return [*([pooling.NOTE] if mean else []), *([segment] if tuning.second_segment else [])]
+    return [*([MEAN_NOTE] if pools_mean(model) else []), *([segment] if tuning.second_segment else [])]
 
 
 def _hooks(

@@ -7,7 +7,7 @@ from tests.modeling.tuned import tiny, tuning_data
 from tweet_sentiment.datasets.files import StoredModel
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
-from tweet_sentiment.modeling.folders import TrainedModel, save_model
+from tweet_sentiment.modeling.model_folder import TrainedModel
 from tweet_sentiment.pipelines.distillation.nodes import TEACHERS, soften
 from tweet_sentiment.pipelines.evaluation.nodes import predict_posts
 from tweet_sentiment.scoring.metrics import PROBABILITY
@@ -15,7 +15,7 @@ from tweet_sentiment.scoring.metrics import PROBABILITY
 
 def stored(folder, encoder, labels, seed, **manifest):
     model = load_classifier(str(encoder), labels, seed)
-    save_model(TrainedModel(model, load_tokenizer(str(encoder)), {"labels": labels, **manifest}), folder)
+    TrainedModel(model, load_tokenizer(str(encoder)), {"labels": labels, **manifest}).save(folder)
     return StoredModel(str(folder)).load()
 
 

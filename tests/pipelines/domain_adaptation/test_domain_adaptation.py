@@ -5,7 +5,6 @@ import pytest
 from tests.modeling.tuned import few, tiny
 
 from tweet_sentiment.modeling.encoders import load_encoder
-from tweet_sentiment.modeling.folders import save_model
 from tweet_sentiment.pipelines.domain_adaptation.nodes import adapt, collect_posts
 
 
@@ -62,5 +61,5 @@ def test_the_folder_is_an_encoder_and_labels_are_not_looked_at(parameters, encod
     trained, curves, figures = adapt(posts, {"files": {}, "training_posts": 9}, tmp_path / "work", small)
     assert figures["n_adapted"] == len(posts) - 1
     assert curves["eval_loss"].notna().sum() == 1
-    save_model(trained, tmp_path / "adapted")
+    trained.save(tmp_path / "adapted")
     assert load_encoder(str(tmp_path / "adapted")).config.dim == 32

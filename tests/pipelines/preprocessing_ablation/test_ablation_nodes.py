@@ -11,7 +11,7 @@ from tweet_sentiment.data.cleaning import clean_as_intended, clean_as_published,
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.encoders import load_encoder, load_tokenizer
-from tweet_sentiment.modeling.features import encode
+from tweet_sentiment.modeling.prediction import encode
 from tweet_sentiment.pipelines.preprocessing_ablation.nodes import encode_variant, fit_variant, show_variants
 from tweet_sentiment.pipelines.preprocessing_ablation.variants import VARIANTS, Variant
 

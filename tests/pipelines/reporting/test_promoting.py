@@ -6,7 +6,7 @@ import yaml
 from tests.conftest import raw_parameters
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling import pooling
+from tweet_sentiment.modeling.encoders import MEAN_NOTE
 from tweet_sentiment.parameters import validate_parameters
 from tweet_sentiment.pipelines.reporting.choosing import select
 from tweet_sentiment.pipelines.reporting.nodes import COLUMNS
@@ -198,9 +198,9 @@ def test_the_card_has_front_matter_data_protocol_figures_limits_use_and_licences
 def test_the_card_says_how_transformers_uses_an_encoder(input_settings, said):
     found = {name: lambda name=name: manifest(name, input=READS | input_settings) for name in ON_SELECTION}
     assert said in promoted(models=found).card
-    refused = {name: lambda name=name: manifest(name, notes=[pooling.NOTE]) for name in ON_SELECTION}
+    refused = {name: lambda name=name: manifest(name, notes=[MEAN_NOTE]) for name in ON_SELECTION}
     card = promoted(models=refused).card
-    assert pooling.NOTE in card
+    assert MEAN_NOTE in card
     assert "pipeline(" not in card
 
 

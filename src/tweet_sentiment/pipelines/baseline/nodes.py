@@ -9,8 +9,8 @@ from tweet_sentiment.provenance import manifest
 def load_frozen(row_counts: dict[str, Any], parameters: StudyParameters) -> tuple[Any, dict[str, Any]]:
     """Put an untrained head on the encoder and freeze all of it."""
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
-    from tweet_sentiment.modeling.folders import TrainedModel
     from tweet_sentiment.modeling.freezing import count_trainable, freeze
+    from tweet_sentiment.modeling.model_folder import TrainedModel
 
     classifier = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
     freeze(classifier)

@@ -41,8 +41,8 @@ def soften(*given: Any) -> pd.DataFrame:
 
 def _said(load: Callable[[], Any], posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
     from tweet_sentiment.modeling.devices import choose_device
-    from tweet_sentiment.modeling.inputs import tokens_as_trained
     from tweet_sentiment.modeling.prediction import predictions_table
+    from tweet_sentiment.modeling.tokenization import tokens_as_trained
 
     teacher = load()
     tokens = tokens_as_trained(teacher, posts, parameters.model.max_length)

@@ -52,8 +52,8 @@ def adapt(
     """
     from tweet_sentiment.modeling.devices import choose_device
     from tweet_sentiment.modeling.encoders import load_encoder, load_tokenizer
-    from tweet_sentiment.modeling.folders import TrainedModel
     from tweet_sentiment.modeling.masking import adapt_encoder
+    from tweet_sentiment.modeling.model_folder import TrainedModel
     from tweet_sentiment.modeling.tokenization import tokenize
 
     start, adaptation = perf_counter(), parameters.domain_adaptation

@@ -32,8 +32,8 @@ def predict(model: Any, test_tokens: Any, parameters: StudyParameters) -> pd.Dat
 def predict_posts(model: Any, test_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
     """Return one row a test post, as :func:`predict`; the posts reach the model as its manifest says."""
     from tweet_sentiment.modeling.devices import choose_device
-    from tweet_sentiment.modeling.inputs import tokens_as_trained
     from tweet_sentiment.modeling.prediction import predictions_table
+    from tweet_sentiment.modeling.tokenization import tokens_as_trained
 
     tokens = tokens_as_trained(model, test_posts, parameters.model.max_length)
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)
@@ -53,8 +53,8 @@ def measure_speed(model: Any, test_posts: pd.DataFrame, parameters: StudyParamet
     Apart from predicting, so that predictions can be made again and the figures stay.
     """
     from tweet_sentiment.modeling.devices import choose_device
-    from tweet_sentiment.modeling.inputs import tokens_as_trained
     from tweet_sentiment.modeling.prediction import predictions_table
+    from tweet_sentiment.modeling.tokenization import tokens_as_trained
 
     posts = test_posts.head(POSTS)
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)

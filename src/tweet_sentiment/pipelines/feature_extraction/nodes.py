@@ -17,13 +17,14 @@ def encode_posts(
     With ``model.encoder_dropout`` nothing reads them, so none are computed.
     """
     from tweet_sentiment.modeling.devices import choose_device
-    from tweet_sentiment.modeling.encoders import checkpoint_hash, load_encoder
-    from tweet_sentiment.modeling.features import encode
+    from tweet_sentiment.modeling.encoder_files import checkpoint_hash
+    from tweet_sentiment.modeling.encoders import load_encoder
+    from tweet_sentiment.modeling.prediction import encode
 
     encoder = load_encoder(model.checkpoint)
     device = choose_device(compute.device, compute.fp16, compute.precision)
     if model.encoder_dropout:
-        nothing = np.empty((0, encoder.config.dim), dtype=np.float32)
+        nothing = np.empty((0, encoder.config.hidden_size), dtype=np.float32)
         return nothing, nothing, {"posts": 0, "seconds": 0.0}
     start = perf_counter()
     training = encode(encoder, training_tokens["input_ids"], device, description="Encoding training posts")

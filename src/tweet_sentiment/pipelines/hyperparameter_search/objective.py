@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from joblib import cpu_count
 from torch import nn
-from transformers import DistilBertForSequenceClassification
+from transformers import PreTrainedModel
 
 from tweet_sentiment.modeling.devices import choose_device
-from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
+from tweet_sentiment.modeling.encoders import encoder_of, load_classifier, load_tokenizer
 from tweet_sentiment.modeling.fitting import FittingData, fit_classifier, on_features
 from tweet_sentiment.modeling.freezing import unfreeze
 from tweet_sentiment.parameters import Hyperparameters, StudyParameters
@@ -61,20 +61,20 @@ class TrialObjective:
             return 1
         return min(search.trials_at_once, cpu_count()) if on_features([*self._untrained()[1]], self.parameters) else 1
 
-    def _untrained(self) -> tuple[DistilBertForSequenceClassification, dict[str, torch.Tensor]]:
+    def _untrained(self) -> tuple[PreTrainedModel, dict[str, torch.Tensor]]:
         parameters, chosen = self.parameters, self.parameters.layer_unfreezing
         labels, layers = tuple(parameters.labels), tuple(chosen.unfreeze)
         classifier, start = _untrained(parameters.model.checkpoint, labels, parameters.seed, layers, chosen.top_blocks)
         if on_features([*start], parameters):
             # The features stand for the encoder: its weights would only take memory.
-            nn.Module.to(classifier.distilbert, "meta")
+            nn.Module.to(encoder_of(classifier), "meta")
         return classifier, start
 
 
 @cache
 def _untrained(
     checkpoint: str, labels: tuple[str, ...], seed: int, layers: tuple[str, ...], top_blocks: int
-) -> tuple[DistilBertForSequenceClassification, dict[str, torch.Tensor]]:
+) -> tuple[PreTrainedModel, dict[str, torch.Tensor]]:
     """Load the classifier once a process; return it and copies of the weights that learn, for each trial to start from.
 
     The others no trial changes: a copy of the whole would be as much memory again.

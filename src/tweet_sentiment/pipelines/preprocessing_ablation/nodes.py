@@ -40,8 +40,9 @@ def encode_variant(
     ``mean_word_pieces`` is of the training posts, as they reach the encoder, [CLS] and [SEP] not counted.
     """
     from tweet_sentiment.modeling.devices import choose_device
-    from tweet_sentiment.modeling.encoders import checkpoint_hash, load_encoder, load_tokenizer
-    from tweet_sentiment.modeling.features import encode
+    from tweet_sentiment.modeling.encoder_files import checkpoint_hash
+    from tweet_sentiment.modeling.encoders import load_encoder, load_tokenizer
+    from tweet_sentiment.modeling.prediction import encode
     from tweet_sentiment.modeling.tokenization import tokenize
 
     start = perf_counter()

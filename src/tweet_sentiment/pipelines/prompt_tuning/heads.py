@@ -24,8 +24,8 @@ def sweep_heads(
     interrupted sweep had finished is taken from the working folder.
     """
     from tweet_sentiment.modeling.devices import choose_device
-    from tweet_sentiment.modeling.inputs import tokens_as_trained
     from tweet_sentiment.modeling.prediction import predictions_table
+    from tweet_sentiment.modeling.tokenization import tokens_as_trained
 
     from .prompts import PromptRun
 

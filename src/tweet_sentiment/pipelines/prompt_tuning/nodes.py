@@ -107,8 +107,8 @@ def _plain(figures: dict[str, Any]) -> dict[str, Any]:
 def predict(model: Any, test_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
     """Return one row a test post, as in evaluation, with the model's own hard prompt before each post."""
     from tweet_sentiment.modeling.devices import choose_device
-    from tweet_sentiment.modeling.inputs import tokens_as_trained
     from tweet_sentiment.modeling.prediction import predictions_table
+    from tweet_sentiment.modeling.tokenization import tokens_as_trained
 
     tokens = tokens_as_trained(model, test_posts, parameters.model.max_length)
     device = choose_device(parameters.device, parameters.fp16, parameters.precision)

@@ -14,8 +14,8 @@ from transformers import PreTrainedTokenizerFast
 from tweet_sentiment.modeling.devices import Device, choose_device
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.fitting import class_weights
-from tweet_sentiment.modeling.folders import TrainedModel, load_model
 from tweet_sentiment.modeling.freezing import count_trainable
+from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
 from tweet_sentiment.modeling.prediction import scores_on
 from tweet_sentiment.modeling.prompts import add_soft_prompt, describe, fold
 from tweet_sentiment.modeling.tokenization import tokenize

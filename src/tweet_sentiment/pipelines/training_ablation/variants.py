@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.encoders import check_adapted
+from tweet_sentiment.modeling.encoder_files import check_adapted
 from tweet_sentiment.modeling.tuning import TuningData
 from tweet_sentiment.parameters import LackingColumn, StudyParameters
 from tweet_sentiment.scoring.bootstrap import bootstrap_intervals

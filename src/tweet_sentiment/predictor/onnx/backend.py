@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError, extra
 from tweet_sentiment.manifests import checked_manifest, file_hash
-from tweet_sentiment.modeling.by_length import padded
-from tweet_sentiment.modeling.side_by_side import batches_at_once, threads
+from tweet_sentiment.modeling.batching import batches_at_once, padded, threads
 from tweet_sentiment.modeling.tokenization import read_tokenizer
 
 MODEL = "model.onnx"

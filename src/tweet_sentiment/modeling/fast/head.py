@@ -1,15 +1,49 @@
-"""The head's step by hand: with 16 posts at a time, autograd and the optimizer's upkeep cost more than the dtype.
+"""The head's step by hand: with 16 posts at a time, autograd and the optimizer's upkeep cost more than the arithmetic.
 
 The weights that learn lie in two flat tensors, those that decay and those that do not, and so do their gradients: the
 optimizer and the clipping then touch two tensors, however many layers learn. The module's weights are views of them.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # the Trainer's
+
+
+class HeadStep:
+    """A step of a head's training; see :class:`tweet_sentiment.modeling.speed.PlainStep`."""
+
+    context = torch.inference_mode
+
+    def __init__(self, head: Any, weight_decay: float, max_grad_norm: float) -> None:
+        self.max_grad_norm = max_grad_norm
+        learning = [(name, one) for name, one in head.named_parameters() if one.requires_grad]
+        weights, biases = ([one for name, one in learning if name.endswith("bias") == bias] for bias in (False, True))
+        self.flat = [FlatWeights(those, decay) for those, decay in ((weights, weight_decay), (biases, 0.0)) if those]
+        self.gradients = HeadGradients(head.first, head.last, head.dropout.p)
+
+    @staticmethod
+    def fits(head: Any) -> bool:
+        """Tell whether the gradients below are the head's."""
+        return head.activation is functional.relu
+
+    def __call__(
+        self,
+        learning_rate: float,
+        vectors: torch.Tensor,
+        targets: torch.Tensor,
+        weights: torch.Tensor | None,
+        kept: torch.Tensor,
+    ) -> torch.Tensor:
+        loss = self.gradients(vectors, targets, weights, kept)
+        clip(self.flat, self.max_grad_norm)
+        for flat in self.flat:
+            flat.step(learning_rate)
+        return loss
 
 
 class FlatWeights:
@@ -21,12 +55,11 @@ class FlatWeights:
         self.moments = torch.zeros_like(self.values), torch.zeros_like(self.values)
         self.taken = torch.zeros((), device=self.values.device)
         self.weight_decay = weight_decay
-        start = 0
-        for parameter in parameters:
-            end = start + parameter.numel()
-            parameter.data = self.values[start:end].view_as(parameter)
-            parameter.grad = self.gradient[start:end].view_as(parameter)
-            start = end
+        sizes = [parameter.numel() for parameter in parameters]
+        for parameter, value, gradient in zip(
+            parameters, self.values.split(sizes), self.gradient.split(sizes), strict=True
+        ):
+            parameter.data, parameter.grad = value.view_as(parameter), gradient.view_as(parameter)
 
     def step(self, learning_rate: float) -> None:
         """Take a step of AdamW: the kernel of ``torch.optim.AdamW(fused=True)``, without its upkeep at each step."""
@@ -49,23 +82,16 @@ class FlatWeights:
 
 
 class HeadGradients:
-    """The gradients of the head of ``DistilBertForSequenceClassification``: linear, ReLU, dropout, linear.
+    """The gradients of linear, ReLU, dropout, linear, written into ``.grad`` of the weights that have one."""
 
-    They are written into ``.grad`` of the weights that have one when this is made.
-    """
-
-    def __init__(self, pre_classifier: nn.Linear, classifier: nn.Linear, dropout: float) -> None:
-        self.first, self.last = (_Layer(layer) for layer in (pre_classifier, classifier))
+    def __init__(self, first: nn.Linear, last: nn.Linear, dropout: float) -> None:
+        self.first, self.last = _Layer(first), _Layer(last)
         self.scale = 1 / (1 - dropout)
 
     def __call__(
         self, vectors: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None, kept: torch.Tensor
     ) -> torch.Tensor:
-        """Take the gradients of the mean cross-entropy and return it.
-
-        ``vectors`` has shape (posts, dim); ``targets`` (posts, classes) is one-hot, times the post's weight;
-        ``weights`` (posts, 1) are those, None if all are 1; ``kept`` (posts, dim) is False where dropout falls.
-        """
+        """Take the gradients of the mean cross-entropy and return it."""
         first, last = self.first, self.last
         active = torch.addmm(first.bias, vectors, first.transposed).relu_().mul_(kept)
         log_likely = torch.addmm(last.bias, active, last.transposed, alpha=self.scale).log_softmax(1)

@@ -1,21 +1,28 @@
-"""A block without gradients in a CPU's bf16: few kernels, and whole vectors.
+"""Kernels for a CPU without gradients: a whole block in bf16, and linear layers in fp32.
 
-oneDNN makes a kernel for each number of rows, which takes as long as a tenth of its work on a batch. So the word pieces
-of a batch lie one after another in a table whose number of rows many batches share. And torch's softmax takes 32 bf16
-numbers at once: where rows of scores end between two such vectors, it is five times as slow.
+bf16: oneDNN makes a kernel for each number of rows, which takes as long as a tenth of its work on a batch. So the word
+pieces of a batch lie one after another in a table whose number of rows many batches share. And torch's softmax takes
+32 bf16 numbers at once: where rows of scores end between two such vectors, it is five times as slow.
+
+fp32: torch multiplies matrices by Intel's MKL, which gives half of what an AMD processor can (measured on an EPYC of
+the fifth generation). oneDNN, which comes with torch too, takes tensors of its own layout; weights stay as they are.
 """
 
+from functools import cache
 from typing import Any
 
 import torch
+from torch import nn
+from torch.nn import functional
 
 VECTOR = 32  # bf16 numbers
 STEPS = 8  # numbers of rows between a power of two and the next
-FEWEST = 16  # rows between two numbers of rows
+FEWEST_BF16 = 16  # rows between two numbers of rows
+FEWEST_FP32 = 32  # rows; with less, changing the layout takes longer than it saves
 
 
 def in_bf16(block: Any) -> bool:
-    """Return whether the block is now asked in a CPU's bf16, and nothing learns from it."""
+    """Return whether the block now computes in a CPU's bf16, and nothing learns from it."""
     return (
         not block.training
         and not torch.is_grad_enabled()
@@ -26,39 +33,39 @@ def in_bf16(block: Any) -> bool:
 
 
 def block_in_bf16(
-    block: Any, asking: torch.Tensor, hidden_states: torch.Tensor, mask: torch.Tensor | None
+    block: Any, query_states: torch.Tensor, hidden_states: torch.Tensor, mask: torch.Tensor | None
 ) -> torch.Tensor:
-    """Compute what ``TransformerBlock.forward`` of transformers does for the positions ``asking``.
+    """Compute what ``TransformerBlock.forward`` of transformers does for the positions ``query_states``.
 
     Args:
         block: one of DistilBERT.
-        asking: shape (posts, positions, dim).
+        query_states: shape (posts, positions, dim).
         hidden_states: all positions that are attended to, shape (posts, width, dim).
         mask: true where a position is held, to be broadcast to (posts, heads, positions, width); None for all.
     """
     attention, ffn = block.attention, block.ffn
     held = _table(hidden_states)
-    asked = held if asking is hidden_states else _table(asking)
+    asked = held if query_states is hidden_states else _table(query_states)
 
     def heads(projected: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         return _rows(projected, like).unflatten(2, (-1, attention.attention_head_size)).transpose(1, 2)
 
     query, key, value = (
-        heads(attention.q_lin(asked), asking),
+        heads(attention.q_lin(asked), query_states),
         heads(attention.k_lin(held), hidden_states),
         heads(attention.v_lin(held), hidden_states),
     )
     attended = _attention(query, key, value, mask, attention.scaling).transpose(1, 2).flatten(2)
-    attended = block.sa_layer_norm(_rows(attention.out_lin(_table(attended)), asking) + asking)
+    attended = block.sa_layer_norm(_rows(attention.out_lin(_table(attended)), query_states) + query_states)
     inner = ffn.lin2(ffn.activation(ffn.lin1(_table(attended))))
-    return block.output_layer_norm(_rows(inner, asking) + attended)
+    return block.output_layer_norm(_rows(inner, query_states) + attended)
 
 
 def _table(states: torch.Tensor) -> torch.Tensor:
     """Return states of shape (posts, positions, dim) as bf16 of shape (rows, dim), the rows beyond them zero."""
     posts, positions, dim = states.shape
     pieces = posts * positions
-    step = max(FEWEST, (1 << (pieces - 1).bit_length()) // 2 // STEPS)
+    step = max(FEWEST_BF16, (1 << (pieces - 1).bit_length()) // 2 // STEPS)
     table = torch.empty(-(-pieces // step) * step, dim, dtype=torch.bfloat16)
     table[:pieces].view(states.shape).copy_(states)
     table[pieces:].zero_()
@@ -83,3 +90,23 @@ def _attention(
             known.unflatten(0, (posts, count)).masked_fill_(mask.logical_not(), -torch.inf)
         weights = scores.softmax(-1)[..., :width]
         return torch.bmm(weights, value.flatten(0, 1)).view(query.shape)
+
+
+@cache
+def mkl_is_slow() -> bool:
+    """Return whether torch would multiply by MKL on a processor for which it is not made, and has oneDNN."""
+    built = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
+    return built and "AMD" in str(torch.cpu.get_capabilities().get("cpu_name", ""))
+
+
+def linear_in_fp32(layer: nn.Linear, states: torch.Tensor) -> torch.Tensor:
+    """Compute what ``layer.forward`` does, for states of shape (..., in_features)."""
+    if (
+        torch.is_grad_enabled()
+        or torch.is_autocast_enabled(states.device.type)
+        or states.device.type != "cpu"
+        or not states.dtype == layer.weight.dtype == torch.float32
+        or states.numel() < FEWEST_FP32 * layer.in_features
+    ):
+        return functional.linear(states, layer.weight, layer.bias)
+    return functional.linear(states.contiguous().to_mkldnn(), layer.weight, layer.bias).to_dense()

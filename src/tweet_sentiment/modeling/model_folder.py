@@ -1,0 +1,79 @@
+"""Model folders: Hugging Face's layout plus ``manifest.json``; written by the catalog, checked on loading."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import checked_manifest, write_manifest
+from tweet_sentiment.modeling.encoders import apply_pooling, assemble, mark_pooling, read_config, read_weights
+from tweet_sentiment.modeling.tokenization import check_vocabulary, virtual_tokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A plain classifier, its tokenizer, which puts a prompt before the text, and where it comes from."""
+
+    model: Any
+    tokenizer: "PreTrainedTokenizerFast"
+    manifest: dict[str, Any]
+
+    def save(self, folder: Path) -> None:
+        """Write weights (safetensors), configuration, tokenizer, and last the manifest with each file's sha256."""
+        folder.mkdir(parents=True)
+        self.model.save_pretrained(folder)
+        mark_pooling(folder / "config.json")
+        most = self.manifest.get("input", {}).get("max_length")
+        if most:  # where transformers cuts with truncation=True
+            self.tokenizer.model_max_length = most + virtual_tokens(self.tokenizer)
+        self.tokenizer.save_pretrained(folder)
+        write_manifest(folder, self.manifest)
+
+
+def load_model(folder: Path) -> TrainedModel:
+    """Load a folder that :meth:`TrainedModel.save` wrote, in evaluation mode on the CPU.
+
+    Raises:
+        StudyError: the folder is absent, a file is missing or changed, a file is a pickle, weights are not finite,
+            the tokenizer's vocabulary is not whole, or the classes are not those of the manifest.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    manifest = checked_manifest(folder)
+    model = load_weights(folder, manifest)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    check_vocabulary(tokenizer, folder)
+    return TrainedModel(model, tokenizer, manifest)
+
+
+Make = Callable[[dict[str, Any]], Callable[[], Any] | None]
+
+
+def load_weights(folder: Path, manifest: dict[str, Any], make: Make = lambda settings: None) -> Any:
+    """Load the model of a folder that is known to be whole, in evaluation mode on the CPU.
+
+    ``make`` gives, for the settings of config.json, what builds the model without weights; None: by transformers.
+
+    Raises:
+        StudyError: configuration, weights and manifest disagree, weights are not finite, or an earlier version wrote
+            the folder, as an adapter beside the classifier it belongs to.
+    """
+    if (folder / "adapter_config.json").is_file():
+        raise StudyError(
+            f"{folder}: an earlier version wrote this soft-prompted model, as an adapter; train it again:\n"
+            f"  kedro run --pipeline={manifest.get('technique', 'prompt_tuning')}"
+        )
+    family, settings = read_config(folder)
+
+    def by_transformers() -> Any:
+        return family.transformers("ForSequenceClassification")(family.transformers("Config")(**settings))
+
+    model = assemble(make(settings) or by_transformers, read_weights(folder), folder)
+    if (found := list(model.config.id2label.values())) != manifest["labels"]:
+        raise StudyError(f"{folder}: config.json has the classes {found}, the manifest {manifest['labels']}.")
+    apply_pooling(model)
+    return model

@@ -1,0 +1,87 @@
+"""The speed wing ``fast/`` where it is there; where that folder was deleted, plain modules and autograd.
+
+This is the only place that imports ``fast``. Results are the same to rounding, but for the dropout that is drawn in the
+encoder's blocks.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tweet_sentiment.modeling.model_folder import load_weights
+
+try:
+    from tweet_sentiment.modeling.fast import HeadStep, forward, network_of
+
+    FAST = True
+except ImportError as error:
+    if error.name != f"{__package__}.fast":  # something that it imports itself
+        raise
+    FAST = False
+
+
+class PlainStep:
+    """A step of those weights of the head that learn: autograd, gradients clipped, AdamW; biases do not decay.
+
+    ``context`` is what all steps are taken in.
+    """
+
+    context: type[AbstractContextManager[Any]] = nullcontext
+
+    def __init__(self, head: Any, weight_decay: float, max_grad_norm: float) -> None:
+        self.head, self.max_grad_norm = head, max_grad_norm
+        learning = [(name, one) for name, one in head.named_parameters() if one.requires_grad]
+        groups = [
+            {"params": [one for name, one in learning if name.endswith("bias") == bias], "weight_decay": decay}
+            for bias, decay in ((False, weight_decay), (True, 0.0))
+        ]
+        self.optimizer = torch.optim.AdamW([group for group in groups if group["params"]], fused=True)
+
+    def __call__(
+        self,
+        learning_rate: float,
+        vectors: torch.Tensor,
+        targets: torch.Tensor,
+        weights: torch.Tensor | None,
+        kept: torch.Tensor,
+    ) -> torch.Tensor:
+        """Take a step and return the mean cross-entropy before it.
+
+        ``vectors`` has shape (posts, dim); ``targets`` (posts, classes) is one-hot, times the post's weight;
+        ``weights`` (posts, 1) are those, None if all are 1; ``kept`` (posts, dim) is False where dropout falls.
+        """
+        loss = -(self.head(vectors, kept).log_softmax(1) * targets).sum()
+        loss = loss / (len(targets) if weights is None else weights.sum())
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.head.parameters(), self.max_grad_norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.optimizer.step()
+        return loss.detach()
+
+
+def head_step(head: Any, weight_decay: float, max_grad_norm: float) -> PlainStep:
+    """Return what takes the steps of a head's training."""
+    kind: Any = HeadStep if FAST and HeadStep.fits(head) else PlainStep
+    return kind(head, weight_decay, max_grad_norm)
+
+
+def fast_forward(model: nn.Module) -> AbstractContextManager[Any]:
+    """Let the encoder within ``model`` compute faster, where we know how; afterwards all is as before.
+
+    What is read is ``model.pooled_position`` of the last hidden state, or 0 where the model does not say; None for all
+    positions. Others may then hold anything.
+    """
+    return forward(model) if FAST else nullcontext()
+
+
+def load_network(folder: Path, manifest: dict[str, Any]) -> Any:
+    """Load the model of a folder that is known to be whole, to be asked and explained, not to be trained.
+
+    See :func:`.model_folder.load_weights`, which needs transformers; ``fast`` has classifiers that do not.
+    """
+    return load_weights(folder, manifest, network_of) if FAST else load_weights(folder, manifest)
