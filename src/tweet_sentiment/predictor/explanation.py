@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError, extra
-from tweet_sentiment.modeling.by_length import batches_by_length
-from tweet_sentiment.modeling.tokenization import before_text, encode
+from tweet_sentiment.modeling.batching import batches_by_length
+from tweet_sentiment.modeling.tokenization import before_text, encodings
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +80,7 @@ def by_gradients(predictor: "Predictor", cleaned: list[str], entities: list[str]
         return []
     backend: Any = predictor.backend
     tokenizer, settings = predictor.tokenizer, predictor.input
-    encoded = encode(cleaned, tokenizer, settings.most_pieces, settings.hard_prompt, entities)
+    encoded = encodings(cleaned, tokenizer, settings.most_pieces, settings.hard_prompt, entities)
     pieces = split_into_pieces(encoded, cleaned, before_text(settings.hard_prompt), 0 if entities is None else 1)
     found = attributions(backend.in_fp32, pieces, backend.padding_id)
     return [shares(one.words, each) for one, each in zip(pieces, found, strict=True)]
@@ -122,7 +122,7 @@ def attributions(
     """
     import torch
 
-    from tweet_sentiment.modeling.batching import pad
+    from tweet_sentiment.modeling.prediction import pad
 
     found: list[NDArray[np.float64]] = [np.zeros(len(one.words)) for one in pieces]
     embedding = model.get_input_embeddings()

@@ -23,7 +23,7 @@ from tweet_sentiment.manifests import (
     members_of,
     read_manifest,
 )
-from tweet_sentiment.modeling.by_length import in_batches
+from tweet_sentiment.modeling.batching import in_batches
 from tweet_sentiment.modeling.tokenization import read_tokenizer, word_pieces
 from tweet_sentiment.parameters.inputs import InputSettings
 from tweet_sentiment.paths import refuse_address
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tweet_sentiment.modeling.devices import Device
-    from tweet_sentiment.modeling.folders import TrainedModel
+    from tweet_sentiment.modeling.model_folder import TrainedModel
 
 logger = logging.getLogger(__name__)
 
@@ -108,8 +108,8 @@ class Predictor:
         if is_onnx(manifest):
             return cls(*load_onnx(path, *choice), str(path))
         from tweet_sentiment.modeling.devices import choose_device
-        from tweet_sentiment.modeling.network import load_network
         from tweet_sentiment.modeling.prediction import TorchBackend
+        from tweet_sentiment.modeling.speed import load_network
 
         manifest = checked_manifest(path)
         tokenizer, model = read_tokenizer(path), load_network(path, manifest)
@@ -182,9 +182,7 @@ class Predictor:
         if not inputs.input_ids:
             return np.zeros((0, len(self.labels)))
         backend = self.backend
-        logits = in_batches(
-            backend.logits, inputs.input_ids, done, backend.tokens_a_batch, at_once=backend.batches_at_once
-        )
+        logits = in_batches(backend.logits, inputs.input_ids, backend.tokens_a_batch, backend.batches_at_once, done)
         if logits.shape[1] != len(self.labels):
             raise StudyError(f"The model gives {logits.shape[1]} classes, its manifest names {len(self.labels)}.")
         return probabilities_of(logits)

@@ -23,9 +23,9 @@ from tweet_sentiment.data.lines import Source, as_option
 from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import ENCODER, format_of, read_manifest, write_manifest
-from tweet_sentiment.modeling.by_length import in_batches
+from tweet_sentiment.modeling.batching import in_batches
 from tweet_sentiment.modeling.devices import Device
-from tweet_sentiment.modeling.folders import TrainedModel, load_model
+from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
 from tweet_sentiment.modeling.tokenization import word_pieces
 from tweet_sentiment.predictor.files.csv_rows import CsvReader
 from tweet_sentiment.predictor.onnx.backend import MODEL, is_onnx, open_onnx
