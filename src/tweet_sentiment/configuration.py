@@ -8,8 +8,8 @@ from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 from pydantic import BaseModel
 
-from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.parameters.maps import without_replaced
+from tweet_sentiment.schema import Conf
 
 OF_THE_PROJECT = ("sample_training.csv", "sample_validation.csv", "twitter_training.csv", "twitter_validation.csv")
 OF_THE_ENVIRONMENTS = ("sample", "kaggle", "paper", "test")  # runs; a file of one's own never lands among their results
@@ -87,7 +87,7 @@ def run_of_file(file: str) -> str:
     return f"own_{stem}" if stem in OF_THE_ENVIRONMENTS else stem
 
 
-def merge(layers: list[Any], model: type[BaseModel] = StudyParameters) -> dict[str, Any]:
+def merge(layers: list[Any], model: type[BaseModel] = Conf) -> dict[str, Any]:
     """Merge layers of parameters, the strongest last."""
     merged: dict[str, Any] = {}
     for layer in layers:

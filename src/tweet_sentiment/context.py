@@ -6,8 +6,8 @@ from typing import Any
 from kedro.framework.context import KedroContext
 
 from tweet_sentiment.datasets.files import RawBytes
-from tweet_sentiment.parameters import validate_parameters
 from tweet_sentiment.paths import refuse_address
+from tweet_sentiment.schema import validate
 
 
 class StudyContext(KedroContext):
@@ -31,9 +31,4 @@ class StudyContext(KedroContext):
             file = raw["data"]["training_file"]
             refuse_address(file, "data.training_file")
             raw = found_out(raw, RawBytes(str(self.project_path / file)).load())
-        typed = validate_parameters(raw)
-        return {
-            **{name: getattr(typed, name) for name in type(typed).model_fields},
-            "study": typed.study,
-            "compute": typed.compute,
-        }
+        return validate(raw)

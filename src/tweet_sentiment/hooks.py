@@ -12,8 +12,9 @@ from kedro.pipeline.node import Node
 
 from tweet_sentiment.console import relative
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import StudyParameters, check_trainings
 from tweet_sentiment.paths import refuse_addresses
+from tweet_sentiment.schema import StudyParameters
+from tweet_sentiment.warm_up import check_trainings
 
 SPLIT = "split_training_posts"
 DEVICE = "device"  # the tag of the nodes that use it
@@ -60,9 +61,12 @@ class CheckWarmUp:
         techniques = {str(node.namespace).partition(".")[0] for node in pipeline.nodes if _trains(node)}
         self._techniques = sorted(techniques - {"domain_adaptation"})  # it reads other texts, and counts them itself
         for technique in self._techniques:
-            limits = [self._parameters.data.row_limit, getattr(getattr(self._parameters, technique), "row_limit", None)]
+            limits = [
+                self._parameters.data.row_limit,
+                getattr(getattr(self._parameters, technique, None), "row_limit", None),
+            ]
             if known := [limit for limit in limits if limit is not None]:
-                check_trainings([technique], min(known), 0, self._parameters)
+                check_trainings([technique], min(known), 0, vars(self._parameters))
         split_here = any(SPLIT in node.outputs for node in pipeline.nodes)
         if self._techniques and not split_here and catalog.exists(SPLIT):
             self.after_dataset_saved(SPLIT, catalog.load(SPLIT))
@@ -70,7 +74,7 @@ class CheckWarmUp:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         if dataset_name == SPLIT:
-            check_trainings(self._techniques, len(data), int(data["dev"].sum()), self._parameters)
+            check_trainings(self._techniques, len(data), int(data["dev"].sum()), vars(self._parameters))
 
 
 def _trains(node: Node) -> bool:

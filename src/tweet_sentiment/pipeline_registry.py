@@ -3,86 +3,75 @@
 from kedro.pipeline import Pipeline
 
 from tweet_sentiment.descriptions import described
-from tweet_sentiment.pipelines.baseline import pipeline as baseline
+from tweet_sentiment.pipelines.ablation import pipeline as ablation
+from tweet_sentiment.pipelines.classical import pipeline as classical
 from tweet_sentiment.pipelines.data_processing import pipeline as data_processing
 from tweet_sentiment.pipelines.distillation import pipeline as distillation
 from tweet_sentiment.pipelines.domain_adaptation import pipeline as domain_adaptation
 from tweet_sentiment.pipelines.ensemble import pipeline as ensemble
 from tweet_sentiment.pipelines.evaluation import pipeline as evaluation
 from tweet_sentiment.pipelines.feature_extraction import pipeline as feature_extraction
-from tweet_sentiment.pipelines.full_fine_tuning import pipeline as full_fine_tuning
-from tweet_sentiment.pipelines.hyperparameter_search import pipeline as hyperparameter_search
 from tweet_sentiment.pipelines.inference import pipeline as inference
-from tweet_sentiment.pipelines.layer_unfreezing import pipeline as layer_unfreezing
-from tweet_sentiment.pipelines.learning_curve import pipeline as learning_curve
-from tweet_sentiment.pipelines.lora import pipeline as lora
-from tweet_sentiment.pipelines.p_tuning import pipeline as p_tuning
-from tweet_sentiment.pipelines.preprocessing_ablation import pipeline as preprocessing_ablation
 from tweet_sentiment.pipelines.prompt_tuning import pipeline as prompt_tuning
 from tweet_sentiment.pipelines.reporting import pipeline as reporting
-from tweet_sentiment.pipelines.rivals import pipeline as rivals
-from tweet_sentiment.pipelines.training_ablation import pipeline as training_ablation
-from tweet_sentiment.pipelines.unfreezing_sweep import pipeline as unfreezing_sweep
+from tweet_sentiment.pipelines.search import pipeline as search
+from tweet_sentiment.pipelines.technique import pipeline as technique
+from tweet_sentiment.techniques import POSTS, TECHNIQUES, Technique
+
+OWN = {  # the techniques whose pipelines do more, or other, than train
+    "baseline": technique.create_baseline,
+    "hyperparameter_search": search.create_pipeline,
+    "prompt_tuning": prompt_tuning.create_pipeline,
+    "technique_search": search.create_technique_search,
+    "ensemble": ensemble.create_pipeline,
+}
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline that ``kedro run --pipeline=<name>`` knows."""
     data = data_processing.create_pipeline()
     features = data + feature_extraction.create_pipeline()
-    frozen = baseline.create_pipeline() + evaluation.create_pipeline("baseline", learns=False)
-    unfrozen = layer_unfreezing.create_pipeline() + evaluation.create_pipeline("layer_unfreezing")
-    searched = hyperparameter_search.create_pipeline() + evaluation.create_pipeline("hyperparameter_search")
-    prompted = prompt_tuning.create_pipeline() + evaluation.create_pipeline("prompt_tuning", predicts=False)
-    rivalled = sum(
-        (evaluation.create_pipeline(name, predicts=False, learns=False) for name in rivals.RIVALS),
-        rivals.create_pipeline(),
-    )
-    tuned = full_fine_tuning.create_pipeline() + evaluation.create_pipeline("full_fine_tuning", reads="test_posts")
-    adapted = lora.create_pipeline() + evaluation.create_pipeline("lora", reads="test_posts")
-    p_tuned = p_tuning.create_pipeline() + evaluation.create_pipeline("p_tuning", reads="test_posts")
-    student = distillation.create_pipeline() + evaluation.create_pipeline("distillation", reads="test_posts")
-    technique_searched = hyperparameter_search.create_technique_search() + evaluation.create_pipeline(
-        "technique_search", reads="test_posts"
-    )
-    averaged = ensemble.create_pipeline() + evaluation.create_pipeline("ensemble", predicts=False, learns=False)
-    swept, heads_swept = unfreezing_sweep.create_pipeline(), prompt_tuning.create_sweep()
-    ablated, adaptation = training_ablation.create_pipeline(), domain_adaptation.create_pipeline()
-    curved = learning_curve.create_pipeline()
+    techniques = {name: _technique(one) for name, one in TECHNIQUES.items()}
+    baselines = sum((techniques[name] for name, one in TECHNIQUES.items() if one.classical), Pipeline([]))
+    paper = sum((techniques[name] for name, one in TECHNIQUES.items() if one.in_paper), Pipeline([]))
+    experiments = {
+        "unfreezing_sweep": ablation.create_unfreezing_sweep(),
+        "prompt_head_sweep": ablation.create_head_sweep(),
+        "training_ablation": ablation.create_training_ablation(),
+        "learning_curve": ablation.create_learning_curve(),
+        "domain_adaptation": domain_adaptation.create_pipeline(),
+    }
     report = reporting.create_pipeline()
+    alone = {**{name: techniques[name] for name, one in TECHNIQUES.items() if not one.classical}, **experiments}
+    past_the_paper = sum(
+        (one for name, one in alone.items() if not (name in TECHNIQUES and TECHNIQUES[name].in_paper)), features
+    )
     registered = {
-        "__default__": features + frozen + unfrozen + searched + prompted + rivalled + report,
+        "__default__": features + paper + baselines + report,
         "data_processing": data,
         "feature_extraction": features,
-        "baseline": data + frozen,
-        "layer_unfreezing": features + unfrozen,
-        "hyperparameter_search": features + searched,
-        "prompt_tuning": data + prompted,
-        "rivals": data + rivalled,
-        "full_fine_tuning": data + tuned,
-        "lora": data + adapted,
-        "p_tuning": data + p_tuned,
-        "unfreezing_sweep": features + swept,
-        "prompt_head_sweep": data + heads_swept,
-        "training_ablation": data + ablated,
-        "learning_curve": data + curved,
-        "domain_adaptation": data + adaptation,
-        "technique_search": data + technique_searched,
-        "ensemble": data + averaged,
-        "distillation": data + student,
-        "past_the_paper": features
-        + tuned
-        + adapted
-        + p_tuned
-        + student
-        + technique_searched
-        + averaged
-        + swept
-        + heads_swept
-        + ablated
-        + curved
-        + adaptation,
-        "preprocessing_ablation": data.to_nodes("split_posts") + preprocessing_ablation.create_pipeline(),
+        "classical": data + baselines,
+        **{name: (features if _reads_features(one) else data) + one for name, one in alone.items()},
+        "past_the_paper": past_the_paper,
+        "preprocessing_ablation": data.to_nodes("account_rows") + ablation.create_preprocessing_ablation(),
         "reporting": report,
         "inference": inference.create_pipeline(),
     }
     return {name: described(pipeline) for name, pipeline in registered.items()}
+
+
+def _technique(one: Technique) -> Pipeline:
+    """Return a technique's training, and what every technique goes through once it has a model."""
+    if one.classical:
+        return classical.create_pipeline(one) + evaluation.create_pipeline(one.name, predicts=False, learns=False)
+    train = OWN[one.name]() if one.name in OWN else technique.create_pipeline(one)
+    if one.name == "distillation":
+        train += distillation.create_pipeline()
+    if one.name == "ensemble":
+        return train + evaluation.create_pipeline(one.name, predicts=False, learns=False)
+    reads = "test_posts" if one.reads == POSTS else "test_tokens"
+    return train + evaluation.create_pipeline(one.name, learns=one.name != "baseline", reads=reads)
+
+
+def _reads_features(pipeline: Pipeline) -> bool:
+    return "training_features" in pipeline.inputs()

@@ -34,36 +34,33 @@ def fingerprint(*parts: Any) -> str:
 
 
 def manifest(
-    technique: str,
-    parameters: Any,
-    row_counts: dict[str, Any],
-    figures: dict[str, Any],
-    settings: dict[str, Any] | None = None,
+    technique: str, study: Any, row_counts: dict[str, Any], figures: dict[str, Any], parameters: dict[str, Any]
 ) -> dict[str, Any]:
     """Return what stands in a model folder's ``manifest.json``: where the model comes from, and how good it was.
 
-    ``row_counts`` is data_processing's, with the hash of each file; ``figures`` is what training says of itself;
-    ``input`` is all that whoever uses the model must know to make its input of a text; it and ``encoder`` are taken
-    from ``figures`` where they stand there. ``settings`` are the parameters that the model depends on: if not given,
-    all decisive ones and the technique's own. Others are not looked at, so that they can change without a new model.
+    ``row_counts`` is data_processing's, with the hash of each file and the parameters of the data; ``figures`` is what
+    the training says of itself, with ``input``; ``parameters`` are the sections of conf that the model depends on
+    beside the study's and the data's.
     """
-    if settings is None:
-        settings = parameters.decisive() | parameters.model_dump(include={technique})
     return {
         "technique": technique,
-        "protocol": parameters.protocol,
-        **({} if "encoder" in figures else {"encoder": parameters.model.checkpoint}),
-        "labels": parameters.labels,
-        "seed": parameters.seed,
+        "protocol": study.protocol,
+        "labels": study.labels,
+        "seed": study.seed,
         "data": row_counts["files"],
         "n_train": row_counts["training_posts"],
-        **({} if "input" in figures else {"input": _input(parameters, figures)}),
         **figures,
-        "parameters": settings,
+        "parameters": {**study.model_dump(), **row_counts["parameters"], **parameters},
         "versions": library_versions(),
     }
 
 
-def _input(parameters: Any, figures: dict[str, Any]) -> dict[str, Any]:
-    settings = parameters.input_settings(figures.get("second_segment"))
-    return dict(settings.model_dump())
+def input_settings(
+    row_counts: dict[str, Any], max_length: int | None, second_segment: str | None = None
+) -> dict[str, Any]:
+    """Return all that whoever uses a model must know to make its input of a text, for its manifest."""
+    from tweet_sentiment.parameters import InputSettings
+
+    data = row_counts["parameters"]["data"]
+    cleaning = {name: data[name] for name in ("cleaning", "remove_stop_words", "lemmatize")}
+    return InputSettings(**cleaning, max_length=max_length, second_segment=second_segment).model_dump()

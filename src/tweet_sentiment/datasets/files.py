@@ -162,17 +162,20 @@ class BestModel(ModelFolder):
         promote(data, self._models, self._filepath)
 
 
-class StoredModel(_WithManifest):
-    """A model folder that is loaded by whoever calls what is handed on; None if there is none."""
+class ModelFolders(_OnDisk):
+    """The model folders below a folder, by name: each a function that loads the model."""
 
-    def load(self) -> Callable[[], Any] | None:
+    def load(self) -> dict[str, Callable[[], Any]]:
         from tweet_sentiment.modeling.model_folder import load_model
 
-        restore(self._filepath)
-        return partial(load_model, self._filepath) if self._filepath.is_dir() else None
+        folders = sorted(self._filepath.glob("*/manifest.json"))
+        return {path.parent.name: partial(load_model, path.parent) for path in folders}
 
     def _exists(self) -> bool:
         return True
+
+    def glimpse(self) -> str:
+        return listing(sorted(path.parent.name for path in self._filepath.glob("*/manifest.json")))
 
 
 class ModelPath(_WithManifest):

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import logging
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,6 @@ from threading import Thread
 from typing import Any
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import StudyParameters
 
 logger = logging.getLogger(__name__)
 
@@ -131,21 +129,3 @@ def existing_file(folder: Path, name: str) -> Path:
 def checkpoint_hash(checkpoint: str) -> str:
     """Return the sha256 of the checkpoint's weights."""
     return hashlib.sha256(existing_file(checkpoint_folder(checkpoint), WEIGHTS).read_bytes()).hexdigest()
-
-
-def check_adapted(checkpoint: str, row_counts: dict[str, Any], parameters: StudyParameters) -> None:
-    """Refuse an encoder that ``domain_adaptation`` made of posts which are held out now.
-
-    Raises:
-        StudyError: it was adapted under another protocol or seed, or to other files.
-    """
-    path = checkpoint_folder(checkpoint) / "manifest.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if found.get("technique") != "domain_adaptation":
-        return
-    now = {"protocol": parameters.protocol, "seed": parameters.seed, "data": row_counts["files"]}
-    if other := [name for name, value in now.items() if found[name] != value]:
-        raise StudyError(
-            f"{checkpoint}: this encoder was adapted under another {' and '.join(other)}, so it may have read the "
-            f"posts that are held out now.\n  Adapt one for this run:  kedro run --pipeline=domain_adaptation"
-        )

@@ -1,57 +1,257 @@
-"""Fitting a classifier with part of it frozen: on features where they say all, through the encoder where not."""
+"""What a technique's ``fit`` is given and gives back, and the training through the encoder that most of them share.
 
+A technique is ``fit(examples, parameters, setup, on_epoch) -> Fitted``.
+"""
+
+import json
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from datasets import Dataset
 from numpy.typing import NDArray
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, TrainerCallback
 
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.devices import Device, choose_device
-from tweet_sentiment.modeling.encoders import is_of_encoder, load_classifier, load_tokenizer
-from tweet_sentiment.modeling.freezing import count_trainable, unfreeze
-from tweet_sentiment.modeling.heads import Features, Head, train_head
+from tweet_sentiment.modeling.encoder_files import checkpoint_folder
+from tweet_sentiment.modeling.encoders import MEAN_NOTE, load_classifier, load_tokenizer, pools_mean
+from tweet_sentiment.modeling.freezing import count_trainable
+from tweet_sentiment.modeling.heads import Features, Head, evaluate_head
+from tweet_sentiment.modeling.losses import Loss, training_loss
 from tweet_sentiment.modeling.model_folder import TrainedModel
-from tweet_sentiment.modeling.training import train
-from tweet_sentiment.parameters import Hyperparameters, StudyParameters
+from tweet_sentiment.modeling.prediction import predictions_table, scores_on
+from tweet_sentiment.modeling.tokenization import tokenize, tokens_as_trained
+from tweet_sentiment.modeling.trainer import OnEpoch, ignore, train
+from tweet_sentiment.parameters import Compute, ModelParameters, Study, TrainerParameters, TrainingParameters
+from tweet_sentiment.provenance import fingerprint, input_settings, manifest
+from tweet_sentiment.scoring.metrics import dev_scores
+from tweet_sentiment.storage import atomic_write
 
 logger = logging.getLogger(__name__)
 
+SEED_COLUMNS = ["seed", "accuracy", "f1", "macro_f1", "eval_loss", "seconds"]
+
 
 @dataclass(frozen=True)
-class FittingData:
-    """Tokens and features of the training posts and to measure on, in the same order."""
+class Setup:
+    """What every fit depends on beside its technique's parameters, and where its checkpoints lie.
 
-    training_tokens: Dataset
-    test_tokens: Dataset
-    training_features: NDArray[np.float32]
-    test_features: NDArray[np.float32]
+    ``row_counts`` is data_processing's record of the rows, with each file's hash and the parameters of the data.
+    """
 
-    def dev_split(self) -> "FittingData":
-        """Return the data for a choice: the posts marked for it to measure on, the rest of training to learn from.
+    study: Study
+    model: ModelParameters
+    training: TrainingParameters
+    compute: Compute
+    row_counts: dict[str, Any]
+    working_folder: Path
 
-        Where no post is marked (the published protocol), the choice is made on the test posts.
+    @cached_property
+    def device(self) -> Device:
+        """The device and the precision; one that is not there is an error."""
+        return choose_device(self.compute.device, self.compute.fp16, self.compute.precision)
+
+    @property
+    def labels(self) -> list[str]:
+        """The classes, in the order of the logits."""
+        return self.study.labels
+
+    @property
+    def texts(self) -> str:
+        """How the texts were cleaned, in a few words."""
+        return str(self.row_counts["texts"])
+
+    def seeded(self, seed: int) -> "Setup":
+        """Return the setup under another seed."""
+        return replace(self, study=self.study.model_copy(update={"seed": seed}))
+
+    def within(self, folder: str) -> "Setup":
+        """Return the setup with its checkpoints in a folder below."""
+        return replace(self, working_folder=self.working_folder / folder)
+
+    def identity(self) -> dict[str, Any]:
+        """Return all that decides about the weights but the technique; where it differs nothing is resumed."""
+        parts = {name: getattr(self, name).model_dump() for name in ("study", "model", "training", "compute")}
+        return parts | {"row_counts": self.row_counts}
+
+    def manifest(self, technique: str, parameters: dict[str, Any], figures: dict[str, Any]) -> dict[str, Any]:
+        """Return what stands in a model folder's ``manifest.json``: where the model comes from, and how good it was.
+
+        ``parameters`` are the sections of conf that the model depends on beside those of the setup.
         """
-        marked = np.asarray(self.training_tokens["dev"], dtype=bool)
+        reads = input_settings(self.row_counts, self.model.max_length, figures.get("second_segment"))
+        sections = {"model": self.model.model_dump(), "training": self.training.model_dump()}
+        return manifest(
+            technique,
+            self.study,
+            self.row_counts,
+            {"encoder": self.model.checkpoint, "input": reads, **figures},
+            {**self.compute.model_dump(), **sections, **parameters},
+        )
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows to train on and to evaluate on: tables of posts, or tokens with one feature vector a row where cached.
+
+    Both have a column ``label``, the training rows a column ``dev`` that marks the dev split.
+    """
+
+    training: Any
+    evaluation: Any
+    training_features: NDArray[np.float32] | None = None
+    evaluation_features: NDArray[np.float32] | None = None
+
+    @property
+    def has_dev_split(self) -> bool:
+        """Whether the training rows hold a dev split; under the published protocol they do not."""
+        return bool(np.any(self.training["dev"]))
+
+    def with_dev_split(self) -> "Examples":
+        """Evaluate on the dev split and train on the rest; without one, evaluation stays on the test posts."""
+        marked = np.asarray(self.training["dev"], dtype=bool)
         if not marked.any():
             return self
-        rest, chosen = np.flatnonzero(~marked), np.flatnonzero(marked)
+        rest, dev = np.flatnonzero(~marked), np.flatnonzero(marked)
         features = self.training_features
-        parts = (features[rest], features[chosen]) if len(features) else (features, features)
-        return FittingData(self.training_tokens.select(rest), self.training_tokens.select(chosen), *parts)
+        vectors = (None, None) if features is None or not len(features) else (features[rest], features[dev])
+        return Examples(_rows(self.training, rest), _rows(self.training, dev), *vectors)
+
+    def limited(self, rows: int | None) -> "Examples":
+        """Train on the first so many rows; None for all."""
+        if rows is None or rows >= len(self.training):
+            return self
+        vectors = None if self.training_features is None else self.training_features[:rows]
+        return replace(self, training=_rows(self.training, np.arange(rows)), training_features=vectors)
+
+
+def _rows(table: Any, positions: NDArray[np.intp]) -> Any:
+    return table.iloc[positions] if isinstance(table, pd.DataFrame) else table.select(positions)
 
 
 @dataclass(frozen=True)
-class Fit:
-    """What a fit says of itself: curves (one row a log or evaluation), and figures for the record."""
+class Fitted:
+    """A classifier (or peft's wrapper of one), its tokenizer, its curves, and what the fit says of itself.
 
+    ``curves`` has one row a log or evaluation.
+    """
+
+    classifier: Any
+    tokenizer: PreTrainedTokenizerFast
     curves: pd.DataFrame
     figures: dict[str, Any]
+
+    def model(self, manifest: dict[str, Any]) -> TrainedModel:
+        """Return what a model folder is made of."""
+        return TrainedModel(self.classifier, self.tokenizer, manifest)
+
+
+Fit = Callable[..., Fitted]
+
+
+def new_classifier(parameters: TrainerParameters, setup: Setup) -> Any:
+    """Put an untrained head on the encoder that the technique starts from."""
+    return load_classifier(parameters.checkpoint or setup.model.checkpoint, setup.labels, setup.study.seed)
+
+
+def fit_encoder(
+    model: Any,
+    examples: Examples,
+    parameters: TrainerParameters,
+    setup: Setup,
+    *,
+    hard_prompt: str = "",
+    optimizer_groups: list[dict[str, Any]] | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+    targets: Callable[[Dataset], Dataset] | None = None,
+    loss: Loss | None = None,
+    identity: Any = None,
+    on_epoch: OnEpoch = ignore,
+) -> Fitted:
+    """Train what is trainable of ``model``, in place, through the encoder; the same call after a kill is resumed.
+
+    ``hard_prompt`` stands before each post. ``targets`` puts other labels in the place of the posts' own, and ``loss``
+    is then theirs. ``identity`` is what else decides about the weights.
+    """
+    start, checkpoint = perf_counter(), parameters.checkpoint or setup.model.checkpoint
+    refuse_adapted_to_other_posts(checkpoint, setup)
+    tokenizer = load_tokenizer(checkpoint)
+    holds_out = examples.has_dev_split and (parameters.load_best_model_at_end or parameters.hold_out_dev_split)
+    chosen = (examples.with_dev_split() if holds_out else examples).limited(parameters.row_limit)
+
+    def tokens(posts: pd.DataFrame) -> tuple[Dataset, int]:
+        return tokenize(posts, tokenizer, setup.labels, setup.model.max_length, hard_prompt, parameters.second_segment)
+
+    (training, truncated), (evaluation, _) = tokens(chosen.training), tokens(chosen.evaluation)
+    weights = class_weights(setup.training.class_weights, setup.labels, training["label"])
+    outcome = train(
+        model,
+        tokenizer,
+        training if targets is None else targets(training),
+        evaluation,
+        parameters.hyperparameters,
+        setup,
+        identity={"technique": parameters.model_dump(), "hard_prompt": hard_prompt, "other": identity},
+        load_best_model_at_end=parameters.load_best_model_at_end,
+        early_stopping_patience=parameters.early_stopping_patience,
+        loss=loss or training_loss(weights, parameters.label_smoothing_factor),
+        optimizer_groups=optimizer_groups,
+        callbacks=callbacks,
+        on_epoch=on_epoch,
+    )
+    figures = {
+        "encoder": checkpoint,
+        "texts": setup.texts,
+        "second_segment": parameters.second_segment,
+        "notes": _notes(model, parameters),
+        "dev_split_held_out": holds_out,
+        "trainable_parameters": count_trainable(model),
+        "n_train": len(training),
+        "truncated": truncated,
+        "hyperparameters": parameters.hyperparameters.model_dump(),
+        "device": setup.device.name,
+        "dtype": setup.device.precision,
+        "steps": outcome.steps,
+        "epoch": outcome.epoch,
+        "seconds": perf_counter() - start,
+        "evaluated": outcome.evaluated,
+    }
+    if parameters.load_best_model_at_end:
+        figures["chosen_on"] = setup.study.chosen_on
+    if holds_out:
+        figures |= dev_scores(outcome.evaluated)
+    return Fitted(model, tokenizer, outcome.curves, figures)
+
+
+def refuse_adapted_to_other_posts(checkpoint: str, setup: Setup) -> None:
+    """Refuse an encoder that ``domain_adaptation`` made of posts which are held out now.
+
+    Raises:
+        StudyError: it was adapted under another protocol or seed, or to other files.
+    """
+    path = checkpoint_folder(checkpoint) / "manifest.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if found.get("technique") != "domain_adaptation":
+        return
+    now = {"protocol": setup.study.protocol, "seed": setup.study.seed, "data": setup.row_counts["files"]}
+    if other := [name for name, value in now.items() if found[name] != value]:
+        raise StudyError(
+            f"{checkpoint}: this encoder was adapted under another {' and '.join(other)}, so it may have read the "
+            f"posts that are held out now.\n  Adapt one for this run:  kedro run --pipeline=domain_adaptation"
+        )
+
+
+def _notes(model: Any, parameters: TrainerParameters) -> list[str]:
+    """Return what a user of the model folder must know, for its manifest."""
+    segment = f"The input is '[CLS] {parameters.second_segment} [SEP] post [SEP]': predictions depend on both."
+    return [*([MEAN_NOTE] if pools_mean(model) else []), *([segment] if parameters.second_segment else [])]
 
 
 def class_weights(setting: Any, labels: list[str], targets: list[int]) -> list[float] | None:
@@ -64,146 +264,69 @@ def class_weights(setting: Any, labels: list[str], targets: list[int]) -> list[f
     return [float(weight) for weight in len(targets) / (len(labels) * counts)]
 
 
+def repeat_with_seeds(fit: Fit, examples: Examples, parameters: Any, setup: Setup, seeds: list[int]) -> pd.DataFrame:
+    """Fit once with each of ``seeds`` but the run's own; return one row a seed with its scores on the test posts.
+
+    The seed draws the head, the order of the posts and the dropout. The data and their split stay as they are.
+    """
+    rows = []
+    for seed in seeds:
+        if seed != setup.study.seed:
+            start, seeded = perf_counter(), setup.seeded(seed).within("seeds")
+            fitted = fit(examples, parameters, seeded)
+            scores = scores_on(fitted.classifier, evaluation_tokens(fitted, examples, setup), setup.device, setup)
+            rows.append({"seed": seed, "seconds": perf_counter() - start, **scores})
+    return pd.DataFrame(rows).reindex(columns=SEED_COLUMNS)
+
+
+def _test_scores(fitted: Fitted, examples: Examples, setup: Setup) -> dict[str, Any]:
+    if fitted.figures.get("encoder_cached") and examples.evaluation_features is not None:
+        head = Head(fitted.classifier).to(setup.device.name)
+        rows = Features(np.array(examples.evaluation_features), np.asarray(examples.evaluation["label"]))
+        return evaluate_head(head, rows, setup.labels, setup.device.name)
+    return scores_on(fitted.classifier, evaluation_tokens(fitted, examples, setup), setup.device, setup)
+
+
+def evaluation_tokens(fitted: Fitted, examples: Examples, setup: Setup) -> Dataset:
+    """Return the rows to evaluate on as the fitted model reads them."""
+    if not isinstance(examples.evaluation, pd.DataFrame):
+        return examples.evaluation
+    manifest = {"labels": setup.labels, "second_segment": fitted.figures.get("second_segment")}
+    return tokens_as_trained(fitted.model(manifest), examples.evaluation, setup.model.max_length)
+
+
 @dataclass(frozen=True)
-class Fitted:
-    """A classifier (or peft's wrapper of one) that has been fitted, its tokenizer, and what the fit says of itself."""
+class Finished:
+    """What is kept of a fit: figures, curves, predictions on the rows to evaluate on, and the model's folder if asked."""
 
-    classifier: Any
-    tokenizer: PreTrainedTokenizerFast
-    fit: Fit
-
-    def model(self, manifest: dict[str, Any]) -> TrainedModel:
-        """Return what a model folder is made of."""
-        return TrainedModel(self.classifier, self.tokenizer, manifest)
+    figures: dict[str, Any]
+    curves: pd.DataFrame
+    predictions: pd.DataFrame
+    model: Path
 
 
-def fit_from_start(
-    data: FittingData,
-    hyperparameters: Hyperparameters,
-    parameters: StudyParameters,
-    *,
-    working_folder: Path,
-    fingerprint: dict[str, Any],
-    description: str = "",
-) -> Fitted:
-    """Put a new head, drawn with ``parameters.seed``, on the encoder and fit what ``layer_unfreezing`` names."""
-    classifier = load_classifier(parameters.model.checkpoint, parameters.labels, parameters.seed)
-    tokenizer = load_tokenizer(parameters.model.checkpoint)
-    fit = fit_classifier(
-        classifier,
-        tokenizer,
-        data,
-        hyperparameters,
-        parameters,
-        device=choose_device(parameters.device, parameters.fp16, parameters.precision),
-        working_folder=working_folder,
-        fingerprint=fingerprint | {"parameters": parameters.decisive()},
-        description=description,
-    )
-    return Fitted(classifier, tokenizer, fit)
+def fit_once(
+    technique: str, fit: Fit, examples: Examples, parameters: Any, setup: Setup, *, keep_model: bool = False
+) -> Finished:
+    """Return a fit that is made now or was made before, so that a series of fits is resumed where it was interrupted.
 
-
-def scores_on_dev(
-    fit: Fit, data: FittingData, hyperparameters: Hyperparameters, parameters: StudyParameters, working_folder: Path
-) -> dict[Any, Any] | None:
-    """Return the scores on the dev split of a model that did not learn from them.
-
-    Where ``fit`` chose its epoch on them, it is that epoch's; otherwise the head is fitted once more without them,
-    for these figures alone. None where that would be another training through the encoder, or where there are no such
-    posts (the published protocol).
+    It lies in the setup's working folder, by a fingerprint of all that decides about it.
     """
-    if not any(data.training_tokens["dev"]) or fit.figures["way"] != "features":
-        return None
-    if not parameters.layer_unfreezing.load_best_model_at_end:
-        apart = data.dev_split()
-        fit = fit_from_start(apart, hyperparameters, parameters, working_folder=working_folder, fingerprint={}).fit
-    measured = fit.curves.dropna(subset=["accuracy"])
-    return measured[measured["epoch"].round() == round(fit.figures["epoch"])].iloc[-1].to_dict()
-
-
-def fit_classifier(
-    classifier: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerFast,
-    data: FittingData,
-    hyperparameters: Hyperparameters,
-    parameters: StudyParameters,
-    *,
-    device: Device,
-    working_folder: Path,
-    fingerprint: dict[str, Any],
-    on_epoch: Callable[[int, dict[str, Any]], None] = lambda epoch, metrics: None,
-    description: str = "",
-) -> Fit:
-    """Freeze what ``layer_unfreezing`` does not name, and fit the rest; ``classifier`` is changed in place.
-
-    If only the head learns and ``model.encoder_dropout`` is false, the encoder's features are used, and the
-    assembled model gives the logits that the head gave. Otherwise the Trainer runs the encoder at every step.
-    ``load_best_model_at_end`` chooses the epoch, so it takes the data to choose on.
-    """
-    chosen = parameters.layer_unfreezing
-    data = data.dev_split() if chosen.load_best_model_at_end else data
-    learning = unfreeze(classifier, chosen.unfreeze, chosen.top_blocks)
-    shared: dict[str, Any] = {
-        "names": parameters.labels,
-        "load_best_model_at_end": chosen.load_best_model_at_end,
-        "class_weights": class_weights(
-            parameters.training.class_weights, parameters.labels, data.training_tokens["label"]
-        ),
-        "seed": parameters.seed,
-        "on_epoch": on_epoch,
-    }
-    figures = {
-        "texts": parameters.data.texts,
-        "trainable_parameters": count_trainable(classifier),
-        "learning": learning,
-        "n_train": len(data.training_tokens),
-        "hyperparameters": hyperparameters.model_dump(),
-        "device": device.name,
-        "dtype": device.precision,
-    }
-    if on_features(learning, parameters):
-        outcome = _fit_head(classifier, data, hyperparameters, parameters, device, shared, description)
-        return Fit(outcome.curves, figures | {"way": "features", "steps": outcome.steps, "epoch": outcome.epoch})
-    through = train(
-        classifier,
-        tokenizer,
-        data.training_tokens,
-        data.test_tokens,
-        hyperparameters,
-        parameters.training,
-        padding=parameters.model.padding,
-        max_length=parameters.model.max_length,
-        device=device,
-        working_folder=working_folder,
-        fingerprint=fingerprint,
-        **shared,
+    folder = setup.working_folder / f"finished-{fingerprint(setup.identity(), technique, parameters)}"
+    if not folder.is_dir():
+        fitted = fit(examples, parameters, setup)
+        model = fitted.model({"labels": setup.labels})
+        predictions = predictions_table(model, evaluation_tokens(fitted, examples, setup), setup.device, setup.model)
+        with atomic_write(folder) as new:
+            new.mkdir()
+            predictions.to_parquet(new / "predictions.parquet")
+            fitted.curves.to_csv(new / "curves.csv", index=False)
+            (new / "figures.json").write_text(json.dumps(fitted.figures), encoding="utf-8")
+            if keep_model:
+                model.save(new / "model")
+    return Finished(
+        json.loads((folder / "figures.json").read_text(encoding="utf-8")),
+        pd.read_csv(folder / "curves.csv"),
+        pd.read_parquet(folder / "predictions.parquet"),
+        folder / "model",
     )
-    return Fit(through.curves, figures | {"way": "encoder", "steps": through.steps, "epoch": through.best_epoch})
-
-
-def on_features(learning: list[str], parameters: StudyParameters) -> bool:
-    """Tell whether features computed once can stand for the encoder."""
-    return not parameters.model.encoder_dropout and not any(map(is_of_encoder, learning))
-
-
-def _fit_head(
-    classifier: PreTrainedModel,
-    data: FittingData,
-    hyperparameters: Hyperparameters,
-    parameters: StudyParameters,
-    device: Device,
-    shared: dict[str, Any],
-    description: str,
-) -> Any:
-    outcome = train_head(
-        Head(classifier),
-        Features(np.array(data.training_features), np.asarray(data.training_tokens["label"])),
-        Features(np.array(data.test_features), np.asarray(data.test_tokens["label"])),
-        hyperparameters,
-        parameters.training,
-        device=device.name,
-        description=description,
-        **shared,
-    )
-    classifier.load_state_dict(outcome.weights, strict=False)
-    return outcome

@@ -16,7 +16,6 @@ from torch.nn import functional
 from transformers import get_scheduler
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.callbacks import warn_if_never_warm
 from tweet_sentiment.modeling.dropout import draw_kept
 from tweet_sentiment.modeling.encoders import family_of, head_layers
 from tweet_sentiment.modeling.speed import head_step
@@ -94,7 +93,7 @@ def train_head(
     """
     weight = None if class_weights is None else torch.tensor(class_weights, device=device)
     steps = hyperparameters.steps(len(training.labels))
-    warn_if_never_warm(hyperparameters, settings, steps)
+    settings.warn_if_never_warm(hyperparameters, steps)
     with _seeded(seed, device), _one_thread(device), progress_bar(description, steps, "steps") as bar:
         fit = _Fit(head.to(device), training, hyperparameters, settings, weight, steps, device)
         best: tuple[float, int, dict[str, torch.Tensor]] | None = None

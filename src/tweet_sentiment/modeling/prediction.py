@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from datasets import Dataset
 
+    from tweet_sentiment.modeling.fitting import Setup
     from tweet_sentiment.modeling.model_folder import TrainedModel
-    from tweet_sentiment.parameters import ModelParameters, StudyParameters
+    from tweet_sentiment.parameters import ModelParameters
 
 Batch = dict[str, torch.Tensor]
 
@@ -176,10 +177,10 @@ def predictions_table(
     )
 
 
-def scores_on(model: nn.Module, tokens: "Dataset", device: Device, parameters: "StudyParameters") -> dict[str, Any]:
+def scores_on(model: nn.Module, tokens: "Dataset", device: Device, setup: "Setup") -> dict[str, Any]:
     """Predict the posts and score the predictions; see :func:`tweet_sentiment.scoring.metrics.score`."""
-    probabilities = predict(model, tokens["input_ids"], device, pad_to=_pad_to(parameters.model))
-    return score(np.asarray(tokens["label"]), probabilities, parameters.labels)
+    probabilities = predict(model, tokens["input_ids"], device, pad_to=_pad_to(setup.model))
+    return score(np.asarray(tokens["label"]), probabilities, setup.labels)
 
 
 def _pad_to(model: "ModelParameters") -> int | None:

@@ -1,67 +1,198 @@
-"""Hugging Face's Trainer as it is used here: on one device, with a loss and an order of posts of our own."""
+"""Fine-tuning through the encoder by Hugging Face's Trainer: resumable, silent, and stopped when it diverges."""
 
+import json
+import logging
+import math
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from transformers import DataCollatorWithPadding, PreTrainedTokenizerFast, Trainer, TrainingArguments
+import numpy as np
+import pandas as pd
+from datasets import Dataset
+from transformers import (
+    DataCollatorWithPadding,
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PreTrainedTokenizerFast,
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
-from tweet_sentiment.modeling.devices import Device
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.losses import Loss
-from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
+from tweet_sentiment.modeling.speed import fast_forward
+from tweet_sentiment.parameters import Hyperparameters
+from tweet_sentiment.progress import progress_bar
+from tweet_sentiment.provenance import fingerprint, sha256
+from tweet_sentiment.scoring.metrics import SCORES, score, softmax
 
-LOGS_A_RUN = 10
+if TYPE_CHECKING:
+    from tweet_sentiment.modeling.fitting import Setup
+
+logger = logging.getLogger(__name__)
+
+INPUTS = ["input_ids", "attention_mask", "label"]
+LOGS_PER_RUN = 10
 WORKERS = 2  # processes that collate batches while a GPU computes
+MANIFEST = "manifest.json"
+
+OnEpoch = Callable[[int, dict[str, Any]], None]
 
 
-def arguments(
-    folder: Path,
+def ignore(epoch: int, metrics: dict[str, Any]) -> None:
+    """Take no notice of an epoch."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Curves (step, epoch, loss, learning_rate, eval_loss and the scores, NaN where not logged), and steps taken.
+
+    ``epoch`` is the epoch whose weights the model has, ``evaluated`` its scores on the evaluation rows.
+    """
+
+    curves: pd.DataFrame
+    epoch: float
+    steps: int
+    evaluated: dict[str, float]
+
+
+def train(
+    model: Any,
+    tokenizer: PreTrainedTokenizerFast,
+    training: Dataset,
+    evaluation: Dataset,
     hyperparameters: Hyperparameters,
-    settings: TrainingParameters,
+    setup: "Setup",
+    *,
+    identity: Any,
     load_best_model_at_end: bool,
-    padding: str,
-    seed: int,
-    device: Device,
-    steps: int,
+    early_stopping_patience: int | None = None,
+    loss: Loss | None = None,
+    optimizer_groups: list[dict[str, Any]] | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+    on_epoch: OnEpoch = ignore,
+) -> Outcome:
+    """Train what is trainable of ``model``, in place; the same call after a kill resumes the last whole checkpoint.
+
+    ``identity`` is what decides about the weights beside the setup. ``on_epoch`` gets each epoch and its scores, and
+    may raise to stop. ``callbacks`` come before ours, so that what they save is sealed with the checkpoint.
+    Checkpoints are deleted when the training is over, or was stopped by ``on_epoch``.
+
+    Raises:
+        StudyError: the loss is no longer finite, or the training was interrupted; the message names the step.
+    """
+    folder = checkpoints_folder(
+        setup.working_folder,
+        [setup.identity(), identity, len(training), hyperparameters, setup.device.name, setup.device.precision],
+    )
+    steps = hyperparameters.steps(len(training))
+    setup.training.warn_if_never_warm(hyperparameters, steps)
+    metric = setup.training.metric_for_best_model
+    arguments = training_arguments(
+        folder,
+        hyperparameters,
+        setup,
+        steps,
+        logging_steps=max(1, min(setup.training.logging_steps, steps // LOGS_PER_RUN)),
+        load_best_model_at_end=load_best_model_at_end,
+        metric_for_best_model=metric if metric == "eval_loss" else f"eval_{metric}",
+        greater_is_better=setup.training.direction == "maximize",
+        restore_callback_states_from_checkpoint=early_stopping_patience is not None,
+        train_sampling_strategy="group_by_length" if setup.model.padding == "longest" else "random",
+        dataloader_num_workers=0 if setup.device.name == "cpu" else WORKERS,
+    )
+    patience = [EarlyStoppingCallback(early_stopping_patience)] if early_stopping_patience else []
+    trainer = OneDeviceTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=training.select_columns(INPUTS),
+        eval_dataset=_by_length(evaluation).select_columns(INPUTS),
+        data_collator=_collator(tokenizer, setup.model.padding, setup.model.max_length),
+        compute_metrics=lambda outcome: _scores(outcome, setup.labels),
+        optimizer_cls_and_kwargs=_optimizer(arguments, optimizer_groups),
+        callbacks=[*callbacks, *patience, SealCheckpoints(), StopIfNotFinite(), ReportEpochs(on_epoch), ShowProgress()],
+    )
+    trainer.training_loss = loss
+    state = run_trainer(trainer, folder, steps)
+    curves = _curves(state.log_history)
+    shutil.rmtree(folder)
+    step = state.best_global_step if load_best_model_at_end and state.best_global_step else steps
+    epoch = round(step / steps * (state.num_train_epochs or 1), 6)
+    evaluated = curves.dropna(subset=["accuracy"])
+    scores = evaluated.iloc[(evaluated["epoch"] - epoch).abs().argmin()][list(SCORES)].to_dict()
+    return Outcome(curves, epoch, state.global_step, {name: float(value) for name, value in scores.items()})
+
+
+def run_trainer(trainer: Trainer, folder: Path, steps: int) -> TrainerState:
+    """Train to the end from the newest whole checkpoint, silently; return what the Trainer has logged.
+
+    Raises:
+        StudyError: the loss is no longer finite, or the training was interrupted.
+    """
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    if start := newest_valid(folder):
+        logger.info("Resuming from %s of %d steps.", start.name, steps)
+    try:
+        with fast_forward(trainer.model):
+            trainer.train(resume_from_checkpoint=str(start) if start else None)
+    except TrainingStopped as end:
+        shutil.rmtree(folder)
+        raise end.reason from None
+    state = trainer.state
+    if state.global_step < state.max_steps and not _ran_out_of_patience(trainer):
+        raise StudyError(
+            f"The training was interrupted at step {state.global_step} of {state.max_steps}; "
+            f"the same command goes on from the last checkpoint."
+        )
+    return state
+
+
+def _ran_out_of_patience(trainer: Any) -> bool:
+    waiting = [one for one in trainer.callback_handler.callbacks if isinstance(one, EarlyStoppingCallback)]
+    return any(one.early_stopping_patience_counter >= one.early_stopping_patience for one in waiting)
+
+
+def training_arguments(
+    folder: Path, hyperparameters: Hyperparameters, setup: "Setup", steps: int, **more: Any
 ) -> TrainingArguments:
-    metric = settings.metric_for_best_model
+    """Return the arguments that every training shares, and ``more``."""
+    settings, device = setup.training, setup.device
     return TrainingArguments(
         output_dir=str(folder),
         **hyperparameters.model_dump() | {"warmup_steps": hyperparameters.warm_up(steps)},
         per_device_eval_batch_size=settings.per_device_eval_batch_size,
         lr_scheduler_type=settings.lr_scheduler_type,
         max_grad_norm=settings.max_grad_norm,
-        logging_steps=max(1, min(settings.logging_steps, steps // LOGS_A_RUN)),
         logging_nan_inf_filter=False,
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=settings.save_total_limit,
-        load_best_model_at_end=load_best_model_at_end,
-        metric_for_best_model=metric if metric == "eval_loss" else f"eval_{metric}",
-        greater_is_better=settings.direction == "maximize",
-        train_sampling_strategy="group_by_length" if padding == "longest" else "random",
-        seed=seed,
+        seed=setup.study.seed,
         fp16=device.precision == "fp16",
         bf16=device.precision == "bf16",
         use_cpu=device.name == "cpu",
         dataloader_pin_memory=device.name != "cpu",
-        dataloader_num_workers=0 if device.name == "cpu" else WORKERS,
         report_to="none",
         disable_tqdm=True,
+        **more,
     )
 
 
-def optimizer(arguments: TrainingArguments, groups: list[dict[str, Any]] | None) -> tuple[Any, Any] | None:
-    if groups is None:
-        return None
-    kind, settings = Trainer.get_optimizer_cls_and_kwargs(arguments)
-    return kind, {**settings, "params": groups}
-
-
 class OneDeviceTrainer(Trainer):
-    """The Trainer on one device, with a loss and an order of posts of our own."""
+    """The Trainer on one device, with a loss of our own."""
 
     training_loss: Loss | None = None
-    training_sampler: Any = None
 
     def __init__(self, *, args: TrainingArguments, **rest: Any) -> None:
         args._n_gpu = min(1, args.n_gpu)  # more would be DataParallel and a larger batch, without a word
@@ -76,13 +207,161 @@ class OneDeviceTrainer(Trainer):
         loss = self.training_loss(outputs.logits, inputs["labels"])
         return (loss, outputs) if return_outputs else loss
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        if self.training_sampler is not None:
-            return self.training_sampler
-        return super()._get_train_sampler(train_dataset)
+
+def _optimizer(arguments: TrainingArguments, groups: list[dict[str, Any]] | None) -> tuple[Any, Any] | None:
+    if groups is None:
+        return None
+    kind, settings = Trainer.get_optimizer_cls_and_kwargs(arguments)
+    return kind, {**settings, "params": groups}
 
 
-def collator(tokenizer: PreTrainedTokenizerFast, padding: str, max_length: int) -> DataCollatorWithPadding:
+def _collator(tokenizer: PreTrainedTokenizerFast, padding: str, max_length: int) -> DataCollatorWithPadding:
     if padding == "max_length":
         return DataCollatorWithPadding(tokenizer, padding="max_length", max_length=max_length)
     return DataCollatorWithPadding(tokenizer, padding="longest", pad_to_multiple_of=8)
+
+
+def _by_length(tokens: Dataset) -> Dataset:
+    """Put posts of like lengths side by side, so that little is padded; scores do not depend on the order."""
+    return tokens.select(np.argsort([len(ids) for ids in tokens["input_ids"]], kind="stable"))
+
+
+def _scores(outcome: EvalPrediction, names: list[str]) -> dict[str, float]:
+    logits = np.asarray(outcome.predictions)
+    if not np.isfinite(logits).all():
+        return {"accuracy": 0.0}
+    scores = score(np.asarray(outcome.label_ids), softmax(logits), names)
+    return {name: value for name, value in scores.items() if name not in ("per_class", "eval_loss")}
+
+
+def _curves(history: list[dict[str, float]]) -> pd.DataFrame:
+    rows: dict[tuple[int, bool], dict[str, float]] = {}
+    for entry in history:
+        if "train_runtime" not in entry:
+            renamed = {name if name == "eval_loss" else name.removeprefix("eval_"): v for name, v in entry.items()}
+            rows[int(entry["step"]), "eval_loss" in entry] = renamed
+    columns = ["step", "epoch", "loss", "learning_rate", *SCORES]
+    return pd.DataFrame([rows[key] for key in sorted(rows)]).reindex(columns=columns)
+
+
+class TrainingStopped(Exception):
+    """Carries out of the Trainer why somebody ended the training on purpose."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class StopIfNotFinite(TrainerCallback):
+    """Stops at the first loss that is not finite: the Trainer would go on and report an accuracy all the same."""
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
+    ) -> None:
+        for name in ("loss", "grad_norm", "eval_loss"):
+            value = (logs or {}).get(name)
+            if value is not None and not math.isfinite(float(value)):
+                raise TrainingStopped(
+                    StudyError(
+                        f"The training diverged: {name} is {value} at step {state.global_step} of {state.max_steps}. "
+                        f"Lower the learning rate (now {args.learning_rate})."
+                    )
+                )
+
+
+class ReportEpochs(TrainerCallback):
+    """Says how each epoch went, to the log and to ``on_epoch``."""
+
+    def __init__(self, on_epoch: OnEpoch) -> None:
+        self.on_epoch = on_epoch
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any = None, **_: Any
+    ) -> None:
+        plain = {name if name == "eval_loss" else name.removeprefix("eval_"): value for name, value in metrics.items()}
+        epoch = round(state.epoch or 0)
+        logger.info(
+            "Epoch %d of %d: eval_loss %.4f, accuracy %.4f",
+            epoch,
+            args.num_train_epochs,
+            plain["eval_loss"],
+            plain["accuracy"],
+        )
+        try:
+            self.on_epoch(epoch, plain)
+        except Exception as reason:  # not Ctrl-C, whose checkpoints stay
+            raise TrainingStopped(reason) from reason
+
+
+class ShowProgress(TrainerCallback):
+    """The project's own progress instead of the Trainer's bar and printed dictionaries."""
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._done = state.global_step
+        self._bar = progress_bar("Training", state.max_steps - state.global_step, "steps")
+        self._bar.__enter__()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._bar.update(state.global_step - self._done)
+        self._done = state.global_step
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._bar.__exit__(None, None, None)
+
+
+def checkpoints_folder(working_folder: Path, conditions: Any) -> Path:
+    """Return the folder for checkpoints under these conditions; those under others are deleted.
+
+    The folder's name is the fingerprint of data and parameters: no run resumes the checkpoint of other ones.
+    """
+    mine = working_folder / f"checkpoints-{fingerprint(*conditions)}"
+    for other in working_folder.glob("checkpoints-*"):
+        if other != mine:
+            logger.info("Checkpoints of other data or parameters are deleted: %s", other.name)
+            shutil.rmtree(other)
+    mine.mkdir(parents=True, exist_ok=True)
+    return mine
+
+
+def newest_valid(folder: Path) -> Path | None:
+    """Return the newest checkpoint of which every file is as it was written; delete damaged ones."""
+    numbered = [
+        (int(match[1]), path) for path in folder.iterdir() if (match := re.fullmatch(r"checkpoint-(\d+)", path.name))
+    ]
+    newest: Path | None = None
+    for _, path in sorted(numbered, reverse=True):
+        if not _is_whole(path):
+            logger.info("A damaged checkpoint is deleted: %s", path.name)
+            shutil.rmtree(path)
+        elif newest is None:
+            newest = path
+    return newest
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        expected = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(expected) and isinstance(expected, dict) and _hashes(checkpoint, expected) == expected
+
+
+def _hashes(checkpoint: Path, names: Any) -> dict[str, str]:
+    return {name: sha256((checkpoint / name).read_bytes()) for name in names if (checkpoint / name).is_file()}
+
+
+def seal(checkpoint: Path) -> None:
+    """Write the hash of every file of a checkpoint, in one step, after all of them."""
+    files = sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != MANIFEST)
+    new = checkpoint / f".{MANIFEST}"
+    new.write_text(
+        json.dumps(_hashes(checkpoint, [path.relative_to(checkpoint).as_posix() for path in files])), encoding="utf-8"
+    )
+    os.replace(new, checkpoint / MANIFEST)
+
+
+class SealCheckpoints(TrainerCallback):
+    """Seals each checkpoint that the Trainer has saved."""
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")

@@ -1,77 +1,55 @@
-"""Typed, validated parameters: one model per top-level key of ``conf``, unknown keys refused.
+"""Typed, validated parameters that several parts of the project share; unknown keys are refused.
 
-Every node receives one frozen :class:`StudyParameters`; it is checked before anything runs (see ``hooks.py``).
+A technique's own stand in its file; see :mod:`tweet_sentiment.schema` for the whole.
 """
 
-from tweet_sentiment.parameters.data import AuditParameters, Columns, DataParameters, LeakFreeRules
-from tweet_sentiment.parameters.inputs import InputSettings
-from tweet_sentiment.parameters.shared import Protocol
-from tweet_sentiment.parameters.study import (
-    DECISIVE,
-    Compute,
-    LackingColumn,
-    Study,
-    StudyParameters,
-    validate_parameters,
-)
-from tweet_sentiment.parameters.techniques import (
-    Hyperband,
-    HyperparameterSearchParameters,
-    IntRange,
-    LayerUnfreezingParameters,
-    PromptTuningParameters,
-    SearchSpace,
-    TechniqueSearchParameters,
-)
-from tweet_sentiment.parameters.training import Hyperparameters, ModelParameters, TrainingParameters, direction_of
-from tweet_sentiment.parameters.tuning import (
-    DistillationParameters,
-    DomainAdaptationParameters,
-    EnsembleParameters,
-    FullFineTuningParameters,
+from tweet_sentiment.parameters.data import AuditParameters, Columns, DataParameters, InputSettings, LeakFreeRules
+from tweet_sentiment.parameters.experiments import (
     LearningCurveParameters,
-    LoraParameters,
-    PTuningParameters,
+    PreprocessingAblationParameters,
     TrainingAblationParameters,
-    TuningParameters,
     UnfreezingSweepParameters,
 )
-from tweet_sentiment.parameters.warm_up import check_trainings, check_warm_up
+from tweet_sentiment.parameters.inference import InferenceParameters
+from tweet_sentiment.parameters.reporting import (
+    PromotionParameters,
+    ReportingParameters,
+    TrackingParameters,
+    UncertaintyParameters,
+)
+from tweet_sentiment.parameters.shared import Protocol
+from tweet_sentiment.parameters.study import Compute, Study
+from tweet_sentiment.parameters.training import (
+    DevSplitParameters,
+    Hyperparameters,
+    ModelParameters,
+    TrainerParameters,
+    TrainingParameters,
+    direction_of,
+)
 
 __all__ = [
-    "DECISIVE",
     "AuditParameters",
     "Columns",
     "Compute",
     "DataParameters",
-    "DistillationParameters",
-    "DomainAdaptationParameters",
-    "EnsembleParameters",
-    "FullFineTuningParameters",
-    "Hyperband",
-    "HyperparameterSearchParameters",
+    "DevSplitParameters",
     "Hyperparameters",
+    "InferenceParameters",
     "InputSettings",
-    "IntRange",
-    "LackingColumn",
-    "LayerUnfreezingParameters",
     "LeakFreeRules",
     "LearningCurveParameters",
-    "LoraParameters",
     "ModelParameters",
-    "PTuningParameters",
-    "PromptTuningParameters",
+    "PreprocessingAblationParameters",
+    "PromotionParameters",
     "Protocol",
-    "SearchSpace",
+    "ReportingParameters",
     "Study",
-    "StudyParameters",
-    "TechniqueSearchParameters",
+    "TrackingParameters",
+    "TrainerParameters",
     "TrainingAblationParameters",
     "TrainingParameters",
-    "TuningParameters",
+    "UncertaintyParameters",
     "UnfreezingSweepParameters",
-    "check_trainings",
-    "check_warm_up",
     "direction_of",
-    "validate_parameters",
 ]

@@ -1,10 +1,20 @@
 """Parameters of the data: the files, and how their posts are read, filtered, cleaned and split."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from tweet_sentiment.parameters.shared import Delimiter, Encoding, Label, LocalPath, PositiveInt, Quoting, Share, Strict
+from tweet_sentiment.parameters.shared import (
+    MAX_POSITIONS,
+    Delimiter,
+    Encoding,
+    Label,
+    LocalPath,
+    PositiveInt,
+    Quoting,
+    Share,
+    Strict,
+)
 
 RAW = "raw"  # texts as posted
 
@@ -63,6 +73,12 @@ class DataParameters(Strict):
     remove_stop_words: bool
     lemmatize: bool
 
+    @model_validator(mode="after")
+    def _columns_are_there(self) -> Self:
+        if not self.header and any(isinstance(column, str) for column in self.columns.model_dump().values()):
+            raise ValueError("data.columns holds names, but data.header is false: give positions (0, 1, …)")
+        return self
+
     @property
     def texts(self) -> str:
         """Name the texts that the models read, for a table: "raw", or "cleaned: corrected, no stop words"."""
@@ -71,3 +87,25 @@ class DataParameters(Strict):
         if self.cleaning == "none" and not done:
             return RAW
         return f"cleaned: {', '.join([self.cleaning, *done])}"
+
+
+class InputSettings(Strict):
+    """The cleaning, the most word pieces, virtual tokens not counted, and a second segment, if any.
+
+    ``hard_prompt`` is put before the text; today it stands in the tokenizer, exports of earlier versions say it here.
+
+    ``max_length`` null: as many as the encoder has positions; a classical model reads texts whole.
+    ``second_segment`` ``entity``: the input is "[CLS] <entity> [SEP] <text> [SEP]"; null: the text alone.
+    """
+
+    cleaning: Literal["published", "corrected", "none"]
+    remove_stop_words: bool
+    lemmatize: bool
+    hard_prompt: str = ""
+    max_length: Annotated[int, Field(ge=8, le=MAX_POSITIONS)] | None
+    second_segment: Literal["entity"] | None = None
+
+    @property
+    def most_pieces(self) -> int:
+        """Return the most word pieces that an encoder reads of a text."""
+        return self.max_length or MAX_POSITIONS

@@ -1,6 +1,6 @@
 """What the models of all parameters share: strictness, and types with limits."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -13,6 +13,13 @@ def _local(path: str) -> str:
     return path
 
 
+def distinct(items: list[Any]) -> list[Any]:
+    """Refuse a list that holds one twice."""
+    if len(set(items)) < len(items):
+        raise ValueError("the list holds one twice")
+    return items
+
+
 def _as_label(label: object) -> object:
     return str(label).lower() if isinstance(label, bool) else str(label) if isinstance(label, int | float) else label
 
@@ -21,6 +28,8 @@ Label = Annotated[str, BeforeValidator(_as_label)]  # YAML's 1 and true are the 
 LocalPath = Annotated[str, Field(min_length=1), AfterValidator(_local)]
 Protocol = Annotated[str, Field(pattern=r"^(published|leak_free|grouped(_[1-9]\d*_of_[1-9]\d*)?)$")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Run = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(distinct)]
 PositiveInt = Annotated[int, Field(ge=1)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]

@@ -1,11 +1,13 @@
 """Parameters of the encoder and of training, shared by all techniques."""
 
+import logging
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters.maps import WithoutNulls
 from tweet_sentiment.parameters.shared import (
     MAX_POSITIONS,
@@ -18,6 +20,8 @@ from tweet_sentiment.parameters.shared import (
     Strict,
     WeightDecay,
 )
+
+logger = logging.getLogger(__name__)
 
 
 class ModelParameters(Strict):
@@ -86,10 +90,75 @@ class TrainingParameters(Strict):
         """Tell whether the warm-up is as long as the training: the learning rate is then never reached."""
         return self.lr_scheduler_type != "constant" and hyperparameters.warm_up(steps) >= max(1, steps)
 
+    def warn_if_never_warm(self, hyperparameters: Hyperparameters, steps: int) -> None:
+        """Warn where the warm-up is as long as the training, so that the learning rate is never reached."""
+        if self.never_warm(hyperparameters, steps):
+            logger.warning(
+                "The warm-up of %d steps is as long as the training of %d: the learning rate of %g is never reached.",
+                hyperparameters.warm_up(steps),
+                steps,
+                hyperparameters.learning_rate,
+            )
+
+    def check_warm_up(self, key: str, hyperparameters: Hyperparameters, posts: int) -> None:
+        """Refuse hyperparameters whose warm-up is as long as a training on so many posts; ``key``: where they stand.
+
+        Raises:
+            StudyError: the learning rate would never be reached.
+        """
+        given, steps = hyperparameters, hyperparameters.steps(posts)
+        if self.never_warm(given, steps):
+            raise StudyError(
+                f"{key}: warmup_steps is {given.warmup_steps}, and the whole training has {steps} steps ({posts:,} "
+                f"posts in batches of {given.per_device_train_batch_size}, {given.num_train_epochs} epochs). "
+                f"The learning rate of {given.learning_rate:g} would never be reached.\n"
+                "  Give fewer, or a share of the steps (warmup_steps=0.1); or more posts, or more epochs."
+            )
+
     def goodness(self, scores: Mapping[str, Any], prefix: str = "") -> float:
         """Return ``metric_for_best_model`` of these scores, with its sign changed where less is better."""
         value = float(scores[f"{prefix}{self.metric_for_best_model}"])
         return value if self.direction == "maximize" else -value
+
+
+def _possible(peft_type: Any) -> Any:
+    if peft_type == "PREFIX_TUNING":
+        raise ValueError(
+            "prefix tuning puts keys and values before those of every layer (past_key_values), and DistilBERT takes "
+            "none; take PROMPT_TUNING (pipeline prompt_tuning), P_TUNING (p_tuning), or LORA or IA3 (lora)"
+        )
+    return peft_type
+
+
+PeftType = BeforeValidator(_possible)
+
+
+class TrainerParameters(Strict):
+    """What the techniques that train through the encoder share.
+
+    ``checkpoint``: the encoder to start from; null for ``model.checkpoint``. ``second_segment`` ``entity`` reads
+    "[CLS] entity [SEP] post [SEP]". ``label_smoothing_factor``: how much of a label is spread over all.
+    ``early_stopping_patience``: stop after so many epochs without a better one. ``row_limit``: train on so many posts;
+    null for all. ``load_best_model_at_end`` chooses the epoch on the dev split, which is then not trained on;
+    ``hold_out_dev_split`` keeps it out even where no epoch is chosen, so that techniques can be compared on it.
+    ``repeat_seeds``: train again with each further one of ``seeds``.
+    """
+
+    checkpoint: Annotated[str, Field(min_length=1)] | None
+    second_segment: Literal["entity"] | None
+    label_smoothing_factor: Annotated[float, Field(ge=0, lt=1)]
+    early_stopping_patience: PositiveInt | None
+    row_limit: PositiveInt | None
+    load_best_model_at_end: bool
+    hold_out_dev_split: bool
+    repeat_seeds: bool
+    hyperparameters: Hyperparameters
+
+    @model_validator(mode="after")
+    def _possible_together(self) -> Self:
+        if self.early_stopping_patience and not self.load_best_model_at_end:
+            raise ValueError("early_stopping_patience needs load_best_model_at_end: it stops behind the best epoch")
+        return self
 
 
 class DevSplitParameters(Strict):

@@ -11,6 +11,7 @@ from tweet_sentiment.errors import StudyError
 if TYPE_CHECKING:
     import pandas as pd
 
+SCORES = ("eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1")
 CHOSEN_BY = ("accuracy", "macro_f1", "eval_loss")  # of the dev split; the last is better when it is lower
 PROBABILITY = "probability_"  # followed by the class: columns of a table of predictions
 

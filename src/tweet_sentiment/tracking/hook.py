@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from kedro.framework.hooks import hook_impl
 
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.schema import StudyParameters
 
 
 class Tracker(Protocol):

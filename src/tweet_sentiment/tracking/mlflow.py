@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.errors import extra
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.schema import StudyParameters
 from tweet_sentiment.tracking.tables import fit, flat, numbers, points
 
 LONGEST_VALUE = 500  # of a parameter, in every store

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tweet_sentiment.errors import extra
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.schema import StudyParameters
 from tweet_sentiment.tracking.tables import fit, numbers, points
 
 

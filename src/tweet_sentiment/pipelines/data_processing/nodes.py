@@ -7,14 +7,14 @@ import pandas as pd
 
 from tweet_sentiment.data import filtering, reading
 from tweet_sentiment.data.reading import RawFile
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.parameters import DataParameters, DevSplitParameters, ModelParameters, Study
 from tweet_sentiment.provenance import sha256
 
 logger = logging.getLogger(__name__)
 
 
 def read_posts(
-    training_file: RawFile, validation_file: RawFile, parameters: StudyParameters
+    training_file: RawFile, validation_file: RawFile, data: DataParameters, study: Study
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Read both files strictly: every row as it stands; without a validation file the second table is empty.
 
@@ -22,10 +22,10 @@ def read_posts(
     """
     from tweet_sentiment.data import ids
 
-    data, files = parameters.data, {"training": training_file}
+    files = {"training": training_file}
     if data.validation_file is not None:
         files["validation"] = validation_file
-    read = {part: reading.read_posts(file, data, parameters.labels) for part, file in files.items()}
+    read = {part: reading.read_posts(file, data, study.labels) for part, file in files.items()}
     told = {"ids": "none", "entities": data.columns.entity is not None}
     account = {part: _describe(file, read[part]) | told for part, file in files.items()}
     if data.columns.id is not None:
@@ -48,12 +48,12 @@ def _describe(file: RawFile, posts: pd.DataFrame) -> dict[str, Any]:
 
 
 def filter_posts(
-    read_training_posts: pd.DataFrame, read_validation_posts: pd.DataFrame, parameters: StudyParameters
+    read_training_posts: pd.DataFrame, read_validation_posts: pd.DataFrame, data: DataParameters, study: Study
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Drop the labels that are not learnt and the posts without text; shuffle with the seed."""
-    data, labels, seed = parameters.data, parameters.labels, parameters.seed
+    labels, seed = study.labels, study.seed
     training, account = filtering.filter_posts(read_training_posts, data, labels, seed, data.training_file)
-    filtering.check_enough(training, labels, data, parameters.protocol)
+    filtering.check_enough(training, labels, data, study.protocol)
     if data.validation_file is None:
         return training, read_validation_posts, {"training": account}
     validation, other = filtering.filter_posts(read_validation_posts, data, labels, seed, data.validation_file)
@@ -61,21 +61,28 @@ def filter_posts(
 
 
 def audit_posts(
-    filtered_training_posts: pd.DataFrame, filtered_validation_posts: pd.DataFrame, parameters: StudyParameters
+    filtered_training_posts: pd.DataFrame,
+    filtered_validation_posts: pd.DataFrame,
+    data: DataParameters,
+    study: Study,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure what the files, as they came, tell of the test posts; without a validation file, a random split."""
     from tweet_sentiment.data import ids
     from tweet_sentiment.data.audit import audit
     from tweet_sentiment.reports.audit import headline
 
-    data = ids.as_known(filtered_training_posts, parameters.data)
-    figures, examples = audit(filtered_training_posts, filtered_validation_posts, data, parameters.seed)
+    data = ids.as_known(filtered_training_posts, data)
+    figures, examples = audit(filtered_training_posts, filtered_validation_posts, data, study.seed)
     logger.warning("The files as they came: %s", headline(figures))
     return figures, examples
 
 
 def split_posts(
-    filtered_training_posts: pd.DataFrame, filtered_validation_posts: pd.DataFrame, parameters: StudyParameters
+    filtered_training_posts: pd.DataFrame,
+    filtered_validation_posts: pd.DataFrame,
+    data: DataParameters,
+    dev_split: DevSplitParameters,
+    study: Study,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Part the posts by the protocol, and mark the dev split; say what of validation is known.
 
@@ -83,12 +90,10 @@ def split_posts(
     """
     from tweet_sentiment.data import ids, leakage, resemblance, splitting
 
-    data, protocol = ids.as_known(filtered_training_posts, parameters.data), parameters.protocol
+    data, protocol = ids.as_known(filtered_training_posts, data), study.protocol
     given = None if data.validation_file is None else filtered_validation_posts
-    training, validation, account = splitting.split_posts(
-        filtered_training_posts, given, protocol, data, parameters.seed
-    )
-    training, left_out = splitting.mark_dev_split(training, protocol, parameters.dev_split, data, parameters.seed)
+    training, validation, account = splitting.split_posts(filtered_training_posts, given, protocol, data, study.seed)
+    training, left_out = splitting.mark_dev_split(training, protocol, dev_split, data, study.seed)
     account |= {"removed_for_dev_split": left_out, "kept": len(training), "dev": int(training["dev"].sum())}
     read_training, read_validation = (splitting.as_read(posts, data) for posts in (training, validation))
     validation = validation.assign(
@@ -123,7 +128,7 @@ def split_posts(
 
 
 def clean_posts(
-    split_training_posts: pd.DataFrame, split_test_posts: pd.DataFrame, parameters: StudyParameters
+    split_training_posts: pd.DataFrame, split_test_posts: pd.DataFrame, data: DataParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Clean the posts as ``data.cleaning`` says; posts that lose all their text stay, are counted, and are said.
 
@@ -132,7 +137,7 @@ def clean_posts(
     """
     from tweet_sentiment.data import splitting
 
-    data, tables, account = parameters.data, [], {}
+    tables, account = [], {}
     for name, posts in (("training", split_training_posts), ("validation", split_test_posts)):
         cleaned = splitting.as_read(posts, data)
         emptied = filtering.check_not_emptied(cleaned["post"], data, f"The {name} posts")
@@ -150,15 +155,15 @@ def clean_posts(
 
 
 def tokenize_posts(
-    training_posts: pd.DataFrame, test_posts: pd.DataFrame, parameters: StudyParameters
+    training_posts: pd.DataFrame, test_posts: pd.DataFrame, model: ModelParameters, study: Study
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Turn posts into word pieces, as two ``datasets.Dataset``; see ``modeling.tokenization``."""
     from tweet_sentiment.modeling.encoders import load_tokenizer
     from tweet_sentiment.modeling.tokenization import tokenize
 
-    tokenizer = load_tokenizer(parameters.model.checkpoint)
-    training, cut = tokenize(training_posts, tokenizer, parameters.labels, parameters.model.max_length)
-    validation, cut_too = tokenize(test_posts, tokenizer, parameters.labels, parameters.model.max_length)
+    tokenizer = load_tokenizer(model.checkpoint)
+    training, cut = tokenize(training_posts, tokenizer, study.labels, model.max_length)
+    validation, cut_too = tokenize(test_posts, tokenizer, study.labels, model.max_length)
     return training, validation, {"training": {"truncated": cut}, "validation": {"truncated": cut_too}}
 
 
@@ -168,12 +173,18 @@ def account_rows(
     split_counts: dict[str, Any],
     cleaning_counts: dict[str, Any],
     tokenization_counts: dict[str, Any],
-    parameters: StudyParameters,
+    data: DataParameters,
+    dev_split: DevSplitParameters,
+    study: Study,
 ) -> dict[str, Any]:
-    """Bring together where every row went: rows in = rows kept + rows dropped, by reason."""
+    """Bring together where every row went: rows in = rows kept + rows dropped, by reason; and the data's parameters.
+
+    What decides about the posts stands here, so that whoever trains on them depends on this alone.
+    """
     account = {
-        "protocol": parameters.protocol,
-        "texts": parameters.data.texts,
+        "protocol": study.protocol,
+        "texts": data.texts,
+        "parameters": {"data": data.model_dump(exclude={"audit"}), "dev_split": dev_split.model_dump()},
         "files": read_counts,
         "filtered": filter_counts,
         "split": split_counts,

@@ -1,1 +1,1 @@
-"""Distillation: one model of the encoder's size learns what several say."""
+"""What the teachers say of the training posts; the student is trained as any technique."""

@@ -1,24 +1,23 @@
-"""Wiring of distillation."""
+"""Wiring of distillation's soft labels."""
 
 from kedro.pipeline import Pipeline, node
 
-from .nodes import TEACHERS, repeat_with_seeds, soften, train
+from tweet_sentiment.techniques import TEACHERS
+from tweet_sentiment.techniques.technique import SETUP, SHARED
 
-DATA = ["training_posts", "test_posts", "row_counts"]
+from .nodes import make_soft_labels
+
+DATA = ["models_by_technique", "training_posts", "row_counts"]
 
 
 def create_pipeline() -> Pipeline:
-    """Ask the teachers, and train the student."""
-    teachers = [f"{name}.{what}" for what in ("stored_model", "training") for name in TEACHERS]
-    inputs = ["training_posts", "test_posts", "soft_labels", "row_counts", "working_folder", "parameters"]
+    """Ask the teachers."""
+    trained = {name: f"{name}.training" for name in TEACHERS}
+    inputs = {name: name for name in DATA} | SETUP | {"distillation": "params:distillation"} | trained
     return Pipeline(
-        [
-            node(soften, [*teachers, "training_posts", "parameters"], "soft_labels", name="soften", tags="device"),
-            node(train, inputs, ["model", "curves", "training"], name="train", tags="device"),
-            node(repeat_with_seeds, inputs, "table_of_seeds", name="repeat_with_seeds", tags="device"),
-        ],
+        [node(make_soft_labels, inputs, "soft_labels", name="soft_labels", tags="device")],
         namespace="distillation",
-        inputs={*DATA, *teachers},
-        parameters="parameters",
+        inputs={*DATA, *trained.values()},
+        parameters={*SHARED, "params:distillation"},
         tags=["distillation", "past_the_paper"],
     )

@@ -2,19 +2,24 @@
 
 from kedro.pipeline import Pipeline, node
 
+from tweet_sentiment.techniques.technique import SETUP, SHARED
+
 from .nodes import adapt, collect_posts
 
 POSTS = ["read_training_posts", "split_training_posts", "split_test_posts"]
+OWN = "params:domain_adaptation"
 
 
 def create_pipeline() -> Pipeline:
     """Collect the posts, and adapt the encoder to them."""
+    collecting = [*POSTS, "params:data", "params:study", OWN]
+    adapting = {name: name for name in ("adaptation_posts", "row_counts", "working_folder")}
     return Pipeline(
         [
-            node(collect_posts, [*POSTS, "parameters"], "adaptation_posts", name="collect_posts"),
+            node(collect_posts, collecting, "adaptation_posts", name="collect_posts"),
             node(
                 adapt,
-                ["adaptation_posts", "row_counts", "working_folder", "parameters"],
+                adapting | SETUP | {"domain_adaptation": OWN},
                 ["model", "curves", "training"],
                 name="adapt",
                 tags="device",
@@ -23,6 +28,6 @@ def create_pipeline() -> Pipeline:
         namespace="domain_adaptation",
         inputs={*POSTS, "row_counts"},
         outputs={"adaptation_posts"},
-        parameters="parameters",
+        parameters={*SHARED, "params:data", OWN},
         tags=["domain_adaptation", "past_the_paper"],
     )

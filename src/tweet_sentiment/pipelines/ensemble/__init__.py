@@ -1,1 +1,1 @@
-"""The ensemble: the mean of what other techniques say."""
+"""The mean of what other techniques predict."""

@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.reports.style import DASHES, FAINT, INK, QUIET, SERIES, percent, styled, whisker
+from tweet_sentiment.schema import StudyParameters
 from tweet_sentiment.scoring.calibration import (
     calibration_noise,
     confidence_of,

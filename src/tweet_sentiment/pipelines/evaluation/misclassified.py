@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from tweet_sentiment.data.ids import known
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.schema import StudyParameters
 from tweet_sentiment.scoring.bootstrap import tweet_codes
 from tweet_sentiment.scoring.calibration import confidence_of
 

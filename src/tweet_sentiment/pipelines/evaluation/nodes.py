@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.provenance import library_versions
+from tweet_sentiment.schema import StudyParameters
 from tweet_sentiment.scoring.bootstrap import bootstrap_intervals
 from tweet_sentiment.scoring.calibration import (
     calibration_noise,

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.schema import StudyParameters
 from tweet_sentiment.scoring.bootstrap import bootstrap_intervals, tweet_codes
 from tweet_sentiment.scoring.calibration import right_of
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.parameters import Compute, InferenceParameters
 
 logger = logging.getLogger(__name__)
 
 
-def predict(posts: Path, model: Path, parameters: StudyParameters) -> Any:
+def predict(posts: Path, model: Path, inference: InferenceParameters, compute: Compute) -> Any:
     """Return the file's rows with label, probabilities and, where faulty rows are kept, ``error``: an Arrow table.
 
     ``model`` is a model's folder, an exported one too.
@@ -29,7 +29,7 @@ def predict(posts: Path, model: Path, parameters: StudyParameters) -> Any:
     from tweet_sentiment.predictor.files.rows import chunks
     from tweet_sentiment.predictor.files.source import reader_of
 
-    chosen, advise = parameters.inference, as_parameter("inference")
+    chosen, advise = inference, as_parameter("inference")
     if chosen.file is None:
         raise StudyError("inference.file is null. Name the file to predict: --params=inference.file=…")
     entity_column = None if chosen.entity_column is None else str(chosen.entity_column)
@@ -51,7 +51,7 @@ def predict(posts: Path, model: Path, parameters: StudyParameters) -> Any:
     summary = survey(reader, job, advise)
     for line in summary.faulty:
         logger.warning("%s", line)
-    predictor = Predictor.load(model, parameters.device, parameters.fp16, parameters.precision)
+    predictor = Predictor.load(model, compute.device, compute.fp16, compute.precision)
     logger.info("Model: %s.", title(model, predictor.manifest))
     predictor.check_entities(entity_column is not None, "name their column: inference.entity_column")
     schema = schema_of(reader.schema, predictor.labels, job, advise)

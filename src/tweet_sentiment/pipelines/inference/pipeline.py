@@ -8,8 +8,16 @@ from .nodes import predict
 def create_pipeline() -> Pipeline:
     """Predict every row of a file."""
     return Pipeline(
-        [node(predict, ["posts", "model", "parameters"], "predictions", name="predict", tags="device")],
+        [
+            node(
+                predict,
+                ["posts", "model", "params:inference", "params:compute"],
+                "predictions",
+                name="predict",
+                tags="device",
+            )
+        ],
         namespace="inference",
-        parameters="parameters",
+        parameters={"params:inference", "params:compute"},
         tags="inference",
     )

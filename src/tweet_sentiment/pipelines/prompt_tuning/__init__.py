@@ -1,1 +1,1 @@
-"""Prompt tuning: a hard prompt before the post, a soft prompt before both, the encoder frozen."""
+"""Prompt tuning: every hard prompt trained and evaluated, the best kept."""

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.reports.about import About
+from tweet_sentiment.schema import StudyParameters
 
 from .choosing import select
 

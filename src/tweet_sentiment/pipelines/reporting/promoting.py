@@ -7,7 +7,7 @@ import pandas as pd
 
 from tweet_sentiment.best_model import Promotion
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.schema import StudyParameters
 
 from .choosing import NAMED, candidates
 

@@ -1,0 +1,1 @@
+"""Experiments that vary one setting of a technique: blocks, heads, trainings, sizes, cleaning."""

@@ -1,1 +1,0 @@
-"""The baseline: everything frozen, an untrained head, evaluated only."""

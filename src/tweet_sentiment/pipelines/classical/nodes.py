@@ -1,0 +1,71 @@
+"""Fitting and predicting with a classical baseline, in one node each; scikit-learn on the processor, no torch."""
+
+from time import perf_counter
+from typing import Any
+
+import pandas as pd
+
+from tweet_sentiment.manifests import CLASSICAL
+from tweet_sentiment.parameters import Study
+from tweet_sentiment.provenance import input_settings, manifest
+from tweet_sentiment.techniques import classical as technique_of
+
+AS_POSTED = {"cleaning": "none", "remove_stop_words": False, "lemmatize": False}
+
+
+def fit_predict(
+    technique: str,
+    split_training_posts: pd.DataFrame,
+    split_test_posts: pd.DataFrame,
+    training_posts: pd.DataFrame,
+    test_posts: pd.DataFrame,
+    row_counts: dict[str, Any],
+    study: Study,
+    classical: technique_of.Parameters,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], Any]:
+    """Fit on the training posts, raw or cleaned as ``classical.text`` says, and predict the test posts.
+
+    Returns predictions (one row a post: row, id, label, predicted, and one probability a class), the same of the dev
+    split by an estimator that was not fitted on it (empty without one), figures, and the model.
+    """
+    from tweet_sentiment.classical import ClassicalModel, count_weights, probabilities_of
+    from tweet_sentiment.scoring.metrics import dev_scores, score_table
+    from tweet_sentiment.scoring.speed import POSTS, ms_per_post
+
+    raw, start = classical.text == "raw", perf_counter()
+    training, test = (split_training_posts, split_test_posts) if raw else (training_posts, test_posts)
+    estimator = technique_of.fit(technique, training, classical, study.labels, study.seed)
+    predictions = technique_of.predict(estimator, test, study.labels)
+    seconds = perf_counter() - start
+    on_dev = _dev_predictions(technique, training, classical, study)
+    timed = test["post"].tolist()[:POSTS]
+    figures = {
+        "n_train": len(training),
+        **dev_scores(score_table(on_dev, study.labels) if len(on_dev) else None),
+        "seconds": seconds,
+        "ms_per_post": ms_per_post(lambda: probabilities_of(estimator, timed), len(timed)),
+        "trainable_parameters": count_weights(estimator),
+        "device": "cpu",
+        "dtype": "fp64",
+        "encoder": technique_of.ENCODERS.get(technique, "TF-IDF"),
+        "texts": "raw" if raw else row_counts["texts"],
+    }
+    reads = input_settings(row_counts, None) | (AS_POSTED if raw else {})
+    made = manifest(
+        technique,
+        study,
+        row_counts,
+        {"format": CLASSICAL, "input": reads, **figures},
+        {"classical": classical.model_dump()},
+    )
+    return predictions, on_dev, figures, ClassicalModel(estimator, made)
+
+
+def _dev_predictions(
+    technique: str, training: pd.DataFrame, classical: technique_of.Parameters, study: Study
+) -> pd.DataFrame:
+    if "dev" not in training or not training["dev"].any():
+        return pd.DataFrame(columns=["row", "id", "label", "predicted"])
+    marked = training["dev"]
+    estimator = technique_of.fit(technique, training[~marked], classical, study.labels, study.seed)
+    return technique_of.predict(estimator, training[marked].reset_index(drop=True), study.labels)

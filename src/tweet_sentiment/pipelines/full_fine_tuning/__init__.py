@@ -1,1 +1,0 @@
-"""Full fine-tuning: every layer learns, the lower ones less."""

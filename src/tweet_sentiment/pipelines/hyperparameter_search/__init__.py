@@ -1,1 +1,0 @@
-"""Hyperparameter search: Optuna over the paper's space, then one training with the best values."""

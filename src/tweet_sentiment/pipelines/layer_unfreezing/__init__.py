@@ -1,1 +1,0 @@
-"""Layer unfreezing: the head learns, the encoder stays as it was."""

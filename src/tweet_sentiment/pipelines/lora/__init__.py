@@ -1,1 +1,0 @@
-"""LoRA or IA3: small additions to frozen weights learn, and are merged into them."""

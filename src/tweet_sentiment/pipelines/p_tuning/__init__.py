@@ -1,1 +1,0 @@
-"""P-tuning: a soft prompt that a small network computes."""

@@ -1,1 +1,0 @@
-"""Classical rivals: what majority, look-up and linear models on TF-IDF reach without any encoder."""

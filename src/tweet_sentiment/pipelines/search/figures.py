@@ -1,0 +1,69 @@
+"""Optuna's own plots, drawn from the table of trials: no database is needed to look at a search."""
+
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from tweet_sentiment.parameters import direction_of
+from tweet_sentiment.parameters.search import IntRange, SearchSpace
+from tweet_sentiment.reports.style import INK, SERIES, percent, styled
+
+
+def search_figures(trials: pd.DataFrame, space: SearchSpace, metric: str) -> tuple[Any, Any, Any]:
+    """Return history, importance and parallel coordinates, as Plotly figures."""
+    study = optuna.create_study(direction=direction_of(metric))
+    study.add_trials(
+        [_trial(row, space) for row in trials.to_dict("records") if row["state"] in ("COMPLETE", "PRUNED")]
+    )
+    plots = optuna.visualization
+    complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    name = f"validation {metric}"
+    history = plots.plot_optimization_history(study, target_name=name).update_traces(marker_color=SERIES[0])
+    parallel = plots.plot_parallel_coordinate(study, target_name=name)
+    parallel.update_traces({"line": {"colorscale": "Cividis"}}, selector={"type": "parcoords"})
+    if len({trial.value for trial in complete}) > 1:
+        importance = plots.plot_param_importances(study, target_name=name).update_traces(marker_color=SERIES[0])
+        decides = max(zip(importance.data[0].x, importance.data[0].y, strict=True))
+        weighs = f"{decides[1]} decides most of the search: {percent(decides[0])} of the differences between trials"
+    else:
+        importance, weighs = type(history)(), "Importance needs two trials with different values"
+    best = study.best_trial if complete else None
+    found = f"Best of {len(complete)} finished trials: {best.value:.4f}, trial {best.number}" if best else "No trial"
+    return (
+        styled(history, found, f"Marks: {name} of each trial, in order; a line: the best so far.", xaxis_title="trial"),
+        styled(importance, weighs, "Bars: how much of the differences each hyperparameter explains, by fANOVA."),
+        styled(
+            parallel,
+            f"{found}; every trial is a line through its values",
+            f"Parallel axes, one a hyperparameter, coloured by {name}.",
+            font={"color": INK, "size": 11},
+        ),
+    )
+
+
+def _trial(row: dict[Any, Any], space: SearchSpace) -> Any:
+    state = optuna.trial.TrialState[row["state"]]
+    distributions = _distributions(space)
+    parameters = {
+        name: row[name] if isinstance(kind, FloatDistribution) else int(row[name])
+        for name, kind in distributions.items()
+    }
+    value = float(row["value"]) if state.name == "COMPLETE" else None
+    return optuna.create_trial(state=state, params=parameters, distributions=distributions, value=value)
+
+
+def _distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    epochs, warmup, rate, decay = space.num_train_epochs, space.warmup_steps, space.learning_rate, space.weight_decay
+    return {
+        "num_train_epochs": IntDistribution(epochs.low, epochs.high, log=epochs.log),
+        "per_device_train_batch_size": CategoricalDistribution(space.per_device_train_batch_size),
+        "learning_rate": FloatDistribution(rate.low, rate.high, log=rate.log),
+        "warmup_steps": (
+            IntDistribution(warmup.low, warmup.high, log=warmup.log)
+            if isinstance(warmup, IntRange)
+            else FloatDistribution(warmup.low, warmup.high, log=warmup.log)
+        ),
+        "weight_decay": FloatDistribution(decay.low, decay.high, log=decay.log),
+    }

@@ -1,0 +1,157 @@
+"""Search, plot the search, train with the best values (paper, section "Hyperparameter search")."""
+
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pandas as pd
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import Compute, Hyperparameters, ModelParameters, Study, TrainingParameters
+from tweet_sentiment.parameters.search import SearchParameters, TechniqueSearchParameters
+from tweet_sentiment.provenance import fingerprint
+from tweet_sentiment.scoring.metrics import dev_scores
+from tweet_sentiment.techniques import TECHNIQUES
+
+
+def search(
+    key: str,
+    row_counts: dict[str, Any],
+    working_folder: Path,
+    search: SearchParameters,
+    study: Study,
+    model: ModelParameters,
+    training: TrainingParameters,
+    compute: Compute,
+    **given: Any,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Look for the hyperparameters with the best metric on the dev split; return them, and all trials.
+
+    The dev split is not trained on, and the test posts are not looked at; only under the published protocol the choice
+    is made on them, as in the paper. A finished search that is run again has nothing to do. ``key``: the section of
+    conf. A technique's search begins no trial once ``budget_posts`` have been trained on in all trials together; an
+    epoch in which a trial was cut off or failed counts as a whole one.
+    """
+    from tweet_sentiment.modeling.fitting import Examples, Setup
+
+    from .objective import Objective
+    from .study import epochs_begun, run_study, trials_table
+
+    technique = _technique(search)
+    setup = Setup(study, model, training, compute, row_counts, working_folder / "trial")
+    examples, metric = Examples(*(given[name] for name in TECHNIQUES[technique].reads)), training.metric_for_best_model
+    limit, budget = (
+        (search.row_limit, search.budget_posts) if isinstance(search, TechniqueSearchParameters) else (None, None)
+    )
+    if budget is None:
+        examples = examples.with_dev_split()
+    objective = Objective(technique, examples, given[technique], setup, limit)
+    posts = objective.posts_per_epoch()
+    study_of_trials = run_study(
+        working_folder,
+        f"{technique}-{fingerprint(setup.identity(), given[technique], search.identity())}",
+        search,
+        objective,
+        study.seed,
+        metric,
+        processes=objective.processes(search),
+        key=key,
+        budget_reached=lambda trials: budget is not None and sum(map(epochs_begun, trials)) * posts >= budget,
+    )
+    trials = trials_table(study_of_trials)
+    best = {
+        "technique": technique,
+        "hyperparameters": study_of_trials.best_params,
+        "source": key,
+        metric: study_of_trials.best_value,
+        "trial": study_of_trials.best_trial.number,
+        "trials": len(trials),
+        "chosen_on": study.chosen_on,
+        "dev_accuracy": study_of_trials.best_value if metric == "accuracy" and study.has_dev_split else None,
+        "seconds": float(trials["seconds"].sum()),
+    }
+    if budget is not None:
+        trials = trials.assign(posts=trials["epochs"] * posts)
+        best["posts"] = int(trials["posts"].sum())
+    return best, trials
+
+
+def _technique(search: SearchParameters) -> str:
+    return search.technique if isinstance(search, TechniqueSearchParameters) else "layer_unfreezing"
+
+
+def plot_search(trials: pd.DataFrame, search: SearchParameters, training: TrainingParameters) -> tuple[Any, Any, Any]:
+    """Draw Optuna's history, importance and parallel coordinates from the table of trials."""
+    from .figures import search_figures
+
+    return search_figures(trials, search.space, training.metric_for_best_model)
+
+
+def train_best(
+    key: str,
+    best: dict[str, Any],
+    row_counts: dict[str, Any],
+    working_folder: Path,
+    search: SearchParameters,
+    study: Study,
+    model: ModelParameters,
+    training: TrainingParameters,
+    compute: Compute,
+    **given: Any,
+) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
+    """Train the technique with the best hyperparameters; return model, curves and figures."""
+    from tweet_sentiment.modeling.fitting import Examples, Setup
+    from tweet_sentiment.techniques.layer_unfreezing import with_dev_scores
+
+    start, technique = perf_counter(), _technique(search)
+    setup = Setup(study, model, training, compute, row_counts, working_folder / "best")
+    examples = Examples(*(given[name] for name in TECHNIQUES[technique].reads))
+    chosen = _with_best(given[technique], best)
+    fit: Any = TECHNIQUES[technique].fit
+    fitted = fit(examples, chosen, setup)
+    figures = fitted.figures | {
+        "searched": technique,
+        "seconds": best["seconds"] + perf_counter() - start,
+        "search_seconds": best["seconds"],
+        "chosen_on": best["chosen_on"],
+    }
+    if "encoding" in given:
+        scored = with_dev_scores(fitted, examples, chosen, setup)
+        figures |= {"encoding_seconds": given["encoding"]["seconds"]} | {
+            name: scored[name] for name in dev_scores(None)
+        }
+    if figures.get("dev_accuracy") is None:  # through the encoder: what the search has measured anyway
+        figures["dev_accuracy"] = best["dev_accuracy"]
+    sections = {key: search.model_dump(), technique: chosen.model_dump()}
+    return fitted.model(setup.manifest(key, sections, figures)), fitted.curves, figures
+
+
+def repeat_with_seeds(
+    best: dict[str, Any],
+    row_counts: dict[str, Any],
+    working_folder: Path,
+    search: SearchParameters,
+    seeds: list[int],
+    study: Study,
+    model: ModelParameters,
+    training: TrainingParameters,
+    compute: Compute,
+    **given: Any,
+) -> pd.DataFrame:
+    """Train with the best hyperparameters again, once with each further seed; return one row a seed with its scores."""
+    from tweet_sentiment.modeling import fitting
+
+    technique = TECHNIQUES[_technique(search)]
+    setup = fitting.Setup(study, model, training, compute, row_counts, working_folder)
+    examples = fitting.Examples(*(given[name] for name in technique.reads))
+    fit: Any = technique.fit
+    return fitting.repeat_with_seeds(fit, examples, _with_best(given[technique.name], best), setup, seeds)
+
+
+def _with_best(parameters: Any, best: dict[str, Any]) -> Any:
+    if not best:
+        raise StudyError(
+            "The search has not been run for this run and protocol.\n"
+            "  Run it first:  kedro run --pipelines=hyperparameter_search"
+        )
+    return parameters.model_copy(update={"hyperparameters": Hyperparameters(**best["hyperparameters"])})

@@ -1,0 +1,96 @@
+"""What a trial does, in a form that another process can be handed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from joblib import cpu_count
+from torch import nn
+
+from tweet_sentiment.modeling.encoders import encoder_of, load_classifier
+from tweet_sentiment.modeling.fitting import Examples, Setup
+from tweet_sentiment.modeling.freezing import unfreeze
+from tweet_sentiment.parameters import Hyperparameters
+from tweet_sentiment.parameters.search import SearchParameters
+from tweet_sentiment.techniques import TECHNIQUES, layer_unfreezing
+
+WORTH_PROCESSES = 400_000  # posts times trials: below, a second process takes longer to start than it saves
+OFF = {"load_best_model_at_end": False, "hold_out_dev_split": True, "early_stopping_patience": None}  # in a trial
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Fit the technique with the hyperparameters it is called with; return the metric after the last epoch.
+
+    Where only a head is trained, on cached features, ``examples`` are parted already; see :meth:`on_features`.
+    """
+
+    technique: str
+    examples: Examples
+    parameters: Any
+    setup: Setup
+    row_limit: int | None = None
+
+    def __call__(self, hyperparameters: Hyperparameters, on_epoch: Callable[[int, dict[str, Any]], None]) -> float:
+        last: dict[str, Any] = {}
+
+        def report(epoch: int, metrics: dict[str, Any]) -> None:
+            last.update(metrics)
+            on_epoch(epoch, metrics)
+
+        chosen = self.parameters.model_copy(update={"hyperparameters": hyperparameters})
+        if self.on_features:
+            classifier, start = self._untrained()
+            classifier.load_state_dict(start, strict=False)
+            layer_unfreezing.fit_head(classifier, self.examples, chosen, self.setup, report)
+        else:
+            changes = {
+                name: value for name, value in {**OFF, "row_limit": self.row_limit}.items() if hasattr(chosen, name)
+            }
+            fit: Any = TECHNIQUES[self.technique].fit
+            fit(self.examples, chosen.model_copy(update=changes), self.setup, on_epoch=report)
+        return float(last[self.setup.training.metric_for_best_model])
+
+    @property
+    def on_features(self) -> bool:
+        """Whether a trial trains a head on cached features, and runs no encoder."""
+        if not isinstance(self.parameters, layer_unfreezing.Parameters):
+            return False
+        return layer_unfreezing.encoder_cached([*self._untrained()[1]], self.setup)
+
+    def processes(self, search: SearchParameters) -> int:
+        """Return in how many processes to run trials: heads on features leave all processors but one idle."""
+        if search.processes != "auto":
+            return search.processes
+        much = len(self.examples.training) * search.n_trials >= WORTH_PROCESSES
+        if not much or self.setup.device.name != "cpu" or not self.on_features:
+            return 1
+        return min(search.trials_at_once, cpu_count())
+
+    def posts_per_epoch(self) -> int:
+        """Return on how many posts a trial is trained in an epoch."""
+        return len(self.examples.with_dev_split().limited(self.row_limit).training)
+
+    def _untrained(self) -> tuple[Any, dict[str, torch.Tensor]]:
+        chosen, setup = self.parameters, self.setup
+        classifier, start = _untrained(
+            setup.model.checkpoint, tuple(setup.labels), setup.study.seed, tuple(chosen.unfreeze), chosen.top_blocks
+        )
+        if layer_unfreezing.encoder_cached([*start], setup):
+            nn.Module.to(encoder_of(classifier), "meta")  # the features stand for it: its weights only take memory
+        return classifier, start
+
+
+@cache
+def _untrained(
+    checkpoint: str, labels: tuple[str, ...], seed: int, layers: tuple[str, ...], top_blocks: int
+) -> tuple[Any, dict[str, torch.Tensor]]:
+    """Load the classifier once a process; return it and copies of the trainable weights, from which each trial starts.
+
+    The others no trial changes: a copy of the whole would be as much memory again.
+    """
+    classifier = load_classifier(checkpoint, list(labels), seed)
+    trainable = unfreeze(classifier, list(layers), top_blocks)
+    return classifier, {name: classifier.get_parameter(name).detach().clone() for name in trainable}

@@ -1,0 +1,295 @@
+"""The search itself: an Optuna study in SQLite that a kill does not hurt and a second run goes on with."""
+
+import logging
+import math
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import optuna
+import pandas as pd
+from joblib import Parallel, delayed
+from optuna.trial import FrozenTrial, TrialState
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import Hyperparameters, direction_of
+from tweet_sentiment.parameters.search import Hyperband, IntRange, SearchParameters, SearchSpace
+from tweet_sentiment.progress import progress_bar
+
+logger = logging.getLogger(__name__)
+
+OnEpoch = Callable[[int, dict[str, Any]], None]
+Objective = Callable[[Hyperparameters, OnEpoch], float]
+Outcome = tuple[TrialState, float | None]
+DATABASE = "study.sqlite3"
+CUT_OFF = "cut_off"  # how often a trial was cut off before it came to an end
+CAUGHT = (RuntimeError, StudyError, MemoryError, ValueError)
+
+
+def suggest(trial: optuna.Trial, space: SearchSpace) -> Hyperparameters:
+    """Draw one set of hyperparameters (paper, section "Hyperparameter search")."""
+    epochs, warmup, rate, decay = space.num_train_epochs, space.warmup_steps, space.learning_rate, space.weight_decay
+    sizes = space.per_device_train_batch_size
+    return Hyperparameters(
+        num_train_epochs=trial.suggest_int("num_train_epochs", epochs.low, epochs.high, log=epochs.log),
+        per_device_train_batch_size=int(trial.suggest_categorical("per_device_train_batch_size", sizes)),
+        learning_rate=trial.suggest_float("learning_rate", rate.low, rate.high, log=rate.log),
+        warmup_steps=(
+            trial.suggest_int("warmup_steps", warmup.low, warmup.high, log=warmup.log)
+            if isinstance(warmup, IntRange)
+            else trial.suggest_float("warmup_steps", warmup.low, warmup.high, log=warmup.log)
+        ),
+        weight_decay=trial.suggest_float("weight_decay", decay.low, decay.high, log=decay.log),
+    )
+
+
+def run_study(
+    folder: Path,
+    name: str,
+    search: SearchParameters,
+    objective: Objective,
+    seed: int,
+    metric: str,
+    *,
+    key: str,
+    processes: int = 1,
+    budget_reached: Callable[[list[FrozenTrial]], bool] = lambda trials: False,
+) -> optuna.Study:
+    """Return a study of the first ``n_trials`` trials, or of those within the budget; those not done yet are run.
+
+    The trials are drawn by one ``TPESampler(seed)``, as Optuna's ``optimize`` draws them. With ``trials_at_once`` more
+    than 1, so many are drawn together, run by as many ``processes``, and told together: the outcome does not depend on
+    which of them ends first, nor on how many processes there are. ``name`` must change with all that trials depend on,
+    so that a study never goes on under other conditions. ``key`` are the parameters to name in messages.
+
+    The database holds what came of each trial, in the order in which they are drawn. The draws themselves are made
+    again each time, and told what is known already: so a search that was stopped goes on as if it had not been. A trial
+    that a kill or Ctrl-C cut off is run again; one that raises or gives NaN fails, and the search goes on.
+
+    Raises:
+        StudyError: the database is damaged, or no trial gave a value.
+    """
+    _warn_if_pruner_is_idle(search)
+    _check_database(folder / DATABASE)
+    study = _open(folder / DATABASE, name, search, metric)
+    left = search.n_trials - _say_what_is_done(study, search, key)
+    draws = optuna.create_study(
+        study_name=name,  # Hyperband divides trials by it
+        sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=search.trials_at_once > 1),
+        pruner=_pruner(search),
+        direction=direction_of(metric),
+    )
+    if isinstance(search.pruner, Hyperband):
+        processes = 1  # it compares a trial with others that are still running
+    with Parallel(processes, mmap_mode="r") as parallel, progress_bar("Search", left, "trials") as bar:
+        for first in range(0, search.n_trials, search.trials_at_once):
+            if budget_reached(study.trials[:first]):
+                break
+            places = range(first, min(first + search.trials_at_once, search.n_trials))
+            drawn = {place: _draw(draws, search.space) for place in places}
+            todo = [place for place in places if not _is_finished(study, draws.trials[place], folder / DATABASE)]
+            for place in todo:
+                _begin(study, draws.trials[place])
+            outcomes = parallel(
+                delayed(_run_trial)(folder, name, search, place, drawn[place], objective, metric) for place in todo
+            )
+            for place, (state, value) in zip(todo, outcomes, strict=True):
+                study.tell(place, value, state)
+                _log_trial(study, place)
+            for place in places:
+                _tell(draws, study.trials[place])
+            bar.update(len(todo))
+    return _result(study, len(draws.trials), metric, key)
+
+
+def _say_what_is_done(study: optuna.Study, search: SearchParameters, key: str) -> int:
+    finished = sum(trial.state.is_finished() for trial in study.trials[: search.n_trials])
+    if finished:
+        logger.info("Search: %d of %d trials are done already.", finished, search.n_trials)
+    if finished == search.n_trials:
+        logger.info("To search again: --params=%s.attempt=%d; other trials: another seed.", key, search.attempt + 1)
+    return finished
+
+
+def _draw(draws: optuna.Study, space: SearchSpace) -> Hyperparameters:
+    """Draw a trial. Of trials drawn together the later take the earlier for bad ones (a constant liar)."""
+    return suggest(draws.ask(), space)
+
+
+def _is_finished(study: optuna.Study, drawn: FrozenTrial, path: Path) -> bool:
+    """Tell whether a trial has come to its end; what the database holds must be what was drawn."""
+    known = study.trials[drawn.number : drawn.number + 1]
+    if known and known[0].params != drawn.params:
+        raise _damaged(path, f"trial {drawn.number} has other hyperparameters than are drawn for it")
+    return bool(known) and known[0].state.is_finished()
+
+
+def _begin(study: optuna.Study, drawn: FrozenTrial) -> None:
+    """Put a trial into the database, under the number that it was drawn as; or note that it was cut off there."""
+    trials = study.trials
+    if drawn.number == len(trials):
+        study.add_trial(
+            optuna.create_trial(state=TrialState.RUNNING, params=drawn.params, distributions=drawn.distributions)
+        )
+        return
+    logger.info("Search: trial %d was cut off; it is run again.", drawn.number)
+    times = trials[drawn.number].user_attrs.get(CUT_OFF, 0) + 1
+    _trial(study, drawn.number).set_user_attr(CUT_OFF, times)
+
+
+def _trial(study: optuna.Study, place: int) -> optuna.Trial:
+    return optuna.Trial(study, study.trials[place]._trial_id)
+
+
+def _tell(draws: optuna.Study, known: FrozenTrial) -> None:
+    """Tell the sampler what came of a trial that it drew."""
+    trial = _trial(draws, known.number)
+    for step, value in sorted(known.intermediate_values.items()):
+        trial.report(value, step)
+    draws.tell(known.number, known.value if known.state == TrialState.COMPLETE else None, known.state)
+
+
+def _result(study: optuna.Study, trials: int, metric: str, key: str) -> optuna.Study:
+    """Return a study in memory of the first trials alone."""
+    result = optuna.create_study(direction=direction_of(metric))
+    result.add_trials(study.trials[:trials])
+    if not result.get_trials(states=(TrialState.COMPLETE,)):
+        raise StudyError(
+            f"No trial of the search gave a value; the last error: {_last_error(result)}\n"
+            f"  They are kept. With that put right, search again: --params={key}.attempt=…"
+        )
+    return result
+
+
+def _run_trial(
+    folder: Path,
+    name: str,
+    search: SearchParameters,
+    place: int,
+    hyperparameters: Hyperparameters,
+    objective: Objective,
+    metric: str,
+) -> Outcome:
+    """Run one trial, in whichever process this is; it is reported to the database by epochs, and told by the caller."""
+    study, start = _open(folder / DATABASE, name, search, metric, begun=True), perf_counter()
+    trial, known = _trial(study, place), study.trials[place].intermediate_values
+
+    def on_epoch(epoch: int, metrics: dict[str, Any]) -> None:
+        if epoch - 1 not in known:  # before it was cut off
+            trial.report(metrics[metric], epoch - 1)  # Optuna counts steps from 0
+        if epoch < hyperparameters.num_train_epochs and trial.should_prune():
+            raise optuna.TrialPruned
+
+    try:
+        value = float(objective(hyperparameters, on_epoch))
+        if math.isnan(value):
+            raise StudyError(f"{metric} is NaN.")
+    except optuna.TrialPruned:
+        return TrialState.PRUNED, None
+    except CAUGHT as error:
+        trial.set_user_attr("error", str(error))
+        return TrialState.FAIL, None
+    finally:
+        trial.set_user_attr("seconds", perf_counter() - start)
+    return TrialState.COMPLETE, value
+
+
+def _open(path: Path, name: str, search: SearchParameters, metric: str, begun: bool = False) -> optuna.Study:
+    """Open the study in the database, or begin both; in one that is ``begun`` nothing is looked for.
+
+    The path reaches SQLite as it is, not by a URL, which would end at a ? or #.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    connect = partial(sqlite3.connect, path, check_same_thread=False)
+    storage = optuna.storages.RDBStorage(
+        "sqlite:///study",
+        engine_kwargs={"creator": connect},
+        skip_compatibility_check=begun,
+        skip_table_creation=begun,
+    )
+    return optuna.create_study(
+        study_name=name,
+        storage=storage,
+        pruner=_pruner(search),
+        direction=direction_of(metric),
+        load_if_exists=True,
+    )
+
+
+def _pruner(search: SearchParameters) -> optuna.pruners.BasePruner:
+    chosen = search.pruner
+    if isinstance(chosen, Hyperband):
+        return optuna.pruners.HyperbandPruner(
+            chosen.min_resource, search.space.num_train_epochs.high, chosen.reduction_factor
+        )
+    return optuna.pruners.MedianPruner(chosen.n_startup_trials, chosen.n_warmup_steps, chosen.interval_steps)
+
+
+def _damaged(path: Path, why: str) -> StudyError:
+    return StudyError(f"{path}: the search's database is damaged ({why}). Delete it to start the search anew.")
+
+
+def _check_database(path: Path) -> None:
+    if not path.exists():
+        return
+    try:
+        with sqlite3.connect(path) as database:
+            (verdict,) = database.execute("PRAGMA quick_check").fetchone()
+            tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        verdict, tables = str(error), 0
+    if verdict != "ok" or not tables:
+        why = verdict if verdict != "ok" else "it is empty"
+        raise _damaged(path, why)
+
+
+def epochs_begun(trial: FrozenTrial) -> int:
+    """Return in how many epochs a trial has learnt; whenever it failed or was cut off, in the midst of one more."""
+    ended = len(trial.intermediate_values)
+    failed = trial.state == TrialState.FAIL and ended < trial.params["num_train_epochs"]
+    return ended + failed + int(trial.user_attrs.get(CUT_OFF, 0))
+
+
+def _warn_if_pruner_is_idle(search: SearchParameters) -> None:
+    if not search.pruner_can_fire:
+        logger.warning(
+            "The pruner cannot stop any trial: it waits for %s; the search has %d trials of at most %d epochs.",
+            search.pruner.waits_for,
+            search.n_trials,
+            search.space.num_train_epochs.high,
+        )
+
+
+def _log_trial(study: optuna.Study, place: int) -> None:
+    trial = study.trials[place]
+    value = "" if trial.value is None else f" {trial.value:.4f}"
+    finished = [t for t in study.trials if t.state == TrialState.COMPLETE]
+    best = f", best so far {study.best_value:.4f}" if finished else ""
+    logger.info("Search: trial %d %s%s%s", trial.number, trial.state.name.lower(), value, best)
+
+
+def _last_error(study: optuna.Study) -> str:
+    return next((t.user_attrs["error"] for t in reversed(study.trials) if "error" in t.user_attrs), "all were pruned")
+
+
+def trials_table(study: optuna.Study) -> pd.DataFrame:
+    """Return one row a trial: number, state, value, seconds, epochs begun, the hyperparameters, values by epoch.
+
+    Of a trial that was cut off and run again, the seconds are those of the last time.
+    """
+    rows = [
+        {
+            "number": trial.number,
+            "state": trial.state.name,
+            "value": trial.value,
+            "seconds": trial.user_attrs["seconds"],
+            "epochs": epochs_begun(trial),
+            **trial.params,
+            "value_by_epoch": " ".join(f"{value:.4f}" for _, value in sorted(trial.intermediate_values.items())),
+        }
+        for trial in study.trials
+    ]
+    return pd.DataFrame(rows)

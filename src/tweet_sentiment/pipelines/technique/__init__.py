@@ -1,0 +1,1 @@
+"""One technique, trained and repeated: a namespace each."""

@@ -1,0 +1,156 @@
+"""Everything that ``conf`` and ``--params`` can say: which model each section has, and what must agree between them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError, create_model
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import (
+    Compute,
+    DataParameters,
+    DevSplitParameters,
+    InferenceParameters,
+    LearningCurveParameters,
+    ModelParameters,
+    PreprocessingAblationParameters,
+    PromotionParameters,
+    ReportingParameters,
+    Study,
+    TrackingParameters,
+    TrainingAblationParameters,
+    TrainingParameters,
+    UncertaintyParameters,
+    UnfreezingSweepParameters,
+)
+from tweet_sentiment.parameters.search import SearchParameters
+from tweet_sentiment.parameters.shared import MAX_POSITIONS, Run, Seeds, Strict
+from tweet_sentiment.techniques import MEMBERS, TEACHERS, TECHNIQUES, TUNABLE, domain_adaptation
+
+Sections = dict[str, Any]
+
+MODELS: dict[str, Any] = {
+    "run": Run,
+    "seeds": Seeds,
+    **Study.__annotations__,
+    **Compute.__annotations__,
+    "data": DataParameters,
+    "model": ModelParameters,
+    "training": TrainingParameters,
+    "dev_split": DevSplitParameters,
+    "uncertainty": UncertaintyParameters,
+    **{technique.key: technique.parameters for technique in TECHNIQUES.values()},
+    "domain_adaptation": domain_adaptation.Parameters,
+    "unfreezing_sweep": UnfreezingSweepParameters,
+    "training_ablation": TrainingAblationParameters,
+    "learning_curve": LearningCurveParameters,
+    "preprocessing_ablation": PreprocessingAblationParameters,
+    "reporting": ReportingParameters,
+    "promotion": PromotionParameters,
+    "inference": InferenceParameters,
+    "tracking": TrackingParameters,
+}
+Conf: Any = create_model("Conf", __base__=Strict, **{name: (kind, ...) for name, kind in MODELS.items()})  # type: ignore[call-overload]
+
+
+def validate(raw: Mapping[str, Any]) -> Sections:
+    """Return the sections as models, with ``study`` and ``compute``, which bring together keys of the top level.
+
+    Raises:
+        StudyError: a key is missing, unknown or has a wrong value; the message names each such key.
+    """
+    try:
+        typed = Conf.model_validate(raw)
+        sections: Sections = {name: getattr(typed, name) for name in MODELS}
+        for name, model in {"study": Study, "compute": Compute}.items():
+            sections[name] = model(**{key: sections[key] for key in model.model_fields})
+        wrong = _disagreements(sections)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, one['loc'])) or 'parameters'}: {_reason(dict(one))}" for one in error.errors()]
+    if wrong:
+        lines = "\n".join(f"  {one}" for one in wrong)
+        raise StudyError(
+            f"The parameters are not right; nothing was run.\n{lines}\n"
+            "Put it right in conf/*/parameters*.yml or in --params."
+        )
+    return sections
+
+
+def _reason(error: dict[str, Any]) -> str:
+    if error["type"] == "extra_forbidden":
+        return "no such parameter"
+    if error["type"] == "missing":
+        return "is missing"
+    message, found = str(error["msg"]).removeprefix("Value error, "), error["input"]
+    return message if isinstance(found, dict) else f"{message}; found {found!r}"
+
+
+def _disagreements(of: Sections) -> list[str]:
+    """Return what is wrong between sections, a sentence each."""
+    study, data, training = of["study"], of["data"], of["training"]
+    wrong = []
+    if both := set(study.labels) & set(data.drop_labels):
+        wrong.append(f"{sorted(both)} stand in both labels and data.drop_labels")
+    for name in ("prompt_tuning", "p_tuning"):
+        longest, virtual = of["model"].max_length, of[name].num_virtual_tokens
+        if longest + virtual > MAX_POSITIONS:
+            wrong.append(
+                f"model.max_length ({longest}) + {name}.num_virtual_tokens ({virtual}) = {longest + virtual}; "
+                f"the encoder has {MAX_POSITIONS} positions"
+            )
+    for name, section in of.items():
+        if getattr(section, "second_segment", None) == "entity" and data.columns.entity is None:
+            wrong.append(f"{name}: second_segment is entity, but data.columns.entity is null")
+        if isinstance(section, SearchParameters) and section.direction not in ("auto", training.direction):
+            better = "more" if training.direction == "maximize" else "less"
+            wrong.append(
+                f"{name}.direction is {section.direction}, but of training.metric_for_best_model "
+                f"({training.metric_for_best_model}) {better} is better: set {name}.direction to auto"
+            )
+    weights = training.class_weights
+    if isinstance(weights, dict) and set(weights) != set(study.labels):
+        wrong.append(f"training.class_weights names {sorted(weights)}; it must name each of {sorted(study.labels)}")
+    return wrong + _unknown_techniques(of) + _wrong_variants(of)
+
+
+def _unknown_techniques(of: Sections) -> list[str]:
+    possible = {
+        "technique_search.technique": ([of["technique_search"].technique], TUNABLE),
+        "training_ablation.technique": ([of["training_ablation"].technique], ("full_fine_tuning", "lora")),
+        "learning_curve.techniques": (of["learning_curve"].techniques, TUNABLE),
+        "distillation.teachers": (of["distillation"].teachers, TEACHERS),
+        "ensemble.members": (of["ensemble"].members, MEMBERS),
+    }
+    wrong = ["ensemble.members: give two or more"] if len(of["ensemble"].members) < 2 else []
+    for key, (names, known) in possible.items():
+        wrong += [f"{key}: expected one of {', '.join(known)}; found {one!r}" for one in names if one not in known]
+    return wrong
+
+
+def _wrong_variants(of: Sections) -> list[str]:
+    """Return the keys of ``training_ablation.variants`` that the technique does not have."""
+    ablation, wrong = of["training_ablation"], []
+    if ablation.technique in TUNABLE:
+        for name in ablation.variants:
+            try:
+                ablation.varied(of[ablation.technique], name)
+            except ValidationError as error:
+                for one in error.errors():
+                    if one["loc"]:  # what does not go with the technique's other values concerns the ablation alone
+                        key = ".".join(map(str, one["loc"]))
+                        wrong.append(f"training_ablation.variants.{name}: {key} {_reason(dict(one))}")
+    return wrong
+
+
+class StudyParameters(Conf):  # TODO: goes when no node takes it
+    @property
+    def study(self) -> Study:
+        return Study(labels=self.labels, seed=self.seed, protocol=self.protocol)
+
+    @property
+    def has_dev_split(self) -> bool:
+        return self.study.has_dev_split
+
+    @property
+    def chosen_on(self) -> str:
+        return self.study.chosen_on

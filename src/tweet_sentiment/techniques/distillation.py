@@ -1,0 +1,120 @@
+"""Distillation: a student is trained on what other models say of a post, not on its label alone (Hinton et al., 2015)."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters.experiments import Names
+from tweet_sentiment.scoring.metrics import PROBABILITY
+from tweet_sentiment.techniques import full_fine_tuning
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from tweet_sentiment.modeling.fitting import Examples, Fitted, Setup
+
+SMALLEST = 1e-6  # a probability of 0 has no logarithm
+
+
+class Parameters(full_fine_tuning.Parameters):
+    """A student, trained as in full fine-tuning, on the mean of what ``teachers`` say of the training posts.
+
+    ``temperature``: 1.0 takes their probabilities as they are, more makes them softer. ``hard_label_weight``: how much
+    of the posts' own labels is mixed in.
+    """
+
+    teachers: Names
+    temperature: Annotated[float, Field(ge=1, le=20)]
+    hard_label_weight: Annotated[float, Field(ge=0, le=1)]
+
+    @model_validator(mode="after")
+    def _labels_are_soft(self) -> Self:
+        if self.label_smoothing_factor:
+            raise ValueError("label_smoothing_factor is of labels; here they are soft: set 0.0")
+        return self
+
+
+def fit(examples: "Examples", distillation: Parameters, setup: "Setup", **more: Any) -> "Fitted":
+    """Train every layer of a student on ``soft_labels``: a probability a class for each training post, by its row."""
+    soft_labels = more.pop("soft_labels")
+    fitted = full_fine_tuning.fit(
+        examples,
+        distillation,
+        setup,
+        targets=lambda tokens: with_soft_labels(tokens, soft_labels),
+        loss=soft_loss(distillation.temperature),
+        identity=soft_labels.to_json(),
+        **more,
+    )
+    fitted.figures["teachers"] = distillation.teachers
+    return fitted
+
+
+def with_soft_labels(tokens: Any, soft_labels: "pd.DataFrame") -> Any:
+    """Put the probabilities (columns row, probability_<label>) in the place of the label.
+
+    Raises:
+        StudyError: a post has none: the table is of other data or settings.
+    """
+    columns = [name for name in soft_labels if str(name).startswith(PROBABILITY)]
+    of_row = dict(zip(soft_labels["row"], soft_labels[columns].to_numpy().tolist(), strict=True))
+    if lacking := sum(row not in of_row for row in tokens["row"]):
+        raise StudyError(
+            f"{lacking} of {len(tokens)} training posts have no soft label: the data were split anew since.\n"
+            "  Make them again:  kedro run --pipeline=distillation"
+        )
+    return tokens.remove_columns("label").add_column("label", [of_row[row] for row in tokens["row"]])
+
+
+def soft_loss(temperature: float) -> "Callable[[Tensor, Tensor], Tensor]":
+    """Return the cross-entropy of the student to the teachers, both at the temperature, times its square.
+
+    Above 1 the temperature draws the probabilities nearer to each other, so that more of what the teachers say of the
+    wrong classes is learnt.
+    """
+    from torch.nn.functional import cross_entropy
+
+    def loss(logits: "Tensor", probabilities: "Tensor") -> "Tensor":
+        teachers = (probabilities.float().clamp_min(SMALLEST).log() / temperature).softmax(-1)
+        return cross_entropy(logits.float() / temperature, teachers) * temperature**2
+
+    return loss
+
+
+def soft_labels(
+    teachers: "dict[str, Callable[[], Any] | None]",
+    posts: "pd.DataFrame",
+    distillation: Parameters,
+    setup: "Setup",
+) -> "pd.DataFrame":
+    """Return what the teachers say of each post, on the mean: row, id, label, probability_<label>.
+
+    ``teachers`` by name: a function that loads the model. They were trained on these posts, so they are surer of them
+    than of others. ``hard_label_weight`` of the posts' own labels is mixed in.
+
+    Raises:
+        StudyError: a teacher has not been trained.
+    """
+    import pandas as pd
+
+    from tweet_sentiment.modeling.prediction import predictions_table
+    from tweet_sentiment.modeling.tokenization import tokens_as_trained
+
+    if missing := [name for name in distillation.teachers if teachers.get(name) is None]:
+        raise StudyError(
+            f"distillation.teachers: {', '.join(missing)} has no model under protocol {setup.study.protocol}.\n"
+            f"  Train it first:  kedro run --pipeline={missing[0]}"
+        )
+    said = []
+    for name in distillation.teachers:
+        load: Any = teachers[name]
+        teacher = load()
+        tokens = tokens_as_trained(teacher, posts, setup.model.max_length)
+        said.append(predictions_table(teacher, tokens, setup.device, setup.model))
+    columns, share = [f"{PROBABILITY}{label}" for label in setup.labels], distillation.hard_label_weight
+    mean = sum((one[columns] for one in said[1:]), said[0][columns]) / len(said)
+    hard = pd.DataFrame({c: said[0]["label"].eq(c.removeprefix(PROBABILITY)).astype(float) for c in columns})
+    return said[0][["row", "id", "label"]].join((1 - share) * mean + share * hard)

@@ -1,0 +1,107 @@
+"""Domain adaptation: masked-language training of the encoder on the posts, labels aside (Gururangan et al., 2020)."""
+
+from typing import TYPE_CHECKING, Any
+
+from tweet_sentiment.parameters.shared import PositiveInt, Share, Strict
+from tweet_sentiment.parameters.training import Hyperparameters
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from datasets import Dataset
+
+    from tweet_sentiment.modeling.fitting import Setup
+
+NOT_MASKED = -100  # the label that transformers' collator gives to what need not be guessed
+
+
+class Parameters(Strict):
+    """``mlm_probability`` of the word pieces is guessed; ``measured_share`` of the texts makes ``eval_loss``.
+
+    ``row_limit``: so many texts; null for all.
+    """
+
+    row_limit: PositiveInt | None
+    mlm_probability: Share
+    measured_share: Share
+    hyperparameters: Hyperparameters
+
+
+def adapt_encoder(
+    training: "Dataset", measured: "Dataset", domain_adaptation: Parameters, setup: "Setup"
+) -> "tuple[Any, pd.DataFrame]":
+    """Let the encoder guess masked word pieces; return it, and the curves: step, epoch, loss, eval_loss.
+
+    Both datasets have ``input_ids`` and ``attention_mask``. The layers that guess are new, and thrown away. The same
+    call after a kill is resumed.
+
+    Raises:
+        StudyError: the loss is no longer finite.
+    """
+    import shutil
+
+    import pandas as pd
+    import torch
+    from transformers import DataCollatorForLanguageModeling
+
+    from tweet_sentiment.modeling.encoders import encoder_of, family_of, load_encoder, load_tokenizer
+    from tweet_sentiment.modeling.trainer import (
+        SealCheckpoints,
+        ShowProgress,
+        StopIfNotFinite,
+        checkpoints_folder,
+        run_trainer,
+        training_arguments,
+    )
+
+    chosen, inputs = domain_adaptation, ["input_ids", "attention_mask"]
+    encoder = load_encoder(setup.model.checkpoint)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(setup.study.seed)
+        model = family_of(encoder).transformers("ForMaskedLM")(encoder.config)
+    encoder_of(model).load_state_dict(encoder.state_dict())
+    model.pooled_position = None  # all are read, so none may be left out
+    folder = checkpoints_folder(setup.working_folder, [setup.identity(), chosen, len(training), setup.device.name])
+    steps = chosen.hyperparameters.steps(len(training))
+    trainer = _trainer()(
+        model=model,
+        args=training_arguments(
+            folder,
+            chosen.hyperparameters,
+            setup,
+            steps,
+            logging_steps=setup.training.logging_steps,
+            prediction_loss_only=True,
+            train_sampling_strategy="group_by_length",
+        ),
+        train_dataset=training.select_columns(inputs),
+        eval_dataset=measured.select_columns(inputs),
+        data_collator=DataCollatorForLanguageModeling(
+            load_tokenizer(setup.model.checkpoint), mlm_probability=chosen.mlm_probability, pad_to_multiple_of=8
+        ),
+        callbacks=[SealCheckpoints(), StopIfNotFinite(), ShowProgress()],
+    )
+    state = run_trainer(trainer, folder, steps)
+    shutil.rmtree(folder)
+    curves = pd.DataFrame(state.log_history).reindex(columns=["step", "epoch", "loss", "eval_loss"])
+    return encoder_of(model).cpu().eval(), curves.dropna(subset=["loss", "eval_loss"], how="all")
+
+
+def _trainer() -> Any:
+    """Return a Trainer that guesses at the masked places alone: the vocabulary is by far the widest layer."""
+    from torch.nn.functional import cross_entropy
+
+    from tweet_sentiment.modeling.encoders import encoder_of, family_of
+    from tweet_sentiment.modeling.trainer import OneDeviceTrainer
+
+    class MaskedTrainer(OneDeviceTrainer):
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any) -> Any:
+            masked = inputs["labels"] != NOT_MASKED
+            with self.accelerator.autocast():  # which the Trainer puts around the model as a whole alone
+                encoded = encoder_of(model)(inputs["input_ids"], attention_mask=inputs["attention_mask"])
+                logits = family_of(model).vocabulary_logits(model, encoded.last_hidden_state[masked])
+            words = inputs["labels"][masked]
+            total = cross_entropy(logits.float(), words, reduction="sum")
+            loss = total / max(1, len(words))  # in a few short posts nothing may be masked
+            return (loss, {}) if return_outputs else loss
+
+    return MaskedTrainer

@@ -1,0 +1,67 @@
+"""The ensemble: the mean of the probabilities that its members predicted; it needs their predictions and no torch."""
+
+from typing import Any
+
+import pandas as pd
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters.experiments import Names
+from tweet_sentiment.parameters.shared import Strict
+from tweet_sentiment.scoring.metrics import PROBABILITY, dev_scores, score_table
+
+
+class Parameters(Strict):
+    """Whose probabilities are averaged: two techniques or more."""
+
+    members: Names
+
+
+def average(
+    predictions: dict[str, pd.DataFrame],
+    dev_predictions: dict[str, pd.DataFrame],
+    metrics: dict[str, dict[str, Any]],
+    members: list[str],
+    labels: list[str],
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the mean predictions on the test posts, and figures; all by technique, what was not made is left out.
+
+    The scores on the dev split are known if every member predicted it without having been trained on it.
+
+    Raises:
+        StudyError: a member has not been run, or the members' predictions are not about the same posts.
+    """
+    if missing := [name for name in members if not len(predictions.get(name, ())) or not metrics.get(name)]:
+        raise StudyError(
+            f"ensemble.members: {', '.join(missing)} has no predictions under this protocol.\n"
+            f"  Run it first:  kedro run --pipeline={missing[0]}   or take it out of conf/*/parameters_ensemble.yml"
+        )
+    known = [metrics[name] for name in members]
+    on_dev = [dev_predictions.get(name, pd.DataFrame()) for name in members]
+    milliseconds = [one.get("ms_per_post") for one in known]
+    figures = {
+        "members": members,
+        "n_train": max(one["n_train"] for one in known),
+        "trainable_parameters": sum(one["trainable_parameters"] for one in known),
+        "seconds": sum(one["seconds"] for one in known),
+        "ms_per_post": None if None in milliseconds else sum(milliseconds),
+        "encoder": ", ".join(dict.fromkeys(one["encoder"] for one in known)),
+        "texts": "; ".join(dict.fromkeys(one["texts"] for one in known)),
+        "second_segment": next(filter(None, (one.get("second_segment") for one in known)), None),
+        "device": known[0]["device"],
+        "dtype": known[0]["dtype"],
+        **dev_scores(score_table(_mean(on_dev, labels), labels) if all(map(len, on_dev)) else None),
+    }
+    return _mean([predictions[name] for name in members], labels), figures
+
+
+def _mean(tables: list[pd.DataFrame], labels: list[str]) -> pd.DataFrame:
+    first, *others = (table.sort_values("row", ignore_index=True) for table in tables)
+    same, columns = ["row", "id", "label"], [f"{PROBABILITY}{label}" for label in labels]
+    if any(not first[same].equals(other[same]) for other in others):
+        raise StudyError(
+            "The members' predictions are not about the same posts: some are from other data or settings.\n"
+            "  Run their pipelines again, or name another run (--params=run=…)."
+        )
+    mean = sum((table[columns] for table in others), first[columns]) / len(tables)
+    predicted = mean.set_axis(labels, axis=1).idxmax(axis=1)
+    return first[same].assign(predicted=predicted, **{name: mean[name] for name in columns})

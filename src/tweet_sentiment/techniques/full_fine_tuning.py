@@ -1,0 +1,37 @@
+"""Full fine-tuning: all layers are trained, the lower ones at lower rates."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from tweet_sentiment.parameters.training import TrainerParameters
+
+if TYPE_CHECKING:
+    from tweet_sentiment.modeling.fitting import Examples, Fitted, Setup
+
+
+class Parameters(TrainerParameters):
+    """All layers are trained; with ``freeze_embeddings`` all but the embeddings.
+
+    The head is trained with ``learning_rate``; each block below with ``layerwise_learning_rate_decay`` times the rate
+    of the one above, the embeddings last. 1.0: all alike. ``pooling``: the head reads [CLS], or the mean over the word
+    pieces.
+    """
+
+    layerwise_learning_rate_decay: Annotated[float, Field(gt=0, le=1)]
+    freeze_embeddings: bool
+    pooling: Literal["cls", "mean"]
+
+
+def fit(examples: "Examples", full_fine_tuning: Parameters, setup: "Setup", **more: Any) -> "Fitted":
+    """Train every layer; ``more`` is passed to :func:`tweet_sentiment.modeling.fitting.fit_encoder`."""
+    from tweet_sentiment.modeling.encoders import set_pooling
+    from tweet_sentiment.modeling.fitting import fit_encoder, new_classifier
+    from tweet_sentiment.modeling.freezing import layerwise_groups, unfreeze_all
+
+    chosen, rates = full_fine_tuning, full_fine_tuning.hyperparameters
+    classifier = new_classifier(chosen, setup)
+    set_pooling(classifier, chosen.pooling)
+    unfreeze_all(classifier, but=["embeddings"] if chosen.freeze_embeddings else [])
+    groups = layerwise_groups(classifier, rates.learning_rate, rates.weight_decay, chosen.layerwise_learning_rate_decay)
+    return fit_encoder(classifier, examples, chosen, setup, optimizer_groups=groups, **more)

@@ -1,0 +1,153 @@
+"""Layer unfreezing: train the head, and the top blocks if asked for (paper, section "Layer unfreezing")."""
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import model_validator
+
+from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Strict
+from tweet_sentiment.parameters.training import Hyperparameters
+from tweet_sentiment.scoring.metrics import dev_scores
+
+if TYPE_CHECKING:
+    from tweet_sentiment.modeling.fitting import Examples, Fitted, Setup
+    from tweet_sentiment.modeling.trainer import OnEpoch
+
+
+class Parameters(Strict):
+    """Which parameters are trainable: those whose name is, or starts with, one of ``unfreeze``; and ``top_blocks``.
+
+    ``row_limit``: train on so many posts; null for all. ``hold_out_dev_split``: do not train on the dev split, even where
+    no epoch is chosen on it.
+    """
+
+    unfreeze: list[str]
+    top_blocks: NonNegativeInt
+    load_best_model_at_end: bool
+    hyperparameters: Hyperparameters
+    row_limit: PositiveInt | None = None
+    hold_out_dev_split: bool = False
+
+    @model_validator(mode="after")
+    def _something_is_trainable(self) -> Self:
+        if not self.unfreeze and not self.top_blocks:
+            raise ValueError("nothing would be trained: name parameters in unfreeze, or set top_blocks to 1 or more")
+        return self
+
+
+def fit(
+    examples: "Examples", layer_unfreezing: Parameters, setup: "Setup", on_epoch: "OnEpoch | None" = None
+) -> "Fitted":
+    """Train what is unfrozen, from the untrained head on.
+
+    If only the head is, and ``model.encoder_dropout`` is false, it is trained on the features computed once, and the
+    assembled model gives the logits that the head gave. Otherwise the Trainer runs the encoder at every step.
+    """
+    from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
+    from tweet_sentiment.modeling.fitting import Fitted, class_weights
+    from tweet_sentiment.modeling.freezing import count_trainable, unfreeze
+    from tweet_sentiment.modeling.trainer import ignore, train
+
+    start, chosen = perf_counter(), layer_unfreezing
+    holds_out = examples.has_dev_split and (chosen.load_best_model_at_end or chosen.hold_out_dev_split)
+    examples = (examples.with_dev_split() if holds_out else examples).limited(chosen.row_limit)
+    classifier = load_classifier(setup.model.checkpoint, setup.labels, setup.study.seed)
+    tokenizer = load_tokenizer(setup.model.checkpoint)
+    trainable = unfreeze(classifier, chosen.unfreeze, chosen.top_blocks)
+    cached = encoder_cached(trainable, setup)
+    figures = {
+        "texts": setup.texts,
+        "trainable_parameters": count_trainable(classifier),
+        "trainable": trainable,
+        "n_train": len(examples.training),
+        "hyperparameters": chosen.hyperparameters.model_dump(),
+        "device": setup.device.name,
+        "dtype": setup.device.precision,
+        "encoder_cached": cached,
+    }
+    if cached:
+        outcome = fit_head(classifier, examples, chosen, setup, on_epoch or ignore)
+        classifier.load_state_dict(outcome.weights, strict=False)
+    else:
+        from tweet_sentiment.modeling.losses import training_loss
+
+        weights = class_weights(setup.training.class_weights, setup.labels, examples.training["label"])
+        outcome = train(
+            classifier,
+            tokenizer,
+            examples.training,
+            examples.evaluation,
+            chosen.hyperparameters,
+            setup,
+            identity=["layer_unfreezing", chosen.model_dump()],
+            load_best_model_at_end=chosen.load_best_model_at_end,
+            loss=training_loss(weights),
+            on_epoch=on_epoch or ignore,
+        )
+    figures |= {"steps": outcome.steps, "epoch": outcome.epoch, "seconds": perf_counter() - start}
+    if holds_out:
+        figures |= dev_scores(_scores_at(outcome.curves, outcome.epoch))
+    return Fitted(classifier, tokenizer, outcome.curves, figures)
+
+
+def encoder_cached(trainable: list[str], setup: "Setup") -> bool:
+    """Tell whether features computed once can stand for the encoder: it is frozen, and runs without dropout."""
+    from tweet_sentiment.modeling.encoders import is_of_encoder
+
+    return not setup.model.encoder_dropout and not any(map(is_of_encoder, trainable))
+
+
+def fit_head(
+    classifier: Any, examples: "Examples", layer_unfreezing: Parameters, setup: "Setup", on_epoch: "OnEpoch"
+) -> Any:
+    """Train the trainable weights of the head on the features; ``classifier`` is left as it is."""
+    import numpy as np
+
+    from tweet_sentiment.modeling.fitting import class_weights
+    from tweet_sentiment.modeling.heads import Features, Head, train_head
+
+    training, evaluation = (
+        Features(np.array(vectors), np.asarray(rows["label"]))
+        for vectors, rows in (
+            (examples.training_features, examples.training),
+            (examples.evaluation_features, examples.evaluation),
+        )
+    )
+    return train_head(
+        Head(classifier),
+        training,
+        evaluation,
+        layer_unfreezing.hyperparameters,
+        setup.training,
+        names=setup.labels,
+        load_best_model_at_end=layer_unfreezing.load_best_model_at_end,
+        class_weights=class_weights(setup.training.class_weights, setup.labels, examples.training["label"]),
+        seed=setup.study.seed,
+        device=setup.device.name,
+        on_epoch=on_epoch,
+        description="Training the head",
+    )
+
+
+def with_dev_scores(
+    fitted: "Fitted", examples: "Examples", layer_unfreezing: Parameters, setup: "Setup"
+) -> dict[str, Any]:
+    """Return the figures with the scores on the dev split of a head that was not trained on it.
+
+    Where it was, the head is fitted once more without it, for these scores alone. They are None where that would be
+    another training through the encoder, and without a dev split.
+    """
+    from tweet_sentiment.modeling.trainer import ignore
+
+    if "dev_accuracy" in fitted.figures:
+        return fitted.figures
+    if not examples.has_dev_split or not fitted.figures["encoder_cached"]:
+        return fitted.figures | dev_scores(None)
+    outcome = fit_head(fitted.classifier, examples.with_dev_split(), layer_unfreezing, setup, ignore)
+    return fitted.figures | dev_scores(_scores_at(outcome.curves, outcome.epoch))
+
+
+def _scores_at(curves: Any, epoch: float) -> dict[str, Any]:
+    measured = curves.dropna(subset=["accuracy"])
+    scores: dict[str, Any] = measured.iloc[(measured["epoch"] - epoch).abs().argmin()].to_dict()
+    return scores

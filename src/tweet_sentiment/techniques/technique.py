@@ -1,0 +1,47 @@
+"""What a technique is to the rest of the project."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tweet_sentiment.parameters.shared import Strict
+
+POSTS = ("training_posts", "test_posts")
+FEATURES = ("training_tokens", "test_tokens", "training_features", "test_features")
+
+
+@dataclass(frozen=True)
+class Technique:
+    """A way to a classifier.
+
+    Attributes:
+        name: in results, pipelines and folders.
+        parameters: the model of its section of conf.
+        fit: ``fit(examples, parameters, setup, on_epoch=…)``; None where its pipeline does more, or other, than train.
+        reads: the datasets that ``fit`` trains and evaluates on: posts, or tokens with features.
+        extra: other datasets that ``fit`` takes, by their last name.
+        in_paper: it belongs to the paper's study.
+        section: the key of its section, if that is not its name.
+    """
+
+    name: str
+    parameters: type[Strict]
+    fit: Callable[..., Any] | None = None
+    reads: tuple[str, ...] = POSTS
+    extra: tuple[str, ...] = ()
+    in_paper: bool = False
+    section: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key of its section in conf."""
+        return self.section or self.name
+
+    @property
+    def classical(self) -> bool:
+        """Whether it is one of the classical baselines, which have no encoder."""
+        return self.section == "classical"
+
+
+SETUP = {"study": "params:study", "model": "params:model", "training": "params:training", "compute": "params:compute"}
+SHARED = frozenset(SETUP.values())  # of a namespace's parameters, those that are not its own
