@@ -20,7 +20,7 @@ reads its output is not run with it: afterwards the pipeline's command with `--o
 """
 
 _SAID = {
-    "__default__": "The whole study: data, four techniques, the rivals, the report.",
+    "__default__": "The whole study: data, four techniques, the classical baselines, the report.",
     "past_the_paper": "Every pipeline that goes past the paper, in one.",
     "prompt_head_sweep": "Prompt tuning with none, one and both layers of the head learning.",
     "technique_search": "The hyperparameter search for a technique that trains through the encoder.",

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -56,11 +57,28 @@ def raw_parameters(environment: str = "base", **runtime):
     return loader["parameters"]
 
 
+class Sections(SimpleNamespace):
+    """The sections of conf as models, ``study`` and ``compute`` among them; a copy under changes is consistent."""
+
+    def model_copy(self, *, update):
+        from tweet_sentiment.parameters import Compute, Study
+
+        changed = vars(self) | update
+        for name, model in {"study": Study, "compute": Compute}.items():
+            changed[name] = model(**{key: changed[key] for key in model.model_fields})
+        return Sections(**changed)
+
+
+def validate_parameters(raw) -> Sections:
+    """Check the parameters, and return them by attribute."""
+    from tweet_sentiment.schema import validate
+
+    return Sections(**validate(raw))
+
+
 @pytest.fixture
 def parameters():
     """The parameters of the base environment, as nodes get them."""
-    from tweet_sentiment.parameters import validate_parameters
-
     return validate_parameters(raw_parameters())
 
 

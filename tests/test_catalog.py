@@ -61,7 +61,7 @@ PAST_THE_PAPER += ("training_ablation", "unfreezing_sweep")
 
 @pytest.mark.parametrize(
     "name",
-    ["prompt_tuning", "baseline", "layer_unfreezing", "hyperparameter_search", "rivals", *PAST_THE_PAPER],
+    ["prompt_tuning", "baseline", "layer_unfreezing", "hyperparameter_search", "classical", *PAST_THE_PAPER],
 )
 def test_a_technique_takes_the_data_steps_that_it_needs_along(name):
     assert pipelines[name].inputs() - {"parameters"} <= {

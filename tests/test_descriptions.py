@@ -5,7 +5,7 @@ from kedro.framework.project import pipelines
 
 from tests.test_catalog import catalog, everything  # noqa: F401 (fixtures)
 from tweet_sentiment.descriptions import description
-from tweet_sentiment.pipelines.rivals.pipeline import create_pipeline
+from tweet_sentiment.pipelines.classical.pipeline import create_pipeline
 
 LONGEST = 130
 
@@ -30,7 +30,7 @@ def test_every_dataset_says_in_one_line_what_it_is(catalog, everything):  # noqa
 
 def test_a_line_changes_no_name_tag_or_wiring():
     plain = {node.name: node for node in create_pipeline().nodes}
-    for node in pipelines["rivals"].nodes:
+    for node in pipelines["classical"].nodes:
         if node.name in plain:
             assert repr(node) == repr(plain[node.name])
             assert node.tags >= plain[node.name].tags
@@ -38,7 +38,7 @@ def test_a_line_changes_no_name_tag_or_wiring():
 
 @pytest.mark.parametrize("technique", ["baseline", "prompt_tuning", "linear_svc", "lora", "ensemble"])
 def test_a_technique_folds_into_one_box(technique):
-    name = "rivals" if technique == "linear_svc" else technique
+    name = "classical" if technique == "linear_svc" else technique
     of_technique = [node for node in pipelines[name].nodes if technique in node.tags]
     assert len(of_technique) > 3
     assert {node.namespace for node in of_technique} == {technique}

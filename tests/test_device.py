@@ -65,7 +65,7 @@ def test_what_uses_no_device_runs_without_it_and_the_rest_is_refused_before_anyt
     assert "device is cuda:63, but this machine has" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not list((project / "data").glob("0[2-7]*"))
-    for pipelines in ("data_processing", "rivals", "reporting"):
+    for pipelines in ("data_processing", "classical", "reporting"):
         done = kedro(project, "run", "--env=test", f"--pipelines={pipelines}", ABSENT)
         assert done.returncode == 0, done.stderr
 

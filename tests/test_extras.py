@@ -10,10 +10,9 @@ from importlib.metadata import packages_distributions
 
 import pytest
 
-from tests.conftest import PROJECT, raw_parameters
+from tests.conftest import PROJECT, raw_parameters, validate_parameters
 from tests.predictor.conftest import save_plain
 from tests.test_study import ENVIRONMENT, copy_project
-from tweet_sentiment.parameters import validate_parameters
 
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = {name: packages for name, packages in DECLARED["optional-dependencies"].items() if name != "dev"}

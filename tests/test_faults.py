@@ -192,7 +192,7 @@ def test_a_wrong_name_or_order_is_one_message(project, arguments, said):
     assert said in message(done)
 
 
-@pytest.mark.parametrize("content", ["rivals:\n  text: raw\n  text: cleaned\n", "rivals: [raw\n"])
+@pytest.mark.parametrize("content", ["classical:\n  text: raw\n  text: cleaned\n", "classical: [raw\n"])
 def test_yaml_that_holds_a_key_twice_or_is_broken_is_named_with_its_file(project, content):
     path = project / "conf/local/parameters_extra.yml"
     path.write_text(content)

@@ -3,9 +3,9 @@ from typing import get_args
 
 import pytest
 
-from tests.conftest import raw_parameters
+from tests.conftest import raw_parameters, validate_parameters
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import TrainingParameters, validate_parameters
+from tweet_sentiment.parameters import TrainingParameters
 
 
 @pytest.mark.parametrize("environment", ["base", "kaggle", "paper", "test"])

@@ -5,11 +5,10 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import raw_parameters
+from tests.conftest import raw_parameters, validate_parameters
 from tweet_sentiment.cli import cli
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.hooks import CheckParameters
-from tweet_sentiment.parameters import validate_parameters
 from tweet_sentiment.paths import is_address
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.files import FileJob, predict_file

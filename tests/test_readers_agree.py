@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from tests.conftest import raw_parameters
+from tests.conftest import raw_parameters, validate_parameters
 from tests.predictor import conftest as models
 from tweet_sentiment.commands.export import export
 from tweet_sentiment.commands.init import init
@@ -22,7 +22,7 @@ from tweet_sentiment.data.lines import Source, as_option, as_parameter
 from tweet_sentiment.data.reading import RawFile, read_posts
 from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import Columns, DataParameters, validate_parameters
+from tweet_sentiment.parameters import Columns, DataParameters
 from tweet_sentiment.parameters.inference import InferenceParameters
 from tweet_sentiment.predictor.files.csv_rows import CsvReader
 from tweet_sentiment.serving.app import create_app

@@ -10,8 +10,7 @@ from tweet_sentiment.data.reading import RawFile, read_posts
 
 @pytest.fixture(scope="module")
 def sample():
-    from tests.conftest import raw_parameters
-    from tweet_sentiment.parameters import validate_parameters
+    from tests.conftest import raw_parameters, validate_parameters
 
     parameters = validate_parameters(raw_parameters())
     files = {part: PROJECT / f"data/01_raw/sample_{part}.csv" for part in ("training", "validation")}

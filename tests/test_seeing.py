@@ -73,7 +73,7 @@ def test_the_graph_has_a_box_for_each_technique_layers_and_tags(site, browser):
     drawn = graph(site)
     assert (drawn["layers"][0], drawn["layers"][-1]) == ("raw", "reporting")
     assert len(drawn["layers"]) == 8
-    assert {tag["id"] for tag in drawn["tags"]} >= {"baseline", "rivals", "reporting", "data_processing"}
+    assert {tag["id"] for tag in drawn["tags"]} >= {"baseline", "classical", "reporting", "data_processing"}
     texts = "Array.from(document.querySelectorAll('svg text')).map(one => one.textContent)"
     go(browser, f"{site[0]}?types=nodes", f"{texts}.includes('write_report')")
     shown = browser.evaluate(texts)

@@ -3,13 +3,13 @@
 import logging
 
 import pytest
+from tweet_sentiment.modeling.techniques import fit_lora
 
-from tests.conftest import raw_parameters
+from tests.conftest import raw_parameters, validate_parameters
 from tests.modeling.tuned import few, tiny, tuning_data
 from tests.test_study import copy_project, kedro
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.techniques import fit_lora
-from tweet_sentiment.parameters import Hyperparameters, check_trainings, check_warm_up, validate_parameters
+from tweet_sentiment.parameters import Hyperparameters, check_trainings, check_warm_up
 
 STUDY = validate_parameters(raw_parameters())
 TRAINS = [name for name in type(STUDY).model_fields if hasattr(getattr(STUDY, name), "hyperparameters")]

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
-from tests.conftest import raw_parameters
+from tests.conftest import raw_parameters, validate_parameters
 from tests.predictor.conftest import save_plain
 from tests.test_study import copy_project
 
@@ -12,7 +12,6 @@ from tweet_sentiment.cli import cli
 from tweet_sentiment.commands.options import run_of
 from tweet_sentiment.configuration import ConfigLoader
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import validate_parameters
 from tweet_sentiment.settings import CONFIG_LOADER_ARGS
 
 BASE = {"base/globals.yml": "run: first", "base/parameters.yml": "run: ${globals:run}\nseed: 42"}

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
+from tests.conftest import validate_parameters
 from tests.test_configuration import conf, loaded  # noqa: F401
 
 from tweet_sentiment.cli import cli
-from tweet_sentiment.parameters import validate_parameters
 
 ROWS = [{"stars": 1 + n % 5, "text": f"the post of number {n}, which is a text"} for n in range(30)]
 

@@ -10,13 +10,12 @@ import time
 
 import pytest
 from click.testing import CliRunner
-from tests.conftest import raw_parameters
+from tests.conftest import raw_parameters, validate_parameters
 from tests.predictor.conftest import save_plain
 from tests.test_faults import KEDRO, message
 from tests.test_study import ENVIRONMENT, copy_project, kedro
 
 from tweet_sentiment.commands.predict import predict as command
-from tweet_sentiment.parameters import validate_parameters
 from tweet_sentiment.predictor import Predictor
 
 ROWS = 4000

@@ -148,7 +148,7 @@ def test_the_published_validation_set_leaks_as_the_study_says(data, labels, real
 
 @pytest.mark.real_data
 def test_ids_alone_leave_as_many_training_rows_as_the_study_says(data, labels, real_posts):
-    """The study's rivals kept blank posts: 61,121 rows."""
+    """The study's classical baselines kept blank posts: 61,121 rows."""
     posts = real_posts["training"]
     training = posts[~posts["label"].isin(data.drop_labels) & (posts["post"] != "")]
     validation, _ = filter_posts(real_posts["validation"], data, labels, seed=42)

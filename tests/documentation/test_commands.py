@@ -5,9 +5,9 @@ import re
 import pytest
 from documentation.schemas import leaves
 from tests.conftest import PROJECT
+from tests.conftest import Sections as StudyParameters
 from tests.documentation.commands import every_code, keys, options, targets, values
 
-from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.pipeline_registry import register_pipelines
 
 
@@ -29,7 +29,7 @@ def names() -> set[str]:
 
 def test_pipelines_exist(shown, pipelines):
     given = values("pipelines", shown) | values("pipeline", shown)
-    assert given >= {"rivals", "lora"}
+    assert given >= {"classical", "lora"}
     assert given <= set(pipelines)
 
 

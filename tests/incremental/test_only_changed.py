@@ -163,8 +163,8 @@ def figures(project, technique):
 
 
 def test_results_after_an_incremental_run_are_those_of_a_whole_run(study, finished, tmp_path, encoder, caplog):
-    changed = {"rivals": {"C": 0.1}, "layer_unfreezing": {"hyperparameters": {"learning_rate": 0.05}}}
-    some = {"pipeline_names": ["layer_unfreezing", "rivals"]}
+    changed = {"classical": {"C": 0.1}, "layer_unfreezing": {"hyperparameters": {"learning_rate": 0.05}}}
+    some = {"pipeline_names": ["layer_unfreezing", "classical"]}
     with caplog.at_level("INFO", "tweet_sentiment"):
         run(study, changed, runner=OnlyChanged(), **some)
     said = "\n".join(caplog.messages)
@@ -225,7 +225,7 @@ def test_the_command_skips_what_is_as_it_was_and_shows_the_comparison_all_the_sa
 def test_the_command_notices_changed_code_of_a_module_that_is_imported_late(study):
     source = study / "src/tweet_sentiment/classical/models.py"
     source.write_text(source.read_text() + "\nMORE = 1\n")
-    said = only_changed(study, "--pipeline=rivals")
+    said = only_changed(study, "--pipeline=classical")
     assert "linear_svc.fit_predict runs: its code changed (tweet_sentiment/classical/models.py)" in said
     assert "linear_svc.evaluate runs: after linear_svc.fit_predict" in said
     assert "Unchanged, and skipped: read_posts, filter_posts" in said

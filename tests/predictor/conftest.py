@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from tests.conftest import raw_parameters
+from tests.conftest import raw_parameters, validate_parameters
 
-from tweet_sentiment.parameters import validate_parameters
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.provenance import manifest
 
@@ -40,7 +39,7 @@ def save_prompted(settings, folder, pooling="first"):
 
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
     from tweet_sentiment.modeling.model_folder import TrainedModel
-    from tweet_sentiment.modeling.prompts import add_soft_prompt, fold
+    from tweet_sentiment.modeling.soft_prompts import add_soft_prompt, fold
 
     classifier = load_classifier(settings.model.checkpoint, settings.labels, seed=1)
     tokenizer = load_tokenizer(settings.model.checkpoint)

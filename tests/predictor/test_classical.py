@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 from tweet_sentiment.classical import SPECIFICATION, WEIGHTS
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
-from tweet_sentiment.pipelines.rivals.nodes import fit_predict
-from tweet_sentiment.pipelines.rivals.pipeline import RIVALS
+from tweet_sentiment.pipelines.classical.nodes import fit_predict
+from tweet_sentiment.pipelines.classical.pipeline import RIVALS
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx.export import export
 from tweet_sentiment.provenance import sha256
@@ -107,9 +107,7 @@ def test_any_text_gets_probabilities_that_sum_to_one(any_folder, texts):
 
 @pytest.fixture(scope="module")
 def any_folder(tmp_path_factory):
-    from tests.conftest import raw_parameters
-
-    from tweet_sentiment.parameters import validate_parameters
+    from tests.conftest import raw_parameters, validate_parameters
 
     folder = tmp_path_factory.mktemp("models") / "linear_svc"
     fitted("linear_svc", validate_parameters(raw_parameters()))[1].save(folder)
@@ -119,7 +117,7 @@ def any_folder(tmp_path_factory):
 def test_the_cleaning_is_the_one_that_it_was_fitted_with(parameters, tmp_path):
     published = parameters.data.model_copy(update={"cleaning": "published"})
     cleaned = parameters.model_copy(
-        update={"data": published, "rivals": parameters.rivals.model_copy(update={"text": "cleaned"})}
+        update={"data": published, "classical": parameters.classical.model_copy(update={"text": "cleaned"})}
     )
     fitted("linear_svc", cleaned)[1].save(tmp_path / "model")
     predictor = Predictor.load(tmp_path / "model")

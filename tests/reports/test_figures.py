@@ -5,9 +5,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import Sections as StudyParameters
 from tests.reports.made import AUDIT, LEAKING, row
 
-from tweet_sentiment.parameters import StudyParameters
 from tweet_sentiment.pipelines.data_processing.figures import plot_lengths
 from tweet_sentiment.pipelines.evaluation.figures import plot_confusion, plot_curves, plot_entities
 from tweet_sentiment.reports.accuracy import accuracy_figure

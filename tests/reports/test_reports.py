@@ -81,7 +81,7 @@ def test_the_report_says_command_seed_versions_and_hashes():
     account["files"] = {"training": {"rows": 10, "sha256": "c0ffee"}}
     made = sections(material(LEAKING, run="kaggle", metrics=METRICS, accounts={"leak_free": account}))
     text = as_markdown("t", made).split("## How to reproduce")[1]
-    command = "kedro run --env=kaggle --pipelines=rivals --params=protocol=leak_free"
+    command = "kedro run --env=kaggle --pipelines=classical --params=protocol=leak_free"
     for told in ("seed 7", "torch", "2.13.0", "sha256 c0ffee", command):
         assert told in text
 
@@ -105,7 +105,7 @@ def test_a_run_whose_environment_the_report_names_is_made_by_that_environment(ru
 
 def test_a_run_of_another_name_is_named_in_the_command():
     *runs, report = commands(material(LEAKING, run="mine"))
-    assert runs[0] == "kedro run --pipelines=rivals --params=run=mine,protocol=published"
+    assert runs[0] == "kedro run --pipelines=classical --params=run=mine,protocol=published"
     assert report == "kedro run --pipeline=reporting --params=run=mine"
 
 
@@ -127,7 +127,7 @@ def test_the_commands_run_what_stands_in_the_report_and_nothing_else():
         "--pipelines=lora,technique_search,learning_curve,unfreezing_sweep --params=protocol=leak_free",
         "--pipelines=distillation --params=protocol=leak_free",
         "--pipelines=ensemble --params=protocol=leak_free",
-        "--pipelines=rivals,lora,preprocessing_ablation --params=protocol=grouped_1_of_2",
+        "--pipelines=classical,lora,preprocessing_ablation --params=protocol=grouped_1_of_2",
     ]
 
 
@@ -149,7 +149,7 @@ def test_a_technique_that_was_trained_with_other_parameters_has_a_command_that_s
         manifests={"leak_free/lora": {"parameters": trained}, "leak_free/baseline": {"parameters": {"seed": 42}}},
     )
     assert commands(of) == [
-        "kedro run --env=kaggle --pipelines=baseline,rivals --params=protocol=leak_free",
+        "kedro run --env=kaggle --pipelines=baseline,classical --params=protocol=leak_free",
         "kedro run --env=kaggle --pipelines=lora "
         "--params=protocol=leak_free,lora.row_limit=50,lora.hyperparameters.num_train_epochs=1",
         "kedro run --env=kaggle --pipelines=ensemble --params=protocol=leak_free",
@@ -164,7 +164,7 @@ def test_the_pipelines_of_the_commands_are_those_of_the_project():
     beside = {"preprocessing_ablation", "learning_curve", "training_ablation", "unfreezing_sweep", "prompt_head_sweep"}
     assert {*WHOLE, *LAST, *beside} <= set(registered)
     whole = registered["__default__"].nodes
-    assert {node.namespace for node in whole if node.namespace} == {*RIVALS, *WHOLE} - {"rivals"}
+    assert {node.namespace for node in whole if node.namespace} == {*RIVALS, *WHOLE} - {"classical"}
 
 
 @given(st.lists(st.lists(TEXTS, min_size=2, max_size=2)))

@@ -3,10 +3,9 @@
 import sys
 
 import pytest
-from tests.conftest import raw_parameters
+from tests.conftest import raw_parameters, validate_parameters
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import validate_parameters
 
 
 @pytest.mark.parametrize("extra", ["mlflow", "tensorboard"])

@@ -9,18 +9,17 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conftest import PROJECT, raw_parameters
+from tests.conftest import PROJECT, raw_parameters, validate_parameters
 from tests.test_study import copy_project, kedro
 
-from tweet_sentiment.parameters import validate_parameters
 from tweet_sentiment.tracking.tables import fit, flat, numbers, points
 
-PIPELINES = "--pipelines=hyperparameter_search,rivals"
+PIPELINES = "--pipelines=hyperparameter_search,classical"
 
 
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory, encoder):
-    """A project whose search and rivals were run with both trackers; each must be installed."""
+    """A project whose search and classical were run with both trackers; each must be installed."""
     for extra in ("mlflow", "tensorboard"):
         pytest.importorskip(extra, reason=f"{extra} is not installed (make tracking)")
     project = copy_project(tmp_path_factory.mktemp("tracked") / "project", encoder)
@@ -44,11 +43,11 @@ def runs(tracked):
 
 def test_each_technique_is_a_run_below_the_whole_and_each_trial_below_its_search(runs):
     _, by_name = runs
-    whole = by_name["leak_free hyperparameter_search, rivals"]
+    whole = by_name["leak_free hyperparameter_search, classical"]
     above = {name: run.data.tags.get("mlflow.parentRunId") for name, run in by_name.items()}
     techniques = {name for name, parent in above.items() if parent == whole.info.run_id}
-    rivals = {"majority_class", "nearest_neighbour", "logistic_regression", "linear_svc"}
-    assert techniques == {"hyperparameter_search", *rivals}
+    classical = {"majority_class", "nearest_neighbour", "logistic_regression", "linear_svc"}
+    assert techniques == {"hyperparameter_search", *classical}
     search = by_name["hyperparameter_search"].info.run_id
     assert {name for name, parent in above.items() if parent == search} == {"trial 0", "trial 1"}
     assert all(run.info.status == "FINISHED" for run in by_name.values())
@@ -56,7 +55,7 @@ def test_each_technique_is_a_run_below_the_whole_and_each_trial_below_its_search
 
 def test_parameters_are_logged_one_by_one_and_curves_by_step(runs, tracked):
     client, by_name = runs
-    whole = by_name["leak_free hyperparameter_search, rivals"].data.params
+    whole = by_name["leak_free hyperparameter_search, classical"].data.params
     assert (whole["hyperparameter_search.n_trials"], whole["protocol"], whole["data.row_limit"]) == (
         "2",
         "leak_free",
@@ -174,7 +173,8 @@ def test_each_prompt_has_curves_of_its_own():
 INTERRUPTED = """
 import sys
 from tests.conftest import PROJECT, raw_parameters
-from tweet_sentiment.parameters import validate_parameters
+from tests.conftest import validate_parameters
+
 from tweet_sentiment.tracking import Track
 
 class Catalog:

@@ -297,7 +297,7 @@ def evaluation_tokens(fitted: Fitted, examples: Examples, setup: Setup) -> Datas
 
 @dataclass(frozen=True)
 class Finished:
-    """What is kept of a fit: figures, curves, predictions on the rows to evaluate on, and the model's folder if asked."""
+    """What is kept of a fit: figures, curves, predictions on the rows to evaluate on, and the model if asked for."""
 
     figures: dict[str, Any]
     curves: pd.DataFrame

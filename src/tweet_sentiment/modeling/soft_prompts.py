@@ -74,7 +74,7 @@ def add_soft_prompt(
 
 
 def add_prompt_encoder(classifier: PreTrainedModel, prompt: Any, seed: int) -> PeftModel:
-    """Put virtual tokens before the word pieces; the network behind them is trainable, with the named layers of the head.
+    """Put virtual tokens before the word pieces; their network is trainable, with the named layers of the head.
 
     What :func:`fold` makes of it holds the vectors and not the network.
     Source: X. Liu et al., "GPT understands, too", 2021.

@@ -198,7 +198,7 @@ def _others(results: pd.DataFrame, row: dict[str, Any]) -> list[str]:
 
 
 def better_than(results: pd.DataFrame, row: dict[str, Any]) -> dict[str, float]:
-    """Return the techniques with a higher accuracy on the same test posts, the classical rivals among them."""
+    """Return the techniques with a higher accuracy on the same test posts, the classical baselines among them."""
     better = results[results["accuracy"] > row["accuracy"]].sort_values("accuracy", ascending=False)
     return dict(zip(better["technique"], better["accuracy"].astype(float), strict=True))
 

@@ -8,7 +8,7 @@ from tweet_sentiment.reports.tables import Table
 
 ENVIRONMENTS = ("kaggle", "paper", "test")  # folders in conf that are named like the run that they make
 RIVALS = ("majority_class", "nearest_neighbour", "logistic_regression", "linear_svc")  # of one pipeline
-WHOLE = ("baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning", "rivals")  # what `kedro run` runs
+WHOLE = ("baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning", "classical")  # what `kedro run` runs
 NAMED = ("run", "protocol")  # each command says them anyway
 OF_ANY_FILE = ("data.cleaning", "data.row_limit", "data.validation_share")  # not found out of the file itself
 LAST = ("distillation", "ensemble")  # they take what other pipelines have left, so each has a run of its own
@@ -92,7 +92,7 @@ def _pipelines(material: ReportInputs, protocol: str) -> dict[str, list[str]]:
     """Return the pipelines that made what the report has of a protocol, each with its techniques."""
     ran: dict[str, list[str]] = {}
     for name in material.comparison["technique"][material.comparison["protocol"] == protocol]:
-        ran.setdefault("rivals" if name in RIVALS else str(name), []).append(str(name))
+        ran.setdefault("classical" if name in RIVALS else str(name), []).append(str(name))
     beside = {
         "preprocessing_ablation": f"{protocol}/preprocessing_ablation" in material.ablations,
         "learning_curve": protocol in material.learning_curves,

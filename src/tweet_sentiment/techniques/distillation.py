@@ -1,4 +1,4 @@
-"""Distillation: a student is trained on what other models say of a post, not on its label alone (Hinton et al., 2015)."""
+"""Distillation: a student is trained on what other models say of a post, not on its label (Hinton et al., 2015)."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Self

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Parameters(Strict):
     """Which parameters are trainable: those whose name is, or starts with, one of ``unfreeze``; and ``top_blocks``.
 
-    ``row_limit``: train on so many posts; null for all. ``hold_out_dev_split``: do not train on the dev split, even where
-    no epoch is chosen on it.
+    ``row_limit``: train on so many posts; null for all. ``hold_out_dev_split``: do not train on the dev split,
+    even where no epoch is chosen on it.
     """
 
     unfreeze: list[str]

@@ -1,4 +1,4 @@
-"""Prompt tuning: a hard prompt before the post, a soft prompt before both, the encoder frozen (paper, "Prompt tuning")."""
+"""Prompt tuning: a hard prompt before the post, a soft prompt before both (paper, section "Prompt tuning")."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 

@@ -2,10 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from tests.conftest import raw_parameters
+from tests.conftest import raw_parameters, validate_parameters
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import validate_parameters
 from tweet_sentiment.pipelines.evaluation.misclassified import MISTAKES, analyse_errors
 
 LABELS = ["Negative", "Neutral", "Positive"]

@@ -2,12 +2,11 @@
 
 import pytest
 from pydantic import BaseModel
-from tests.conftest import raw_parameters
-
-from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import validate_parameters
+from tests.conftest import raw_parameters, validate_parameters
 from tweet_sentiment.pipelines.hyperparameter_search.nodes import conditions, repeat_with_seeds
 from tweet_sentiment.pipelines.hyperparameter_search.technique import technique_conditions
+
+from tweet_sentiment.errors import StudyError
 
 STUDY = validate_parameters(raw_parameters())
 ACCOUNT = {"files": {"training": {"sha256": "a"}}}

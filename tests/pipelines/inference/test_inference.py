@@ -1,11 +1,10 @@
 """The inference pipeline's node: what the predictor says of every row of a file."""
 
 import pytest
-from tests.conftest import raw_parameters
+from tests.conftest import raw_parameters, validate_parameters
 from tests.predictor.conftest import save_plain
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import validate_parameters
 from tweet_sentiment.pipelines.inference.nodes import predict
 from tweet_sentiment.predictor import Predictor
 

@@ -3,11 +3,10 @@
 import pandas as pd
 import pytest
 import yaml
-from tests.conftest import raw_parameters
+from tests.conftest import raw_parameters, validate_parameters
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.encoders import MEAN_NOTE
-from tweet_sentiment.parameters import validate_parameters
 from tweet_sentiment.pipelines.reporting.choosing import select
 from tweet_sentiment.pipelines.reporting.nodes import COLUMNS
 from tweet_sentiment.pipelines.reporting.promoting import promote

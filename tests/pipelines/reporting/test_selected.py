@@ -34,7 +34,7 @@ def test_the_choice_is_made_by_the_posts_to_choose_on_not_by_those_that_are_repo
 
 def test_metrics_of_an_earlier_revision_are_named_with_the_command_that_measures_them_anew(parameters):
     earlier = {name: figure for name, figure in metrics(0.7).items() if name != "parts"}
-    with pytest.raises(StudyError, match=r"(?s)measured lora, linear_svc.*--pipelines=lora,rivals"):
+    with pytest.raises(StudyError, match=r"(?s)measured lora, linear_svc.*--pipelines=lora,classical"):
         collected(parameters, lora=earlier, linear_svc=earlier, baseline=metrics(0.3))
 
 

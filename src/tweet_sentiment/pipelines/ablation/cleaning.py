@@ -1,4 +1,4 @@
-"""Every way of cleaning through the same head: do stop words and lemmas matter, and what does the paper's fault cost?"""
+"""Every way of cleaning through the same head: what stop words, lemmas and the paper's fault cost."""
 
 from dataclasses import dataclass, replace
 from itertools import product
@@ -169,9 +169,7 @@ def fit_cleaned(examples: Any, head: unfreezing.Parameters, setup: Any) -> Any:
     training = tokens.select(range(size))
     featured = replace(
         examples,
-        training=training.remove_columns("dev").add_column("dev", [False] * size)
-        if "dev" in training.column_names
-        else training,
+        training=training.remove_columns("dev").add_column("dev", [False] * size),  # every way is trained on all
         evaluation=tokens.select(range(size, len(tokens))),
         training_features=vectors[:size],
         evaluation_features=vectors[size:],

@@ -222,8 +222,8 @@ def measure_sizes(
     """Train each of ``learning_curve.techniques`` on each of ``sizes`` posts.
 
     One row a fit is returned, in comparison's columns, and after those of a technique one with ``measured`` false: what
-    a power law gives for all posts. Smaller sets lie within larger ones, and a tweet comes with all its paraphrases. The
-    dev split is held out throughout. Warm-up is as long a share of the training as with all posts.
+    a power law gives for all posts. Smaller sets lie within larger ones; a tweet has all its paraphrases. The dev
+    split is held out throughout. Warm-up is as long a share of the training as with all posts.
 
     Raises:
         StudyError: fewer than three sizes are below the number of training posts.

@@ -89,7 +89,7 @@ def collect_results(*metrics_seeds_and_parameters: Any) -> pd.DataFrame:
 
 
 def _pipeline_of(technique: str) -> str:
-    return "rivals" if technique in RIVALS else technique
+    return "classical" if technique in RIVALS else technique
 
 
 def _row(

@@ -32,6 +32,7 @@ def _search(
     encoding = {"encoding": "encoding"} if reads == FEATURES else {}
     look, train = (update_wrapper(partial(function, key), function) for function in (search, train_best))
     plot = [f"params:{key}", "params:training"]
+    plot_name = "plot_search" if seeds else "plot_technique_search"
     again = node(
         repeat_with_seeds,
         inputs | found | {"seeds": "params:seeds"},
@@ -46,7 +47,7 @@ def _search(
                 plot_search,
                 ["table_of_trials", *plot],
                 FIGURES,
-                name=f"plot_{'search' if seeds else 'technique_search'}",
+                name=plot_name,
             ),
             node(train, inputs | found | encoding, ["model", "curves", "training"], name=best, tags="device"),
             *([again] if seeds else []),

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from tweet_sentiment.pipelines.rivals.nodes import fit_predict
+from tweet_sentiment.pipelines.classical.nodes import fit_predict
 
 ACCOUNT = {"files": {}, "training_posts": 1}
 

@@ -12,8 +12,8 @@ from tweet_sentiment.data.filtering import filter_posts
 from tweet_sentiment.data.reading import RawFile, read_posts
 from tweet_sentiment.data.splitting import split_posts
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.pipelines.rivals.nodes import fit_predict
-from tweet_sentiment.pipelines.rivals.pipeline import OUTPUTS, RIVALS, create_pipeline
+from tweet_sentiment.pipelines.classical.nodes import fit_predict
+from tweet_sentiment.pipelines.classical.pipeline import OUTPUTS, RIVALS, create_pipeline
 from tweet_sentiment.scoring.metrics import PROBABILITY, score
 
 ACCOUNT = {"files": {}, "training_posts": 1}
@@ -83,7 +83,9 @@ def test_the_same_seed_gives_the_same_predictions(technique, sample, parameters)
 @pytest.mark.parametrize(("text", "expected"), [("raw", "Positive"), ("cleaned", "Negative")])
 def test_the_parameter_chooses_the_raw_or_the_cleaned_posts(text, expected, parameters):
     data = parameters.data.model_copy(update={"cleaning": "corrected"})
-    chosen = parameters.model_copy(update={"rivals": parameters.rivals.model_copy(update={"text": text}), "data": data})
+    chosen = parameters.model_copy(
+        update={"classical": parameters.classical.model_copy(update={"text": text}), "data": data}
+    )
     rows = [("Negative", "bad bad"), ("Neutral", "so so"), ("Positive", "good good")]
     raw = tiny(*rows), tiny(("Positive", "good good"))
     cleaned = tiny(*rows), tiny(("Positive", "bad bad"))
@@ -137,8 +139,8 @@ def test_each_rival_is_one_node_that_writes_what_the_ensemble_reads():
     assert pipeline.inputs() == posts | {"row_counts", "parameters"}
 
 
-def test_the_rivals_need_no_torch():
-    names = ("pipelines.rivals.nodes", "pipelines.rivals.pipeline", "classical")
+def test_the_classical_baselines_need_no_torch():
+    names = ("pipelines.classical.nodes", "pipelines.classical.pipeline", "classical")
     imports = "; ".join(f"import tweet_sentiment.{name}" for name in names)
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; {imports}; assert 'torch' not in sys.modules"],
