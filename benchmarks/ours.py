@@ -6,6 +6,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+from tweet_sentiment.modeling.training import train
+
 from benchmarks.limit import encoder_operations
 from benchmarks.posts import load_parameters, load_posts
 from benchmarks.task import StepClock, Task
@@ -15,7 +17,6 @@ from tweet_sentiment.modeling.fitting import FittingData, fit_classifier
 from tweet_sentiment.modeling.freezing import unfreeze
 from tweet_sentiment.modeling.prediction import encode as encode_posts
 from tweet_sentiment.modeling.tokenization import tokenize
-from tweet_sentiment.modeling.training import train
 from tweet_sentiment.parameters import Hyperparameters, StudyParameters
 
 ALL_LAYERS = ["distilbert", "pre_classifier", "classifier"]

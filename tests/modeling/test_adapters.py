@@ -5,12 +5,12 @@ import torch
 from tests.modeling.conftest import LABELS
 from tests.modeling.tuned import copy_of, few, tiny, tuning_data
 from transformers import DistilBertForSequenceClassification
-
 from tweet_sentiment.modeling.adapters import add_adapter, merge
+from tweet_sentiment.modeling.tuning import tune
+
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
 from tweet_sentiment.modeling.prediction import pad
-from tweet_sentiment.modeling.tuning import tune
 
 KINDS = ["LORA", "IA3"]
 

@@ -6,15 +6,15 @@ import torch
 from tests.modeling.conftest import LABELS
 from tests.modeling.test_training import same_bits
 from tests.modeling.tuned import few, tiny
+from tweet_sentiment.modeling.masking import adapt_encoder
+from tweet_sentiment.modeling.tuning import starting_classifier
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling import masking
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.encoder_files import check_adapted
 from tweet_sentiment.modeling.encoders import load_encoder
-from tweet_sentiment.modeling.masking import adapt_encoder
 from tweet_sentiment.modeling.model_folder import TrainedModel
-from tweet_sentiment.modeling.tuning import starting_classifier
 
 
 def adapt(encoder, tokens, tokenizer, folder, parameters, precision="fp32", **changes):

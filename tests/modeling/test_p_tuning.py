@@ -6,14 +6,14 @@ import torch
 from tests.modeling.conftest import LABELS
 from tests.modeling.test_training import interrupt_at_step, same_bits
 from tests.modeling.tuned import copy_of, few, tiny, tuning_data
+from tweet_sentiment.modeling.p_tuning import KeepLearnt, add_prompt_encoder
+from tweet_sentiment.modeling.prompts import fold
+from tweet_sentiment.modeling.tuning import tune
 
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
-from tweet_sentiment.modeling.p_tuning import KeepLearnt, add_prompt_encoder
 from tweet_sentiment.modeling.prediction import pad
-from tweet_sentiment.modeling.prompts import fold
 from tweet_sentiment.modeling.tokenization import tokenize, tokens_as_trained
-from tweet_sentiment.modeling.tuning import tune
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 import torch
 from tests.modeling.conftest import LABELS
 from transformers import pipeline
-
 from tweet_sentiment.modeling.adapters import add_adapter, merge
+
 from tweet_sentiment.modeling.encoders import load_encoder, set_pooling
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
 from tweet_sentiment.modeling.prediction import pad

@@ -3,15 +3,15 @@
 import pytest
 import torch
 from transformers import DistilBertForSequenceClassification, pipeline
+from tweet_sentiment.modeling.p_tuning import add_prompt_encoder
+from tweet_sentiment.modeling.prompts import add_soft_prompt, describe, fold
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import read_manifest, write_manifest
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.freezing import count_trainable
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
-from tweet_sentiment.modeling.p_tuning import add_prompt_encoder
 from tweet_sentiment.modeling.prediction import pad
-from tweet_sentiment.modeling.prompts import add_soft_prompt, describe, fold
 from tweet_sentiment.modeling.tokenization import word_pieces
 from tweet_sentiment.predictor import Predictor
 

@@ -1,8 +1,8 @@
 import pandas as pd
 from tests.modeling.test_features_and_heads import FEW
+from tweet_sentiment.modeling.seeds import COLUMNS, each_seed, repeat_with_seeds
 
 from tweet_sentiment.modeling.fitting import FittingData
-from tweet_sentiment.modeling.seeds import COLUMNS, each_seed, repeat_with_seeds
 
 
 def test_each_further_seed_is_used_once_and_the_run_s_own_is_not(parameters):

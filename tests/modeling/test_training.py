@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 import torch
 from tests.conftest import PROJECT
+from tweet_sentiment.modeling.checkpoints import newest_valid
+from tweet_sentiment.modeling.prompts import add_soft_prompt
+from tweet_sentiment.modeling.training import train
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.checkpoints import newest_valid
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.freezing import unfreeze
 from tweet_sentiment.modeling.prediction import pad
-from tweet_sentiment.modeling.prompts import add_soft_prompt
-from tweet_sentiment.modeling.training import train
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 
 NAMES = ["Negative", "Neutral", "Positive"]

@@ -5,10 +5,10 @@ import torch
 from tests.modeling.conftest import LABELS
 from tests.modeling.test_training import interrupt_at_step, same_bits
 from tests.modeling.tuned import copy_of, few, tiny, tuning_data
+from tweet_sentiment.modeling.tuning import repeat_tuning, scores_at, tune
 
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.freezing import layerwise_groups, unfreeze_all
-from tweet_sentiment.modeling.tuning import repeat_tuning, scores_at, tune
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """A few posts of several wordings each, a tiny encoder, and one call that tunes it."""
 
 from tests.modeling.conftest import LABELS, posts
-
 from tweet_sentiment.modeling.tuning import TuningData
 
 BATCH, EPOCHS = 8, 3

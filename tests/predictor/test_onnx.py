@@ -18,8 +18,6 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from tests.conftest import PROJECT
 from tests.predictor.conftest import save_plain, save_prompted
-from tweet_sentiment.modeling.soft_prompts import add_prompt_encoder
-from tweet_sentiment.modeling.soft_prompts import fold
 
 from tweet_sentiment.commands.export import export as command
 from tweet_sentiment.errors import StudyError
@@ -27,8 +25,7 @@ from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.modeling.batching import in_batches
 from tweet_sentiment.modeling.encoders import set_pooling
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
-from tweet_sentiment.modeling.soft_prompts import add_prompt_encoder
-from tweet_sentiment.modeling.soft_prompts import fold
+from tweet_sentiment.modeling.soft_prompts import add_prompt_encoder, fold
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx.backend import MODEL, OnnxBackend
 from tweet_sentiment.predictor.onnx.export import compare, export, refuse_other_answers

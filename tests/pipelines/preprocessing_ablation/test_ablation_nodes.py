@@ -6,14 +6,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tweet_sentiment.pipelines.preprocessing_ablation.nodes import encode_variant, fit_variant, show_variants
+from tweet_sentiment.pipelines.preprocessing_ablation.variants import VARIANTS, Variant
 
 from tweet_sentiment.data.cleaning import clean_as_intended, clean_as_published, clean_posts
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.encoders import load_encoder, load_tokenizer
 from tweet_sentiment.modeling.prediction import encode
-from tweet_sentiment.pipelines.preprocessing_ablation.nodes import encode_variant, fit_variant, show_variants
-from tweet_sentiment.pipelines.preprocessing_ablation.variants import VARIANTS, Variant
 
 PLAIN = {cleaning: Variant(cleaning, False, False) for cleaning in ("published", "corrected", "none")}
 BY_HAND = {"published": clean_as_published, "corrected": clean_as_intended, "none": str}
