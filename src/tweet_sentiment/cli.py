@@ -44,9 +44,14 @@ def __getattr__(name: str) -> Any:
 
 
 class Command(click.Command):
-    """A command that ends with a message instead of a traceback where the user can put something right."""
+    """A command that ends with a message instead of a traceback where the user can put something right.
 
-    stopped = "Stopped."
+    ``stopped`` is what it says when Ctrl-C ends it.
+    """
+
+    def __init__(self, *arguments: Any, stopped: str = "Stopped.", **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._stopped = stopped
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         """Begin: what a terminal or a file of another encoding cannot show is escaped, and no error."""
@@ -60,7 +65,7 @@ class Command(click.Command):
         try:
             return super().invoke(context)
         except KeyboardInterrupt:
-            _stop(self.stopped, 130)
+            _stop(self._stopped, 130)
         except Exception as error:
             if message := message_of(error):
                 _stop(message, 1)

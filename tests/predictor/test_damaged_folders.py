@@ -30,26 +30,29 @@ def files(folder):
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST]
 
 
-def test_a_flipped_bit_in_any_file_is_found(folder):
+def test_any_file_that_is_changed_cut_off_or_missing_is_named(folder):
     for path in files(folder):
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 1
-        path.write_bytes(content)
-        assert f"{path.relative_to(folder).as_posix()} has changed since it was saved" in refusal(folder)
-        content[len(content) // 2] ^= 1
+        content, name = path.read_bytes(), path.relative_to(folder).as_posix()
+        middle = len(content) // 2
+        for other in (content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :], content[:-1], b""):
+            path.write_bytes(other)
+            assert f"{name} has changed since it was saved" in refusal(folder)
+        path.unlink()
+        assert f"{name} is missing" in refusal(folder)
         path.write_bytes(content)
     assert Predictor.load(folder, device="cpu").records(["ok"])
 
 
-@pytest.mark.parametrize("cut", [0, 10, -1])
-def test_any_file_that_is_missing_or_cut_off_is_named(folder, cut):
-    for path in files(folder):
-        content, name = path.read_bytes(), path.relative_to(folder).as_posix()
-        path.write_bytes(content[:cut])
-        assert f"{name} has changed since it was saved" in refusal(folder)
-        path.unlink()
-        assert f"{name} is missing" in refusal(folder)
-        path.write_bytes(content)
+@pytest.mark.parametrize("content", ["{", "[]", '{"labels": ["a"], "files": ["config.json"]}', '{"files": {"a": "b"}}'])
+def test_a_manifest_that_is_none_is_damaged(folder, content):
+    (folder / MANIFEST).write_text(content)
+    assert f"{MANIFEST} is damaged" in refusal(folder)
+
+
+def test_an_onnx_model_that_is_put_in_is_not_taken(plain_folder, tmp_path):
+    folder = shutil.copytree(plain_folder, tmp_path / "model")
+    (folder / "model.onnx").write_bytes(b"another model")
+    assert Predictor.load(folder, "cpu", precision="fp32").records(["ok"])
 
 
 def test_a_manifest_that_does_not_say_how_a_text_becomes_input_is_refused(folder):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tweet_sentiment.errors import StudyError
@@ -151,7 +150,6 @@ def test_shares_are_signed_and_sum_to_one_or_are_all_zero(numbers):
     assert all(share * number >= 0 for share, number in zip(found, numbers, strict=True))
 
 
-@hypothesis_settings(deadline=None)
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=60), min_size=1, max_size=4

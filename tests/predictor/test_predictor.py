@@ -243,7 +243,7 @@ def test_a_backend_with_other_classes_is_refused(predictor):
         Predictor(predictor.tokenizer, predictor.manifest, _Two())(["ok"])
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=300)
 @given(st.lists(st.text(max_size=300), max_size=6))
 def test_every_text_gets_a_label_or_a_message_that_names_it(predictor, texts):
     faulty = [place for place, text in enumerate(texts) if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text)]

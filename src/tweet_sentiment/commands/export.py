@@ -9,14 +9,13 @@ from tweet_sentiment.cli import Command
 from tweet_sentiment.commands.options import LocalPath, model_folder, takes_csv, takes_model
 from tweet_sentiment.errors import extra
 
-
-class Export(Command):
-    """The command's way to end."""
-
-    stopped = "Stopped; nothing was written."
+HELP = "Write a model as ONNX, compared with PyTorch first."
+STOPPED = "Stopped; nothing was written."
 
 
-@click.command(name="export", cls=Export, short_help="Write a model as ONNX, compared with PyTorch first.")
+@click.command(
+    name="export", cls=Command, stopped=STOPPED, short_help="Write a model as ONNX, compared with PyTorch first."
+)
 @takes_model
 @click.option(
     "--format",

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 OF_TEXTS = ("as_json", "entity")
-OF_FILES = ("text_column", "entity_column", "output", "on_error", "format")
-OF_FILES += ("delimiter", "no_header", "quoting", "encoding", "prefix", "part_rows")
+OF_A_CSV = ("delimiter", "no_header", "quoting", "encoding")
+OF_FILES = ("text_column", "entity_column", "output", "on_error", "format", *OF_A_CSV, "prefix", "part_rows")
+
+
+STOPPED = "Stopped. The same command goes on from the last finished part."
 
 
 class Predict(Command):
-    """The command's way to end."""
-
-    stopped = "Stopped. The same command goes on from the last finished part."
+    """A command whose arguments may begin with a dash."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Say how to give a text that begins with a dash, where it was taken for an option."""
@@ -38,7 +39,7 @@ class Predict(Command):
             raise click.UsageError(f"{error.format_message()}\n{hint}", context) from None
 
 
-@click.command(name="predict", cls=Predict, context_settings={"help_option_names": ["--help"]})
+@click.command(name="predict", cls=Predict, stopped=STOPPED, context_settings={"help_option_names": ["--help"]})
 @click.argument("texts", nargs=-1, type=Text())
 @takes_model
 @takes_device

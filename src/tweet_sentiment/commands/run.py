@@ -38,30 +38,23 @@ PARAMS.callback = split_params
 OPTIONS = [PARAMS if option is KEDRO_PARAMS else option for option in kedro_run.params]
 
 
-class Run(Command):
-    """The command's way to end."""
-
-    stopped = "Stopped. The same command goes on from the last checkpoint."
+STOPPED = "Stopped. The same command goes on from the last checkpoint."
 
 
-@click.command(name="run", cls=Run, params=[*OPTIONS, ONLY_CHANGED], help=kedro_run.help)
+@click.command(name="run", cls=Command, stopped=STOPPED, params=[*OPTIONS, ONLY_CHANGED], help=kedro_run.help)
 def run(only_changed: bool, **options: Any) -> None:
     """Run pipelines; see ``kedro run --help``."""
     sys.unraisablehook = reraise_dropped_interrupt
     if project.PACKAGE_NAME is None:  # started by tweet-sentiment: no kedro command has set the project up
         project.configure_project("tweet_sentiment")
-    if only_changed:
-        _choose_runner(options)
-    kedro_run.callback(**options)  # type: ignore[misc]
-
-
-def _choose_runner(options: dict[str, Any]) -> None:
-    if options["runner"]:
+    if only_changed and options["runner"]:
         raise StudyError(
             f"--only-changed and --runner={options['runner']} were given together.\n"
             "  Leave one out: --only-changed is a runner of its own, which runs one node after another."
         )
-    options["runner"] = "tweet_sentiment.incremental.OnlyChanged"
+    if only_changed:
+        options["runner"] = "tweet_sentiment.incremental.OnlyChanged"
+    kedro_run.callback(**options)  # type: ignore[misc]
 
 
 def reraise_dropped_interrupt(dropped: Any) -> None:

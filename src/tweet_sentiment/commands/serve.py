@@ -10,6 +10,7 @@ from tweet_sentiment.commands.options import model_folder, takes_device, takes_m
 from tweet_sentiment.errors import extra
 
 KEY = "TWEET_SENTIMENT_API_KEY"
+LIMITS = ("body", "csv_body", "posts", "characters", "seconds")
 
 
 @click.command(name="serve", cls=Command, short_help="Answer over HTTP, with a page to try it on.")
@@ -23,18 +24,7 @@ KEY = "TWEET_SENTIMENT_API_KEY"
 @click.option("--max-posts", "posts", type=int, default=1_000, show_default=True, help="Posts a request.")
 @click.option("--max-characters", "characters", type=int, default=10_000, show_default=True, help="Characters a post.")
 @click.option("--timeout", "seconds", type=float, default=30, show_default=True, help="Seconds a request.")
-def serve(
-    model: Path | None,
-    run: str | None,
-    env: str | None,
-    host: str,
-    port: int,
-    api_key: str | None,
-    device: str,
-    fp16: bool,
-    precision: str,
-    **limits: Any,
-) -> None:
+def serve(model: Path | None, run: str | None, env: str | None, **options: Any) -> None:
     """Answer over HTTP: /predict, /explain, /health, /model, /metrics; a page at /, documentation at /docs.
 
     It goes on with the model that it has loaded if the folder is replaced; a restart takes the new one.
@@ -46,6 +36,5 @@ def serve(
     from tweet_sentiment.serving.schemas import Limits
     from tweet_sentiment.serving.server import serve
 
-    checked = Limits(**limits)
-    folder = model_folder(model, run, env)
-    serve(folder, host, port, api_key, (device, fp16, precision), checked, click.echo)
+    limits = Limits(**{name: options.pop(name) for name in LIMITS})
+    serve(model_folder(model, run, env), limits=limits, say=click.echo, **options)

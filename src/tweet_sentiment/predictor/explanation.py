@@ -94,17 +94,13 @@ def split_into_pieces(
     ``prefix`` stood before each text (the hard prompt with its space, or ""); ``segment`` is the one of the texts. A
     word is what stands between spaces, its marks included.
     """
-    return [_pieces(text, len(prefix), one, segment) for text, one in zip(texts, encoded, strict=True)]
-
-
-def _pieces(text: str, shift: int, encoding: "Encoding", segment: int) -> Pieces:
-    spans = [match.span() for match in re.finditer(r"\S+", text)]
-    starts = [start + shift for start, _ in spans]
-    belongs = [
-        bisect_right(starts, start) - 1 if its == segment and start >= shift else -1
-        for its, (start, _) in zip(encoding.sequence_ids, encoding.offsets, strict=True)
-    ]
-    return Pieces([text[start:end] for start, end in spans], encoding.ids, belongs)
+    shift, pieces = len(prefix), []
+    for text, one in zip(texts, encoded, strict=True):
+        starts = [word.start() + shift for word in re.finditer(r"\S+", text)]
+        places = zip(one.sequence_ids, one.offsets, strict=True)
+        belongs = [bisect_right(starts, at) - 1 if of == segment and at >= shift else -1 for of, (at, _) in places]
+        pieces.append(Pieces(re.findall(r"\S+", text), one.ids, belongs))
+    return pieces
 
 
 def attributions(
@@ -139,15 +135,11 @@ def attributions(
             actual = embedding(batch["input_ids"])
             baseline = embedding(batch["input_ids"].masked_fill(of_words, padding_id))
         for i, of_pieces in zip(rows, _integrate(model, actual, baseline, batch["attention_mask"], steps), strict=True):
-            np.add.at(found[i], *_by_word(pieces[i], of_pieces))
+            words = np.array(pieces[i].word_of_piece)
+            np.add.at(found[i], words[words >= 0], of_pieces[: len(words)][words >= 0])
     if not all(np.isfinite(one).all() for one in found):
         raise StudyError("The model gave gradients that are not finite: its weights are damaged, or it diverged.")
     return found
-
-
-def _by_word(one: Pieces, of_pieces: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    words = np.array(one.word_of_piece)
-    return words[words >= 0], of_pieces[: len(words)][words >= 0]
 
 
 def _integrate(

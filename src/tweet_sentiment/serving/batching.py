@@ -87,7 +87,7 @@ class Batcher:
 
     def _gather(self) -> list[_Job]:
         """Return waiting jobs of ``batch`` posts at most in all; the first is taken whatever its size."""
-        jobs, size = [], 0
+        jobs, size = list[_Job](), 0
         while self._jobs and (not jobs or size + len(self._jobs[0].posts) <= self._batch):
             job = self._jobs.popleft()
             if not job.answer.done():  # given up

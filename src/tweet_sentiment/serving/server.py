@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -21,15 +22,9 @@ GRACE = 20  # seconds for requests under way when the service is told to stop
 
 
 def serve(
-    model: Path,
-    host: str,
-    port: int,
-    api_key: str | None,
-    precision: tuple[str, bool, str],
-    limits: Limits,
-    say: Callable[[str], object],
+    model: Path, host: str, port: int, api_key: str | None, limits: Limits, say: Callable[[str], object], **choice: Any
 ) -> None:
-    """Load a model, try it once, and serve until told to stop; ``precision`` is device, fp16 and precision.
+    """Load a model, try it once, and serve until told to stop; ``choice`` is of device, fp16 and precision.
 
     Requests under way are finished first. Those that come while the model is loaded wait.
 
@@ -39,7 +34,7 @@ def serve(
     if api_key is not None and not (api_key.strip() and api_key.isascii()):
         raise StudyError("The API key is blank or not ASCII: headers cannot carry it. Choose another, or leave it out.")
     with bound_socket(host, port) as bound:
-        predictor = Predictor.load(model, *precision)
+        predictor = Predictor.load(model, **choice)
         predictor.records(["a first post, so that the first request does not wait"])
         logging.getLogger("tweet_sentiment.predictor").setLevel(logging.ERROR)  # or each long post were a line
         address, port = bound.getsockname()[:2]

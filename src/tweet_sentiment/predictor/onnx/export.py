@@ -5,7 +5,6 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,13 +37,7 @@ MOST_DIFFERENCE = 0.05  # logits: rounding alone gives less than 0.0001
 PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 
-@dataclass(frozen=True)
-class CheckPosts:
-    """Posts to compare both models on: cleaned texts, entities if the model reads them, labels if known."""
-
-    texts: list[str]
-    entities: list[str] | None
-    labels: NDArray[np.int64] | None
+CheckPosts = tuple[list[str], list[str] | None, NDArray[np.int64] | None]  # cleaned texts, entities, labels if known
 
 
 def export(
@@ -77,7 +70,7 @@ def export(
         )
     trained = load_model(model)
     predictor = Predictor.of(trained, Device("cpu", "fp32"), str(model))  # in the fast form, so the export is, too
-    posts = (
+    texts, entities, labels = (
         _posts_of_csv(csv, predictor, text_column, label_column, form or CsvForm(), header)
         if csv
         else _posts_of_run(model, predictor)
@@ -87,14 +80,12 @@ def export(
         say(f"Exporting {model} …")
         write_onnx(trained, Path(place) / MODEL, quantize)
         backend = open_onnx(Path(place), len(predictor.labels), quantize is not None)
-        say(f"Comparing with PyTorch on {len(posts.texts):,} posts …")
+        say(f"Comparing with PyTorch on {len(texts):,} posts …")
         settings = predictor.input
-        ids, _ = word_pieces(
-            posts.texts, predictor.tokenizer, settings.most_pieces, settings.hard_prompt, posts.entities
-        )
-        logits = (in_batches(run.logits, ids, tokens=run.tokens_a_batch) for run in (predictor.backend, backend))
-        figures = {"quantize": quantize, **compare(*logits, posts.labels)}
-        figures["versions"] = {name: version(name) for name in PACKAGES}
+        ids, _ = word_pieces(texts, predictor.tokenizer, settings.most_pieces, settings.hard_prompt, entities)
+        before, after = (in_batches(run.logits, ids, tokens=run.tokens_a_batch) for run in (predictor.backend, backend))
+        versions = {name: version(name) for name in PACKAGES}
+        figures = {"quantize": quantize, **compare(before, after, labels), "versions": versions}
         refuse_other_answers(figures, quantize)
         with atomic_write(folder) as new:
             new.mkdir(parents=True)
@@ -144,7 +135,7 @@ def _check_posts(table: pd.DataFrame, texts: list[str], label_column: str | None
     if predictor.reads_entities and "entity" not in table:
         raise StudyError("The model reads an entity beside each text, and the posts to compare on have no such column.")
     labels = table[label_column].map(predictor.labels.index).to_numpy(dtype=np.int64) if label_column else None
-    return CheckPosts(texts, table["entity"].tolist() if predictor.reads_entities else None, labels)
+    return texts, table["entity"].tolist() if predictor.reads_entities else None, labels
 
 
 class _Exported(nn.Module):
