@@ -7,7 +7,8 @@ import pandas as pd
 
 from tweet_sentiment.data.cleaning import clean_posts
 from tweet_sentiment.data.filtering import filter_posts
-from tweet_sentiment.data.reading import RawFile, read_posts
+from tweet_sentiment.data.lines import RawFile
+from tweet_sentiment.data.reading import read_posts
 from tweet_sentiment.parameters import StudyParameters, validate_parameters
 
 PROJECT = Path(__file__).parents[1]

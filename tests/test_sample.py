@@ -5,7 +5,8 @@ import pytest
 from tests.conftest import PROJECT
 from tests.test_study import copy_project, kedro
 from tweet_sentiment.data.cleaning import clean_as_intended
-from tweet_sentiment.data.reading import RawFile, read_posts
+from tweet_sentiment.data.lines import RawFile
+from tweet_sentiment.data.reading import read_posts
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.svm import LinearSVC
 
-from tweet_sentiment.data.lookup import Lookup
+from tweet_sentiment.data.similarity import Lookup
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import checked_manifest, write_manifest
 from tweet_sentiment.scoring.metrics import softmax

@@ -5,7 +5,6 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 
-from tweet_sentiment.datasets.files import RawBytes
 from tweet_sentiment.paths import refuse_address
 from tweet_sentiment.schema import validate
 
@@ -24,11 +23,12 @@ class StudyContext(KedroContext):
 
     @cached_property
     def _sections(self) -> dict[str, Any]:
-        from tweet_sentiment.data.own_data import found_out, leaves_open
+        from tweet_sentiment.data.inspection import found_out, leaves_open
+        from tweet_sentiment.data.lines import RawFile
 
         raw = self.config_loader["parameters"]
         if leaves_open(raw):
             file = raw["data"]["training_file"]
             refuse_address(file, "data.training_file")
-            raw = found_out(raw, RawBytes(str(self.project_path / file)).load())
+            raw = found_out(raw, RawFile.at(self.project_path / file))
         return validate(raw)

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from tweet_sentiment.data.filtering import filter_posts
-from tweet_sentiment.data.reading import RawFile, read_posts
+from tweet_sentiment.data.lines import RawFile
+from tweet_sentiment.data.reading import read_posts
 from tweet_sentiment.parameters import AuditParameters, Columns, DataParameters, LeakFreeRules
 
 

@@ -5,9 +5,7 @@ from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
 from tweet_sentiment.data import similarity
-from tweet_sentiment.data.clusters import near_duplicate_groups
-from tweet_sentiment.data.leakage import normalise
-from tweet_sentiment.data.similarity import SHORTEST_NEAR_DUPLICATE, most_similar
+from tweet_sentiment.data.similarity import SHORTEST_NEAR_DUPLICATE, most_similar, near_duplicate_groups, normalise
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tweet_sentiment.data.ids import as_known, distrust, known, without_untrusted
-from tweet_sentiment.data.reading import RawFile
+from tweet_sentiment.data.filtering import has_ids, with_known_ids
+from tweet_sentiment.data.leakage import distrust, without_untrusted
+from tweet_sentiment.data.lines import RawFile
 from tweet_sentiment.pipelines.data_processing.nodes import audit_posts, filter_posts, read_posts, split_posts
 from tweet_sentiment.pipelines.evaluation.misclassified import analyse_errors
 from tweet_sentiment.scoring.bootstrap import tweet_codes
@@ -76,18 +77,18 @@ def csv(ids, labels):
 
 def test_what_is_not_trusted_is_said_and_nothing_uses_it(parameters, caplog):
     data = parameters.data.model_copy(update={"validation_file": None})
-    mine = parameters.model_copy(update={"data": data})
+    mine, study = parameters.model_copy(update={"data": data}), parameters.study
     given = csv(rounded_ids(90), ["Negative", "Neutral", "Positive"] * 30)
-    training, validation, account = read_posts(given, given, mine)
+    training, validation, account = read_posts(given, given, data, study)
     assert account["training"]["ids"].startswith("not trusted: 90 of 90 are rounded")
     assert "The ids (data.columns.id) are not trusted: 90 of 90 are rounded" in caplog.text
-    assert not known(training, data)
-    assert as_known(training, data).columns.id is None
-    training, validation, _ = filter_posts(training, validation, mine)
-    figures, _ = audit_posts(training, validation, mine)
+    assert not has_ids(training, data)
+    assert with_known_ids(training, data).columns.id is None
+    training, validation, _ = filter_posts(training, validation, data, study)
+    figures, _ = audit_posts(training, validation, data, study)
     assert not figures["ids_known"]
     assert "id_share" not in figures["overlap"]
-    split, out, split_counts = split_posts(training, validation, mine)
+    split, out, split_counts = split_posts(training, validation, data, parameters.dev_split, study)
     assert "id_count" not in split_counts["overlap"]
     assert (split_counts["removed_tweet_id"], split_counts["overlap"]["normalised_text_count"]) == (0, 0)
     assert len(set(tweet_codes(out))) == len(out)
@@ -101,10 +102,10 @@ def test_what_is_not_trusted_is_said_and_nothing_uses_it(parameters, caplog):
 def test_ids_that_are_trusted_stay_and_a_file_without_them_says_so(parameters):
     data = parameters.data.model_copy(update={"validation_file": None})
     given = csv(range(100, 130), ["Negative", "Neutral", "Positive"] * 10)
-    training, _, account = read_posts(given, given, parameters.model_copy(update={"data": data}))
+    training, _, account = read_posts(given, given, data, parameters.study)
     assert account["training"]["ids"] == "trusted"
-    assert (known(training, data), as_known(training, data)) == (True, data)
+    assert (has_ids(training, data), with_known_ids(training, data)) == (True, data)
     columns = data.columns.model_copy(update={"id": None})
     data = data.model_copy(update={"columns": columns})
-    training, _, account = read_posts(given, given, parameters.model_copy(update={"data": data}))
-    assert (account["training"]["ids"], known(training, data)) == ("none", False)
+    training, _, account = read_posts(given, given, data, parameters.study)
+    assert (account["training"]["ids"], has_ids(training, data)) == ("none", False)

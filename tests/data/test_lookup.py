@@ -3,10 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tweet_sentiment.data import lookup
+from tweet_sentiment.data import similarity
 from tweet_sentiment.data.filtering import filter_posts
 from tweet_sentiment.data.leakage import leaking_rows
-from tweet_sentiment.data.lookup import nearest_neighbour
+from tweet_sentiment.data.similarity import Lookup
+
+
+def nearest_neighbour(training_texts, training_labels, texts):
+    return Lookup(training_texts, training_labels)(texts)
+
 
 TEXTS = ["the game is great", "the game is broken again", "a patch comes out today"]
 LABELS = ["Positive", "Negative", "Neutral"]
@@ -53,7 +58,7 @@ def test_the_size_of_the_chunks_changes_nothing(training, texts):
     names = [f"label {n % 3}" for n in range(len(training))]
     whole = nearest_neighbour(training, names, texts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lookup, "_CHUNK", 2)
+        patch.setattr(similarity, "_CHUNK", 2)
         parts = nearest_neighbour(training, names, texts)
     np.testing.assert_array_equal(whole[0], parts[0])
     np.testing.assert_array_equal(whole[1], parts[1])

@@ -1,9 +1,10 @@
 """What a file of one's own tells of its columns and labels, and what is said where it tells nothing."""
 
 import pytest
+from tests.conftest import raw_parameters
 
-from tweet_sentiment.data.own_data import found_out, leaves_open
-from tweet_sentiment.data.reading import RawFile
+from tweet_sentiment.data.inspection import found_out, leaves_open
+from tweet_sentiment.data.lines import RawFile
 from tweet_sentiment.errors import StudyError
 
 AUTO = {"header": "auto", "delimiter": "auto", "quoting": "auto", "encoding": "auto"}
@@ -83,6 +84,6 @@ def test_a_file_that_is_not_there_is_named():
         found_out(raw(), RawFile("nothing.csv", None))
 
 
-def test_nothing_is_read_where_everything_is_said(parameters):
-    assert not leaves_open(parameters.model_dump())
+def test_nothing_is_read_where_everything_is_said():
+    assert not leaves_open(raw_parameters())
     assert leaves_open(raw())

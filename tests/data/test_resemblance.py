@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tweet_sentiment.data import resemblance
-from tweet_sentiment.data.resemblance import resembles
+from tweet_sentiment.data import similarity
+from tweet_sentiment.data.similarity import resembles
 
 HEADLINE = "Xbox Series X: price and release date https://t.co/a1"
 
@@ -64,5 +64,5 @@ def test_the_number_of_posts_looked_at_at_a_time_changes_nothing(monkeypatch):
     texts = pd.Series([" ".join(generator.choice(list("abcdefgh"), 6)) for _ in range(60)], dtype="str")
     whole = resembles(texts[:40], texts[40:])
     assert 0 < whole.sum() < 40
-    monkeypatch.setattr(resemblance, "_CHUNK", 7)
+    monkeypatch.setattr(similarity, "_CHUNK", 7)
     assert (resembles(texts[:40], texts[40:]) == whole).all()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GroupShuffleSplit
 
 from tweet_sentiment.data.leakage import leaking_rows, normalise
-from tweet_sentiment.data.splitting import mark_dev_split, split_posts
+from tweet_sentiment.data.splitting import dev_split, mark_dev_split, split_posts
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters.training import DevSplitParameters
 
@@ -400,3 +400,16 @@ def test_the_dev_split_of_the_real_training_file(data, real_filtered, protocol):
     assert shares[0].to_dict() == pytest.approx(shares[1].to_dict(), abs=0.02)
     assert (dev["post"].str.len() < 10).mean() < 0.04
     assert dev["post"].str.len().median() == pytest.approx(rest["post"].str.len().median(), rel=0.1)
+
+
+def test_the_dev_split_of_posts_tokens_and_features_is_the_same_rows():
+    from datasets import Dataset
+
+    marked = pd.DataFrame({"post": list("abcd"), "dev": [False, True, False, True]})
+    tokens = Dataset.from_pandas(marked, preserve_index=False)
+    features = np.arange(8).reshape(4, 2)
+    for rest, dev in (dev_split(marked), dev_split(tokens), dev_split(tokens, marked)):
+        assert (list(rest["post"]), list(dev["post"])) == (["a", "c"], ["b", "d"])
+    assert [part.tolist() for part in dev_split(tokens, features)] == [[[0, 1], [4, 5]], [[2, 3], [6, 7]]]
+    rest, dev = dev_split(marked.assign(dev=False))
+    assert (len(rest), len(dev)) == (4, 0)

@@ -16,7 +16,7 @@ from filelock import FileLock
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.files import FileJob, predict_file
-from tweet_sentiment.predictor.files.writing import writer_for
+from tweet_sentiment.predictor.writing import writer_for
 from tweet_sentiment.scoring.metrics import PROBABILITY
 
 TEXTS = ["I love it", "so bad, the worst", "NaN", "we play at nine", 'two\nlines, "quoted"', "a\rb", "🤣", "ok"]
@@ -206,7 +206,7 @@ def test_parts_of_something_else_are_not_gone_on_from(predictor, prompted, tmp_p
 
 
 def test_a_run_that_died_while_writing_the_output_has_only_that_left_to_do(predictor, tmp_path, monkeypatch):
-    from tweet_sentiment.predictor.files import predicting
+    from tweet_sentiment.predictor import files
 
     source, output = write_csv(tmp_path / "in.csv", TEXTS), tmp_path / "out.csv"
     output.write_text("earlier")
@@ -216,7 +216,7 @@ def test_a_run_that_died_while_writing_the_output_has_only_that_left_to_do(predi
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(predicting, "writer_for", lambda output: full)
+        patched.setattr(files, "writer_for", lambda output: full)
         with pytest.raises(OSError, match="No space left"):
             predict_file(lambda: predictor, job(source, output))
     assert output.read_text() == "earlier"
@@ -323,7 +323,7 @@ def test_entities_come_from_their_column_if_the_model_reads_them(predictor, tmp_
     source = write_csv(tmp_path / "in.csv", ["ok", "so bad"], brand=["Nvidia", "x" * 200])
     manifest = predictor.manifest | {"input": predictor.manifest["input"] | {"second_segment": "entity"}}
     reads = Predictor(predictor.tokenizer, manifest, predictor.backend)
-    with pytest.raises(StudyError, match="name their column: --entity-column"):
+    with pytest.raises(StudyError, match="none are given: give --entity-column NAME"):
         predict_file(lambda: reads, job(source, tmp_path / "out.csv"))
     with pytest.raises(StudyError, match="leave the entities out"):
         predict_file(lambda: predictor, job(source, tmp_path / "out.csv", entity_column="brand"))

@@ -140,14 +140,14 @@ def test_an_empty_line_between_texts_is_a_row_of_its_own(client):
 @pytest.mark.parametrize(
     ("query", "body", "said"),
     [
-        ("", "", "The CSV is empty"),
+        ("", "", "The CSV: the file is empty"),
         ("", "text\n", "The CSV has a header and no row"),
         ("", "a,b\n1,2\n", "does not show which column holds the texts; it has 'a', 'b'. Name one: ?text_column="),
         ("?text_column=c", "a,b\n1,2\n", "there is no column 'c'; found ['a', 'b']"),
         (
             "?delimiter=,",
             "text;id\nx;1\n",
-            "it has 'text;id'. Its fields seem to be separated by ';': add ?delimiter=%3B,",
+            "it has 'text;id'. The fields seem to be separated by ';': add ?delimiter=%3B.",
         ),
         (
             "?text_column=text&delimiter=,",
@@ -156,7 +156,7 @@ def test_an_empty_line_between_texts_is_a_row_of_its_own(client):
         ),
         ("", 'id,text\n1,"x\n', "The CSV, line 2: the quote that opens the field '\"x"),
         ("", 'id,text\n1,"x\n', "If quotes are ordinary characters in the file, add ?quoting=none"),
-        ("", "text,error\nx,y\n", "has a column 'error' already. Name ours otherwise: ?prefix=predicted_"),
+        ("", "text,error\nx,y\n", "has the columns ['error'] already"),
         ("?delimiter=x", "text\nx\n", "delimiter: "),
         ("", "what a day\nx\n", "'what a day', may be the name of its column or a text. Say which: ?header=true or ?"),
         ("?header=false", "1,x\n", "which column holds the texts; it has '0', '1'. Name one: ?text_column="),

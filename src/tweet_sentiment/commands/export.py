@@ -54,5 +54,5 @@ def export(
     from tweet_sentiment.data.records import CsvForm
     from tweet_sentiment.predictor.onnx.export import export
 
-    form = CsvForm(delimiter, quoting, encoding)
-    export(model_folder(model, run, env), csv=csv, form=form, header=not no_header, say=click.echo, **options)
+    form = CsvForm(delimiter, quoting, encoding, not no_header)
+    export(model_folder(model, run, env), csv=csv, form=form, say=click.echo, **options)

@@ -52,9 +52,8 @@ def init(
     import yaml
 
     from tweet_sentiment.configuration import run_of_file
-    from tweet_sentiment.data.inspection import inspect
+    from tweet_sentiment.data.inspection import inspect, labels_of
     from tweet_sentiment.data.lines import as_option
-    from tweet_sentiment.data.own_data import labels_of
     from tweet_sentiment.data.records import CsvForm
 
     target = conf / "local" / "parameters.yml"
@@ -62,7 +61,7 @@ def init(
         raise StudyError(f"There is no folder {conf} here.\n  Go to the project's folder, or give --conf FOLDER.")
     if target.exists() and not force:
         raise StudyError(f"{target} is there already.\n  Delete it, or write over it: --force")
-    form = inspect(file, as_option, CsvForm(delimiter, quoting, encoding), False if no_header else "auto")
+    form = inspect(file, as_option, CsvForm(delimiter, quoting, encoding, False if no_header else "auto"))
     _show(file, form)
     found = {key: _column(form, key, columns[key], _ROLES[key]) for key in ("post", "label")}
     others = {key: _named(form, name) for key, name in (("id", columns["ids"]), ("entity", columns["entity"])) if name}

@@ -118,10 +118,12 @@ def _predict_texts(texts: list[str], options: dict[str, Any]) -> None:
 
 
 def _predict_file(source: Path, options: dict[str, Any]) -> None:
+    from tweet_sentiment.data.records import CsvForm
     from tweet_sentiment.predictor.files import FileJob, predict_file
 
-    chosen = {name: options[name] for name in OF_FILES if name != "no_header"}
-    job = FileJob(source=str(source), header=not options["no_header"], **chosen)
+    form = CsvForm(options["delimiter"], options["quoting"], options["encoding"], not options["no_header"])
+    chosen = {name: options[name] for name in OF_FILES if name not in OF_A_CSV}
+    job = FileJob(source=str(source), form=form, **chosen)
     summary = predict_file(lambda: _load(options), job)
     for line in summary.faulty:
         click.echo(line, err=True)

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 from rapidfuzz import fuzz
 
-from tweet_sentiment.data.leakage import conflicting_labels, leaking_rows, normalise, overlap
-from tweet_sentiment.data.lookup import nearest_neighbour
-from tweet_sentiment.data.similarity import most_similar
+from tweet_sentiment.data.leakage import conflicting_labels, leaking_rows, overlap
+from tweet_sentiment.data.similarity import Lookup, most_similar, normalise
 from tweet_sentiment.data.splitting import split_posts
 from tweet_sentiment.parameters import DataParameters
 
@@ -25,7 +24,7 @@ def audit(
     Both frames have columns ``row``, ``id``, ``label`` and ``post`` (raw text, filtered). Without test posts,
     some are drawn from training at random by label, as the published protocol does; ``validation_drawn`` says so.
     ``overlap`` is ``leakage.overlap`` with kinds ``near_duplicate`` (equal normalised texts among them) and ``any``;
-    ids count only where the file has them. ``memorisation`` is the accuracy of ``lookup.nearest_neighbour``, with
+    ids count only where the file has them. ``memorisation`` is the accuracy of ``similarity.Lookup``, with
     the training posts as they stand and with the leaking ones out; null where no post is left. The examples have
     ``EXAMPLE_COLUMNS``, one row a test post, similarity 0-100.
 
@@ -125,7 +124,7 @@ def _memorisation(
 def _looked_up(training: pd.DataFrame, validation: pd.DataFrame) -> dict[str, Any]:
     if training.empty:
         return {"training_posts": 0, "accuracy": None}
-    given, _ = nearest_neighbour(training["post"].tolist(), training["label"].tolist(), validation["post"].tolist())
+    given, _ = Lookup(training["post"].tolist(), training["label"].tolist())(validation["post"].tolist())
     return {"training_posts": len(training), "accuracy": float(np.mean(given == validation["label"].to_numpy(str)))}
 
 

@@ -124,3 +124,15 @@ def check_enough(posts: pd.DataFrame, labels: list[str], data: DataParameters, p
             f"{held_out}, fewer than the {len(labels)} labels.\n"
             f"  Add posts, or raise data.validation_share to {np.ceil(100 * len(labels) / len(posts)) / 100:.2f}."
         )
+
+
+def has_ids(posts: pd.DataFrame, data: DataParameters) -> bool:
+    """Whether the posts, with column ``id``, have ids of their own; the reader's row numbers are none."""
+    return data.columns.id is not None and not posts["id"].astype("str").str.fullmatch(r"row-\d+").all()
+
+
+def with_known_ids(posts: pd.DataFrame, data: DataParameters) -> DataParameters:
+    """Return the parameters, without the column of ids where the posts have none that are trusted."""
+    if has_ids(posts, data):
+        return data
+    return data.model_copy(update={"columns": data.columns.model_copy(update={"id": None})})

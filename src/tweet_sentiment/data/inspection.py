@@ -1,28 +1,33 @@
 """What a file of posts is: format, encoding, delimiter, header, quoting, and which column holds what, with reasons."""
 
+import logging
 import re
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal
+from pathlib import Path, PurePath
+from typing import Any, Literal
 
-from tweet_sentiment.data.lines import Advise, Source, as_parameter, encoding_of
-from tweet_sentiment.data.records import AUTO, CsvForm, Record
-from tweet_sentiment.data.tables import Format, Table, read_table
+from tweet_sentiment.data.lines import Advise, RawFile, Source, as_parameter, encoding_of
+from tweet_sentiment.data.records import AUTO, CsvForm
+from tweet_sentiment.data.tables import (
+    MOST_LABELS,
+    OBJECTS,
+    CsvTable,
+    Format,
+    as_text,
+    is_number,
+    open_table,
+    usualness,
+)
 from tweet_sentiment.errors import StudyError
+
+logger = logging.getLogger(__name__)
 
 Role = Literal["text", "label", "id", "entity"]
 
-_NAMES: dict[Role, tuple[str, ...]] = {  # the more usual first
-    "text": ("text", "tweet", "post", "content", "message", "comment", "review", "sentence", "body", "headline"),
-    "label": ("label", "sentiment", "class", "polarity", "category", "rating", "stars", "score", "emotion", "target"),
-    "id": ("id", "identifier", "key", "index", "number"),
-    "entity": ("entity", "brand", "topic", "product", "company", "aspect", "subject"),
-}
-MOST_LABELS = 50
-_LONGEST_NAME, _LONGEST_LABEL = 40, 60  # characters
-_WORD = re.compile(r"[^\W_]+")
+_LONGEST_LABEL = 60  # characters
+_YAML_BOOLEANS = {True: ("true", "yes", "on", "y"), False: ("false", "no", "off", "n")}
+_SHOWN = 20  # columns in one message
 
 
 @dataclass(frozen=True)
@@ -68,184 +73,211 @@ class FileForm:
         return next((column for column in self.columns if column.role == role), None)
 
 
-def inspect(
-    file: Path | str | Source,
-    advise: Advise | None = None,
-    asked: CsvForm | None = None,
-    header: bool | Literal["auto"] = "auto",
-) -> FileForm:
+def inspect(file: Path | str | Source, advise: Advise | None = None, asked: CsvForm | None = None) -> FileForm:
     """Find out how a file of posts is written, and guess which column holds what. The same file, the same answer.
 
     ``file``: a path, or a :class:`Source` of bytes. CSV (any delimiter of , ; tab |), TSV, JSON Lines and Parquet are
     read, in UTF-8, UTF-16, UTF-32 (with or without a byte-order mark), Windows-1252 and Latin-1 (assumed, since any
-    bytes could be these). ``asked`` and ``header`` say what is known already. Of each role (text, label, id, entity)
+    bytes could be these). ``asked`` says what is known already. Of each role (text, label, id, entity)
     at most one column is guessed, by its name first, by what it holds otherwise.
 
     Raises:
         StudyError: there is no such file, it is empty, compressed, damaged or of another format, its rows cannot be
             told apart, or it cannot be told whether quotes enclose fields.
     """
-    source = file if isinstance(file, Source) else _at(Path(file))
-    table = read_table(source, asked or CsvForm(AUTO, AUTO, AUTO), advise or as_parameter("data"))
-    if not any(field.strip() for record in table.records for field in record.fields):
-        raise StudyError(f"{source.name}: the file is empty; expected one row for each post.")
-    if table.names is not None:
-        header, why = True, "such files name their columns"
-    else:
-        header, why = seems_header(table.records) if header == AUTO else (bool(header), "as given")
-    names = table.names or (table.records[0].fields if header else None)
-    posts = table.records[1:] if header and table.names is None else table.records
-    encoding, how = (None, "Parquet holds text of its own") if table.format == "parquet" else encoding_of(source)
-    form = table.form
+    if not isinstance(file, Source):
+        if not Path(file).is_file():
+            raise StudyError(f"{file}: there is no such file (or it is a folder).")
+        file = Source.at(Path(file))
+    table = open_table(file, asked or CsvForm(AUTO, AUTO, AUTO, AUTO), advise or as_parameter("data"), exact=True)
+    rows = list(table.rows())
+    whole = [list(map(as_text, row.values)) for row in rows if row.fault is None]
+    encoding, how = (None, "Parquet holds text of its own") if table.format == "parquet" else encoding_of(file)
+    reasons, form = {"encoding": how, "header": "such files name their columns"}, None
+    names: list[str] | None = table.schema.names
+    if isinstance(table, CsvTable):
+        form, names = table.form, names if table.form.header else None
+        fields = f"{len(whole):,} of {len(rows):,} rows have as many fields as the first row: {len(table.schema)}"
+        reasons = {"encoding": how, "header": table.why_header, "delimiter": fields}
+    elif broken := next((row for row in rows if row.fault), None):
+        raise StudyError(f"{file.name}, line {broken.line}: {broken.fault}\n  {OBJECTS}")
     return FileForm(
         format=table.format,
         encoding=encoding,
         assumed=how.startswith("assumed"),
         delimiter=form.delimiter if form else None,
         quoting=form.quoting if form else None,
-        header=header,
-        rows=len(posts),
-        columns=_columns(posts, names),
-        reasons={"format": _by(table), "encoding": how, "header": why} | _csv_reasons(table),
+        header=names is not None,
+        rows=len(rows),
+        columns=_columns(whole, names, len(table.schema)),
+        reasons=reasons,
     )
 
 
-def _at(path: Path) -> Source:
-    if not path.is_file():
-        raise StudyError(f"{path}: there is no such file (or it is a folder).")
-    return Source.at(path)
-
-
-def _by(table: Table) -> str:
-    return {"csv": "rows of fields", "jsonl": "one JSON object a line", "parquet": "the first bytes"}[table.format]
-
-
-def _csv_reasons(table: Table) -> dict[str, str]:
-    if table.form is None:
-        return {}
-    width = len(table.records[0].fields)
-    same = sum(len(record.fields) == width for record in table.records)
-    fields = f"{same:,} of {len(table.records):,} rows have {width} field{'s' if width > 1 else ''}, as the first has"
-    enclose = "quotes enclose fields, or there are none"
-    quoting = enclose if table.form.quoting == "csv" else "quotes do not match as those that enclose fields would"
-    return {"delimiter": fields, "quoting": quoting}
-
-
-def seems_header(rows: list[Record], known_labels: Collection[str] = ()) -> tuple[bool, str]:
-    """Tell whether the first row is one of column names, and why."""
-    first, others = rows[0].fields, [row.fields for row in rows[1:]]
-    columns = [[fields[place] for fields in others if len(fields) > place] for place in range(len(first))]
-    for field, column in zip(first, columns, strict=True):
-        if field in known_labels:
-            return False, f"{field!r} in the first row is a label"
-        if field and field in column and len(set(column)) <= MOST_LABELS:
-            return False, f"{field!r} in the first row stands further down too"
-    filled = [field.strip() for field in first]
-    if len(set(filled)) < len(filled) or any(len(field) > _LONGEST_NAME for field in filled):
-        return False, "the first row has a repeated or a long field"
-    if any(_number(field) for field in filled):
-        return False, "the first row has a number"
-    for field, column in zip(filled, columns, strict=True):
-        if column and all(_number(value) for value in column):
-            return True, f"all of the column below {field!r} are numbers"
-    if "" in filled:
-        return False, "the first row has an empty field"
-    usual = [field for field in filled if any(_named(field, role) is not None for role in _NAMES)]
-    if usual:
-        return True, f"{usual[0]!r} in the first row is a usual name of a column"
-    if len(first) > 1 and others and all(_like_a_name(field) for field in filled):
-        return True, "the first row has short words alone, and none stands further down"
-    return False, "the first row reads as a post"
-
-
-def _number(value: str) -> bool:
-    return re.fullmatch(r"\s*[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?\s*", value) is not None
-
-
-def _like_a_name(field: str) -> bool:
-    return len(field) <= _LONGEST_NAME and re.fullmatch(r"[^\W\d][\w .:-]*", field) is not None and field.count(" ") < 2
-
-
-def _named(name: str, role: Role) -> int | None:
-    """Return how usual a name is for a role (0: the most usual), or None; "tweet_id" is an id, "post text" a text."""
-    parts = [part.casefold() for part in _WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))]
-    if not parts or len(parts) > 3:
-        return None
-    usual = _NAMES[role]
-    last = parts[-1].removesuffix("s") if parts[-1] not in usual else parts[-1]
-    return usual.index(last) + len(parts) - 1 if last in usual else None
-
-
-def _columns(rows: list[Record], names: list[str] | None) -> tuple[Column, ...]:
-    width = len(names) if names is not None else len(rows[0].fields)
-    whole = [row.fields for row in rows if len(row.fields) == width]
-    values = [Counter(fields[place] for fields in whole) for place in range(width)]
-    columns = [
-        Column(
-            place,
-            names[place] if names is not None else None,
-            None,
-            "nothing tells what it holds",
-            len(counts),
-            tuple(sorted(counts, key=lambda value: (-counts[value], value))) if len(counts) <= MOST_LABELS else (),
-        )
-        for place, counts in enumerate(values)
-    ]
-    for role in ("text", "label", "id", "entity"):
+def _columns(rows: list[list[str]], names: list[str] | None, width: int) -> tuple[Column, ...]:
+    values = [Counter(row[place] for row in rows) for place in range(width)]
+    columns = []
+    for place, counts in enumerate(values):
+        ordered = tuple(sorted(counts, key=lambda value: (-counts[value], value))) if len(counts) <= MOST_LABELS else ()
+        name = None if names is None else names[place]
+        columns.append(Column(place, name, None, "nothing tells what it holds", len(counts), ordered))
+    roles: tuple[Role, ...] = ("text", "label", "id", "entity")
+    for role in roles:
         free = [column for column in columns if column.role is None]
-        if (guess := _guess(role, free, values, len(whole))) is not None:
+        if (guess := _guess(role, free, values, len(rows))) is not None:
             columns[guess.position] = guess
     return tuple(columns)
 
 
 def _guess(role: Role, free: list[Column], values: list[Counter[str]], rows: int) -> Column | None:
     fit = [column for column in free if rows == 0 or _can_be(role, column, values[column.position], rows)]
-    named = [(usual, c.position, c) for c in fit if c.name and (usual := _named(c.name, role)) is not None]
-    if named:
-        _, _, column = min(named, key=lambda one: one[:2])
-        return replace(column, role=role, reason="its name")
-    unnamed = [column for column in fit if column.name is None or not _other_role(column.name, role)]
+    if named := [(usual, c.position, c) for c in fit if c.name and (usual := usualness(c.name, role)) is not None]:
+        return replace(min(named)[2], role=role, reason="its name")
+    others: list[Role] = [other for other in ("text", "label", "id", "entity") if other != role]
+    unnamed = [c for c in fit if c.name is None or all(usualness(c.name, other) is None for other in others)]
     if not unnamed or rows == 0:
         return None
-    match role:
-        case "text":
-            column = max(unnamed, key=lambda c: (_length(values[c.position]), -c.position))
-            words = _length(values[column.position])
-            return replace(column, role=role, reason=f"its values are the longest ({words:.1f} words on average)")
-        case "label":
-            column = min(unnamed, key=lambda c: (c.distinct, c.position))
-            return replace(column, role=role, reason=f"{column.distinct} different values stand in {rows:,} rows")
-        case "id":
-            column = max(unnamed, key=lambda c: (c.distinct, -c.position))
-            return replace(column, role=role, reason=f"{column.distinct:,} different numbers or codes")
-        case _:
-            column = max(unnamed, key=lambda c: (-c.distinct, -c.position))
-            return replace(column, role=role, reason=f"{column.distinct} short values recur in {rows:,} rows")
-
-
-def _other_role(name: str, role: Role) -> bool:
-    return any(_named(name, other) is not None for other in _NAMES if other != role)
+    words = {c.position: _words(values[c.position]) for c in unnamed}
+    ranks = {"text": lambda c: words[c.position], "id": lambda c: c.distinct}
+    best = max(unnamed, key=lambda c: (ranks.get(role, lambda c: -c.distinct)(c), -c.position))
+    reason = {
+        "text": f"its values are the longest ({words[best.position]:.1f} words on average)",
+        "label": f"{best.distinct} different values stand in {rows:,} rows",
+        "id": f"{best.distinct:,} different numbers or codes",
+        "entity": f"{best.distinct} short values recur in {rows:,} rows",
+    }[role]
+    return replace(best, role=role, reason=reason)
 
 
 def _can_be(role: Role, column: Column, counts: Counter[str], rows: int) -> bool:
     """Tell whether what a column holds may be of a role."""
-    longest = max(map(len, counts), default=0)
-    by_name = column.name is not None and _named(column.name, role) is not None
+    by_name = column.name is not None and usualness(column.name, role) is not None
+    short = max(map(len, counts), default=0) <= _LONGEST_LABEL
     match role:
         case "text":
-            return by_name or not all(map(_number, counts))
+            return by_name or not all(map(is_number, counts))
         case "label":
-            few = 2 <= column.distinct <= min(MOST_LABELS, rows if by_name else max(2, rows // 3))
-            return few and longest <= _LONGEST_LABEL
+            return short and 2 <= column.distinct <= min(MOST_LABELS, rows if by_name else max(2, rows // 3))
         case "id":
             many = column.name is None and column.distinct * 10 >= rows  # numbers under another name are counts, dates
             return by_name or (many and all(re.fullmatch(r"\s*[A-Za-z_-]*\d+\s*", value) for value in counts))
         case _:
             recur = 2 <= column.distinct <= max(2, rows // 4)
-            return by_name or (recur and longest <= _LONGEST_LABEL and not all(map(_number, counts)))
+            return by_name or (recur and short and not all(map(is_number, counts)))
 
 
-def _length(counts: Counter[str]) -> float:
+def _words(counts: Counter[str]) -> float:
     """Return the mean number of words."""
-    total = sum(counts.values())
-    return sum(count * len(value.split()) for value, count in counts.items()) / total if total else 0.0
+    return sum(count * len(value.split()) for value, count in counts.items()) / max(1, counts.total())
+
+
+def leaves_open(raw: dict[str, Any]) -> bool:
+    """Whether parameters, not yet checked, leave something to be found out."""
+    data = raw.get("data")
+    columns = data.get("columns") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(columns, dict) or not {"label", "post"} <= columns.keys():
+        return False
+    listed = [raw.get("labels"), data.get("drop_labels")]
+    booleans = any(isinstance(label, bool) for labels in listed if isinstance(labels, list) for label in labels)
+    return raw.get("labels") == AUTO or AUTO in (columns["label"], columns["post"]) or booleans
+
+
+def found_out(raw: dict[str, Any], file: RawFile) -> dict[str, Any]:
+    """Return the parameters, not yet checked, with what is ``auto`` in ``labels`` and ``data.columns`` found out.
+
+    Labels that YAML reads as booleans (yes, no, true, off) become those of the file.
+
+    Raises:
+        StudyError: the file is not there or cannot be read; or it does not tell, and the message says what to give.
+    """
+    data, columns = raw["data"], raw["data"]["columns"]
+    delimiter, quoting, encoding = (str(data.get(key, AUTO)) for key in ("delimiter", "quoting", "encoding"))
+    header = data.get("header", AUTO)
+    asked = CsvForm(
+        "\t" if delimiter == r"\t" else delimiter, quoting, encoding, header if header == AUTO else bool(header)
+    )
+    form = inspect(file.source(), asked=asked)
+    post = _column(form, file.name, "post", columns["post"])
+    label = _column(form, file.name, "label", columns["label"])
+    if post == label:
+        raise _unclear(form, file.name, "post" if columns["label"] != AUTO else "label")
+    dropped = [_boolean(one, label.values) for one in data.get("drop_labels") or []]
+    if raw["labels"] == AUTO:
+        dropped += [""] if "" in label.values and "" not in dropped else []
+        labels = [one for one in labels_of(label, file.name) if one not in dropped]
+    else:
+        labels = [_boolean(one, label.values) for one in raw["labels"]]
+    found = {key: column.key for key, column in (("post", post), ("label", label)) if columns[key] == AUTO}
+    facts = [form.format, form.encoding, form.delimiter and f"delimiter {form.delimiter!r}"]
+    facts += [("a header" if form.header else "no header") if form.delimiter else None]
+    logger.info(
+        "%s: %s rows (%s); the texts in %r (%s); the labels in %r (%s); %d labels: %s",
+        PurePath(file.name).name,
+        f"{form.rows:,}",
+        ", ".join(filter(None, facts)),
+        post.key,
+        post.reason,
+        label.key,
+        label.reason,
+        len(labels),
+        ", ".join(map(str, labels)),
+    )
+    return raw | {"labels": labels, "data": data | {"columns": columns | found, "drop_labels": dropped}}
+
+
+def _column(form: FileForm, name: str, key: Literal["post", "label"], wanted: Any) -> Column:
+    if wanted == AUTO:
+        column = form.column("text" if key == "post" else "label")
+    else:
+        column = next((one for one in form.columns if wanted in (one.name, one.position)), None)
+    if column is None:
+        raise _unclear(form, name, key, None if wanted == AUTO else wanted)
+    return column
+
+
+def _unclear(form: FileForm, name: str, key: str, wanted: Any = None) -> StudyError:
+    what = "the texts" if key == "post" else "the labels"
+    said = f"data.columns.{key} is {wanted!r}" if wanted is not None else f"nothing tells which column holds {what}"
+    shown = ", ".join(repr(column.key) for column in form.columns[:_SHOWN])
+    return StudyError(f"{name}: {said}; its columns are {shown}.\n  Name it: --params=data.columns.{key}=…")
+
+
+def labels_of(column: Column, name: str) -> list[str]:
+    """Return the labels that stand in a column, in order; empty fields are none.
+
+    Raises:
+        StudyError: there are fewer than two, or more than fifty; or two differ only by case or spaces.
+    """
+    labels = sorted((value for value in column.values if value), key=_by_value)
+    shown = f"{name}: the column {column.key!r}"
+    if not column.values:
+        raise StudyError(
+            f"{shown} has {column.distinct:,} different values; labels found out are at most {MOST_LABELS}.\n"
+            "  Name the column of labels (data.columns.label), or list the labels in conf/local: labels: [...]"
+        )
+    if len(labels) < 2:
+        raise StudyError(f"{shown} has {len(labels)} label(s), {labels}; expected two or more.")
+    alike: dict[str, str] = {}
+    for label in labels:
+        other = alike.setdefault(" ".join(label.casefold().split()), label)
+        if other != label:
+            raise StudyError(
+                f"{shown} has the labels {other!r} and {label!r}, which differ only by case or spaces.\n"
+                "  Put the file right; or list the labels in conf/local: labels: [...]"
+            )
+    return labels
+
+
+def _by_value(label: str) -> tuple[float, str]:
+    try:
+        return float(label.replace(",", ".")), label
+    except ValueError:
+        return float("inf"), label
+
+
+def _boolean(label: Any, known: tuple[str, ...]) -> Any:
+    """Return a label; one that YAML has read as a boolean as it stands in the file."""
+    if not isinstance(label, bool):
+        return label
+    words = _YAML_BOOLEANS[label]
+    return next((one for one in known if one.casefold() in words), words[0])

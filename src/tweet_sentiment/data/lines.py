@@ -9,10 +9,35 @@ from pathlib import Path
 from typing import BinaryIO, Self
 from urllib.parse import quote
 
-from tweet_sentiment.data.encodings import START, byte_order_mark, format_of, iconv_name, in_words, without_mark
 from tweet_sentiment.errors import StudyError
 
 LONGEST_LINE = 16_000_000  # bytes; a file without line ends must not fill the memory
+_START = 4096  # bytes; enough to tell a format and an encoding by
+_FORMATS = {
+    b"\x1f\x8b": ("compressed with gzip", "Unpack it: gunzip"),
+    b"BZh": ("compressed with bzip2", "Unpack it: bunzip2"),
+    b"\xfd7zXZ\0": ("compressed with xz", "Unpack it: unxz"),
+    b"\x28\xb5\x2f\xfd": ("compressed with zstd", "Unpack it: unzstd"),
+    b"PK\x03\x04": ("a zip archive or a spreadsheet", "Unpack it, or save the sheet as CSV (UTF-8)"),
+    b"\xd0\xcf\x11\xe0": ("an old spreadsheet (.xls)", "Save the sheet as CSV (UTF-8)"),
+    b"SQLite format 3\0": ("an SQLite database", "Write the table as CSV (UTF-8)"),
+    b"ARROW1\0\0": ("Arrow's (Feather)", "Write it as Parquet"),
+    b"PAR1": ("Parquet", "Give it a name that ends in .parquet"),
+}
+_MARKS = {  # of UTF-32 first: that of UTF-16 is a part of one
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xef\xbb\xbf": "utf-8",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+
+DATA_SOURCE = (
+    'The real data are Kaggle\'s "Twitter Sentiment Analysis" (entity-level), CC0:\n'
+    "  https://www.kaggle.com/datasets/jp797498e/twitter-entity-sentiment-analysis\n"
+    "  Put twitter_training.csv and twitter_validation.csv into data/01_raw/; or run without --env for the sample;\n"
+    "  or point data.training_file at a file of your own."
+)
 
 Advise = Callable[[str, str], str]
 """Says how to give a setting (delimiter, header, quoting, …) a value, as the command that reads the file has it."""
@@ -59,12 +84,45 @@ class Source:
     def start(self) -> bytes:
         """Return the first bytes."""
         with self.open() as file:
-            return file.read(START)
+            return file.read(_START)
 
     def has(self, byte: bytes) -> bool:
         """Tell whether a byte stands anywhere in the file."""
         with self.open() as file:
             return any(byte in chunk for chunk in iter(lambda: file.read(1 << 20), b""))
+
+    def check_format(self, expected: str) -> None:
+        """Refuse a file whose first bytes are those of another format than text or ``expected``."""
+        start = self.start()
+        for mark, (what, remedy) in _FORMATS.items():
+            if start.startswith(mark) and what != expected:
+                raise StudyError(
+                    f"{self.name}: the file seems to be {what} (by its first bytes, at offset 0: {start[:4].hex(' ')})"
+                    f", expected {expected}.\n  {remedy}."
+                )
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file as the catalog hands it on: its name, and its bytes or None when it is not there (or is a folder)."""
+
+    name: str
+    content: bytes | None
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """Return a file on disk."""
+        return cls(str(path), path.read_bytes() if path.is_file() else None)
+
+    def source(self) -> Source:
+        """Return the file to read.
+
+        Raises:
+            StudyError: it is not there.
+        """
+        if self.content is None:
+            raise StudyError(f"{self.name}: there is no such file (or it is a folder).\n{DATA_SOURCE}")
+        return Source.of(self.name, self.content)
 
 
 def encoding_of(source: Source) -> tuple[str, str]:
@@ -73,9 +131,9 @@ def encoding_of(source: Source) -> tuple[str, str]:
     What is none of these is taken for Windows-1252, or for Latin-1 where it holds bytes that Windows-1252 has not.
     """
     start = source.start()
-    if marked := byte_order_mark(start):
+    if marked := _byte_order_mark(start):
         return marked, f"a byte-order mark of {in_words(marked)}"
-    if wide := without_mark(start):
+    if wide := _without_mark(start):
         return wide, "the places of its NUL bytes"
     for codec in ("utf-8", "cp1252"):
         decoder = codecs.getincrementaldecoder(codec)()
@@ -90,20 +148,62 @@ def encoding_of(source: Source) -> tuple[str, str]:
     return "latin-1", "assumed, since it is neither UTF-8 nor Windows-1252"
 
 
+def _byte_order_mark(start: bytes) -> str | None:
+    return next((codec for mark, codec in _MARKS.items() if start.startswith(mark)), None)
+
+
+def _without_mark(start: bytes) -> str | None:
+    """Return UTF-16 or UTF-32 with its byte order, where NUL bytes stand as these have them, else None.
+
+    In UTF-32 the high half of each character is (nearly) zero; in UTF-16 so are the high bytes of Latin letters, and
+    in any language those of line ends. A file in UTF-8 that holds a NUL has line ends of one byte.
+    """
+    whole = start[: len(start) // 4 * 4]
+    nuls = [whole[place::4].count(0) for place in range(4)]
+    quarter, odd, even = len(whole) // 4, nuls[1] + nuls[3], nuls[0] + nuls[2]
+    if not quarter or not sum(nuls):
+        return None
+    if nuls[3] == quarter and nuls[2] * 10 >= quarter * 9 and nuls[0] * 2 < quarter:
+        return "utf-32-le"
+    if nuls[0] == quarter and nuls[1] * 10 >= quarter * 9 and nuls[3] * 2 < quarter:
+        return "utf-32-be"
+    if ends := start.count(b"\n"):
+        found = {codec: whole.decode(codec, "replace").count("\n") for codec in ("utf-16-le", "utf-16-be")}
+        codec = max(found, key=lambda codec: found[codec])
+        return codec if found[codec] * 2 >= ends else None
+    return "utf-16-le" if odd > 10 * even else "utf-16-be" if even > 10 * odd else None
+
+
+def in_words(codec: str) -> str:
+    """Name an encoding for people."""
+    if codec.startswith("utf-"):
+        width, _, order = codec.removeprefix("utf-").partition("-")
+        orders = {"le": " (little-endian, without a byte-order mark)", "be": " (big-endian, without a byte-order mark)"}
+        return f"UTF-{width}{orders.get(order, '')}"
+    return {"cp1252": "Windows-1252 or Latin-1", "latin-1": "Latin-1", "iso8859-1": "Latin-1"}.get(codec, codec)
+
+
 def lines_of(source: Source, encoding: str, advise: Advise) -> Iterator[str]:
     """Yield each line, line end included; only LF ends one. A byte-order mark is left out.
+
+    ``encoding``: a name that Python knows, or "auto".
 
     Raises:
         StudyError: the file is no text in this encoding, has only lone carriage returns for line ends, or a line
             without end; the message names the line and, in UTF-8, the offset.
     """
-    encoding = _codec(source.name, encoding)
-    _check_start(source, encoding, advise)
+    encoding = encoding_of(source)[0] if encoding == "auto" else _codec(source.name, encoding)
+    source.check_format("text")
+    start = source.start()
+    found = _byte_order_mark(start) or _without_mark(start)
+    if found and found != "utf-8" and not encoding.startswith(found[:6]):
+        offset = 0 if _byte_order_mark(start) else start.index(0)
+        raise _other_encoding(source.name, 1, offset, start[offset], found, encoding, advise)
     with source.open() as file:
-        lines = _utf8(file, source, advise) if encoding == "utf-8" else _other(file, source, encoding, advise)
-        for number, line in enumerate(lines, 1):
-            if number == 1:
-                _check_line_ends(source.name, line)
+        read = _utf8(file, source.name, advise) if encoding == "utf-8" else _other(file, source.name, encoding, advise)
+        for number, line in enumerate(read, 1):
+            if number == 1 and not line.endswith("\n") and (line.endswith("\r") or line.count("\r") > 1):
+                raise lone_returns(source.name, 1)
             yield line.removeprefix("\ufeff") if number == 1 else line
 
 
@@ -119,34 +219,51 @@ def _codec(name: str, encoding: str) -> str:
     return codecs.lookup(encoding).name
 
 
-def _check_start(source: Source, encoding: str, advise: Advise) -> None:
-    start = source.start()
-    if known := format_of(start):
-        what, remedy = known
+def _utf8(file: BinaryIO, name: str, advise: Advise) -> Iterator[str]:
+    number, offset = 0, 0
+    while line := file.readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE:
+            raise _endless(name, number)
+        try:
+            yield line.decode()
+        except UnicodeDecodeError as error:
+            place, byte = offset + error.start, line[error.start]
+            raise _other_encoding(name, number, place, byte, "cp1252", "utf-8", advise) from None
+        offset += len(line)
+
+
+def _other(file: BinaryIO, name: str, encoding: str, advise: Advise) -> Iterator[str]:
+    number = 0
+    try:
+        with io.TextIOWrapper(file, encoding=encoding, newline="\n") as text:
+            while line := text.readline(LONGEST_LINE):
+                number += 1
+                if len(line) == LONGEST_LINE:
+                    raise _endless(name, number)
+                yield line
+    except UnicodeError:
+        advice = advise("encoding", "auto")
         raise StudyError(
-            f"{source.name}: the file seems to be {what} (by its first bytes, at offset 0: {start[:4].hex(' ')}), "
-            f"expected text.\n  {remedy}."
-        )
-    found = byte_order_mark(start) or without_mark(start)
-    if found and found != "utf-8" and not encoding.startswith(found[:6]):
-        offset = 0 if byte_order_mark(start) else start.index(0)
-        raise _other_encoding(source.name, 1, offset, start[offset], found, encoding, advise)
+            f"{name}, after line {number}: the file is not {in_words(encoding)}.\n"
+            f"  {advice[0].upper()}{advice[1:]}, or save it as UTF-8."
+        ) from None
 
 
 def _other_encoding(
     name: str, line: int, offset: int, byte: int, found: str, expected: str, advise: Advise
 ) -> StudyError:
     advice = advise("encoding", found)
+    iconv = {"cp1252": "WINDOWS-1252"}.get(found, found.upper().replace("-LE", "LE").replace("-BE", "BE"))
     return StudyError(
         f"{name}, line {line}: the byte at offset {offset} (0x{byte:02x}) is not {in_words(expected)}; the file seems "
         f"to be {in_words(found)}.\n"
-        f"  {advice[0].upper()}{advice[1:]}, or save it as UTF-8: iconv -f {iconv_name(found)} -t UTF-8"
+        f"  {advice[0].upper()}{advice[1:]}, or save it as UTF-8: iconv -f {iconv} -t UTF-8"
     )
 
 
-def _check_line_ends(name: str, first: str) -> None:
-    if not first.endswith("\n") and (first.endswith("\r") or first.count("\r") > 1):
-        raise lone_returns(name, 1)
+def _endless(name: str, line: int) -> StudyError:
+    return StudyError(f"{name}, line {line}: longer than {LONGEST_LINE:,} bytes; is this a text file?")
 
 
 def lone_returns(name: str, line: int) -> StudyError:
@@ -155,38 +272,3 @@ def lone_returns(name: str, line: int) -> StudyError:
         f"{name}, line {line}: the rows seem to end with lone carriage returns; expected line ends LF or CRLF.\n"
         "  Save the file with such line ends, or: tr '\\r' '\\n'"
     )
-
-
-def _endless(name: str, line: int) -> StudyError:
-    return StudyError(f"{name}, line {line}: longer than {LONGEST_LINE:,} bytes; is this a text file?")
-
-
-def _utf8(file: BinaryIO, source: Source, advise: Advise) -> Iterator[str]:
-    number, offset = 0, 0
-    while line := file.readline(LONGEST_LINE):
-        number += 1
-        if len(line) == LONGEST_LINE:
-            raise _endless(source.name, number)
-        try:
-            yield line.decode()
-        except UnicodeDecodeError as error:
-            place, byte = offset + error.start, line[error.start]
-            raise _other_encoding(source.name, number, place, byte, "cp1252", "utf-8", advise) from None
-        offset += len(line)
-
-
-def _other(file: BinaryIO, source: Source, encoding: str, advise: Advise) -> Iterator[str]:
-    number = 0
-    try:
-        with io.TextIOWrapper(file, encoding=encoding, newline="\n") as text:
-            while line := text.readline(LONGEST_LINE):
-                number += 1
-                if len(line) == LONGEST_LINE:
-                    raise _endless(source.name, number)
-                yield line
-    except UnicodeError:
-        advice = advise("encoding", "auto")
-        raise StudyError(
-            f"{source.name}, after line {number}: the file is not {in_words(encoding)}.\n"
-            f"  {advice[0].upper()}{advice[1:]}, or save it as UTF-8."
-        ) from None

@@ -2,27 +2,30 @@
 
 ``pandas.read_csv`` turns the posts "NaN" and "null" into missing values, shifts all columns when the first row has a
 field too many, and splits a row at a lone carriage return, each without a word. So the rows are read with ``csv``.
+
+Many TSVs (SemEval, TweetEval) do not quote. Read with quotes that enclose fields, a text that only begins with one
+swallows the lines up to the next. So what speaks for either is counted, over the whole file.
 """
 
 import csv
-import logging
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from typing import Literal
 
-from tweet_sentiment.data.encodings import in_words
 from tweet_sentiment.data.lines import Advise, Source, encoding_of, lines_of, lone_returns
-from tweet_sentiment.data.quoting import evidence_of, hide_returns, show_returns
 from tweet_sentiment.errors import StudyError
 
-logger = logging.getLogger(__name__)
-
-AUTO = "auto"
-_DELIMITERS = "\t;|,"  # where several fit equally well: a comma stands in texts and in numbers
-_LOOKED_AT = 1000  # lines, to find the delimiter
+AUTO: Literal["auto"] = "auto"
+DELIMITERS = {"\t": "a tab", ";": "';'", "|": "'|'", ",": "','"}  # a comma stands in texts and in numbers: it is last
+_LOOKED_AT = 1000  # lines, to find the delimiter; rows, to compare lines with
 _DECLARED = re.compile(r"sep=(.)\r?\n?")  # what a spreadsheet writes before the first row
+_ENCLOSED = re.compile(r'"[^"]*(?:""[^"]*)*"')
+_MOST = 0.9  # of the lines have the width of the first where only a few are faulty
+_NOT_BY_CHANCE = 3  # quotes that enclose nothing; or delimiters that make whole rows of the lines of a text
+_ESCAPE, _ITSELF, _RETURN = "\ufdd0", "\ufdd1", "\ufdd2"  # noncharacters: no text holds them by right
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,13 @@ class CsvForm:
     """How a CSV is written; ``auto`` is found out from the file.
 
     ``quoting``: ``csv``, quotes enclose fields; ``none``, they are ordinary characters. ``encoding``: a
-    name that Python knows.
+    name that Python knows. ``header``: the first row names the columns.
     """
 
     delimiter: str = AUTO
     quoting: str = AUTO
     encoding: str = "utf-8"
+    header: bool | Literal["auto"] = True
 
 
 @dataclass(frozen=True)
@@ -47,17 +51,17 @@ class Record:
 
 
 def found_form(source: Source, form: CsvForm, advise: Advise) -> CsvForm:
-    """Return the form with everything found out that it leaves open; a first line ``sep=;`` names the delimiter.
+    """Return the form with all but the header found out that it leaves open; a first line ``sep=;`` is the delimiter.
 
     Raises:
         StudyError: the file is no text, the delimiter cannot be, or it cannot be told whether quotes enclose fields.
     """
     if form.encoding == AUTO:
         form = replace(form, encoding=encoding_of(source)[0])
-    declared = _declared(next(lines_of(source, form.encoding, advise), ""))
-    delimiter = declared or form.delimiter
+    declared = _DECLARED.fullmatch(next(lines_of(source, form.encoding, advise), ""))
+    delimiter = declared[1] if declared else form.delimiter
     if delimiter == AUTO:
-        delimiter = _found_delimiter(source, form, advise)
+        delimiter = _found_delimiter(list(islice(_rows_of(source, form, advise)[1], _LOOKED_AT)), form.quoting)
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise StudyError(
             f"{source.name}: the delimiter is {delimiter!r}; expected one character, which is no quote and no line end."
@@ -66,67 +70,186 @@ def found_form(source: Source, form: CsvForm, advise: Advise) -> CsvForm:
     return replace(form, quoting=_found_quoting(source, form, advise)) if form.quoting == AUTO else form
 
 
-def report_findings(source: Source, asked: CsvForm, found: CsvForm, advise: Advise) -> None:
-    """Log what was found out about a file that another reading of it would change."""
-    if asked.encoding == AUTO and found.encoding not in ("utf-8", "utf-16", "utf-32"):
-        logger.warning("%s is read as %s.", source.name, in_words(found.encoding))
-    if asked.quoting == AUTO and found.quoting == "none":
-        logger.warning(
-            "%s: quotes are read as ordinary characters, since they do not enclose fields; if they do, %s.",
-            source.name,
-            advise("quoting", "csv"),
-        )
-
-
-def _declared(first: str) -> str | None:
-    match = _DECLARED.fullmatch(first)
-    return match[1] if match else None
-
-
 def _rows_of(source: Source, form: CsvForm, advise: Advise) -> tuple[int, Iterator[str]]:
     """Return the number of the first line that is a row, and the lines from there on."""
     lines = lines_of(source, form.encoding, advise)
     first = next(lines, "")
-    return (2, lines) if _declared(first) else (1, chain([first] if first else [], lines))
+    return (2, lines) if _DECLARED.fullmatch(first) else (1, chain([first] if first else [], lines))
 
 
 def _found_quoting(source: Source, form: CsvForm, advise: Advise) -> str:
     if not source.has(b'"'):
         return "csv"
     start, lines = _rows_of(source, form, advise)
-    found = evidence_of(lines, form.delimiter)
-    verdict = found.verdict(form.delimiter)
-    if verdict is None:
-        first, last = (start - 1 + line for line in found.joined or (1, 1))
-        raise StudyError(
-            f"{source.name}, lines {first} to {last}: a quote opens on line {first} and closes on line {last}, and the "
-            "lines between look like rows of their own; expected quotes that enclose a text, or that are part of it.\n"
-            f"  If quotes are ordinary characters in the file, {advise('quoting', 'none')}; if they enclose texts of "
-            f"several lines, {advise('quoting', 'csv')}."
-        )
-    return verdict
+    found = _evidence_of(lines, form.delimiter)
+    if (verdict := found.verdict(form.delimiter)) is not None:
+        return verdict
+    first, last = (start - 1 + line for line in found.joined or (1, 1))
+    raise StudyError(
+        f"{source.name}, lines {first} to {last}: a quote opens on line {first} and closes on line {last}, and the "
+        "lines between look like rows of their own; expected quotes that enclose a text, or that are part of it.\n"
+        f"  If quotes are ordinary characters in the file, {advise('quoting', 'none')}; if they enclose texts of "
+        f"several lines, {advise('quoting', 'csv')}."
+    )
 
 
-def _found_delimiter(source: Source, form: CsvForm, advise: Advise) -> str:
+def _found_delimiter(lines: list[str], quoting: str) -> str:
     """Return the delimiter that gives most rows as many fields as the first, two or more; else one the file lacks."""
-    lines = list(islice(_rows_of(source, form, advise)[1], _LOOKED_AT))
-    fits = {delimiter: _fit(lines, delimiter, form.quoting) for delimiter in _DELIMITERS}
-    best = max(_DELIMITERS, key=lambda delimiter: fits[delimiter])
+    fits = {delimiter: _fit(lines, delimiter, quoting) for delimiter in DELIMITERS}
+    best = max(DELIMITERS, key=lambda delimiter: fits[delimiter])
     if fits[best][0]:
         return best
-    return next((delimiter for delimiter in _DELIMITERS if not any(delimiter in line for line in lines)), ",")
+    return next((delimiter for delimiter in DELIMITERS if not any(delimiter in line for line in lines)), ",")
 
 
 def _fit(lines: list[str], delimiter: str, quoting: str) -> tuple[int, int]:
     """Return how many rows are as wide as the first, and that width; 0 where these are few, or of one field."""
-    if (evidence_of(lines, delimiter).verdict(delimiter) if quoting == AUTO else quoting) == "none":
-        widths = [line.count(delimiter) + 1 for line in lines if line.strip()]
+    if (_evidence_of(lines, delimiter).verdict(delimiter) if quoting == AUTO else quoting) == "none":
+        widths = [_width(line, delimiter) for line in lines if line.strip()]
     else:
         widths = []
         with suppress(csv.Error):  # up to an endless field
-            widths += (len(fields) for fields in csv.reader(map(hide_returns, lines), delimiter=delimiter) if fields)
+            widths += (len(fields) for fields in csv.reader(map(_hide_returns, lines), delimiter=delimiter) if fields)
     same = sum(width == widths[0] for width in widths)
     return (same, widths[0]) if same * 2 > len(widths) and widths[0] > 1 else (0, 0)
+
+
+@dataclass
+class _Evidence:
+    """What speaks for quotes that enclose fields, and what against.
+
+    ``enclosed``: fields wholly in quotes; ``hiding``: those of them that hold a delimiter; ``loose``: fields with a
+    quote that encloses nothing on its line. ``joined``: the first text of several lines (its first and last line, from
+    1); ``inside``: all lines that such texts swallow; ``rows_inside``: those of them that would be whole rows, and
+    ``loose_inside`` their loose quotes; ``heads`` and ``inner``: the fields of rows' first lines, and of the rows
+    inside, without regard to quotes. ``broken``: quotes do not match; ``cut_off``: in the last line only.
+    """
+
+    width: int = 0
+    lines: int = 0
+    full: int = 0
+    enclosed: int = 0
+    hiding: int = 0
+    loose: int = 0
+    joined: tuple[int, int] | None = None
+    inside: int = 0
+    rows_inside: int = 0
+    loose_inside: int = 0
+    heads: list[list[str]] = field(default_factory=list)
+    inner: list[list[str]] = field(default_factory=list)
+    broken: bool = False
+    cut_off: bool = False
+
+    def verdict(self, delimiter: str) -> str | None:
+        """Return ``csv`` (quotes enclose fields), ``none`` (they are ordinary characters), or None: it can be either.
+
+        Where no row is lost either way, and nothing speaks against it, quotes enclose.
+        """
+        if self.hiding or self.cut_off:
+            return "csv"
+        if self.broken:
+            ordinary = self.loose + self.loose_inside > self.enclosed and self.full >= _MOST * self.lines
+            usual = delimiter == "\t" or self.loose >= _NOT_BY_CHANCE  # an unclosed quote alone may be a slip
+            return "none" if ordinary and usual and self.inside <= 2 * self.rows_inside else "csv"
+        if self.inside == 0:
+            return "none" if self.loose > self.enclosed > 0 else "csv"
+        if self.rows_inside * 2 <= self.inside:
+            return "csv"
+        if self.width == 1:
+            return None if self.loose else "csv"
+        sure = delimiter == "\t" or (self.rows_inside * (self.width - 1) >= _NOT_BY_CHANCE and self._like_rows())
+        return "none" if sure and self.loose + self.loose_inside > self.enclosed else None
+
+    def _like_rows(self) -> bool:
+        """Tell whether a column of the lines inside holds what it holds in the rows: few values, or numbers."""
+        for inner, head in zip(zip(*self.inner, strict=True), zip(*self.heads, strict=True), strict=False):
+            values = set(head)
+            known = sum(value in values for value in inner) if len(values) * 2 < len(head) else 0
+            numbers = sum(value.strip().isdecimal() for value in inner)
+            if sum(value.strip().isdecimal() for value in head) * 10 < len(head) * 9:
+                numbers = 0
+            if max(known, numbers) >= _MOST * len(inner):
+                return True
+        return False
+
+    def weigh_row(self, row: list[str], delimiter: str) -> None:
+        """Weigh the lines of one row."""
+        if len(row) == 1:
+            self.loose += self._loose(row[0], delimiter)
+            return
+        self.joined = self.joined or (self.lines, self.lines + len(row) - 1)
+        self.lines += len(row) - 1
+        rows = [line for line in row[1:] if _width(line, delimiter) == self.width]
+        self.full += len(rows)
+        self.inside += len(row) - 1
+        self.rows_inside += len(rows)
+        self.inner += [line.rstrip("\r\n").split(delimiter) for line in rows[: _LOOKED_AT - len(self.inner)]]
+        self.loose_inside += sum(_Evidence()._loose(line, delimiter) for line in row)
+
+    def weigh_broken(self, lines: Iterable[str], delimiter: str) -> None:
+        """Weigh the lines from the row on that ``csv`` could not read, each for itself."""
+        self.broken, before = True, self.lines
+        for line in lines:
+            self.lines += 1
+            self.width = self.width or _width(line, delimiter)
+            self.full += _width(line, delimiter) == self.width
+            self.loose += self._loose(line, delimiter)
+        self.cut_off = self.lines == before + 1
+
+    def _loose(self, line: str, delimiter: str) -> int:
+        """Count the line's enclosed fields, and return the number of its loose ones."""
+        text, start, loose = line.rstrip("\r\n"), 0, 0
+        while '"' in text and start <= len(text):
+            quoted = _ENCLOSED.match(text, start)
+            end = quoted.end() if quoted else -1
+            if quoted and text[end : end + 1] in ("", delimiter):
+                self.enclosed += 1
+                self.hiding += delimiter in quoted[0]
+            else:
+                end = text.find(delimiter, start)
+                end = len(text) if end < 0 else end
+                loose += '"' in text[start:end]
+            start = end + 1
+        return loose
+
+
+def _evidence_of(lines: Iterable[str], delimiter: str) -> _Evidence:
+    """Read all lines as quotes that enclose would have it, and count what speaks for that and against it."""
+    found, row, rest = _Evidence(), list[str](), iter(lines)
+
+    def watched() -> Iterator[str]:
+        for line in rest:
+            row.append(line)
+            yield _hide_returns(line)
+
+    try:
+        for fields in csv.reader(watched(), delimiter=delimiter, strict=True):
+            found.width = found.width or len(fields)
+            found.full += len(fields) == found.width
+            found.lines += 1
+            if len(found.heads) < _LOOKED_AT and _width(row[0], delimiter) == found.width:
+                found.heads.append(row[0].rstrip("\r\n").split(delimiter))
+            found.weigh_row(row, delimiter)
+            row.clear()
+    except csv.Error:
+        found.weigh_broken(chain(row, rest), delimiter)
+    return found
+
+
+def _width(line: str, delimiter: str) -> int:
+    return line.count(delimiter) + 1
+
+
+def _hide_returns(line: str) -> str:
+    """Write lone carriage returns so that ``csv``, for which they end a row, does not see them."""
+    if _ESCAPE not in line and "\r" not in line:
+        return line
+    line = line.replace(_ESCAPE, _ESCAPE + _ITSELF)
+    return re.sub(r"\r(?!\n)", _ESCAPE + _RETURN, line)
+
+
+def _show_returns(text: str) -> str:
+    return text.replace(_ESCAPE + _RETURN, "\r").replace(_ESCAPE + _ITSELF, _ESCAPE) if _ESCAPE in text else text
 
 
 def records(source: Source, form: CsvForm, advise: Advise) -> Iterator[Record]:
@@ -164,7 +287,7 @@ def _quoted(lines: Iterable[str], first: int, delimiter: str, name: str, advise:
     def hidden() -> Iterator[str]:
         for text in lines:
             held.append(text)
-            yield hide_returns(text)
+            yield _hide_returns(text)
 
     reader = csv.reader(hidden(), delimiter=delimiter, strict=True)
     line = first
@@ -175,7 +298,7 @@ def _quoted(lines: Iterable[str], first: int, delimiter: str, name: str, advise:
             raise _bad_quotes(name, "".join(held), line, first + reader.line_num - 1, delimiter, advise) from None
         if fields is None:
             return
-        yield Record(line, [show_returns(field) for field in fields])
+        yield Record(line, [_show_returns(text) for text in fields])
         held.clear()
         line = first + reader.line_num
 

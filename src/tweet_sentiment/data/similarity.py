@@ -1,28 +1,93 @@
-"""Texts that are almost the same, found without comparing every pair in full, and without missing one.
+"""Texts that are like others: near-duplicates, groups of them, templates, and the nearest one.
 
-Similarity is rapidfuzz's ``fuzz.ratio``: 100 * (1 - d / (m + n)), where d is the least number of characters to insert
-and delete between texts of m and n characters. How often each character occurs in the two texts then differs by at
-most d in all, which is seen much faster than d; what that leaves over is scored. Source: rapidfuzz, Indel distance.
+Near-duplicates are found without comparing every pair in full, and without missing one. Similarity is rapidfuzz's
+``fuzz.ratio``: 100 * (1 - d / (m + n)), where d is the least number of characters to insert and delete between texts
+of m and n characters. How often each character occurs in the two texts then differs by at most d in all, which is seen
+much faster than d; what that leaves over is scored. Source: rapidfuzz, Indel distance.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 SHORTEST_NEAR_DUPLICATE = 10  # normalised characters; below, one letter decides: "good" and "food"
+SHARED = 0.5  # of a post's pairs of words
+RESEMBLANCE = (
+    f"{SHARED:.0%} or more of its pairs of neighbouring words stand in one training post, or only links, numbers and "
+    "punctuation tell it from one"
+)
 _PAIRS = 2_000_000  # looked at at a time: 16 MB of distances
 _KINDS = 39  # of characters told apart: a to z and 0 to 9 get a kind each, others share
+_CHUNK = 128  # posts at a time: 128 similarities to 61,000 training posts are 62 MB
+_LINK = re.compile(r"(?:https?://|www\.|pic\.twitter\.com)\S*")
+_NO_LETTER = re.compile(r"[\W\d_]+")
 
 
-def long_enough(texts: Iterable[str]) -> list[str]:
+def normalise(text: str) -> str:
+    """Fold case and keep letters and digits only, of any script; "Don't!" -> "dont", "🤣" -> ""."""
+    return re.sub(r"[\W_]+", "", text.casefold())
+
+
+def most_similar(texts: Iterable[str], others: Iterable[str], threshold: float) -> dict[str, str]:
+    """Return, for each of ``texts`` with a near-duplicate among ``others``, the one that is most similar to it.
+
+    The texts are normalised (:func:`normalise`). Those of fewer than ``SHORTEST_NEAR_DUPLICATE`` characters have
+    none. Of equally similar ones the shortest is taken, then the first in the alphabet.
+    """
+    mine, theirs = _long_enough(texts), _long_enough(others)
+    found: dict[str, str] = {}
+    for i, j in _candidate_pairs(mine, theirs, threshold):
+        scores = _similarities(mine, theirs, i, j, threshold)
+        i, j, scores = i[scores > 0], j[scores > 0], scores[scores > 0]
+        best = np.lexsort((-j, scores, i))  # the last of each i stays in the dictionary
+        found.update((mine[a], theirs[b]) for a, b in zip(i[best].tolist(), j[best].tolist(), strict=True))
+    return found
+
+
+def near_duplicate_groups(posts: "pd.Series[str]", threshold: float) -> NDArray[np.intp]:
+    """Number the groups, shape (posts,): posts are together if a chain of near-duplicates joins them.
+
+    ``posts`` are raw texts; two are near-duplicates if their normalised texts are equal, or both long enough
+    (``SHORTEST_NEAR_DUPLICATE``) and similar by ``threshold`` (50-100) or more. A post that normalises to nothing is
+    alone. Numbers count from 0 in the order of the posts. Memory stays small however alike the posts are: pairs that
+    a chain joins already are not scored.
+    """
+    texts = posts.map(normalise)
+    distinct = _long_enough(texts)
+    groups = np.arange(len(distinct))
+    for i, j in _candidate_pairs(distinct, distinct, threshold, once=True):
+        apart = groups[i] != groups[j]
+        i, j = i[apart], j[apart]
+        near = _similarities(distinct, distinct, i, j, threshold) > 0
+        groups = joined(groups[i[near]], groups[j[near]], len(groups))[groups]
+    first: dict[int, str] = {}
+    stands_for = {text: first.setdefault(group, text) for text, group in zip(distinct, groups.tolist(), strict=True)}
+    keys = [stands_for.get(text, text) or position for position, text in enumerate(texts)]
+    return pd.factorize(pd.Series(keys, dtype=object))[0]
+
+
+def joined(i: NDArray[np.intp], j: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    """Number the groups of ``size`` nodes, of which each ``i`` is joined to its ``j``; shape (size,)."""
+    graph = coo_array((np.ones(len(i), dtype=bool), (i, j)), shape=(size, size))
+    groups: NDArray[np.intp] = connected_components(graph, directed=False)[1]
+    return groups
+
+
+def _long_enough(texts: Iterable[str]) -> list[str]:
     """Return the distinct texts that can have a near-duplicate, the shortest first."""
     return sorted({text for text in texts if len(text) >= SHORTEST_NEAR_DUPLICATE}, key=lambda text: (len(text), text))
 
 
-def candidate_pairs(
+def _candidate_pairs(
     texts: list[str], others: list[str], threshold: float, once: bool = False
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Yield the positions in ``texts`` and ``others`` of pairs that may reach the threshold; no other pair does.
@@ -46,7 +111,6 @@ def candidate_pairs(
 
 
 def _character_counts(texts: list[str]) -> NDArray[np.float64]:
-    """Return how many characters of each kind each text has: shape (texts, kinds)."""
     counts = np.zeros((len(texts), _KINDS))
     for row, text in enumerate(texts):
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
@@ -54,30 +118,68 @@ def _character_counts(texts: list[str]) -> NDArray[np.float64]:
     return counts
 
 
-def similarities(
+def _similarities(
     texts: list[str], others: list[str], i: NDArray[np.intp], j: NDArray[np.intp], threshold: float
 ) -> NDArray[np.float32]:
     """Return the similarity (0-100) of each pair of positions, 0 where it is below the threshold."""
-    return process.cpdist(
-        [texts[k] for k in i.tolist()],
-        [others[k] for k in j.tolist()],
-        scorer=fuzz.ratio,
-        score_cutoff=threshold,
-        dtype=np.float32,
-    )
+    mine, theirs = [texts[k] for k in i.tolist()], [others[k] for k in j.tolist()]
+    return process.cpdist(mine, theirs, scorer=fuzz.ratio, score_cutoff=threshold, dtype=np.float32)
 
 
-def most_similar(texts: Iterable[str], others: Iterable[str], threshold: float) -> dict[str, str]:
-    """Return, for each of ``texts`` with a near-duplicate among ``others``, the one that is most similar to it.
+def resembles(posts: "pd.Series[str]", training: "pd.Series[str]") -> NDArray[np.bool_]:
+    """Tell of each of ``posts`` whether it resembles a ``training`` post by ``RESEMBLANCE``, shape (posts,).
 
-    The texts are normalised (``leakage.normalise``). Those of fewer than ``SHORTEST_NEAR_DUPLICATE`` characters have
-    none. Of equally similar ones the shortest is taken, then the first in the alphabet.
+    Such are templates, and headlines with another link. Texts are compared in lower case. One of which nothing is left
+    resembles nothing. Where words are not parted by spaces there are no pairs, and only whole texts are compared.
     """
-    mine, theirs = long_enough(texts), long_enough(others)
-    found: dict[str, str] = {}
-    for i, j in candidate_pairs(mine, theirs, threshold):
-        scores = similarities(mine, theirs, i, j, threshold)
-        i, j, scores = i[scores > 0], j[scores > 0], scores[scores > 0]
-        best = np.lexsort((-j, scores, i))  # the last of each i stays in the dictionary
-        found.update((mine[a], theirs[b]) for a, b in zip(i[best].tolist(), j[best].tolist(), strict=True))
-    return found
+    mine, theirs = posts.map(_letters), training.map(_letters).drop_duplicates()
+    same = (mine.isin(theirs) & (mine != "")).to_numpy()
+    if not mine.str.contains(" ").any():
+        return same
+    counter = CountVectorizer(ngram_range=(2, 2), binary=True, lowercase=False, token_pattern=r"\S+", dtype=np.int32)
+    known = counter.fit_transform(mine)
+    most = _largest(known, counter.transform(theirs).T.tocsr())[1]
+    pairs = np.diff(known.indptr)
+    return same | ((pairs > 0) & (most >= SHARED * pairs))
+
+
+def _letters(text: str) -> str:
+    return _NO_LETTER.sub(" ", _LINK.sub(" ", text.casefold())).strip()
+
+
+def _largest(rows: Any, columns: Any) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return where each row of a product of sparse matrices is largest, and how large; the rows a chunk at a time."""
+    where, largest = np.zeros(rows.shape[0], dtype=np.intp), np.zeros(rows.shape[0])
+    for start in range(0, rows.shape[0], _CHUNK):
+        part = slice(start, start + _CHUNK)
+        product = (rows[part] @ columns).toarray()
+        where[part], largest[part] = product.argmax(axis=1), product.max(axis=1)
+    return where, largest
+
+
+class Lookup:
+    """Training texts and their labels, known by heart: asked for the label of the most similar one, nothing learnt.
+
+    Similarity is the cosine of TF-IDF vectors of the lower-cased words and pairs of words. Of equally similar training
+    texts the first counts. A text that shares no word with training (similarity 0) gets the most frequent label.
+
+    Raises:
+        ValueError: there are no training texts.
+    """
+
+    def __init__(self, training_texts: Sequence[str], training_labels: Sequence[str]) -> None:
+        self._labels = np.array(list(training_labels), dtype=str)
+        names, counts = np.unique(self._labels, return_counts=True)
+        self._most_frequent = names[counts.argmax()]
+        self._vectorizer = TfidfVectorizer(ngram_range=(1, 2))
+        words = self._vectorizer.build_analyzer()
+        has_words = any(words(text) for text in training_texts)  # of two letters
+        self._known: Any = self._vectorizer.fit_transform(training_texts).T.tocsr() if has_words else None
+
+    def __call__(self, texts: Sequence[str]) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+        """Return the label of the most similar training text, and the similarity (0-1), both of shape (texts,)."""
+        nearest, similarity = np.zeros(len(texts), dtype=np.intp), np.zeros(len(texts))
+        if self._known is not None and len(texts):
+            nearest, similarity = _largest(self._vectorizer.transform(texts), self._known)
+        similarity = similarity.clip(0, 1)
+        return np.where(similarity > 0, self._labels[nearest], self._most_frequent), similarity

@@ -6,21 +6,45 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, train_test_split
 
 from tweet_sentiment.data.cleaning import clean_posts
-from tweet_sentiment.data.clusters import near_duplicate_groups
 from tweet_sentiment.data.filtering import check_classes
 from tweet_sentiment.data.leakage import leaking_rows, text_key
-from tweet_sentiment.data.similarity import SHORTEST_NEAR_DUPLICATE
+from tweet_sentiment.data.similarity import SHORTEST_NEAR_DUPLICATE, joined, near_duplicate_groups
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import DataParameters, LeakFreeRules, Protocol
 from tweet_sentiment.parameters.training import DevSplitParameters
 
+CLEANED = "cleaned"
 MOST_TWEETS = 5  # a text under more ids than this is a phrase or a template, not one tweet posted again
 LARGEST_GROUP = 0.05  # of a part that is held out
+
+
+def dev_split(posts: Any, rows: Any = None) -> tuple[Any, Any]:
+    """Return what is trained on and the dev split, what choices are made on: two parts of ``rows``, their order kept.
+
+    ``posts``, a table or a ``datasets.Dataset``, has column ``dev`` (:func:`mark_dev_split`). ``rows`` are as many rows
+    of a table, a dataset or an array, by default the posts themselves. Where no post is marked (protocol ``published``)
+    the dev split is empty: choices are then made on the test posts, as in the paper.
+    """
+    rows = posts if rows is None else rows
+    marked = np.asarray(posts["dev"], dtype=bool)
+    rest, dev = np.flatnonzero(~marked), np.flatnonzero(marked)
+    if isinstance(rows, pd.DataFrame):
+        return rows.iloc[rest], rows.iloc[dev]
+    return (rows.select(rest), rows.select(dev)) if hasattr(rows, "select") else (rows[rest], rows[dev])
+
+
+def with_cleaned(posts: pd.DataFrame, data: DataParameters) -> pd.DataFrame:
+    """Return the posts with column ``cleaned``, their texts as the models read them, so that each is cleaned once."""
+    return posts.assign(**{CLEANED: clean_posts(posts["post"], data.cleaning, data.remove_stop_words, data.lemmatize)})
+
+
+def as_read(posts: pd.DataFrame, data: DataParameters) -> pd.DataFrame:
+    """Return the posts as the models read them: cleaned as ``data`` says. What leaks, leaks to the models."""
+    cleaned = posts if CLEANED in posts else with_cleaned(posts, data)
+    return cleaned.assign(post=cleaned[CLEANED]).drop(columns=CLEANED)
 
 
 def split_posts(
@@ -61,7 +85,6 @@ def split_posts(
 def _without_leaks(
     training: pd.DataFrame, validation: pd.DataFrame, protocol: Protocol, data: DataParameters, ids_known: bool
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Remove what the rules catch, and count each row under the first rule that catches it."""
     removed = {f"removed_{rule}": 0 for rule in ("tweet_id", "normalised_text", "near_duplicate")}
     if protocol == "published":
         return training, removed
@@ -194,11 +217,6 @@ def _draw(
     return out[groups]
 
 
-def as_read(posts: pd.DataFrame, data: DataParameters) -> pd.DataFrame:
-    """Return the posts as the models read them: cleaned as ``data`` says. What leaks, leaks to the models."""
-    return posts.assign(post=clean_posts(posts["post"], data.cleaning, data.remove_stop_words, data.lemmatize))
-
-
 def described(posts: pd.DataFrame) -> dict[str, Any]:
     """Return what a part of the posts is like: its size, the share of each label, the length of its texts."""
     lengths = posts["post"].str.len()
@@ -240,7 +258,4 @@ def _groups(posts: pd.DataFrame, rules: LeakFreeRules, ids_known: bool) -> NDArr
         rows.append(present)
         nodes.append(codes[present] + size)
         size += len(values)
-    ends = np.concatenate(rows), np.concatenate(nodes)
-    graph = coo_array((np.ones(len(ends[0]), dtype=bool), ends), shape=(size, size))
-    groups: NDArray[np.intp] = connected_components(graph, directed=False)[1][: len(posts)]
-    return groups
+    return joined(np.concatenate(rows), np.concatenate(nodes), size)[: len(posts)]

@@ -1,111 +1,321 @@
-"""Files of posts as tables of texts: CSV, TSV, JSON Lines, Parquet; every value is the text that stands in the file."""
+"""The one reader of files of posts, for training, prediction and HTTP: CSV, TSV, JSON Lines and Parquet.
+
+A row that does not fit its file is faulty: whoever reads decides whether that ends the reading.
+"""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import logging
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Any, Literal
+from types import NoneType
+from typing import Any, Literal, Protocol
 
-from tweet_sentiment.data.encodings import format_of
-from tweet_sentiment.data.lines import Advise, Source, encoding_of, lines_of
-from tweet_sentiment.data.records import AUTO, CsvForm, Record, found_form, records
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tweet_sentiment.data.lines import Advise, Source, in_words, lines_of
+from tweet_sentiment.data.records import AUTO, DELIMITERS, CsvForm, Record, found_form, records
 from tweet_sentiment.errors import StudyError
 
+logger = logging.getLogger(__name__)
+
 Format = Literal["csv", "jsonl", "parquet"]
-SUFFIXES: dict[str, Format] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "csv",
-    ".tab": "csv",
-    ".parquet": "parquet",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-}
+SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 OBJECTS = 'Write one object a line: {"text": "…", "label": "…"}. A list of objects becomes such lines by: jq -c \'.[]\''
+AS_JSON = {b"json": b"true"}  # marks a column whose values are kept as JSON: lists, objects, mixed kinds
+MOST_COLUMNS = 1000
+ROWS_AT_A_TIME = 1000
+MOST_LABELS = 50
+LONGEST_NAME = 40  # characters
+_SHOWN = 100
+_EXACT = 2**53  # integers up to here are the same as floats
+_NUMBER = re.compile(r"\s*[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?\s*")
+_USUAL = {  # names of columns, the more usual first
+    "text": ("text", "tweet", "post", "content", "message", "comment", "review", "sentence", "body", "headline"),
+    "label": ("label", "sentiment", "class", "polarity", "category", "rating", "stars", "score", "emotion", "target"),
+    "id": ("id", "identifier", "key", "index", "number"),
+    "entity": ("entity", "brand", "topic", "product", "company", "aspect", "subject"),
+}
 
 
 @dataclass(frozen=True)
-class Table:
-    """The rows of a file. ``names`` of its columns are None for a CSV: the first record may be a header.
+class Row:
+    """One row: the line on which it begins (None in Parquet), its values, and what is wrong with it.
 
-    ``line`` of a record is the number of its row where ``unit`` is "row": a Parquet file has no lines.
+    ``values`` are in the order of the columns, None for those that are not there. ``size``: characters.
     """
 
+    line: int | None
+    values: list[Any]
+    fault: str | None = None
+    size: int = 0
+
+
+class Table(Protocol):
+    """A file that can be read again and again: its columns, and its rows, one after another."""
+
+    source: Source
     format: Format
-    names: list[str] | None
-    records: list[Record]
-    form: CsvForm | None = None
-    unit: str = "line"
+    schema: pa.Schema
+
+    def rows(self) -> Iterator[Row]: ...
 
 
-def format_by(source: Source) -> Format:
+def format_of(source: Source) -> Format:
     """Return the format of a file, by its first bytes, or else by its name."""
-    start = source.start()
+    start, suffix = source.start(), PurePath(source.name).suffix.lower()
     if start.startswith(b"PAR1"):
         return "parquet"
-    suffix = SUFFIXES.get(PurePath(source.name).suffix.lower())
-    if suffix is None and start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+    if suffix not in (".csv", ".tsv", ".txt", ".tab", *SUFFIXES) and start.removeprefix(
+        b"\xef\xbb\xbf"
+    ).lstrip().startswith(b"{"):
         return "jsonl"
-    return suffix or "csv"
+    return SUFFIXES.get(suffix, "csv")
 
 
-def read_table(source: Source, form: CsvForm, advise: Advise) -> Table:
-    """Read a whole file.
+def open_table(
+    source: Source,
+    form: CsvForm,
+    advise: Advise,
+    format: Format | None = None,
+    *,
+    exact: bool = False,
+    width: int | None = None,
+    known_labels: Collection[str] = (),
+) -> Table:
+    """Open a file for reading.
+
+    ``exact``: numbers of JSON Lines are the texts that stand in the file. ``width``: the number of columns of a CSV
+    without a header, else as many as its first row has. ``known_labels`` help to find out whether there is a header.
 
     Raises:
-        StudyError: the file is damaged, compressed, or of a format that is not read; the message names it.
+        StudyError: the file is empty, damaged, compressed, or of a format that is not read; the message names it.
     """
-    match format_by(source):
+    match format or format_of(source):
         case "parquet":
-            return _parquet(source)
+            return ParquetTable(source)
         case "jsonl":
-            return _json_lines(source, form, advise)
+            return JsonLinesTable(source, form.encoding, advise, exact)
         case _:
-            form = found_form(source, form, advise)
-            return Table("csv", None, list(records(source, form, advise)), form)
+            return CsvTable(source, form, advise, width, known_labels)
 
 
-def _json_lines(source: Source, form: CsvForm, advise: Advise) -> Table:
-    encoding = encoding_of(source)[0] if form.encoding == AUTO else form.encoding
-    rows = list(_objects(source, encoding, advise))
-    names = list(dict.fromkeys(name for _, row in rows for name in row))
-    return Table("jsonl", names, [Record(line, [as_text(row.get(name)) for name in names]) for line, row in rows])
+def place_of(table: Table, column: str | int, advise: Advise, setting: str = "") -> int:
+    """Return the position of a column that is given by its name or its position.
+
+    Raises:
+        StudyError: there is no such column, or there are several.
+    """
+    names: list[str] = table.schema.names
+    if isinstance(column, int) and 0 <= column < len(names):
+        return column
+    if names.count(str(column)) == 1 and isinstance(column, str):
+        return names.index(column)
+    hint = "Name one of these."
+    if isinstance(table, CsvTable):
+        hint = "Name one of these: there is no header, so columns are called by their positions."
+        if table.form.header:
+            hint = table.delimiter_hint()
+            hint = hint or f"Name one of these; or, if the file has no header, {advise('header', 'false')}."
+    elif not names:
+        hint = OBJECTS
+    there = "one column" if column in names else "column"
+    raise StudyError(f"{table.source.name}: there is no {there} {column!r}{setting}; found {names}.\n  {hint}")
 
 
-def _objects(source: Source, encoding: str, advise: Advise) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(lines_of(source, encoding, advise), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line, parse_int=str, parse_float=str)  # numbers as they stand
-        except (ValueError, RecursionError) as error:
-            raise StudyError(
-                f"{source.name}, line {number}: not a line of JSON ({error}): {line.strip()[:80]}\n  {OBJECTS}"
-            ) from None
-        if not isinstance(row, dict):
-            raise StudyError(
-                f"{source.name}, line {number}: expected a JSON object, found: {line.strip()[:80]}\n  {OBJECTS}"
+class CsvTable:
+    """A CSV with a header, or without one: its columns are then named by their positions, "0", "1" and so on."""
+
+    format: Format = "csv"
+
+    def __init__(
+        self,
+        source: Source,
+        form: CsvForm,
+        advise: Advise,
+        width: int | None = None,
+        known_labels: Collection[str] = (),
+    ) -> None:
+        self.source, self._asked, self._advise = source, form, advise
+        self.form = found_form(source, form, advise)
+        if not any(field.strip() for record in self._records() for field in record.fields):
+            raise StudyError(f"{source.name}: the file is empty; expected one row for each text.")
+        self.why_header = "as given"
+        if form.header == AUTO:
+            header, self.why_header = seems_header(list(self._records()), known_labels)
+            self.form = replace(self.form, header=header)
+        self.first = next(self._records()).fields
+        names = self.first if self.form.header else map(str, range(width or len(self.first)))
+        self.schema = pa.schema([(name, pa.string()) for name in names])
+
+    def _records(self) -> Iterator[Record]:
+        return records(self.source, self.form, self._advise)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield each row; one with another number of fields than there are columns keeps those that fit."""
+        width = len(self.schema)
+        for number, record in enumerate(self._records()):
+            if self.form.header and not number:
+                continue
+            fields = record.fields or [""] * (width == 1)
+            found, fault = len(fields), None
+            if found != width:
+                beyond = self.form.delimiter.join(fields[width:])
+                fault = f"found {found} fields, expected {width}" + (
+                    f"; beyond them stands {beyond!r}" if beyond else ""
+                )
+            yield Row(record.line, [*fields[:width], *[None] * (width - found)], fault, sum(map(len, fields)))
+
+    def delimiter_hint(self, width: int | None = None) -> str:
+        """Name the delimiter that splits the first row into ``width`` fields, or a single one into several; else ""."""
+        if width is None and len(self.first) > 1:
+            return ""
+        row = self.form.delimiter.join(self.first).split("\n")[0].replace("\r", " ")
+        for other, shown in DELIMITERS.items():
+            fields = row.count(other) + 1
+            if other != self.form.delimiter and (fields == width if width else fields > 1):
+                return f"The fields seem to be separated by {shown}: {self._advise('delimiter', other)}."
+        return ""
+
+    def report_findings(self) -> None:
+        """Log what was found out about the file that another reading of it would change."""
+        if self._asked.encoding == AUTO and self.form.encoding not in ("utf-8", "utf-16", "utf-32"):
+            logger.warning("%s is read as %s.", self.source.name, in_words(self.form.encoding))
+        if self._asked.quoting == AUTO and self.form.quoting == "none":
+            logger.warning(
+                "%s: quotes are read as ordinary characters, since they do not enclose fields; if they do, %s.",
+                self.source.name,
+                self._advise("quoting", "csv"),
             )
-        yield number, row
 
 
-def _parquet(source: Source) -> Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def seems_header(rows: list[Record], known_labels: Collection[str] = ()) -> tuple[bool, str]:
+    """Tell whether the first row is one of column names, and why."""
+    first, others = rows[0].fields, [row.fields for row in rows[1:]]
+    columns = [[fields[place] for fields in others if len(fields) > place] for place in range(len(first))]
+    for field, column in zip(first, columns, strict=True):
+        if field in known_labels:
+            return False, f"{field!r} in the first row is a label"
+        if field and field in column and len(set(column)) <= MOST_LABELS:
+            return False, f"{field!r} in the first row stands further down too"
+    filled = [field.strip() for field in first]
+    if len(set(filled)) < len(filled) or any(len(field) > LONGEST_NAME for field in filled):
+        return False, "the first row has a repeated or a long field"
+    if any(map(is_number, filled)):
+        return False, "the first row has a number"
+    for field, column in zip(filled, columns, strict=True):
+        if column and all(map(is_number, column)):
+            return True, f"all of the column below {field!r} are numbers"
+    if "" in filled:
+        return False, "the first row has an empty field"
+    if usual := [field for field in filled if any(usualness(field, role) is not None for role in _USUAL)]:
+        return True, f"{usual[0]!r} in the first row is a usual name of a column"
+    short = (re.fullmatch(r"[^\W\d][\w .:-]*", field) and field.count(" ") < 2 for field in filled)
+    if len(first) > 1 and others and all(short):
+        return True, "the first row has short words alone, and none stands further down"
+    return False, "the first row reads as a post"
 
-    if (known := format_of(source.start())) and known[0] != "Parquet":
-        raise StudyError(f"{source.name}: the file seems to be {known[0]}, expected Parquet.\n  {known[1]}.")
-    try:
-        with source.open() as file:
-            table = pq.read_table(file)
-    except (pa.ArrowException, OSError) as error:
-        raise StudyError(
-            f"{source.name}: this is no whole Parquet file ({error}).\n  Write it again, or fetch it again."
-        ) from None
-    names, columns = table.column_names, [column.to_pylist() for column in table.columns]
-    rows = [Record(row, list(map(as_text, values))) for row, values in enumerate(zip(*columns, strict=True), 1)]
-    return Table("parquet", names, rows, unit="row")
+
+def is_number(value: str) -> bool:
+    """Tell whether a text is a number."""
+    return _NUMBER.fullmatch(value) is not None
+
+
+def usualness(name: str, role: str) -> int | None:
+    """Return how usual a name is for a role (0: the most usual), or None; "tweet_id" is an id, "post text" a text."""
+    parts = [part.casefold() for part in re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))]
+    if not parts or len(parts) > 3:
+        return None
+    usual = _USUAL[role]
+    last = parts[-1] if parts[-1] in usual else parts[-1].removesuffix("s")
+    return usual.index(last) + len(parts) - 1 if last in usual else None
+
+
+class JsonLinesTable:
+    """One JSON object a line; a key that a row lacks is null in it. A first pass finds the columns and their types."""
+
+    format: Format = "jsonl"
+
+    def __init__(self, source: Source, encoding: str, advise: Advise, exact: bool = False) -> None:
+        self.source, self._encoding, self._advise, self._exact = source, encoding, advise, exact
+        kinds: dict[str, set[type]] = {}
+        number = 0
+        for number, _, row, _ in self._parsed():
+            for name, value in (row or {}).items():
+                large = isinstance(value, int) and abs(value) > _EXACT
+                kinds.setdefault(name, set()).add(dict if large else type(value))
+            if len(kinds) > MOST_COLUMNS:
+                raise StudyError(f"{source.name}, line {number}: more than {MOST_COLUMNS} different keys.")
+        if not number:
+            raise StudyError(f"{source.name}: the file is empty; expected one JSON object a line.")
+        self.schema = pa.schema([_json_field(name, found - {NoneType}) for name, found in kinds.items()])
+
+    def rows(self) -> Iterator[Row]:
+        """Yield each row; a line that is no JSON object is faulty, and its columns are null."""
+        for number, line, row, fault in self._parsed():
+            yield Row(number, [(row or {}).get(name) for name in self.schema.names], fault, len(line))
+
+    def _parsed(self) -> Iterator[tuple[int, str, dict[str, Any] | None, str | None]]:
+        """Yield each line that is not blank: its number, itself, and its object or what is wrong."""
+        as_text: Any = {"parse_int": str, "parse_float": str} if self._exact else {}
+        for number, line in enumerate(lines_of(self.source, self._encoding, self._advise), 1):
+            if not (text := line.strip()):
+                continue
+            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+            try:
+                row = json.loads(line, parse_constant=_refuse_constant, **as_text)
+                json.dumps(row, ensure_ascii=False).encode()  # half a character fails to be encoded
+            except (ValueError, RecursionError) as error:
+                reason = "half a character" if isinstance(error, UnicodeEncodeError) else str(error)
+                yield number, line, None, f"not a line of JSON ({reason}): {shown}"
+                continue
+            known = isinstance(row, dict)
+            yield number, line, row if known else None, None if known else f"expected a JSON object, found: {shown}"
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _json_field(name: str, kinds: set[type]) -> pa.Field:
+    types = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+    if kinds == {int, float}:
+        return pa.field(name, pa.float64())
+    if len(kinds) <= 1 and not kinds & {dict, list}:
+        return pa.field(name, types[next(iter(kinds), str)])
+    return pa.field(name, pa.string(), metadata=AS_JSON)
+
+
+class ParquetTable:
+    """A Parquet file, with the types that it has."""
+
+    format: Format = "parquet"
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        source.check_format("Parquet")
+        with self._opened() as file:
+            self.schema = file.schema_arrow.remove_metadata()
+
+    def rows(self) -> Iterator[Row]:
+        """Yield each row."""
+        with self._opened() as file:
+            for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME):
+                for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    yield Row(None, list(values), None, sum(len(one) for one in values if isinstance(one, str | bytes)))
+
+    @contextmanager
+    def _opened(self) -> Iterator[pq.ParquetFile]:
+        try:
+            with self.source.open() as file:
+                yield pq.ParquetFile(file, pre_buffer=False)
+        except (pa.ArrowException, OSError) as error:
+            raise StudyError(
+                f"{self.source.name}: this is no whole Parquet file ({error}).\n  Write it again, or fetch it again."
+            ) from None
 
 
 def as_text(value: Any) -> str:

@@ -11,7 +11,7 @@ from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
 from tweet_sentiment.best_model import Promotion, promote
-from tweet_sentiment.data.reading import RawFile
+from tweet_sentiment.data.lines import RawFile
 from tweet_sentiment.datasets.previews import NOT_MADE, ROWS, Previewed, facts, facts_of, listing, table
 from tweet_sentiment.manifests import CLASSICAL, ENSEMBLE, MEMBERS, Ensemble, checked_manifest, format_of, read_manifest
 from tweet_sentiment.storage import atomic_write, restore
@@ -45,8 +45,7 @@ class RawBytes(_GivenFile):
     """A file as it came. A missing one is handed on as such: whoever reads it knows where it is found."""
 
     def load(self) -> RawFile:
-        content = self._filepath.read_bytes() if self._filepath.is_file() else None
-        return RawFile(str(self._filepath), content)
+        return RawFile.at(self._filepath)
 
     def _exists(self) -> bool:
         return True

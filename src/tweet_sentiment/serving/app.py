@@ -102,8 +102,9 @@ async def predict_csv(
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "text/csv":
         raise ProblemError(415, f"The body is '{kind}'. Send the CSV itself, with Content-Type: text/csv.")
-    asked = Asked(text_column, entity_column, header, CsvForm(delimiter, quoting, encoding))
-    return Response(await service.table(await request.body(), asked, prefix), media_type="text/csv")
+    form = CsvForm(delimiter, quoting, encoding, "auto" if header == "auto" else header == "true")
+    asked = Asked(text_column, entity_column, form, prefix)
+    return Response(await service.table(await request.body(), asked), media_type="text/csv")
 
 
 @router.get("/health", response_model=Health, responses=documented(503))

@@ -16,7 +16,7 @@ from tweet_sentiment.serving.batching import Batcher, Records
 from tweet_sentiment.serving.metrics import Metrics
 from tweet_sentiment.serving.middleware import ProblemError
 from tweet_sentiment.serving.schemas import Limits, Model, Posts
-from tweet_sentiment.serving.tables import Asked, Post, added_columns, read_table, with_predictions
+from tweet_sentiment.serving.tables import Asked, Post, read_table
 
 EXPLAINED_AT_ONCE = 4  # posts; each takes some fifty times as long as a prediction, and predictions wait meanwhile
 
@@ -98,18 +98,17 @@ class Service:
         self.metrics.labels([record["label"] for record in records if record["label"] is not None])
         return records
 
-    async def table(self, body: bytes, asked: Asked, prefix: str) -> str:
+    async def table(self, body: bytes, asked: Asked) -> str:
         """Predict a CSV part by part, so that other requests come between."""
         try:
             self.predictor.check_entities(asked.entity is not None, "name their column: ?entity_column=…")
         except StudyError as error:
             raise ProblemError(422, str(error)) from None
-        table = await asyncio.to_thread(read_table, body, asked, self.limits)
-        added = added_columns(table.header, self.predictor.labels, prefix)
-        posts, records, size = table.posts, Records(), self.limits.batch
+        table = await asyncio.to_thread(read_table, body, asked, self.limits, self.predictor.labels)
+        posts, records, size = table.chunk.posts, Records(), self.limits.batch
         for start in range(0, len(posts), size):
             records += await self._ask(posts[start : start + size])
-        return await asyncio.to_thread(with_predictions, table, records, added)
+        return await asyncio.to_thread(table.with_predictions, records)
 
     def model(self) -> Model:
         """Describe what is served, and say whether the folder holds another model by now."""

@@ -9,7 +9,8 @@ from tests.conftest import PROJECT
 
 from tweet_sentiment.classical import build, count_weights, probabilities_of
 from tweet_sentiment.data.filtering import filter_posts
-from tweet_sentiment.data.reading import RawFile, read_posts
+from tweet_sentiment.data.lines import RawFile
+from tweet_sentiment.data.reading import read_posts
 from tweet_sentiment.data.splitting import split_posts
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.pipelines.classical.nodes import fit_predict

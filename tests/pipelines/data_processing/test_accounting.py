@@ -14,7 +14,7 @@ FILTERED = {
 
 def said(caplog, parameters, filtered, split):
     with caplog.at_level(logging.INFO):
-        account_rows(FILES, filtered, split, {}, {}, parameters)
+        account_rows(FILES, filtered, split, {}, {}, parameters.data, parameters.dev_split, parameters.study)
     return caplog.messages
 
 

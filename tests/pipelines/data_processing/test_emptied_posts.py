@@ -12,7 +12,7 @@ ARABIC = ["هذا رائع", "خدمة سيئة جدا", "لا بأس به"]
 def cleaned(parameters, texts, cleaning):
     data = parameters.data.model_copy(update={"cleaning": cleaning})
     posts = pd.DataFrame({"post": texts})
-    return clean_posts(posts, posts, parameters.model_copy(update={"data": data}))
+    return clean_posts(posts, posts, data)
 
 
 @pytest.mark.parametrize(("texts", "cleaning"), [(ARABIC, "published"), (["🤣", "good", "bad"], "corrected")])

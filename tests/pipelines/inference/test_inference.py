@@ -11,7 +11,8 @@ from tweet_sentiment.predictor import Predictor
 
 def parameters(**inference):
     raw = raw_parameters()
-    return validate_parameters(raw | {"device": "cpu", "precision": "fp32", "inference": raw["inference"] | inference})
+    typed = validate_parameters(raw | {"device": "cpu", "precision": "fp32", "inference": raw["inference"] | inference})
+    return typed.inference, typed.compute
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def folder(encoder, tmp_path_factory):
 def test_every_row_of_the_file_has_what_the_predictor_says_of_it(folder, tmp_path):
     posts = tmp_path / "mine.csv"
     posts.write_text('1,Nvidia,Positive,i love it\n2,Nvidia,,""\n3,Nvidia,,NaN\n')
-    table = predict(posts, folder, parameters()).to_pylist()
+    table = predict(posts, folder, *parameters()).to_pylist()
     predictor = Predictor.load(folder, device="cpu", precision="fp32")
     expected = predictor.records(["i love it", "NaN"])
     assert [row["3"] for row in table] == ["i love it", "", "NaN"]
@@ -40,15 +41,15 @@ def test_a_faulty_row_or_a_missing_file_stops_it_where_that_is_wanted(folder, tm
     posts = tmp_path / "mine.csv"
     posts.write_text("text\nok\n \n")
     with pytest.raises(StudyError, match=r"row 2 \(line 3\): the text is empty or blank"):
-        predict(posts, folder, parameters(header=True, text_column="text", on_error="stop"))
+        predict(posts, folder, *parameters(header=True, text_column="text", on_error="stop"))
     with pytest.raises(StudyError, match=r"Name one: --params=inference\.file="):
-        predict(tmp_path / "nothing.csv", folder, parameters())
+        predict(tmp_path / "nothing.csv", folder, *parameters())
 
 
 def test_a_file_without_rows_gives_a_table_without_rows(folder, tmp_path):
     posts = tmp_path / "mine.csv"
     posts.write_text("text\n")
-    table = predict(posts, folder, parameters(header=True, text_column="text"))
+    table = predict(posts, folder, *parameters(header=True, text_column="text"))
     assert (table.num_rows, table.column_names[:2]) == (0, ["text", "label"])
 
 
@@ -59,8 +60,8 @@ def test_an_exported_model_predicts_a_file_too_and_one_that_is_absent_is_named(f
     posts.write_text("text\ni love it\nso bad\n")
     with_header = parameters(header=True, text_column="text")
     exported = export(folder, tmp_path / "exported", None, posts, "text", None)
-    expected, found = (predict(posts, one, with_header).to_pylist() for one in (folder, exported))
+    expected, found = (predict(posts, one, *with_header).to_pylist() for one in (folder, exported))
     assert [row["label"] for row in found] == [row["label"] for row in expected]
     assert found[0]["probability_Positive"] == pytest.approx(expected[0]["probability_Positive"], abs=1e-4)
     with pytest.raises(StudyError, match=r"nowhere: no manifest\.json here"):
-        predict(posts, tmp_path / "nowhere", with_header)
+        predict(posts, tmp_path / "nowhere", *with_header)

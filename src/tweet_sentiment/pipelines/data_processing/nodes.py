@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.data import filtering, reading
-from tweet_sentiment.data.reading import RawFile
+from tweet_sentiment.data.lines import RawFile
 from tweet_sentiment.parameters import DataParameters, DevSplitParameters, ModelParameters, Study
 from tweet_sentiment.provenance import sha256
 
@@ -20,7 +20,7 @@ def read_posts(
 
     Ids that cannot be trusted are said, and left aside from here on.
     """
-    from tweet_sentiment.data import ids
+    from tweet_sentiment.data.leakage import without_untrusted
 
     files = {"training": training_file}
     if data.validation_file is not None:
@@ -29,7 +29,7 @@ def read_posts(
     told = {"ids": "none", "entities": data.columns.entity is not None}
     account = {part: _describe(file, read[part]) | told for part, file in files.items()}
     if data.columns.id is not None:
-        tables, reason = ids.without_untrusted(list(read.values()))
+        tables, reason = without_untrusted(list(read.values()))
         read = dict(zip(read, tables, strict=True))
         for part in account:
             account[part]["ids"] = "trusted" if reason is None else f"not trusted: {reason}"
@@ -67,11 +67,10 @@ def audit_posts(
     study: Study,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure what the files, as they came, tell of the test posts; without a validation file, a random split."""
-    from tweet_sentiment.data import ids
     from tweet_sentiment.data.audit import audit
     from tweet_sentiment.reports.audit import headline
 
-    data = ids.as_known(filtered_training_posts, data)
+    data = filtering.with_known_ids(filtered_training_posts, data)
     figures, examples = audit(filtered_training_posts, filtered_validation_posts, data, study.seed)
     logger.warning("The files as they came: %s", headline(figures))
     return figures, examples
@@ -88,19 +87,21 @@ def split_posts(
 
     Test posts get column ``resembles_training``: what is still alike when what leaks is out.
     """
-    from tweet_sentiment.data import ids, leakage, resemblance, splitting
+    from tweet_sentiment.data import leakage, similarity, splitting
 
-    data, protocol = ids.as_known(filtered_training_posts, data), study.protocol
-    given = None if data.validation_file is None else filtered_validation_posts
-    training, validation, account = splitting.split_posts(filtered_training_posts, given, protocol, data, study.seed)
-    training, left_out = splitting.mark_dev_split(training, protocol, dev_split, data, study.seed)
-    account |= {"removed_for_dev_split": left_out, "kept": len(training), "dev": int(training["dev"].sum())}
-    read_training, read_validation = (splitting.as_read(posts, data) for posts in (training, validation))
-    validation = validation.assign(
-        resembles_training=resemblance.resembles(read_validation["post"], read_training["post"])
+    data, protocol = filtering.with_known_ids(filtered_training_posts, data), study.protocol
+    training, test = (
+        splitting.with_cleaned(posts, data) for posts in (filtered_training_posts, filtered_validation_posts)
     )
-    overlap = leakage.overlap(read_training, read_validation, ids_known=data.columns.id is not None)
-    exempt = leakage.exempt(read_training, read_validation, data.leak_free.near_duplicate_threshold)
+    given = None if data.validation_file is None else test
+    training, test, counts = splitting.split_posts(training, given, protocol, data, study.seed)
+    training, left_out = splitting.mark_dev_split(training, protocol, dev_split, data, study.seed)
+    counts |= {"removed_for_dev_split": left_out, "kept": len(training), "dev": int(training["dev"].sum())}
+    read_training, read_test = (splitting.as_read(posts, data) for posts in (training, test))
+    training, test = (posts.drop(columns=splitting.CLEANED) for posts in (training, test))
+    test = test.assign(resembles_training=similarity.resembles(read_test["post"], read_training["post"]))
+    overlap = leakage.overlap(read_training, read_test, ids_known=data.columns.id is not None)
+    exempt = leakage.exempt(read_training, read_test, data.leak_free.near_duplicate_threshold)
     conflicts = leakage.conflicting_labels(training)
     known = max(share for name, share in overlap.items() if name.endswith("_share"))
     if known > data.audit.overlap_limit:
@@ -112,19 +113,16 @@ def split_posts(
         )
     if conflicts:
         logger.warning("Texts of the training posts that stand under two labels or more: %d.", conflicts)
-    parts = {"training": training[~training["dev"]], "dev": training[training["dev"]], "test": validation}
-    return (
-        training,
-        validation,
-        account
-        | {
-            "overlap": overlap,
-            "exempt": exempt,
-            "conflicting_labels": conflicts,
-            "resembling": {"posts": int(validation["resembles_training"].sum()), "rule": resemblance.RULE},
-            "parts": {name: splitting.described(posts) for name, posts in parts.items()},
-        },
-    )
+    rest, dev = splitting.dev_split(training)
+    parts = {"training": rest, "dev": dev, "test": test}
+    account: dict[str, Any] = counts | {
+        "overlap": overlap,
+        "exempt": exempt,
+        "conflicting_labels": conflicts,
+        "resembling": {"posts": int(test["resembles_training"].sum()), "rule": similarity.RESEMBLANCE},
+        "parts": {name: splitting.described(posts) for name, posts in parts.items()},
+    }
+    return training, test, account
 
 
 def clean_posts(

@@ -26,12 +26,12 @@ def collect_posts(
     Texts that the protocol's rules tie to a test post are left out, and so is the dev split with its paraphrases: what
     is chosen on them would otherwise have been seen. ``published`` takes all, as it does.
     """
-    from tweet_sentiment.data.ids import known
+    from tweet_sentiment.data.filtering import has_ids
     from tweet_sentiment.data.leakage import leaking_rows
     from tweet_sentiment.data.splitting import as_read
 
     posts, test = as_read(read_training_posts, data), as_read(split_test_posts, data)
-    ids_known = known(read_training_posts, data)
+    ids_known = has_ids(read_training_posts, data)
     if study.has_dev_split:
         dev = as_read(split_training_posts[split_training_posts["dev"]], data)
         tied = leaking_rows(posts, test, data.leak_free, ids_known).any(axis=1)

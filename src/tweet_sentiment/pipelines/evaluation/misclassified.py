@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from tweet_sentiment.data.ids import known
+from tweet_sentiment.data.filtering import has_ids
 from tweet_sentiment.schema import StudyParameters
 from tweet_sentiment.scoring.bootstrap import tweet_codes
 from tweet_sentiment.scoring.calibration import confidence_of
@@ -47,7 +47,7 @@ def _groupings(posts: pd.DataFrame, training_ids: pd.Series, parameters: StudyPa
     return {
         **({} if columns.entity is None else {"entity": posts["entity"]}),
         "length": pd.Series(lengths),
-        **({"seen_id": seen} if known(posts, parameters.data) else {}),
+        **({"seen_id": seen} if has_ids(posts, parameters.data) else {}),
         "label": pd.Series(pd.Categorical(posts["label"], parameters.labels)),
     }
 

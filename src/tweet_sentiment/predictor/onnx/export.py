@@ -17,16 +17,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tweet_sentiment.data.checking import fault_of
 from tweet_sentiment.data.lines import Source, as_option
 from tweet_sentiment.data.records import CsvForm
+from tweet_sentiment.data.tables import open_table
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import ENCODER, format_of, read_manifest, write_manifest
 from tweet_sentiment.modeling.batching import in_batches
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
 from tweet_sentiment.modeling.tokenization import word_pieces
-from tweet_sentiment.predictor.files.csv_rows import CsvReader
+from tweet_sentiment.predictor.files import Texts
 from tweet_sentiment.predictor.onnx.backend import MODEL, is_onnx, open_onnx
 from tweet_sentiment.predictor.onnx.quantize import quantize_layers
 from tweet_sentiment.predictor.predictor import Predictor
@@ -49,11 +49,10 @@ def export(
     label_column: str | None,
     say: Callable[[str], object] = lambda line: None,
     form: CsvForm | None = None,
-    header: bool = True,
 ) -> Path:
     """Export, compare with PyTorch, write the folder, and say what was found; return the folder.
 
-    ``quantize`` is None or "int8". The posts to compare on are those of ``csv``, written as ``form`` and ``header``
+    ``quantize`` is None or "int8". The posts to compare on are those of ``csv``, written as ``form``
     say, or the test posts of the run that trained the model. ``output`` None: beside the model, with "_onnx"
     behind its name. The manifest is the trained model's, with ``onnx``: how it was exported, and what was found.
 
@@ -71,7 +70,7 @@ def export(
     trained = load_model(model)
     predictor = Predictor.of(trained, Device("cpu", "fp32"), str(model))  # in the fast form, so the export is, too
     texts, entities, labels = (
-        _posts_of_csv(csv, predictor, text_column, label_column, form or CsvForm(), header)
+        _posts_of_csv(csv, predictor, text_column, label_column, form or CsvForm())
         if csv
         else _posts_of_run(model, predictor)
     )
@@ -114,14 +113,15 @@ def _posts_of_run(model: Path, predictor: Predictor) -> CheckPosts:
 
 
 def _posts_of_csv(
-    path: Path, predictor: Predictor, text_column: str, label_column: str | None, form: CsvForm, header: bool
+    path: Path, predictor: Predictor, text_column: str, label_column: str | None, form: CsvForm
 ) -> CheckPosts:
     """Read a CSV; left out are rows that cannot be classified or whose label the model has not."""
     if not path.is_file():
         raise StudyError(f"--csv: there is no file {path}.")
-    reader = CsvReader(Source.at(path), text_column, None, form, header, as_option)
-    rows = [row.values for row in reader.rows() if row.fault is None and fault_of(row.text) is None]
-    table = pd.DataFrame(rows, columns=reader.schema.names, dtype="object")
+    texts = Texts(open_table(Source.at(path), form, as_option, "csv"), text_column, None, as_option)
+    chunk = texts.chunk(list(texts.table.rows()))
+    rows = [row.values for row, fault in zip(chunk.rows, chunk.faults, strict=True) if fault is None]
+    table = pd.DataFrame(rows, columns=texts.schema.names, dtype="object")
     if label_column:
         if label_column not in table:
             raise StudyError(f"{path}: there is no column '{label_column}'; found {list(table.columns)}.")

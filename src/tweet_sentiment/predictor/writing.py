@@ -1,4 +1,4 @@
-"""Parts put together into one CSV, Parquet or JSON Lines file, one after the other."""
+"""Tables put together into one CSV, Parquet or JSON Lines file, one after the other."""
 
 import base64
 import csv
@@ -11,8 +11,8 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tweet_sentiment.data.tables import AS_JSON
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.predictor.files.json_rows import AS_JSON
 
 Write = Callable[[Path, pa.Schema, Iterable[pa.Table]], None]
 
@@ -34,6 +34,11 @@ def _write_parquet(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) ->
             writer.write_table(table.cast(schema))
 
 
+def _write_csv(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        write_csv(file, schema, tables)
+
+
 class _LineFeeds:
     """Ends rows with LF; ``csv`` quotes a lone carriage return only if rows end with CRLF."""
 
@@ -44,38 +49,29 @@ class _LineFeeds:
         self._file.write(row.removesuffix("\r\n") + "\n")
 
 
-def _write_csv(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(_LineFeeds(file), lineterminator="\r\n")
-        writer.writerow(schema.names)
-        for table in tables:
-            writer.writerows([_cell(value) for value in row.values()] for row in table.to_pylist())
+def write_csv(file: TextIO, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """Write tables as one CSV with a header: numbers with every digit, lists and objects as JSON, dates as ISO 8601."""
+    writer = csv.writer(_LineFeeds(file), lineterminator="\r\n")
+    writer.writerow(schema.names)
+    for table in tables:
+        writer.writerows(map(_cell, row.values()) for row in table.to_pylist())
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    plain = _plain(value)
+    plain = "" if value is None else _plain(value)
     return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
 
 
 def _write_json_lines(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    encoded = {name for name in schema.names if _is_json(schema.field(name))}
+    encoded = {one.name for one in schema if one.metadata == AS_JSON}
     with path.open("w", encoding="utf-8", newline="") as file:
         for table in tables:
             for row in table.to_pylist():
-                plain = {name: _decoded(value) if name in encoded else _plain(value) for name, value in row.items()}
+                plain = {
+                    name: json.loads(value) if value is not None and name in encoded else _plain(value)
+                    for name, value in row.items()
+                }
                 file.write(json.dumps(plain, ensure_ascii=False) + "\n")
-
-
-def _is_json(field: pa.Field) -> bool:
-    return {key.encode(): value.encode() for key, value in AS_JSON.items()}.items() <= (field.metadata or {}).items()
-
-
-def _decoded(value: str | None) -> Any:
-    return None if value is None else json.loads(value)
 
 
 def _plain(value: Any) -> Any:
