@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import InputSettings
+from tweet_sentiment.provenance import library_versions
 
 MANIFEST = "manifest.json"
 PICKLES = (".bin", ".pt", ".pkl")
@@ -141,3 +143,32 @@ class Ensemble:
             members[name] = {"folder": f"../{name}", "manifest": file_hash(path)}
         folder.mkdir(parents=True)
         write_manifest(folder, self.manifest | {MEMBERS: members})
+
+
+def manifest_of(
+    technique: str, study: Any, row_counts: dict[str, Any], figures: dict[str, Any], parameters: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what stands in a model folder's ``manifest.json``: where the model comes from, and how good it was.
+
+    ``row_counts`` is data_processing's, with the hash of each file and the parameters of the data; ``figures`` is what
+    the training says of itself, with ``input``; ``parameters`` are the sections of conf that the model depends on
+    beside the study's and the data's.
+    """
+    return {
+        "technique": technique,
+        "protocol": study.protocol,
+        "labels": study.labels,
+        "seed": study.seed,
+        "data": row_counts["files"],
+        "n_train": row_counts["training_posts"],
+        **figures,
+        "parameters": {**study.model_dump(), **row_counts["parameters"], **parameters},
+        "versions": library_versions(),
+    }
+
+
+def input_settings(row_counts: dict[str, Any], max_length: int | None, second_segment: Any = None) -> dict[str, Any]:
+    """Return all that whoever uses a model must know to make its input of a text, for its manifest."""
+    data = row_counts["parameters"]["data"]
+    cleaning = {name: data[name] for name in ("cleaning", "remove_stop_words", "lemmatize")}
+    return InputSettings(**cleaning, max_length=max_length, second_segment=second_segment).model_dump()

@@ -62,8 +62,8 @@ def validate(raw: Mapping[str, Any]) -> Sections:
     try:
         typed = Conf.model_validate(raw)
         sections: Sections = {name: getattr(typed, name) for name in MODELS}
-        for name, model in {"study": Study, "compute": Compute}.items():
-            sections[name] = model(**{key: sections[key] for key in model.model_fields})
+        sections["study"] = Study(**{key: sections[key] for key in Study.model_fields})
+        sections["compute"] = Compute(**{key: sections[key] for key in Compute.model_fields})
         wrong = _disagreements(sections)
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, one['loc'])) or 'parameters'}: {_reason(dict(one))}" for one in error.errors()]

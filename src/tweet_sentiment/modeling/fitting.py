@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast, TrainerCallback
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import input_settings, manifest_of
 from tweet_sentiment.modeling.devices import Device, choose_device
 from tweet_sentiment.modeling.encoder_files import checkpoint_folder
 from tweet_sentiment.modeling.encoders import MEAN_NOTE, load_classifier, load_tokenizer, pools_mean
@@ -30,7 +31,7 @@ from tweet_sentiment.modeling.prediction import predictions_table, scores_on
 from tweet_sentiment.modeling.tokenization import tokenize, tokens_as_trained
 from tweet_sentiment.modeling.trainer import OnEpoch, ignore, train
 from tweet_sentiment.parameters import Compute, ModelParameters, Study, TrainerParameters, TrainingParameters
-from tweet_sentiment.provenance import fingerprint, input_settings, manifest
+from tweet_sentiment.provenance import fingerprint
 from tweet_sentiment.scoring.metrics import dev_scores
 from tweet_sentiment.storage import atomic_write
 
@@ -88,7 +89,7 @@ class Setup:
         """
         reads = input_settings(self.row_counts, self.model.max_length, figures.get("second_segment"))
         sections = {"model": self.model.model_dump(), "training": self.training.model_dump()}
-        return manifest(
+        return manifest_of(
             technique,
             self.study,
             self.row_counts,

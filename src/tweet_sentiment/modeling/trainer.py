@@ -130,10 +130,10 @@ def train(
     epoch = round(step / steps * (state.num_train_epochs or 1), 6)
     evaluated = curves.dropna(subset=["accuracy"])
     scores = evaluated.iloc[(evaluated["epoch"] - epoch).abs().argmin()][list(SCORES)].to_dict()
-    return Outcome(curves, epoch, state.global_step, {name: float(value) for name, value in scores.items()})
+    return Outcome(curves, epoch, state.global_step, {str(name): float(value) for name, value in scores.items()})
 
 
-def run_trainer(trainer: Trainer, folder: Path, steps: int) -> TrainerState:
+def run_trainer(trainer: Any, folder: Path, steps: int) -> TrainerState:
     """Train to the end from the newest whole checkpoint, silently; return what the Trainer has logged.
 
     Raises:

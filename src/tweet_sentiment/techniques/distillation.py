@@ -1,6 +1,6 @@
 """Distillation: a student is trained on what other models say of a post, not on its label (Hinton et al., 2015)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -85,7 +85,7 @@ def soft_loss(temperature: float) -> "Callable[[Tensor, Tensor], Tensor]":
 
 
 def soft_labels(
-    teachers: "dict[str, Callable[[], Any] | None]",
+    teachers: "Mapping[str, Callable[[], Any]]",
     posts: "pd.DataFrame",
     distillation: Parameters,
     setup: "Setup",
@@ -103,15 +103,14 @@ def soft_labels(
     from tweet_sentiment.modeling.prediction import predictions_table
     from tweet_sentiment.modeling.tokenization import tokens_as_trained
 
-    if missing := [name for name in distillation.teachers if teachers.get(name) is None]:
+    if missing := [name for name in distillation.teachers if name not in teachers]:
         raise StudyError(
             f"distillation.teachers: {', '.join(missing)} has no model under protocol {setup.study.protocol}.\n"
             f"  Train it first:  kedro run --pipeline={missing[0]}"
         )
     said = []
     for name in distillation.teachers:
-        load: Any = teachers[name]
-        teacher = load()
+        teacher = teachers[name]()
         tokens = tokens_as_trained(teacher, posts, setup.model.max_length)
         said.append(predictions_table(teacher, tokens, setup.device, setup.model))
     columns, share = [f"{PROBABILITY}{label}" for label in setup.labels], distillation.hard_label_weight

@@ -94,7 +94,9 @@ def _trainer() -> Any:
     from tweet_sentiment.modeling.trainer import OneDeviceTrainer
 
     class MaskedTrainer(OneDeviceTrainer):
-        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any) -> Any:
+        def compute_loss(  # type: ignore[override]
+            self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any
+        ) -> Any:
             masked = inputs["labels"] != NOT_MASKED
             with self.accelerator.autocast():  # which the Trainer puts around the model as a whole alone
                 encoded = encoder_of(model)(inputs["input_ids"], attention_mask=inputs["attention_mask"])

@@ -43,13 +43,13 @@ def average(
         "n_train": max(one["n_train"] for one in known),
         "trainable_parameters": sum(one["trainable_parameters"] for one in known),
         "seconds": sum(one["seconds"] for one in known),
-        "ms_per_post": None if None in milliseconds else sum(milliseconds),
+        "ms_per_post": None if None in milliseconds else sum(filter(None, milliseconds)),
         "encoder": ", ".join(dict.fromkeys(one["encoder"] for one in known)),
         "texts": "; ".join(dict.fromkeys(one["texts"] for one in known)),
         "second_segment": next(filter(None, (one.get("second_segment") for one in known)), None),
         "device": known[0]["device"],
         "dtype": known[0]["dtype"],
-        **dev_scores(score_table(_mean(on_dev, labels), labels) if all(map(len, on_dev)) else None),
+        **dev_scores(score_table(_mean(on_dev, labels), labels) if all(len(one) for one in on_dev) else None),
     }
     return _mean([predictions[name] for name in members], labels), figures
 

@@ -1,5 +1,6 @@
 """Layer unfreezing: train the head, and the top blocks if asked for (paper, section "Layer unfreezing")."""
 
+from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
@@ -95,6 +96,35 @@ def encoder_cached(trainable: list[str], setup: "Setup") -> bool:
     from tweet_sentiment.modeling.encoders import is_of_encoder
 
     return not setup.model.encoder_dropout and not any(map(is_of_encoder, trainable))
+
+
+def untrained(layer_unfreezing: Parameters, setup: "Setup") -> tuple[Any, dict[str, Any]]:
+    """Return the untrained classifier, loaded once a process, and copies of its trainable weights.
+
+    A search starts each trial from these; the others no trial changes. Where features stand for the encoder, it is left
+    without weights: they would only take memory.
+    """
+    from tweet_sentiment.modeling.encoders import encoder_of
+
+    chosen, study = layer_unfreezing, setup.study
+    classifier, start = _untrained(
+        setup.model.checkpoint, tuple(study.labels), study.seed, tuple(chosen.unfreeze), chosen.top_blocks
+    )
+    if encoder_cached([*start], setup):
+        encoder_of(classifier)._apply(lambda weights: weights.to("meta"))
+    return classifier, start
+
+
+@cache
+def _untrained(
+    checkpoint: str, labels: tuple[str, ...], seed: int, names: tuple[str, ...], top_blocks: int
+) -> tuple[Any, dict[str, Any]]:
+    from tweet_sentiment.modeling.encoders import load_classifier
+    from tweet_sentiment.modeling.freezing import unfreeze
+
+    classifier = load_classifier(checkpoint, list(labels), seed)
+    trainable = unfreeze(classifier, list(names), top_blocks)
+    return classifier, {name: classifier.get_parameter(name).detach().clone() for name in trainable}
 
 
 def fit_head(

@@ -5,9 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.manifests import CLASSICAL
+from tweet_sentiment.manifests import CLASSICAL, input_settings, manifest_of
 from tweet_sentiment.parameters import Study
-from tweet_sentiment.provenance import input_settings, manifest
 from tweet_sentiment.techniques import classical as technique_of
 
 AS_POSTED = {"cleaning": "none", "remove_stop_words": False, "lemmatize": False}
@@ -51,7 +50,7 @@ def fit_predict(
         "texts": "raw" if raw else row_counts["texts"],
     }
     reads = input_settings(row_counts, None) | (AS_POSTED if raw else {})
-    made = manifest(
+    made = manifest_of(
         technique,
         study,
         row_counts,

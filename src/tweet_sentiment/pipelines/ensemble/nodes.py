@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.manifests import ENSEMBLE, Ensemble
+from tweet_sentiment.manifests import ENSEMBLE, Ensemble, manifest_of
 from tweet_sentiment.parameters import ModelParameters, Study
 from tweet_sentiment.techniques import TECHNIQUES
 from tweet_sentiment.techniques import ensemble as technique
@@ -25,7 +25,6 @@ def average(
     ``metrics`` of the members come by name; they are inputs so that the members run before.
     """
     from tweet_sentiment.parameters import InputSettings
-    from tweet_sentiment.provenance import manifest
 
     members = ensemble.members
     kinds = (predictions_by_technique, dev_predictions_by_technique)
@@ -39,7 +38,7 @@ def average(
         max_length=model.max_length if encoders else None,
         second_segment=figures.pop("second_segment"),
     )
-    made = manifest(
+    made = manifest_of(
         "ensemble",
         study,
         row_counts,

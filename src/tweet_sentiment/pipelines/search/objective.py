@@ -2,16 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import torch
 from joblib import cpu_count
-from torch import nn
 
-from tweet_sentiment.modeling.encoders import encoder_of, load_classifier
 from tweet_sentiment.modeling.fitting import Examples, Setup
-from tweet_sentiment.modeling.freezing import unfreeze
 from tweet_sentiment.parameters import Hyperparameters
 from tweet_sentiment.parameters.search import SearchParameters
 from tweet_sentiment.techniques import TECHNIQUES, layer_unfreezing
@@ -42,7 +37,7 @@ class Objective:
 
         chosen = self.parameters.model_copy(update={"hyperparameters": hyperparameters})
         if self.on_features:
-            classifier, start = self._untrained()
+            classifier, start = layer_unfreezing.untrained(self.parameters, self.setup)
             classifier.load_state_dict(start, strict=False)
             layer_unfreezing.fit_head(classifier, self.examples, chosen, self.setup, report)
         else:
@@ -58,7 +53,9 @@ class Objective:
         """Whether a trial trains a head on cached features, and runs no encoder."""
         if not isinstance(self.parameters, layer_unfreezing.Parameters):
             return False
-        return layer_unfreezing.encoder_cached([*self._untrained()[1]], self.setup)
+        return layer_unfreezing.encoder_cached(
+            [*layer_unfreezing.untrained(self.parameters, self.setup)[1]], self.setup
+        )
 
     def processes(self, search: SearchParameters) -> int:
         """Return in how many processes to run trials: heads on features leave all processors but one idle."""
@@ -72,25 +69,3 @@ class Objective:
     def posts_per_epoch(self) -> int:
         """Return on how many posts a trial is trained in an epoch."""
         return len(self.examples.with_dev_split().limited(self.row_limit).training)
-
-    def _untrained(self) -> tuple[Any, dict[str, torch.Tensor]]:
-        chosen, setup = self.parameters, self.setup
-        classifier, start = _untrained(
-            setup.model.checkpoint, tuple(setup.labels), setup.study.seed, tuple(chosen.unfreeze), chosen.top_blocks
-        )
-        if layer_unfreezing.encoder_cached([*start], setup):
-            nn.Module.to(encoder_of(classifier), "meta")  # the features stand for it: its weights only take memory
-        return classifier, start
-
-
-@cache
-def _untrained(
-    checkpoint: str, labels: tuple[str, ...], seed: int, layers: tuple[str, ...], top_blocks: int
-) -> tuple[Any, dict[str, torch.Tensor]]:
-    """Load the classifier once a process; return it and copies of the trainable weights, from which each trial starts.
-
-    The others no trial changes: a copy of the whole would be as much memory again.
-    """
-    classifier = load_classifier(checkpoint, list(labels), seed)
-    trainable = unfreeze(classifier, list(layers), top_blocks)
-    return classifier, {name: classifier.get_parameter(name).detach().clone() for name in trainable}

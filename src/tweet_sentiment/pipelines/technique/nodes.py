@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.manifests import input_settings, manifest_of
 from tweet_sentiment.parameters import Compute, ModelParameters, Study, TrainingParameters
-from tweet_sentiment.provenance import input_settings, manifest
 from tweet_sentiment.techniques import TECHNIQUES
 
 
@@ -20,7 +20,7 @@ def load_untrained(row_counts: dict[str, Any], study: Study, model: ModelParamet
     freeze(classifier)
     training = {"texts": row_counts["texts"], "n_train": 0, "seconds": 0.0, "trainable_parameters": 0}
     reads = {"encoder": model.checkpoint, "input": input_settings(row_counts, model.max_length)}
-    made = manifest("baseline", study, row_counts, reads | training, {"model": model.model_dump()})
+    made = manifest_of("baseline", study, row_counts, reads | training, {"model": model.model_dump()})
     return TrainedModel(classifier, load_tokenizer(model.checkpoint), made), training
 
 
@@ -42,7 +42,8 @@ def train(
     setup = Setup(study, model, training, compute, row_counts, working_folder)
     examples, more = _examples(technique, given)
     encoding = more.pop("encoding", None)
-    fitted = TECHNIQUES[technique].fit(examples, parameters, setup, **more)  # type: ignore[misc]
+    fit: Any = TECHNIQUES[technique].fit
+    fitted = fit(examples, parameters, setup, **more)
     figures = fitted.figures
     if encoding is not None:
         figures = with_dev_scores(fitted, examples, parameters, setup) | {"encoding_seconds": encoding["seconds"]}
@@ -72,9 +73,9 @@ def repeat_with_seeds(
 
     setup = fitting.Setup(study, model, training, compute, row_counts, working_folder)
     examples, more = _examples(technique, given)
-    fit = partial(TECHNIQUES[technique].fit, **more)  # type: ignore[arg-type]
+    fit: Any = TECHNIQUES[technique].fit
     repeated = seeds if getattr(parameters, "repeat_seeds", True) else []
-    return fitting.repeat_with_seeds(fit, examples, parameters, setup, repeated)
+    return fitting.repeat_with_seeds(partial(fit, **more), examples, parameters, setup, repeated)
 
 
 def _examples(technique: str, given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
