@@ -117,13 +117,6 @@ def test_lines_of_a_text_are_no_rows_for_having_as_many_commas():
         inspect(Source.of("mine.csv", f"label,text\n{texts}".encode()))
 
 
-def test_rows_of_known_labels_are_rows_in_spite_of_quotes():
-    lines = [f"{LABELS[n % 3]},plain words {n}" for n in range(20)]
-    lines[4], lines[8] = 'fair,"Oh no', 'good,so they said: yes"'
-    form = inspect(Source.of("mine.csv", "\n".join(lines).encode()))
-    assert (form.quoting, form.rows) == ("none", 20)
-
-
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize("words", ["今天天气真好啊一", "привет, как дела", "مرحبا بك", "😀 fine"])
 def test_wide_encodings_without_a_mark_are_known_in_any_language(words, encoding):

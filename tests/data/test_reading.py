@@ -266,7 +266,11 @@ def test_values_that_are_missing_are_empty_and_others_the_text_that_json_has(dat
         ("my.parquet", parquet(text=["a", "b"], mood=["Neutral", "Foo"]), ["'Foo': 1 times, first in row 2"]),
         ("my.parquet", parquet(text=["a\0b"], mood=["Neutral"]), ["row 1", "NUL"]),
         ("my.parquet", parquet(text=[], mood=[]), ["is empty"]),
-        ("my.jsonl", b'{"text": "a"}\n{"text": \n', ["line 2", "not a line of JSON", "one object a line"]),
+        (
+            "my.jsonl",
+            b'{"text": "a", "mood": "Neutral"}\n{"text": \n',
+            ["line 2", "not a line of JSON", "one object a line"],
+        ),
         ("my.json", b'[{"text": "a"}]', ["expected a JSON object", "jq -c '.[]'"]),
         ("my.jsonl", b'{"text": "a", "mood": "Foo"}\n', ["'Foo': 1 times, first on line 1"]),
         ("my.csv.gz", gzip.compress(GOOD, mtime=0), ["compressed with gzip", "gunzip"]),

@@ -4,8 +4,8 @@ import pytest
 import torch
 from tests.conftest import raw_parameters, validate_parameters
 
+from tweet_sentiment.manifests import input_settings, manifest_of
 from tweet_sentiment.predictor import Predictor
-from tweet_sentiment.provenance import manifest
 
 ACCOUNT = {"files": {"training": {"file": "mine.csv", "sha256": "0", "rows": 9}}, "training_posts": 9}
 HARD_PROMPT = "This tweet expresses a sentiment that is:"
@@ -19,6 +19,14 @@ def settings(encoder):
     raw["prompt_tuning"]["num_virtual_tokens"] = 3
     raw["data"]["cleaning"] = "none"
     return validate_parameters(raw | {"device": "cpu", "precision": "fp32"})
+
+
+def manifest(technique, settings, row_counts, figures):
+    """Return what a technique says of its model."""
+    parameters = {name: getattr(settings, name).model_dump() for name in ("data", "dev_split")}
+    counts = row_counts | {"parameters": parameters}
+    figures = {"input": input_settings(counts, settings.model.max_length)} | figures
+    return manifest_of(technique, settings.study, counts, figures, {"model": settings.model.model_dump()})
 
 
 def save_plain(settings, folder):

@@ -32,6 +32,9 @@ def read_posts(raw: RawFile, data: DataParameters, labels: list[str]) -> pd.Data
     if not (raw.content or b"").strip(b"\xef\xbb\xbf \t\r\n"):
         raise StudyError(f"{raw.name}: the file is empty; expected one row for each post.\n{DATA_SOURCE}")
     table = open_table(source, form, _ADVISE, exact=True, width=reach, known_labels=known)
+    places = {key: place_of(table, one, _ADVISE, f" (data.columns.{key})") for key, one in columns.items()}
+    if len(set(places.values())) < len(places):
+        raise StudyError(f"{raw.name}: data.columns is {places}; expected a different position, 0 or more, for each.")
     rows = list(table.rows())
     if not rows:
         raise StudyError(f"{raw.name}: the file is empty: it has no post below its column names.")
@@ -43,9 +46,6 @@ def read_posts(raw: RawFile, data: DataParameters, labels: list[str]) -> pd.Data
                 f"{_place(raw.name, row, number)}: found a NUL character; a text has no such character.\n"
                 "  Delete it, or fetch the file again if it is damaged."
             )
-    places = {key: place_of(table, one, _ADVISE, f" (data.columns.{key})") for key, one in columns.items()}
-    if len(set(places.values())) < len(places):
-        raise StudyError(f"{raw.name}: data.columns is {places}; expected a different position, 0 or more, for each.")
     found = {key: [as_text(row.values[place]) for row in rows] for key, place in places.items()}
     _check_first_row(table, rows, places, found, known)
     _check_labels(raw.name, rows, found["label"], known)

@@ -11,7 +11,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Literal
 
@@ -20,11 +20,11 @@ from tweet_sentiment.errors import StudyError
 
 AUTO: Literal["auto"] = "auto"
 DELIMITERS = {"\t": "a tab", ";": "';'", "|": "'|'", ",": "','"}  # a comma stands in texts and in numbers: it is last
-_LOOKED_AT = 1000  # lines, to find the delimiter; rows, to compare lines with
+_LOOKED_AT = 1000  # lines, to find the delimiter
 _DECLARED = re.compile(r"sep=(.)\r?\n?")  # what a spreadsheet writes before the first row
 _ENCLOSED = re.compile(r'"[^"]*(?:""[^"]*)*"')
 _MOST = 0.9  # of the lines have the width of the first where only a few are faulty
-_NOT_BY_CHANCE = 3  # quotes that enclose nothing; or delimiters that make whole rows of the lines of a text
+_NOT_BY_CHANCE = 3  # quotes that enclose nothing
 _ESCAPE, _ITSELF, _RETURN = "\ufdd0", "\ufdd1", "\ufdd2"  # noncharacters: no text holds them by right
 
 
@@ -105,7 +105,7 @@ def _found_delimiter(lines: list[str], quoting: str) -> str:
 def _fit(lines: list[str], delimiter: str, quoting: str) -> tuple[int, int]:
     """Return how many rows are as wide as the first, and that width; 0 where these are few, or of one field."""
     if (_evidence_of(lines, delimiter).verdict(delimiter) if quoting == AUTO else quoting) == "none":
-        widths = [_width(line, delimiter) for line in lines if line.strip()]
+        widths = [line.count(delimiter) + 1 for line in lines if line.strip()]
     else:
         widths = []
         with suppress(csv.Error):  # up to an endless field
@@ -120,9 +120,8 @@ class _Evidence:
 
     ``enclosed``: fields wholly in quotes; ``hiding``: those of them that hold a delimiter; ``loose``: fields with a
     quote that encloses nothing on its line. ``joined``: the first text of several lines (its first and last line, from
-    1); ``inside``: all lines that such texts swallow; ``rows_inside``: those of them that would be whole rows, and
-    ``loose_inside`` their loose quotes; ``heads`` and ``inner``: the fields of rows' first lines, and of the rows
-    inside, without regard to quotes. ``broken``: quotes do not match; ``cut_off``: in the last line only.
+    1); ``inside``: all lines that such texts swallow; ``rows_inside``: those of them that would be whole rows.
+    ``broken``: quotes do not match; ``cut_off``: in the last line only.
     """
 
     width: int = 0
@@ -134,9 +133,6 @@ class _Evidence:
     joined: tuple[int, int] | None = None
     inside: int = 0
     rows_inside: int = 0
-    loose_inside: int = 0
-    heads: list[list[str]] = field(default_factory=list)
-    inner: list[list[str]] = field(default_factory=list)
     broken: bool = False
     cut_off: bool = False
 
@@ -147,70 +143,44 @@ class _Evidence:
         """
         if self.hiding or self.cut_off:
             return "csv"
+        ordinary = self.loose > self.enclosed
         if self.broken:
-            ordinary = self.loose + self.loose_inside > self.enclosed and self.full >= _MOST * self.lines
             usual = delimiter == "\t" or self.loose >= _NOT_BY_CHANCE  # an unclosed quote alone may be a slip
-            return "none" if ordinary and usual and self.inside <= 2 * self.rows_inside else "csv"
+            regular = self.full >= _MOST * self.lines and self.inside <= 2 * self.rows_inside
+            return "none" if ordinary and usual and regular else "csv"
         if self.inside == 0:
-            return "none" if self.loose > self.enclosed > 0 else "csv"
-        if self.rows_inside * 2 <= self.inside:
+            return "none" if ordinary and self.enclosed else "csv"
+        if self.rows_inside * 2 <= self.inside or (self.width == 1 and not self.loose):
             return "csv"
-        if self.width == 1:
-            return None if self.loose else "csv"
-        sure = delimiter == "\t" or (self.rows_inside * (self.width - 1) >= _NOT_BY_CHANCE and self._like_rows())
-        return "none" if sure and self.loose + self.loose_inside > self.enclosed else None
+        return "none" if ordinary and self.width > 1 and delimiter == "\t" else None
 
-    def _like_rows(self) -> bool:
-        """Tell whether a column of the lines inside holds what it holds in the rows: few values, or numbers."""
-        for inner, head in zip(zip(*self.inner, strict=True), zip(*self.heads, strict=True), strict=False):
-            values = set(head)
-            known = sum(value in values for value in inner) if len(values) * 2 < len(head) else 0
-            numbers = sum(value.strip().isdecimal() for value in inner)
-            if sum(value.strip().isdecimal() for value in head) * 10 < len(head) * 9:
-                numbers = 0
-            if max(known, numbers) >= _MOST * len(inner):
-                return True
-        return False
+    def weigh(self, row: list[str], delimiter: str, alone: bool = False) -> None:
+        """Weigh the lines of one row; ``alone``: each of them for itself."""
+        widths = [line.count(delimiter) + 1 for line in row]
+        self.width = self.width or widths[0]
+        full = sum(width == self.width for width in widths[not alone :])
+        if len(row) > 1 and not alone:
+            self.joined = self.joined or (self.lines + 1, self.lines + len(row))
+            self.inside += len(row) - 1
+            self.rows_inside += full
+        self.lines += len(row)
+        self.full += full
+        for line in row:
+            self._weigh_fields(line.rstrip("\r\n"), delimiter, count=alone or len(row) == 1)
 
-    def weigh_row(self, row: list[str], delimiter: str) -> None:
-        """Weigh the lines of one row."""
-        if len(row) == 1:
-            self.loose += self._loose(row[0], delimiter)
-            return
-        self.joined = self.joined or (self.lines, self.lines + len(row) - 1)
-        self.lines += len(row) - 1
-        rows = [line for line in row[1:] if _width(line, delimiter) == self.width]
-        self.full += len(rows)
-        self.inside += len(row) - 1
-        self.rows_inside += len(rows)
-        self.inner += [line.rstrip("\r\n").split(delimiter) for line in rows[: _LOOKED_AT - len(self.inner)]]
-        self.loose_inside += sum(_Evidence()._loose(line, delimiter) for line in row)
-
-    def weigh_broken(self, lines: Iterable[str], delimiter: str) -> None:
-        """Weigh the lines from the row on that ``csv`` could not read, each for itself."""
-        self.broken, before = True, self.lines
-        for line in lines:
-            self.lines += 1
-            self.width = self.width or _width(line, delimiter)
-            self.full += _width(line, delimiter) == self.width
-            self.loose += self._loose(line, delimiter)
-        self.cut_off = self.lines == before + 1
-
-    def _loose(self, line: str, delimiter: str) -> int:
-        """Count the line's enclosed fields, and return the number of its loose ones."""
-        text, start, loose = line.rstrip("\r\n"), 0, 0
-        while '"' in text and start <= len(text):
-            quoted = _ENCLOSED.match(text, start)
+    def _weigh_fields(self, line: str, delimiter: str, count: bool) -> None:
+        start = 0
+        while '"' in line and start <= len(line):
+            quoted = _ENCLOSED.match(line, start)
             end = quoted.end() if quoted else -1
-            if quoted and text[end : end + 1] in ("", delimiter):
-                self.enclosed += 1
-                self.hiding += delimiter in quoted[0]
+            if quoted and line[end : end + 1] in ("", delimiter):
+                self.enclosed += count
+                self.hiding += count and delimiter in quoted[0]
             else:
-                end = text.find(delimiter, start)
-                end = len(text) if end < 0 else end
-                loose += '"' in text[start:end]
+                end = line.find(delimiter, start)
+                end = len(line) if end < 0 else end
+                self.loose += '"' in line[start:end]
             start = end + 1
-        return loose
 
 
 def _evidence_of(lines: Iterable[str], delimiter: str) -> _Evidence:
@@ -226,18 +196,14 @@ def _evidence_of(lines: Iterable[str], delimiter: str) -> _Evidence:
         for fields in csv.reader(watched(), delimiter=delimiter, strict=True):
             found.width = found.width or len(fields)
             found.full += len(fields) == found.width
-            found.lines += 1
-            if len(found.heads) < _LOOKED_AT and _width(row[0], delimiter) == found.width:
-                found.heads.append(row[0].rstrip("\r\n").split(delimiter))
-            found.weigh_row(row, delimiter)
+            found.weigh(row, delimiter)
             row.clear()
     except csv.Error:
-        found.weigh_broken(chain(row, rest), delimiter)
+        before, found.broken = found.lines, True
+        for line in chain(row, rest):
+            found.weigh([line], delimiter, alone=True)
+        found.cut_off = found.lines == before + 1
     return found
-
-
-def _width(line: str, delimiter: str) -> int:
-    return line.count(delimiter) + 1
 
 
 def _hide_returns(line: str) -> str:

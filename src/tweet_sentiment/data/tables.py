@@ -120,8 +120,6 @@ def place_of(table: Table, column: str | int, advise: Advise, setting: str = "")
         if table.form.header:
             hint = table.delimiter_hint()
             hint = hint or f"Name one of these; or, if the file has no header, {advise('header', 'false')}."
-    elif not names:
-        hint = OBJECTS
     there = "one column" if column in names else "column"
     raise StudyError(f"{table.source.name}: there is no {there} {column!r}{setting}; found {names}.\n  {hint}")
 
@@ -242,15 +240,16 @@ class JsonLinesTable:
     def __init__(self, source: Source, encoding: str, advise: Advise, exact: bool = False) -> None:
         self.source, self._encoding, self._advise, self._exact = source, encoding, advise, exact
         kinds: dict[str, set[type]] = {}
-        number = 0
-        for number, _, row, _ in self._parsed():
+        first = None
+        for number, _, row, fault in self._parsed():
+            first = first or (fault and f", line {number}: {fault}.\n  {OBJECTS}")
             for name, value in (row or {}).items():
                 large = isinstance(value, int) and abs(value) > _EXACT
                 kinds.setdefault(name, set()).add(dict if large else type(value))
             if len(kinds) > MOST_COLUMNS:
                 raise StudyError(f"{source.name}, line {number}: more than {MOST_COLUMNS} different keys.")
-        if not number:
-            raise StudyError(f"{source.name}: the file is empty; expected one JSON object a line.")
+        if not kinds:
+            raise StudyError(f"{source.name}{first or ': the file is empty; expected one JSON object a line.'}")
         self.schema = pa.schema([_json_field(name, found - {NoneType}) for name, found in kinds.items()])
 
     def rows(self) -> Iterator[Row]:

@@ -87,11 +87,7 @@ class Chunk:
 
 
 class Texts:
-    """The texts of a table, and the columns that are carried over.
-
-    Raises:
-        StudyError: the table lacks a column, has two of one name, or its texts are of another type.
-    """
+    """The texts of a table, and the columns that are carried over."""
 
     def __init__(self, table: Table, text_column: str, entity_column: str | None, advise: Advise) -> None:
         self.table, self.schema, self.name = table, table.schema, table.source.name
@@ -212,24 +208,22 @@ def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
             with atomic_write(path) as new, new.open("wb") as copy:
                 shutil.copyfileobj(sys.stdin.buffer, copy)
         run = _Run(load, job, path, name, as_option)
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        asked = asdict(job) | {"output": "", "source": sha256, "format": run.texts.table.format}
-        model = hashlib.sha256(json.dumps(run.predictor.manifest, sort_keys=True).encode()).hexdigest()
-        parts = _Parts(folder, {"asked": asked, "model": model, "backend": run.predictor.description})
-        there = [parts.has(number, size) for number, size in enumerate(run.summary.parts)]
-        done = sum(size for size, is_there in zip(run.summary.parts, there, strict=True) if is_there)
+        sizes = run.summary.parts
+        parts = [folder / f"part-{number:06d}.parquet" for number in range(len(sizes))]
+        _forget_others(folder, run.conditions())
+        there = [_is_whole(part, size) for part, size in zip(parts, sizes, strict=True)]
+        done = sum(size for size, is_there in zip(sizes, there, strict=True) if is_there)
         if done:
             logger.info("Going on: %s of %s rows are done already.", f"{done:,}", f"{run.summary.rows:,}")
         with progress_bar("Predicting", run.summary.rows - done, "rows") as bar:
             for number, table in run.tables(there, bar.update):
-                parts.write(number, table)
+                with atomic_write(parts[number]) as new:
+                    pq.write_table(table, new)
         run.check_unchanged()
-        for number in range(len(there)):
-            run.count(json.loads(pq.read_metadata(parts.path(number)).metadata[_ACCOUNT]))
+        for part in parts:
+            run.count(pq.read_metadata(part).metadata)
         with atomic_write(job.output) as new:
-            tables = (pq.read_table(parts.path(number), partitioning=None) for number in range(len(there)))
-            write(new, run.schema, tables)
+            write(new, run.schema, (pq.read_table(part, partitioning=None) for part in parts))
     return run.summary
 
 
@@ -241,7 +235,7 @@ def predict_table(load: Callable[[], Predictor], job: FileJob, advise: Advise) -
     run = _Run(load, job, Path(job.source), job.source, advise)
     tables = [table for _, table in run.tables([False] * len(run.summary.parts))]
     for table in tables:
-        run.count(json.loads(table.schema.metadata[_ACCOUNT]))
+        run.count(table.schema.metadata)
     whole = pa.concat_tables(tables) if tables else run.schema.empty_table()
     return whole.cast(run.schema), run.summary
 
@@ -298,11 +292,20 @@ class _Run:
             table = self.texts.with_predictions(chunk, self.schema, predictor.labels, probabilities)
             yield number, table.replace_schema_metadata({_ACCOUNT: json.dumps(account)})
 
-    def count(self, account: dict[str, int]) -> None:
+    def count(self, metadata: dict[bytes, bytes]) -> None:
         """Add what is to be counted of a part."""
+        account = json.loads(metadata[_ACCOUNT])
         self.summary.truncated += account["truncated"]
         self.summary.emptied += account["emptied"]
         self.summary.faults += account["emptied"]
+
+    def conditions(self) -> str:
+        """Return what must be the same for parts to be gone on from: file, settings, model, runtime and precision."""
+        with self._path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        asked = asdict(self._job) | {"output": "", "source": sha256, "format": self.texts.table.format}
+        model = hashlib.sha256(json.dumps(self.predictor.manifest, sort_keys=True).encode()).hexdigest()
+        return json.dumps({"asked": asked, "model": model, "backend": self.predictor.description}, indent=2)
 
     def check_unchanged(self) -> None:
         """Refuse a file that was written to while it was read."""
@@ -314,37 +317,25 @@ class _Run:
         return found.st_size, found.st_mtime_ns
 
 
-class _Parts:
-    """The parts in a folder; those that were made from another file, model or setting are thrown away."""
+def _forget_others(folder: Path, conditions: str) -> None:
+    """Throw away parts that were made from another file, model or setting."""
+    record = folder / "record.json"
+    found = record.read_text(encoding="utf-8") if record.is_file() else ""
+    if found == conditions:
+        return
+    for stale in folder.glob("part-*"):
+        stale.unlink()
+    if found:
+        logger.info("An interrupted run was about another file, model or setting: starting anew.")
+    with atomic_write(record) as new:
+        new.write_text(conditions, encoding="utf-8")
 
-    def __init__(self, folder: Path, conditions: dict[str, Any]) -> None:
-        self._folder, record = folder, folder / "record.json"
-        found = record.read_text(encoding="utf-8") if record.is_file() else None
-        wanted = json.dumps(conditions, indent=2, sort_keys=True)
-        if found == wanted:
-            return
-        for stale in folder.glob("part-*"):
-            stale.unlink()
-        if found is not None:
-            logger.info("An interrupted run was about another file, model or setting: starting anew.")
-        with atomic_write(record) as new:
-            new.write_text(wanted, encoding="utf-8")
 
-    def path(self, number: int) -> Path:
-        """Return where a part is kept."""
-        return self._folder / f"part-{number:06d}.parquet"
-
-    def has(self, number: int, rows: int) -> bool:
-        """Tell whether a part is there and whole."""
-        try:
-            return bool(pq.read_metadata(self.path(number)).num_rows == rows)
-        except (OSError, pa.ArrowException):
-            return False
-
-    def write(self, number: int, table: pa.Table) -> None:
-        """Keep a part."""
-        with atomic_write(self.path(number)) as new:
-            pq.write_table(table, new)
+def _is_whole(part: Path, rows: int) -> bool:
+    try:
+        return bool(pq.read_metadata(part).num_rows == rows)
+    except (OSError, pa.ArrowException):
+        return False
 
 
 @contextmanager
