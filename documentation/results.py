@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.datasets.tables import Csv
+from tweet_sentiment.datasets import Csv
 from tweet_sentiment.pipelines.reporting.nodes import COLUMNS
 from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables
 from tweet_sentiment.reports.claims_words import answers

@@ -9,11 +9,11 @@ from omegaconf import OmegaConf
 from pydantic import BaseModel
 
 from tests.conftest import PROJECT, validate_parameters
-from tests.conftest import Sections as StudyParameters
 from tweet_sentiment.commands.options import run_of
 from tweet_sentiment.commands.run import split_params
 from tweet_sentiment.configuration import ConfigLoader, run_of_file
 from tweet_sentiment.parameters.maps import kinds_of
+from tweet_sentiment.schema import Conf
 from tweet_sentiment.settings import CONFIG_LOADER_ARGS
 
 HYPERBAND = {"min_resource": 1, "reduction_factor": 3}
@@ -30,7 +30,7 @@ OTHER_FORMS = {  # of every union and open map: what replaces base's, whole
 }
 
 
-def maps(model: type[BaseModel] = StudyParameters, prefix: str = "") -> dict[str, list]:
+def maps(model: type[BaseModel] = Conf, prefix: str = "") -> dict[str, list]:
     """Return every union of models and every map with names of its own, by key."""
     found = {}
     for name, field in model.model_fields.items():

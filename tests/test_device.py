@@ -9,7 +9,7 @@ import pytest
 
 from tests.test_study import ENVIRONMENT, copy_project, kedro
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.hooks import DEVICE, refuse_several_processes
+from tweet_sentiment.hooks.checks import DEVICE, refuse_several_processes
 from tweet_sentiment.incremental.code import code_of
 from tweet_sentiment.pipeline_registry import register_pipelines
 

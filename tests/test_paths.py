@@ -2,16 +2,17 @@
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import raw_parameters, validate_parameters
+from tests.conftest import PROJECT, raw_parameters, validate_parameters
 from tweet_sentiment.cli import cli
+from tweet_sentiment.context import StudyContext
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.hooks import CheckParameters
-from tweet_sentiment.paths import is_address
+from tweet_sentiment.hooks.checks import refuse_addresses
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.files import FileJob, predict_file
+from tweet_sentiment.storage import is_address
 
 ADDRESSES = [
     "s3://bucket/posts.csv",
@@ -29,11 +30,10 @@ def test_an_address_is_known_also_as_a_path(address, tmp_path):
     assert is_address(tmp_path.__class__(address))
 
 
-@settings(deadline=None)
-@given(st.lists(st.text("abcXYZ012 ._-ä:", min_size=1).filter(lambda name: not name.endswith(":")), min_size=1))
+@given(st.lists(st.text("abcXYZ012 ._-ä", min_size=1), min_size=1))
 def test_a_path_is_none(names):
     for path in ("/".join(names), "/" + "/".join(names), "./" + "/".join(names), r"C:\posts\x.csv", "C:/posts/x.csv"):
-        assert is_address(path) == ("::" in path.partition("/")[0] and path[0].isascii() and path[0].isalpha())
+        assert not is_address(path)
 
 
 @pytest.mark.parametrize(
@@ -50,19 +50,16 @@ def test_a_parameter_is_refused_with_its_key(key):
 @pytest.mark.parametrize(
     "dataset",
     [
-        {"type": "tweet_sentiment.datasets.tables.Csv", "filepath": "s3://bucket/x.csv"},
-        {"type": "tweet_sentiment.datasets.files.ModelFolder", "filepath": "gs://bucket/x"},
-        {"type": "tweet_sentiment.datasets.files.BestModel", "filepath": "best", "models": "s3://bucket/x"},
-        {"type": "tweet_sentiment.datasets.tables.Partitions", "path": "s3://bucket/x", "dataset": "x"},
+        {"type": "tweet_sentiment.datasets.Csv", "filepath": "s3://bucket/x.csv"},
+        {"type": "tweet_sentiment.datasets.ModelFolder", "filepath": "gs://bucket/x"},
+        {"type": "tweet_sentiment.datasets.BestModel", "filepath": "best", "models": "s3://bucket/x"},
+        {"type": "tweet_sentiment.datasets.Partitions", "path": "s3://bucket/x", "dataset": "x"},
     ],
 )
 def test_a_dataset_of_ours_is_refused_with_its_name_and_another_s_is_not(dataset):
-    def checked(**catalog):
-        CheckParameters().after_catalog_created({"training_file": None}, catalog, {"parameters": raw_parameters()})
-
     with pytest.raises(StudyError, match=r"mine\.(filepath|path|models) in the catalog is (s3|gs)://bucket/x"):
-        checked(_run="sample", mine=dataset)
-    checked(_run="sample", mine=dataset | {"type": "pandas.CSVDataset"})
+        refuse_addresses({"_run": "sample", "mine": dataset})
+    refuse_addresses({"_run": "sample", "mine": dataset | {"type": "pandas.CSVDataset"}})
 
 
 @pytest.mark.parametrize(
@@ -102,7 +99,8 @@ def test_so_does_python(tmp_path, monkeypatch):
 
 
 def test_a_training_file_is_refused_before_it_is_looked_into():
-    raw = raw_parameters()
+    raw = raw_parameters() | {"labels": "auto"}
     raw["data"]["training_file"] = "s3://bucket/mine.csv"
-    with pytest.raises(StudyError, match=r"data\.training_file.* an address, and only files"):
-        CheckParameters().after_catalog_created({"training_file": None}, {}, {"parameters": raw})
+    context = StudyContext(PROJECT, {"parameters": raw}, env=None, package_name="tweet_sentiment", hook_manager=None)
+    with pytest.raises(StudyError, match=r"data\.training_file is s3://bucket/mine.csv, an address, and only files"):
+        _ = context.params

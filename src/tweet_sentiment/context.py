@@ -5,8 +5,8 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 
-from tweet_sentiment.paths import refuse_address
 from tweet_sentiment.schema import validate
+from tweet_sentiment.storage import refuse_address
 
 
 class StudyContext(KedroContext):

@@ -5,10 +5,9 @@ import warnings
 from tweet_sentiment.configuration import ConfigLoader
 from tweet_sentiment.console import ShowComparison, ShowProgress
 from tweet_sentiment.context import StudyContext
-from tweet_sentiment.disk import EnoughDisk
-from tweet_sentiment.hooks import CheckParameters, CheckWarmUp, OneRunAtATime
+from tweet_sentiment.hooks.checks import CheckParameters, CheckWarmUp, EnoughDisk, OneRunAtATime
+from tweet_sentiment.hooks.tracking import Track
 from tweet_sentiment.incremental import RecordFingerprints
-from tweet_sentiment.tracking import Track
 
 # Kedro's own calls of OmegaConf; nothing that a user could change.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is deprecated")

@@ -1,11 +1,32 @@
-"""Files and folders written whole or not at all: beside the old ones first, then renamed."""
+"""Files and folders of this machine, written whole or not at all: beside the old ones first, then renamed."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
+
+from tweet_sentiment.errors import StudyError
+
+REMEDY = "only files and folders of this machine are read and written"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/:]")  # s3://…, zip::…; s3:/… is what Path makes of the first
+
+
+def is_address(path: str | Path) -> bool:
+    """Tell whether a path is an address: ``s3://bucket/posts.csv``, ``https://…``, ``file:///…``."""
+    return _ADDRESS.match(str(path)) is not None
+
+
+def refuse_address(path: str | Path, what: str) -> None:
+    """Refuse an address, before anything is computed; ``what`` says whose it is.
+
+    Raises:
+        StudyError: it is one.
+    """
+    if is_address(path):
+        raise StudyError(f"{what} is {path}, an address, and {REMEDY}.")
 
 
 def _remove(path: Path) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 from documentation.results import copy_tables, results_page
 from tests.reports.made import AUDIT, row
 
-from tweet_sentiment.datasets.tables import Csv
+from tweet_sentiment.datasets import Csv
 
 ROWS = [
     row("lora", "grouped", 0.7, originals_posts=20, originals_accuracy=0.75, originals_low=0.6, originals_high=0.9),

@@ -88,14 +88,23 @@ def test_modules_that_import_each_other_come_to_an_end(code):
 
 
 def test_of_the_project_a_node_s_code_reaches_through_functions_and_stops_where_nothing_is_imported():
-    reporting = code_of("tweet_sentiment.pipelines.reporting.nodes")
-    assert "tweet_sentiment/reports/tables.py" in reporting
-    assert not [name for name in reporting if name.startswith("tweet_sentiment/modeling/")]
+    classical = code_of("tweet_sentiment.pipelines.classical.nodes")
+    assert "tweet_sentiment/classical.py" in classical
+    assert not [
+        name for name in classical if name.startswith(("tweet_sentiment/modeling/", "tweet_sentiment/reports/"))
+    ]
     assert "tweet_sentiment/modeling/encoders.py" in code_of("tweet_sentiment.pipelines.feature_extraction.nodes")
+
+
+def test_importing_the_list_of_techniques_is_no_dependence_on_each_of_them():
+    training = code_of("tweet_sentiment.pipelines.technique.nodes")
+    assert "tweet_sentiment/techniques/__init__.py" in training
+    assert not {"tweet_sentiment/techniques/lora.py", "tweet_sentiment/techniques/classical.py"} & set(training)
+    assert "tweet_sentiment/modeling/trainer.py" in code_of("tweet_sentiment.techniques.lora")
 
 
 def test_libraries_are_left_out_and_a_module_alone_is_without_its_imports():
     assert code_of("pandas") == {}
     assert code_of("kedro_datasets.json", alone=True) == {}
-    assert list(code_of("tweet_sentiment.datasets.tables", alone=True)) == ["tweet_sentiment/datasets/tables.py"]
-    assert (ROOT / "tweet_sentiment/datasets/tables.py").is_file()
+    assert list(code_of("tweet_sentiment.datasets", alone=True)) == ["tweet_sentiment/datasets.py"]
+    assert (ROOT / "tweet_sentiment/datasets.py").is_file()

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 
-from tweet_sentiment.datasets.files import ModelFolder
-from tweet_sentiment.datasets.tables import Json, Partitions
+from tweet_sentiment.datasets import Json, ModelFolder, Partitions
 from tweet_sentiment.incremental.identity import (
     MISSING,
     Record,

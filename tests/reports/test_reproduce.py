@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tests.incremental.sessions import run
 
-from tweet_sentiment.datasets.tables import Csv
+from tweet_sentiment.datasets import Csv
 
 SAME = ["accuracy", "eval_loss", "n_train", "trainable_parameters", "texts", "dev_accuracy"]
 CHANGED = {"lora": {"row_limit": 16, "r": 3, "hyperparameters": {"num_train_epochs": 2}}}

@@ -14,8 +14,7 @@ from kedro.utils import find_kedro_project
 
 from tweet_sentiment.best_model import previous_of
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.paths import REMEDY, is_address
-from tweet_sentiment.storage import settle
+from tweet_sentiment.storage import REMEDY, is_address, settle
 
 MODELS, BEST = Path("data/06_models"), "best"
 GLOBAL_RUN = "run: ${globals:run}"

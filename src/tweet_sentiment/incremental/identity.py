@@ -78,6 +78,8 @@ def record_of(node: Any, catalog: Any) -> Record:
     if code:  # none: the function is not the project's, so its code is unknown
         for dataset in datasets.values():  # without what its module imports, or all nodes would depend on all code
             code |= code_of(type(dataset).__module__, alone=True)
+        for name in set(node.inputs) - datasets.keys():  # a technique's parameters stand in its module
+            code |= code_of(type(catalog.load(name)).__module__)
     return Record(
         node=node.name,
         wiring=f"{node!r} {getattr(function, '__qualname__', type(function).__qualname__)} {fixed}".rstrip(),
@@ -197,8 +199,7 @@ def dataset_hash(dataset: Any) -> str | None:
     """
     from kedro.io import MemoryDataset
 
-    from tweet_sentiment.datasets.files import WorkingFolder
-    from tweet_sentiment.datasets.tables import Partitions
+    from tweet_sentiment.datasets import Partitions, WorkingFolder
 
     if isinstance(dataset, WorkingFolder):
         return "no data"

@@ -57,7 +57,7 @@ def dependencies(pipeline: Pipeline, catalog: Any) -> dict[Node, set[Node]]:
     Partitions are files that other nodes write; a dataset may be another's file by another name; and a technique may
     start from the folder of an encoder that another technique makes.
     """
-    from tweet_sentiment.datasets.tables import Partitions
+    from tweet_sentiment.datasets import Partitions
 
     parents = {node: set(before) for node, before in pipeline.node_dependencies.items()}
     paths = [(node, path_of(catalog.get(name))) for node in pipeline.nodes for name in node.outputs]

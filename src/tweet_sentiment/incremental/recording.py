@@ -41,8 +41,7 @@ class RecordFingerprints:
         JSON inputs do not count: they hold times, which are never the same. Nor do parameters, of which the nodes
         themselves mark their work with those that decide.
         """
-        from tweet_sentiment.datasets.files import WorkingFolder
-        from tweet_sentiment.datasets.tables import Json
+        from tweet_sentiment.datasets import Json, WorkingFolder
 
         if node.name not in self._records:
             return None

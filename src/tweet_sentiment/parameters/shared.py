@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from tweet_sentiment.paths import REMEDY, is_address
+from tweet_sentiment.storage import REMEDY, is_address
 
 
 def _local(path: str) -> str:

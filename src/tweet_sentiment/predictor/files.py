@@ -22,12 +22,11 @@ from tweet_sentiment.data.lines import Advise, Source, as_option
 from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.data.tables import AS_JSON, CsvTable, Format, Row, Table, open_table, place_of
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.paths import refuse_address
 from tweet_sentiment.predictor.predictor import Predictor
 from tweet_sentiment.predictor.writing import writer_for
 from tweet_sentiment.progress import progress_bar
 from tweet_sentiment.scoring.metrics import PROBABILITY
-from tweet_sentiment.storage import atomic_write
+from tweet_sentiment.storage import atomic_write, refuse_address
 
 logger = logging.getLogger(__name__)
 

@@ -26,10 +26,9 @@ from tweet_sentiment.manifests import (
 from tweet_sentiment.modeling.batching import in_batches
 from tweet_sentiment.modeling.tokenization import read_tokenizer, word_pieces
 from tweet_sentiment.parameters.data import InputSettings
-from tweet_sentiment.paths import refuse_address
 from tweet_sentiment.predictor.explanation import Explained, by_leaving_out
 from tweet_sentiment.scoring.metrics import PROBABILITY, probabilities_of
-from tweet_sentiment.storage import settle
+from tweet_sentiment.storage import refuse_address, settle
 
 if TYPE_CHECKING:
     import pandas as pd

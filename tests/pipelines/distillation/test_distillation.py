@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.modeling.tuned import tiny, tuning_data
 
-from tweet_sentiment.datasets.files import StoredModel
+from tweet_sentiment.datasets import StoredModel
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.model_folder import TrainedModel

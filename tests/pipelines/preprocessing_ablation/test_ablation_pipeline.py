@@ -2,17 +2,17 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
-
-from tweet_sentiment.pipelines.data_processing.pipeline import create_pipeline as data_processing
 from tweet_sentiment.pipelines.preprocessing_ablation.pipeline import create_pipeline
 from tweet_sentiment.pipelines.preprocessing_ablation.variants import VARIANTS
+
+from tweet_sentiment.pipelines.data_processing.pipeline import create_pipeline as data_processing
 
 OURS = "preprocessing_ablation"
 
 
 def run(folder, training, validation, parameters) -> dict[str, object]:
-    table = {"type": "tweet_sentiment.datasets.tables.Csv", "filepath": str(folder / "table.csv")}
-    parquet = {"type": "tweet_sentiment.datasets.tables.Parquet", "filepath": str(folder / "{variant}.parquet")}
+    table = {"type": "tweet_sentiment.datasets.Csv", "filepath": str(folder / "table.csv")}
+    parquet = {"type": "tweet_sentiment.datasets.Parquet", "filepath": str(folder / "{variant}.parquet")}
     catalog = DataCatalog.from_config({f"{OURS}.table_of_variants": table, f"{OURS}.{{variant}}.predictions": parquet})
     catalog["split_training_posts"] = MemoryDataset(training)
     catalog["split_test_posts"] = MemoryDataset(validation)

@@ -3,16 +3,18 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conftest import PROJECT, raw_parameters, validate_parameters
-from tests.test_study import copy_project, kedro
 
-from tweet_sentiment.tracking.tables import fit, flat, numbers, points
+from tests.conftest import PROJECT, raw_parameters
+from tests.test_study import copy_project, kedro
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.hooks.tracking import MlflowTracker, TensorBoardTracker, fit, flat, numbers, points_of
 
 PIPELINES = "--pipelines=hyperparameter_search,classical"
 
@@ -105,8 +107,17 @@ def test_by_default_neither_is_imported():
     )
     said = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
-    tracking = validate_parameters(raw_parameters()).tracking
-    assert (tracking.mlflow, tracking.tensorboard) == (None, None)
+    assert raw_parameters()["tracking"] == {"mlflow": None, "tensorboard": None}
+
+
+@pytest.mark.parametrize("kind", ["mlflow", "tensorboard"])
+def test_a_tracker_that_is_not_installed_is_named_with_what_to_do(kind, monkeypatch):
+    for module in ("mlflow", "mlflow.tracking", "torch.utils.tensorboard"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(
+        StudyError, match=rf"tracking.{kind} .*not installed: pip install 'tweet-sentiment\[tracking\]'"
+    ):
+        MlflowTracker("sqlite:///x.db", "x", "x", {}) if kind == "mlflow" else TensorBoardTracker(Path("x"))
 
 
 def test_a_tree_becomes_flat_names_and_only_finite_numbers_count():
@@ -137,26 +148,19 @@ def test_labels_that_are_emoji_reach_both_trackers(tmp_path):
     from mlflow.tracking import MlflowClient
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    from tweet_sentiment.tracking.mlflow import MlflowTracker
-    from tweet_sentiment.tracking.tensorboard import TensorBoardTracker
-
     folder = tmp_path / "a?b#c%20d e"
     folder.mkdir()
     store = f"sqlite:///{quote(str(folder))}/mlflow.db"
-    raw = raw_parameters()
     labels = ["😀", "😡", "N/A", "a b", "../x"]
-    raw["labels"], raw["training"]["class_weights"] = labels, dict.fromkeys(labels, 1.0)
-    raw["tracking"] = {"mlflow": store, "tensorboard": str(folder / "tensorboard")}
-    parameters = validate_parameters(raw)
     table = folder / "seeds.csv"
     table.write_text("seed\n43\n")
     metrics = {"accuracy": 0.5, "per_class": {label: {"f1": i / 10} for i, label in enumerate(labels)}}
-    for tracker in (MlflowTracker(parameters, []), TensorBoardTracker(parameters)):
+    for tracker in (MlflowTracker(store, "own", "run", {}), TensorBoardTracker(folder / "tensorboard")):
         tracker.saved("lora", "metrics", metrics, None)
         tracker.saved("lora", "table_of_seeds", None, table)
         tracker.end(failed=False)
     client = MlflowClient(tracking_uri=store)
-    experiment = client.get_experiment_by_name(f"tweet-sentiment {parameters.run}")
+    experiment = client.get_experiment_by_name("own")
     logged = {run.info.run_name: run.data for run in client.search_runs([experiment.experiment_id])}
     assert sorted(logged["lora"].metrics.values()) == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
     (events,) = folder.rglob("lora/validation")
@@ -167,15 +171,14 @@ def test_labels_that_are_emoji_reach_both_trackers(tmp_path):
 
 def test_each_prompt_has_curves_of_its_own():
     curves = pd.DataFrame({"step": [1, 2, 1], "prompt": ["p", "p", "q"], "loss": [0.5, float("nan"), 0.3]})
-    assert list(points(curves)) == [("prompt_0.loss", 0.5, 1), ("prompt_1.loss", 0.3, 1)]
+    assert list(points_of(curves)) == [("prompt_0.loss", 0.5, 1), ("prompt_1.loss", 0.3, 1)]
 
 
 INTERRUPTED = """
 import sys
 from tests.conftest import PROJECT, raw_parameters
 from tests.conftest import validate_parameters
-
-from tweet_sentiment.tracking import Track
+from tweet_sentiment.hooks.tracking import Track
 
 class Catalog:
     def load(self, name):

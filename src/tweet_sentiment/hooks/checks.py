@@ -1,6 +1,7 @@
-"""What must hold before a run starts: its parameters are right, and no other run writes to the same place."""
+"""What must hold before a run starts: addresses, processes, the device, warm-ups, the disk, and no other run."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from kedro.pipeline.node import Node
 
 from tweet_sentiment.console import relative
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.paths import refuse_addresses
 from tweet_sentiment.schema import StudyParameters
+from tweet_sentiment.storage import refuse_address
 from tweet_sentiment.warm_up import check_trainings
 
 SPLIT = "split_training_posts"
@@ -27,10 +28,12 @@ LAUNCHED = {  # by launchers of several processes, and the most that a process a
     "OMPI_COMM_WORLD_SIZE": 1,
     "MV2_COMM_WORLD_SIZE": 1,
 }
+MOMENTS = 2  # of AdamW, each as large as the weights
+MB = 1_000_000
 
 
 class CheckParameters:
-    """Checks every parameter before anything runs, and hands nodes the typed object instead of a dictionary."""
+    """Refuses what no node can work with: datasets at addresses, several processes, a device that is not there."""
 
     @hook_impl
     def after_catalog_created(self, catalog: Any, conf_catalog: dict[str, Any], parameters: dict[str, Any]) -> None:
@@ -95,6 +98,62 @@ def refuse_several_processes(environment: Mapping[str, str]) -> None:
                 f"{name} is {value}: this is one of several processes, as torchrun or accelerate start them.\n"
                 f"  The study trains in one process: start it without them, or unset {name}."
             )
+
+
+def refuse_addresses(catalog: Mapping[str, Any]) -> None:
+    """Refuse a catalog's configuration in which a dataset of ours lies at an address: it would become a local folder.
+
+    Raises:
+        StudyError: one does.
+    """
+    for name, keys in catalog.items():
+        types = (keys.get("type"), keys.get("dataset")) if isinstance(keys, Mapping) else ()
+        if any(str(kind).startswith("tweet_sentiment.datasets.") for kind in types):
+            for key in ("filepath", "path", "models"):
+                refuse_address(str(keys.get(key, "")), f"{name}.{key} in the catalog")
+
+
+class EnoughDisk:
+    """Refuses a run for whose models the disk has no room, before it begins."""
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
+        folders = {
+            Path(catalog.get(name)._filepath): any(one.endswith("working_folder") for one in node.inputs)
+            for node in pipeline.nodes
+            for name in node.outputs
+            if DEVICE in node.tags and name.endswith("model")
+        }
+        if not folders:
+            return
+        parameters: StudyParameters = catalog.load("parameters")
+        needed = predicted_bytes(folders, parameters.model.checkpoint, parameters.training.save_total_limit)
+        place = next(place for place in next(iter(folders)).absolute().parents if place.is_dir())
+        if needed > (free := shutil.disk_usage(place).free):
+            raise StudyError(
+                f"The disk has {free // MB:,} MB left, and this run writes up to {needed // MB:,} MB of models and "
+                f"checkpoints below {place}.\n"
+                f"  Free some (make clean deletes all outputs), or run one technique at a time: --pipeline=<technique>"
+            )
+
+
+def predicted_bytes(folders: Mapping[Path, bool], checkpoint: str, checkpoints_kept: int) -> int:
+    """Return the most room that models in these folders take; True marks those whose training keeps checkpoints.
+
+    A new model is as large as its encoder; one that is there is written anew beside itself. A training keeps some
+    checkpoints while it lasts, and one more while it writes it, each at most with the moments of all weights.
+    """
+    new = [folder for folder in folders if not folder.is_dir()]
+    sizes = [[file.stat().st_size for file in folder.rglob("*") if file.is_file()] for folder in folders]
+    beside = max(map(sum, sizes), default=0)
+    if not new:
+        return beside
+    from tweet_sentiment.modeling.encoder_files import checkpoint_folder
+
+    file = checkpoint_folder(checkpoint) / "model.safetensors"
+    weights = file.stat().st_size if file.is_file() else 0  # loading it names what is missing
+    checkpoints = any(folders[folder] for folder in new) * (1 + MOMENTS) * (checkpoints_kept + 1)
+    return beside + (len(new) + checkpoints) * weights
 
 
 class OneRunAtATime:

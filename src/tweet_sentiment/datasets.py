@@ -1,0 +1,294 @@
+"""Kedro datasets of our own: a save is complete or leaves the old file, and kedro-viz shows what is in a dataset."""
+
+import os
+from collections.abc import Callable
+from csv import QUOTE_NONNUMERIC
+from functools import wraps
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from kedro.io import AbstractDataset
+from kedro_datasets._typing import JSONPreview  # as kedro-viz's documentation says: it knows a preview by this name
+from kedro_datasets.json import JSONDataset
+from kedro_datasets.pandas import CSVDataset, ParquetDataset
+from kedro_datasets.partitions import PartitionedDataset
+from kedro_datasets.plotly import JSONDataset as PlotlyDataset
+from kedro_datasets.text import TextDataset
+from numpy.typing import NDArray
+
+from tweet_sentiment.best_model import Promotion, promote
+from tweet_sentiment.data.lines import RawFile
+from tweet_sentiment.manifests import (
+    CLASSICAL,
+    ENSEMBLE,
+    MANIFEST,
+    MEMBERS,
+    Ensemble,
+    checked_manifest,
+    format_of,
+    read_manifest,
+)
+from tweet_sentiment.storage import atomic_write, restore
+
+# The stock datasets leave the encoding of what they write to the locale.
+UTF_8 = {
+    "open_args_save": {"mode": "w", "encoding": "utf-8"},
+    "open_args_load": {"mode": "r", "encoding": "utf-8"},
+}
+TEXTS = {  # columns whose values are texts, whatever they look like
+    *("id", "entity", "label", "predicted", "post", "grouping", "group"),
+    *("kind", "validation_text", "training_text", "validation_label", "training_label"),
+    *("technique", "encoder", "first", "second", "better", "variant", "reference", "hard_prompt", "prompt"),
+}
+
+
+def _once_made(preview: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the preview of a stock dataset without its complaint about a file that is not made yet."""
+
+    @wraps(preview)
+    def shown(dataset: Any, *args: Any, **options: Any) -> Any:
+        return preview(dataset, *args, **options) if Path(dataset._filepath).exists() else None
+
+    return shown
+
+
+class _Atomic:
+    """A stock dataset that saves beside its file, then renames; by itself it would truncate the file first.
+
+    With ``optional: true`` in the metadata a missing file loads as an empty ``EMPTY``.
+    """
+
+    _filepath: PurePosixPath
+    metadata: Any
+    EMPTY: type = dict
+
+    def load(self) -> Any:
+        if (self.metadata or {}).get("optional") and not Path(self._filepath).exists():
+            return self.EMPTY()
+        return super().load()  # type: ignore[misc]
+
+    def save(self, data: Any) -> None:
+        final = self._filepath
+        with atomic_write(Path(final)) as new:
+            self._filepath = PurePosixPath(new)
+            try:
+                super().save(data)  # type: ignore[misc]
+            finally:
+                self._filepath = final
+
+
+class Csv(_Atomic, CSVDataset):
+    """A table that people open. An empty one keeps its columns, and texts come back as they were.
+
+    An empty cell is a missing value, in the columns ``TEXTS`` an empty text; "NA", "null" and "None" are texts.
+    """
+
+    EMPTY = pd.DataFrame
+    DEFAULT_FS_ARGS = UTF_8
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {
+        "keep_default_na": False,
+        "na_values": [""],
+        "dtype": dict.fromkeys(TEXTS, "str"),
+    }
+    DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"index": False, "quoting": QUOTE_NONNUMERIC}  # a lone CR is quoted
+    preview = _once_made(CSVDataset.preview)
+
+    def load(self) -> pd.DataFrame:
+        found: pd.DataFrame = super().load()
+        return found.fillna({name: "" for name in found.columns if name in TEXTS})
+
+
+class Parquet(_Atomic, ParquetDataset):
+    """A table between two nodes: texts come back as they were, "NaN" and line ends included."""
+
+    EMPTY = pd.DataFrame
+    preview = _once_made(ParquetDataset.preview)
+
+
+class Json(_Atomic, JSONDataset):
+    """Figures, counts, settings."""
+
+    DEFAULT_FS_ARGS = UTF_8
+    preview = _once_made(JSONDataset.preview)
+
+
+class Plotly(_Atomic, PlotlyDataset):
+    """A figure."""
+
+    preview = _once_made(PlotlyDataset.preview)
+
+
+class Text(_Atomic, TextDataset):
+    """Markdown, or a page."""
+
+    DEFAULT_FS_ARGS = UTF_8
+
+
+class Partitions(PartitionedDataset):
+    """The same file of every protocol or technique, by "<protocol>/<technique>"; none is an empty dictionary.
+
+    ``only``: these alone; null for all. What lies in hidden folders is no partition: there are the records of what the
+    files were made of.
+    """
+
+    def __init__(self, *, only: list[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._only = only
+
+    def load(self) -> dict[str, Callable[[], Any]]:
+        self._invalidate_caches()
+        return super().load() if self._list_partitions() else {}
+
+    def files(self) -> dict[str, Path]:
+        """Return the file of each partition that is there now."""
+        self._invalidate_caches()
+        return {self._path_to_partition(path): Path(path) for path in self._list_partitions()}
+
+    def holds(self, path: Path) -> bool:
+        """Tell whether a file would be one of the partitions, or a folder would hold one."""
+        file = path if path.suffix else path / PurePosixPath(self._filename_suffix).name
+        if not file.is_relative_to(self._normalized_path) or not file.as_posix().endswith(self._filename_suffix):
+            return False
+        name = file.relative_to(self._normalized_path).as_posix().removesuffix(self._filename_suffix)
+        hidden = any(part.startswith(".") for part in name.split("/"))
+        return not hidden and (self._only is None or name in self._only)
+
+    def _list_partitions(self) -> list[str]:
+        return [path for path in super()._list_partitions() if self.holds(Path(path))]
+
+
+class FilePath(AbstractDataset[Any, Any]):
+    """A file or folder of this machine, which the node itself reads.
+
+    ``filepath`` null, where a parameter names it, is a file that is not there.
+    """
+
+    def __init__(self, filepath: str | None, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath or os.devnull)
+        self.metadata = metadata
+
+    def load(self) -> Any:
+        return self._filepath
+
+    def save(self, data: Any) -> None:
+        raise NotImplementedError(f"{type(self).__name__} is not written by the catalog")
+
+    def _exists(self) -> bool:
+        return self._filepath.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+class RawBytes(FilePath):
+    """A file as it came. A missing one is handed on as such: who reads it knows where it is found."""
+
+    def load(self) -> RawFile:
+        return RawFile.at(self._filepath)
+
+    def _exists(self) -> bool:
+        return True
+
+
+class ArrowTable(FilePath):
+    """A table in Parquet, with the types of the file that it comes from."""
+
+    def load(self) -> Any:
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self._filepath, partitioning=None)
+
+    def save(self, data: Any) -> None:
+        import pyarrow.parquet as pq
+
+        with atomic_write(self._filepath) as new:
+            pq.write_table(data, new)
+
+
+class Array(FilePath):
+    """A NumPy array, memory-mapped on loading; never a pickle."""
+
+    def load(self) -> NDArray[Any]:
+        return np.load(self._filepath, mmap_mode="r", allow_pickle=False)
+
+    def save(self, data: NDArray[Any]) -> None:
+        with atomic_write(self._filepath) as new, new.open("wb") as file:
+            np.save(file, data, allow_pickle=False)
+
+
+class Tokens(FilePath):
+    """A Hugging Face ``datasets.Dataset`` in Arrow. The folder is replaced, never written into while it is open."""
+
+    def load(self) -> Any:
+        from datasets import load_from_disk
+
+        restore(self._filepath)
+        return load_from_disk(str(self._filepath))
+
+    def save(self, data: Any) -> None:
+        with atomic_write(self._filepath) as new:
+            data.save_to_disk(str(new))
+
+
+class WorkingFolder(FilePath):
+    """Where work that must survive a kill is kept: the search's database, checkpoints."""
+
+    def load(self) -> Path:
+        self._filepath.mkdir(parents=True, exist_ok=True)
+        return self._filepath
+
+    def _exists(self) -> bool:
+        return True
+
+
+class ModelPath(FilePath):
+    """A model folder as it lies there, exported or not: the predictor loads it, as it does everywhere."""
+
+    def preview(self) -> JSONPreview:
+        manifest = self._filepath / MANIFEST
+        return JSONPreview(manifest.read_text(encoding="utf-8") if manifest.is_file() else "{}")
+
+
+class ModelFolder(ModelPath):
+    """A model in Hugging Face's layout, a classical one or an ensemble, with ``manifest.json``; checked on loading.
+
+    ``filepath`` is the folder or its manifest.
+    """
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        path = Path(filepath)
+        super().__init__(str(path.parent if path.name == MANIFEST else path), metadata)
+
+    def load(self) -> Any:
+        restore(self._filepath)
+        kind = format_of(read_manifest(self._filepath), self._filepath)
+        if kind == CLASSICAL:
+            from tweet_sentiment.classical import load_classical
+
+            return load_classical(self._filepath)
+        if kind == ENSEMBLE:
+            manifest = checked_manifest(self._filepath)
+            return Ensemble(list(manifest[MEMBERS]), manifest)
+        from tweet_sentiment.modeling.model_folder import load_model
+
+        return load_model(self._filepath)
+
+    def save(self, data: Any) -> None:
+        with atomic_write(self._filepath) as new:
+            data.save(new)
+
+
+class BestModel(ModelFolder):
+    """The run's best model: saving a promotion copies a technique's folder from ``models``; one of nothing leaves it.
+
+    The model before it is kept beside it; see :func:`tweet_sentiment.best_model.bring_back`.
+    """
+
+    def __init__(self, filepath: str, models: str, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(filepath, metadata)
+        self._models = Path(models)
+
+    def save(self, data: Promotion) -> None:
+        promote(data, self._models, self._filepath)

@@ -1,1 +1,0 @@
-"""Kedro datasets of our own. All of them are written whole or not at all."""
