@@ -6,7 +6,7 @@ A technique is ``fit(examples, parameters, setup, on_epoch) -> Fitted``.
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -135,6 +135,13 @@ class Examples:
 
 def _rows(table: Any, positions: NDArray[np.intp]) -> Any:
     return table.iloc[positions] if isinstance(table, pd.DataFrame) else table.select(positions)
+
+
+def from_inputs(given: dict[str, Any], reads: Sequence[str]) -> tuple[Setup, Examples, dict[str, Any]]:
+    """Sort what a node is given into the setup, the examples of the datasets ``reads``, and the rest."""
+    names = [field.name for field in fields(Setup)]
+    rest = {name: value for name, value in given.items() if name not in (*names, *reads)}
+    return Setup(**{name: given[name] for name in names}), Examples(*(given[name] for name in reads)), rest
 
 
 @dataclass(frozen=True)

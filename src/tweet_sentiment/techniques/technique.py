@@ -43,5 +43,8 @@ class Technique:
         return self.section == "classical"
 
 
-SETUP = {"study": "params:study", "model": "params:model", "training": "params:training", "compute": "params:compute"}
-SHARED = frozenset(SETUP.values())  # of a namespace's parameters, those that are not its own
+SHARED = frozenset({"params:study", "params:model", "params:training", "params:compute"})  # parameters of every fit
+SETUP = {name.removeprefix("params:"): name for name in sorted(SHARED)} | {
+    "row_counts": "row_counts",
+    "working_folder": "working_folder",
+}  # the inputs of ``modeling.fitting.Setup``

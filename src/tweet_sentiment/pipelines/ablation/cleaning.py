@@ -2,18 +2,15 @@
 
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tweet_sentiment.parameters import (
-    Compute,
     ModelParameters,
     PreprocessingAblationParameters,
     Study,
-    TrainingParameters,
     UncertaintyParameters,
 )
 from tweet_sentiment.scoring.comparison import holm
@@ -70,6 +67,7 @@ VARIANTS = (
     Variant(LETTERS_KEPT, False, False),
 )
 
+SPLIT = ("split_training_posts", "split_test_posts")
 EXAMPLE = "This was the WORST match, don't blame us 🤣 https://t.co/x1 <br/> #fail"
 
 
@@ -92,17 +90,10 @@ def examples_by_variant() -> dict[str, str]:
 
 
 def compare_variants(
-    split_training_posts: pd.DataFrame,
-    split_test_posts: pd.DataFrame,
-    row_counts: dict[str, Any],
-    working_folder: Path,
     preprocessing_ablation: PreprocessingAblationParameters,
     layer_unfreezing: unfreezing.Parameters,
     uncertainty: UncertaintyParameters,
-    study: Study,
-    model: ModelParameters,
-    training: TrainingParameters,
-    compute: Compute,
+    **given: Any,
 ) -> pd.DataFrame:
     """Train the same head on the posts cleaned every way; return one row a way, in the order of ``VARIANTS``.
 
@@ -110,11 +101,11 @@ def compare_variants(
     paired interval. ``p_adjusted`` is Holm's for the comparisons of this table. ``mean_word_pieces`` is of the training
     posts, as they reach the encoder, special tokens not counted.
     """
-    from tweet_sentiment.modeling.fitting import Examples, Setup
+    from tweet_sentiment.modeling.fitting import from_inputs
 
     examples_by_variant()  # NLTK's data are missed at once, not after hours
-    frozen = model.model_copy(update={"encoder_dropout": False})
-    setup = Setup(study, frozen, training, compute, row_counts, working_folder)
+    setup, examples, _ = from_inputs(given, SPLIT)
+    setup = replace(setup, model=setup.model.model_copy(update={"encoder_dropout": False}))
     head = layer_unfreezing.model_copy(
         update={
             "top_blocks": 0,
@@ -122,16 +113,16 @@ def compare_variants(
             "hyperparameters": preprocessing_ablation.hyperparameters,
         }
     )
-    posts = split_training_posts.head(preprocessing_ablation.row_limit or len(split_training_posts))
+    posts, test = examples.limited(preprocessing_ablation.row_limit).training, examples.evaluation
     experiment, rows = Experiment(setup, None, uncertainty), []
     for variant in VARIANTS:
-        experiment.examples = Examples(cleaned(posts, variant), cleaned(split_test_posts, variant))
+        experiment.examples = replace(examples, training=cleaned(posts, variant), evaluation=cleaned(test, variant))
         experiment.setup = setup.within(variant.name)
         experiment.fit_by(fit_cleaned, variant.name, "layer_unfreezing", head)
     for variant in VARIANTS:
         row, scores = (
             experiment.row("variant", variant.name),
-            score_table(experiment.predictions[variant.name], study.labels),
+            score_table(experiment.predictions[variant.name], setup.labels),
         )
         told = {name: experiment.figures[variant.name][name] for name in ("empty_after_cleaning", "mean_word_pieces")}
         rows.append(
@@ -141,7 +132,7 @@ def compare_variants(
                 "stop_words": "removed" if variant.stop_words_removed else "kept",
                 "lemmas": "yes" if variant.lemmatised else "no",
                 "n_train": len(posts),
-                "n_validation": len(split_test_posts),
+                "n_validation": len(test),
                 **told,
                 **{name: row[name] for name in ("accuracy", "low", "high")},
                 **{name: scores[name] for name in ("f1", "macro_f1")},

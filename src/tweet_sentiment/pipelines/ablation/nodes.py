@@ -4,7 +4,7 @@ What an interrupted experiment had finished is taken from its working folder.
 """
 
 import logging
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,20 +12,17 @@ import pandas as pd
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import (
-    Compute,
     DataParameters,
     LearningCurveParameters,
-    ModelParameters,
     Study,
     TrainerParameters,
     TrainingAblationParameters,
-    TrainingParameters,
     UncertaintyParameters,
     UnfreezingSweepParameters,
 )
 from tweet_sentiment.scoring.bootstrap import bootstrap_intervals, tweet_codes
 from tweet_sentiment.scoring.comparison import holm, paired_difference, verdict
-from tweet_sentiment.techniques import TECHNIQUES
+from tweet_sentiment.techniques import FEATURES, POSTS, TECHNIQUES
 from tweet_sentiment.techniques import layer_unfreezing as unfreezing
 from tweet_sentiment.techniques import prompt_tuning as prompting
 
@@ -81,39 +78,29 @@ def judged(table: pd.DataFrame, level: float) -> pd.DataFrame:
     return table.assign(verdict=[verdict(*one, level=level) for one in ends])
 
 
-def by_tweet(posts: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Put the tweets in an order drawn by ``seed``, each with all its paraphrases: the first n rows are a set of n."""
-    tweets = tweet_codes(posts)
+def by_tweet(examples: Any, seed: int) -> Any:
+    """Put the training tweets in an order drawn by ``seed``, each with all its paraphrases: n rows are a set of n."""
+    tweets = tweet_codes(examples.training)
     place = np.random.default_rng(seed).permutation(int(tweets.max()) + 1)
-    return posts.iloc[np.argsort(place[tweets], kind="stable")].reset_index(drop=True)
+    order = np.argsort(place[tweets], kind="stable")
+    return replace(examples, training=examples.training.iloc[order].reset_index(drop=True))
 
 
 def sweep_blocks(
-    training_tokens: Any,
-    test_tokens: Any,
-    training_features: Any,
-    test_features: Any,
-    row_counts: dict[str, Any],
-    working_folder: Path,
     unfreezing_sweep: UnfreezingSweepParameters,
     layer_unfreezing: unfreezing.Parameters,
     uncertainty: UncertaintyParameters,
-    study: Study,
-    model: ModelParameters,
-    training: TrainingParameters,
-    compute: Compute,
+    **given: Any,
 ) -> pd.DataFrame:
     """Unfreeze the head and the top k blocks, for each k of ``unfreezing_sweep.top_blocks``; return one row a k.
 
     The dev split is held out throughout, so that a k can be chosen by ``dev_accuracy``; ``accuracy``, ``low`` and
     ``high`` are of the test posts. With k = 0 the head is trained on cached features.
     """
-    from tweet_sentiment.modeling.fitting import Examples, Setup
+    from tweet_sentiment.modeling.fitting import from_inputs
 
-    setup, sweep = Setup(study, model, training, compute, row_counts, working_folder), unfreezing_sweep
-    examples = Examples(training_tokens, test_tokens, training_features, test_features)
-    experiment = Experiment(setup, examples, uncertainty)
-    rows = []
+    setup, examples, _ = from_inputs(given, FEATURES)
+    experiment, sweep, rows = Experiment(setup, examples, uncertainty), unfreezing_sweep, []
     for blocks in sweep.top_blocks:
         changes = {"top_blocks": blocks, "hold_out_dev_split": True, "hyperparameters": sweep.hyperparameters}
         changes |= {"row_limit": sweep.row_limit, "load_best_model_at_end": sweep.load_best_model_at_end}
@@ -122,27 +109,15 @@ def sweep_blocks(
     return pd.DataFrame(rows)
 
 
-def sweep_heads(
-    training_posts: pd.DataFrame,
-    test_posts: pd.DataFrame,
-    row_counts: dict[str, Any],
-    working_folder: Path,
-    prompt_tuning: prompting.Parameters,
-    uncertainty: UncertaintyParameters,
-    study: Study,
-    model: ModelParameters,
-    training: TrainingParameters,
-    compute: Compute,
-) -> pd.DataFrame:
+def sweep_heads(prompt_tuning: prompting.Parameters, uncertainty: UncertaintyParameters, **given: Any) -> pd.DataFrame:
     """Train the last hard prompt with each of ``prompt_tuning.heads_to_compare``; return one row a head.
 
     Chosen by ``dev_accuracy``; ``accuracy``, ``low`` and ``high`` are of the test posts.
     """
-    from tweet_sentiment.modeling.fitting import Examples, Setup
+    from tweet_sentiment.modeling.fitting import from_inputs
 
-    setup = Setup(study, model, training, compute, row_counts, working_folder / "heads")
-    experiment = Experiment(setup, Examples(training_posts, test_posts), uncertainty)
-    rows = []
+    setup, examples, _ = from_inputs(given, POSTS)
+    experiment, rows = Experiment(setup.within("heads"), examples, uncertainty), []
     for head in prompt_tuning.heads_to_compare:
         name, one = " and ".join(head) or NO_HEAD, prompt_tuning.model_copy(update={"trainable_head": head})
         experiment.fit(name, "prompt_tuning", one.one_prompt(prompt_tuning.hard_prompts[-1]))
@@ -151,18 +126,10 @@ def sweep_heads(
 
 
 def compare_trainings(
-    training_posts: pd.DataFrame,
-    test_posts: pd.DataFrame,
-    row_counts: dict[str, Any],
-    working_folder: Path,
     training_ablation: TrainingAblationParameters,
     data: DataParameters,
     uncertainty: UncertaintyParameters,
-    study: Study,
-    model: ModelParameters,
-    training: TrainingParameters,
-    compute: Compute,
-    **techniques: TrainerParameters,
+    **given: Any,
 ) -> pd.DataFrame:
     """Fit ``training_ablation.technique`` with each of ``variants``; return one row a variant.
 
@@ -175,9 +142,9 @@ def compare_trainings(
     """
     from pydantic import ValidationError
 
-    from tweet_sentiment.modeling.fitting import Examples, Setup, refuse_adapted_to_other_posts
+    from tweet_sentiment.modeling.fitting import from_inputs, refuse_adapted_to_other_posts
 
-    setup = Setup(study, model, training, compute, row_counts, working_folder)
+    setup, examples, techniques = from_inputs(given, POSTS)
     technique, varied = training_ablation.technique, dict[str, TrainerParameters]()
     for name in training_ablation.variants:
         key = f"training_ablation.variants.{name}"
@@ -188,14 +155,14 @@ def compare_trainings(
         if one.second_segment == "entity" and data.columns.entity is None:
             logger.warning("Skipped: %s: second_segment is entity, but data.columns.entity is null.", key)
             continue
-        refuse_adapted_to_other_posts(one.checkpoint or model.checkpoint, setup)
+        refuse_adapted_to_other_posts(one.checkpoint or setup.model.checkpoint, setup)
         varied[name] = one
     if not varied:
         raise StudyError(
             "Each of training_ablation.variants reads a column that the file lacks.\n"
             "  Add one that does not, such as plain: {}, or name the column in data.columns."
         )
-    experiment = Experiment(setup, Examples(by_tweet(training_posts, study.seed), test_posts), uncertainty)
+    experiment = Experiment(setup, by_tweet(examples, setup.study.seed), uncertainty)
     for name, one in varied.items():
         experiment.fit(name, technique, one)
     first = next(iter(varied))
@@ -207,17 +174,7 @@ def compare_trainings(
 
 
 def measure_sizes(
-    training_posts: pd.DataFrame,
-    test_posts: pd.DataFrame,
-    row_counts: dict[str, Any],
-    working_folder: Path,
-    learning_curve: LearningCurveParameters,
-    uncertainty: UncertaintyParameters,
-    study: Study,
-    model: ModelParameters,
-    training: TrainingParameters,
-    compute: Compute,
-    **techniques: Any,
+    learning_curve: LearningCurveParameters, uncertainty: UncertaintyParameters, **given: Any
 ) -> pd.DataFrame:
     """Train each of ``learning_curve.techniques`` on each of ``sizes`` posts.
 
@@ -228,19 +185,19 @@ def measure_sizes(
     Raises:
         StudyError: fewer than three sizes are below the number of training posts.
     """
-    from tweet_sentiment.modeling.fitting import Examples, Setup
+    from tweet_sentiment.modeling.fitting import from_inputs
 
     from .sizes import at_size, below, extrapolated, measured
 
-    setup = Setup(study, model, training, compute, row_counts, working_folder)
-    experiment = Experiment(setup, Examples(by_tweet(training_posts, study.seed), test_posts), uncertainty)
-    every, rows = int((~training_posts["dev"]).sum()), list[dict[str, Any]]()
+    setup, examples, techniques = from_inputs(given, POSTS)
+    experiment = Experiment(setup, by_tweet(examples, setup.study.seed), uncertainty)
+    every, rows = len(examples.with_dev_split().training), list[dict[str, Any]]()
     sizes = below(learning_curve.sizes, every)
     for technique in learning_curve.techniques:
         for size in sizes:
             experiment.fit((technique, size), technique, at_size(techniques[technique], size, every))
             found = experiment.figures[technique, size], experiment.predictions[technique, size]
-            rows.append(measured(technique, *found, study, uncertainty))
+            rows.append(measured(technique, *found, setup.study, uncertainty))
         predictions = {size: experiment.predictions[technique, size] for size in sizes}
         rows.append(extrapolated(rows[-1], predictions, every, experiment.resampling))
     return pd.DataFrame(rows)

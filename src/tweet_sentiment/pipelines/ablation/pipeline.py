@@ -11,7 +11,6 @@ from tweet_sentiment.techniques.technique import SETUP, SHARED
 
 from . import cleaning, nodes
 
-SPLIT = ("split_training_posts", "split_test_posts")
 UNCERTAINTY = {"uncertainty": "params:uncertainty"}
 
 
@@ -75,7 +74,7 @@ def create_preprocessing_ablation() -> Pipeline:
     words = ["table_of_variants", "params:run", "params:study", "params:model", "params:uncertainty"]
     return _experiment(
         "preprocessing_ablation",
-        SPLIT,
+        cleaning.SPLIT,
         sections,
         cleaning.compare_variants,
         "compare_variants",
@@ -105,7 +104,7 @@ def _experiment(
 ) -> Pipeline:
     """Return the node that fits every variant, and the one that draws its table."""
     own = {section: f"params:{section}" for section in sections}
-    data = {dataset: dataset for dataset in (*reads, "row_counts", "working_folder")}
+    data = {dataset: dataset for dataset in reads}
     table = f"table_of_{what}"
     return Pipeline(
         [

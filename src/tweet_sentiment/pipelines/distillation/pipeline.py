@@ -7,7 +7,7 @@ from tweet_sentiment.techniques.technique import SETUP, SHARED
 
 from .nodes import make_soft_labels
 
-DATA = ["models_by_technique", "training_posts", "row_counts"]
+DATA = ["models_by_technique", "training_posts"]
 
 
 def create_pipeline() -> Pipeline:
@@ -17,7 +17,7 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [node(make_soft_labels, inputs, "soft_labels", name="soft_labels", tags="device")],
         namespace="distillation",
-        inputs={*DATA, *trained.values()},
+        inputs={*DATA, "row_counts", *trained.values()},
         parameters={*SHARED, "params:distillation"},
         tags=["distillation", "past_the_paper"],
     )

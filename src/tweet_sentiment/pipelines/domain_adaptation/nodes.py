@@ -1,13 +1,12 @@
 """The posts that the encoder may be adapted to, and the adaptation."""
 
 import logging
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.parameters import Compute, DataParameters, ModelParameters, Study, TrainingParameters
+from tweet_sentiment.parameters import DataParameters, Study
 from tweet_sentiment.techniques import domain_adaptation as technique
 
 logger = logging.getLogger(__name__)
@@ -45,14 +44,7 @@ def collect_posts(
 
 
 def adapt(
-    adaptation_posts: pd.DataFrame,
-    row_counts: dict[str, Any],
-    working_folder: Path,
-    domain_adaptation: technique.Parameters,
-    study: Study,
-    model: ModelParameters,
-    training: TrainingParameters,
-    compute: Compute,
+    adaptation_posts: pd.DataFrame, domain_adaptation: technique.Parameters, **given: Any
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Adapt the encoder to the posts; return its folder's content, curves and figures.
 
@@ -63,14 +55,14 @@ def adapt(
     from tweet_sentiment.modeling.model_folder import TrainedModel
     from tweet_sentiment.modeling.tokenization import tokenize
 
-    start, setup = perf_counter(), Setup(study, model, training, compute, row_counts, working_folder)
+    start, setup = perf_counter(), Setup(**given)
     held_out = max(1, round(len(adaptation_posts) * domain_adaptation.measured_share))
-    training.check_warm_up(
+    setup.training.check_warm_up(
         "domain_adaptation.hyperparameters", domain_adaptation.hyperparameters, len(adaptation_posts) - held_out
     )
-    tokenizer = load_tokenizer(model.checkpoint)
-    unlabelled = adaptation_posts.assign(label=study.labels[0])  # tokenize wants one; it is not looked at
-    tokens, _ = tokenize(unlabelled, tokenizer, study.labels, model.max_length)
+    tokenizer = load_tokenizer(setup.model.checkpoint)
+    unlabelled = adaptation_posts.assign(label=setup.labels[0])  # tokenize wants one; it is not looked at
+    tokens, _ = tokenize(unlabelled, tokenizer, setup.labels, setup.model.max_length)
     encoder, curves = technique.adapt_encoder(
         tokens.select(range(held_out, len(tokens))), tokens.select(range(held_out)), domain_adaptation, setup
     )

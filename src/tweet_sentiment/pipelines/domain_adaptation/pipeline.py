@@ -13,13 +13,12 @@ OWN = "params:domain_adaptation"
 def create_pipeline() -> Pipeline:
     """Collect the posts, and adapt the encoder to them."""
     collecting = [*POSTS, "params:data", "params:study", OWN]
-    adapting = {name: name for name in ("adaptation_posts", "row_counts", "working_folder")}
     return Pipeline(
         [
             node(collect_posts, collecting, "adaptation_posts", name="collect_posts"),
             node(
                 adapt,
-                adapting | SETUP | {"domain_adaptation": OWN},
+                {"adaptation_posts": "adaptation_posts"} | SETUP | {"domain_adaptation": OWN},
                 ["model", "curves", "training"],
                 name="adapt",
                 tags="device",

@@ -2,14 +2,14 @@
 
 import logging
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import Compute, Hyperparameters, ModelParameters, Study, TrainingParameters
+from tweet_sentiment.parameters import Hyperparameters
 from tweet_sentiment.scoring.metrics import SCORES, dev_scores, score_table
+from tweet_sentiment.techniques import POSTS
 from tweet_sentiment.techniques import prompt_tuning as technique
 
 logger = logging.getLogger(__name__)
@@ -35,16 +35,7 @@ def choose_hyperparameters(found: dict[str, Any], prompt_tuning: technique.Param
 
 
 def train(
-    training_posts: pd.DataFrame,
-    test_posts: pd.DataFrame,
-    hyperparameters: dict[str, Any],
-    row_counts: dict[str, Any],
-    working_folder: Path,
-    prompt_tuning: technique.Parameters,
-    study: Study,
-    model: ModelParameters,
-    training: TrainingParameters,
-    compute: Compute,
+    hyperparameters: dict[str, Any], prompt_tuning: technique.Parameters, **given: Any
 ) -> tuple[Any, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Train a soft prompt under each hard prompt; return the best by the metric on the dev split.
 
@@ -52,14 +43,11 @@ def train(
     Returns the best model, the curves of all prompts, one row a prompt with its figures, and the best one's record. A
     prompt that an interrupted run had finished is taken from the working folder.
     """
-    from tweet_sentiment.modeling.fitting import Examples, Setup, fit_once
+    from tweet_sentiment.modeling.fitting import fit_once, from_inputs
     from tweet_sentiment.modeling.model_folder import load_model
 
-    setup, chosen = (
-        Setup(study, model, training, compute, row_counts, working_folder),
-        Hyperparameters(**hyperparameters["hyperparameters"]),
-    )
-    examples = Examples(training_posts, test_posts)
+    setup, examples, _ = from_inputs(given, POSTS)
+    study, training, chosen = setup.study, setup.training, Hyperparameters(**hyperparameters["hyperparameters"])
     found = hyperparameters["source"] == "hyperparameter_search"
     training.check_warm_up(
         "What hyperparameter_search found for prompt_tuning" if found else "prompt_tuning.hyperparameters",
@@ -99,25 +87,18 @@ def _row(figures: dict[str, Any], predictions: pd.DataFrame, labels: list[str]) 
 
 
 def repeat_with_seeds(
-    training_posts: pd.DataFrame,
-    test_posts: pd.DataFrame,
     hyperparameters: dict[str, Any],
     chosen: dict[str, Any],
-    row_counts: dict[str, Any],
-    working_folder: Path,
     prompt_tuning: technique.Parameters,
     seeds: list[int],
-    study: Study,
-    model: ModelParameters,
-    training: TrainingParameters,
-    compute: Compute,
+    **given: Any,
 ) -> pd.DataFrame:
     """With ``prompt_tuning.repeat_seeds``, train the chosen prompt with each further seed; one row a seed."""
     from tweet_sentiment.modeling import fitting
 
-    setup = fitting.Setup(study, model, training, compute, row_counts, working_folder)
+    setup, examples, _ = fitting.from_inputs(given, POSTS)
     one = prompt_tuning.one_prompt(chosen["hard_prompt"]).model_copy(
         update={"hyperparameters": Hyperparameters(**hyperparameters["hyperparameters"])}
     )
     repeated = seeds if prompt_tuning.repeat_seeds else []
-    return fitting.repeat_with_seeds(technique.fit, fitting.Examples(training_posts, test_posts), one, setup, repeated)
+    return fitting.repeat_with_seeds(technique.fit, examples, one, setup, repeated)

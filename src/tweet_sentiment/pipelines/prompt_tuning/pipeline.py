@@ -13,7 +13,9 @@ OWN = "params:prompt_tuning"
 
 def create_pipeline() -> Pipeline:
     """Choose the hyperparameters, train every prompt, keep the best; then again with other seeds."""
-    inputs = {name: name for name in (*DATA, "hyperparameters", "working_folder")} | SETUP | {"prompt_tuning": OWN}
+    inputs = (
+        {name: name for name in ("training_posts", "test_posts", "hyperparameters")} | SETUP | {"prompt_tuning": OWN}
+    )
     again = {"chosen": "training", "seeds": "params:seeds"}
     return Pipeline(
         [

@@ -1,13 +1,12 @@
 """Search, plot the search, train with the best values (paper, section "Hyperparameter search")."""
 
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import Compute, Hyperparameters, ModelParameters, Study, TrainingParameters
+from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 from tweet_sentiment.parameters.search import SearchParameters, TechniqueSearchParameters
 from tweet_sentiment.provenance import fingerprint
 from tweet_sentiment.scoring.metrics import dev_scores
@@ -16,13 +15,7 @@ from tweet_sentiment.techniques import TECHNIQUES
 
 def search(
     key: str,
-    row_counts: dict[str, Any],
-    working_folder: Path,
     search: SearchParameters,
-    study: Study,
-    model: ModelParameters,
-    training: TrainingParameters,
-    compute: Compute,
     **given: Any,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Look for the hyperparameters with the best metric on the dev split; return them, and all trials.
@@ -32,24 +25,24 @@ def search(
     conf. A technique's search begins no trial once ``budget_posts`` have been trained on in all trials together; an
     epoch in which a trial was cut off or failed counts as a whole one.
     """
-    from tweet_sentiment.modeling.fitting import Examples, Setup
+    from tweet_sentiment.modeling.fitting import from_inputs
 
     from .objective import Objective
     from .study import epochs_begun, run_study, trials_table
 
     technique = _technique(search)
-    setup = Setup(study, model, training, compute, row_counts, working_folder / "trial")
-    examples, metric = Examples(*(given[name] for name in TECHNIQUES[technique].reads)), training.metric_for_best_model
+    setup, examples, sections = from_inputs(given, TECHNIQUES[technique].reads)
+    study, metric = setup.study, setup.training.metric_for_best_model
     limit, budget = (
         (search.row_limit, search.budget_posts) if isinstance(search, TechniqueSearchParameters) else (None, None)
     )
     if budget is None:
         examples = examples.with_dev_split()
-    objective = Objective(technique, examples, given[technique], setup, limit)
+    objective = Objective(technique, examples, sections[technique], setup.within("trial"), limit)
     posts = objective.posts_per_epoch()
     study_of_trials = run_study(
-        working_folder,
-        f"{technique}-{fingerprint(setup.identity(), given[technique], search.identity())}",
+        setup.working_folder,
+        f"{technique}-{fingerprint(setup.identity(), sections[technique], search.identity())}",
         search,
         objective,
         study.seed,
@@ -90,36 +83,27 @@ def plot_search(trials: pd.DataFrame, search: SearchParameters, training: Traini
 def train_best(
     key: str,
     best: dict[str, Any],
-    row_counts: dict[str, Any],
-    working_folder: Path,
     search: SearchParameters,
-    study: Study,
-    model: ModelParameters,
-    training: TrainingParameters,
-    compute: Compute,
     **given: Any,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train the technique with the best hyperparameters; return model, curves and figures."""
-    from tweet_sentiment.modeling.fitting import Examples, Setup
+    from tweet_sentiment.modeling.fitting import from_inputs
     from tweet_sentiment.techniques.layer_unfreezing import with_dev_scores
 
     start, technique = perf_counter(), _technique(search)
-    setup = Setup(study, model, training, compute, row_counts, working_folder / "best")
-    examples = Examples(*(given[name] for name in TECHNIQUES[technique].reads))
-    chosen = _with_best(given[technique], best)
+    setup, examples, rest = from_inputs(given, TECHNIQUES[technique].reads)
+    chosen = _with_best(rest[technique], best)
     fit: Any = TECHNIQUES[technique].fit
-    fitted = fit(examples, chosen, setup)
+    fitted = fit(examples, chosen, setup.within("best"))
     figures = fitted.figures | {
         "searched": technique,
         "seconds": best["seconds"] + perf_counter() - start,
         "search_seconds": best["seconds"],
         "chosen_on": best["chosen_on"],
     }
-    if "encoding" in given:
+    if "encoding" in rest:
         scored = with_dev_scores(fitted, examples, chosen, setup)
-        figures |= {"encoding_seconds": given["encoding"]["seconds"]} | {
-            name: scored[name] for name in dev_scores(None)
-        }
+        figures |= {"encoding_seconds": rest["encoding"]["seconds"]} | {name: scored[name] for name in dev_scores(None)}
     if figures.get("dev_accuracy") is None:  # through the encoder: what the search has measured anyway
         figures["dev_accuracy"] = best["dev_accuracy"]
     sections = {key: search.model_dump(), technique: chosen.model_dump()}
@@ -128,24 +112,17 @@ def train_best(
 
 def repeat_with_seeds(
     best: dict[str, Any],
-    row_counts: dict[str, Any],
-    working_folder: Path,
     search: SearchParameters,
     seeds: list[int],
-    study: Study,
-    model: ModelParameters,
-    training: TrainingParameters,
-    compute: Compute,
     **given: Any,
 ) -> pd.DataFrame:
     """Train with the best hyperparameters again, once with each further seed; return one row a seed with its scores."""
     from tweet_sentiment.modeling import fitting
 
     technique = TECHNIQUES[_technique(search)]
-    setup = fitting.Setup(study, model, training, compute, row_counts, working_folder)
-    examples = fitting.Examples(*(given[name] for name in technique.reads))
+    setup, examples, sections = fitting.from_inputs(given, technique.reads)
     fit: Any = technique.fit
-    return fitting.repeat_with_seeds(fit, examples, _with_best(given[technique.name], best), setup, seeds)
+    return fitting.repeat_with_seeds(fit, examples, _with_best(sections[technique.name], best), setup, seeds)
 
 
 def _with_best(parameters: Any, best: dict[str, Any]) -> Any:

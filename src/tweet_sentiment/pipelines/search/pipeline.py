@@ -26,7 +26,7 @@ def _search(
     key: str, reads: tuple[str, ...], techniques: tuple[str, ...], name: str, best: str, *, seeds: bool
 ) -> Pipeline:
     sections = {technique: f"params:{technique}" for technique in techniques}
-    data = {dataset: dataset for dataset in (*reads, "row_counts", "working_folder")}
+    data = {dataset: dataset for dataset in reads}
     inputs = data | SETUP | sections | {"search": f"params:{key}"}
     found = {"best": "hyperparameters"}
     encoding = {"encoding": "encoding"} if reads == FEATURES else {}

@@ -12,8 +12,8 @@ from .nodes import load_untrained, repeat_with_seeds, train
 
 def create_pipeline(technique: Technique) -> Pipeline:
     """Train the technique, then again with other seeds."""
-    data = [*technique.reads, "row_counts", *technique.extra]
-    inputs = {name: name for name in (*data, "working_folder")} | SETUP | {"parameters": f"params:{technique.key}"}
+    data = {name: name for name in (*technique.reads, *technique.extra)}
+    inputs = data | SETUP | {"parameters": f"params:{technique.key}"}
     encoding = {"encoding": "encoding"} if technique.reads == FEATURES else {}
     fit, repeat = (
         update_wrapper(partial(function, technique.name), function) for function in (train, repeat_with_seeds)
