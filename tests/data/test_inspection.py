@@ -13,9 +13,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from tests.conftest import raw_parameters
 
-from tweet_sentiment.data.inspection import inspect
-from tweet_sentiment.data.lines import Source
+from tweet_sentiment.data.inspection import found_out, inspect, leaves_open
+from tweet_sentiment.data.lines import RawFile, Source
 from tweet_sentiment.errors import StudyError
 
 LABELS = ["bad", "fair", "good"]
@@ -186,6 +187,8 @@ def test_what_cannot_be_read_is_named(name, content, said):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(StudyError, match=r"nothing\.csv: there is no such file"):
         inspect(tmp_path / "nothing.csv")
+    with pytest.raises(StudyError, match=r"nothing\.csv: there is no such file"):
+        found_out(raw_of(), RawFile("nothing.csv", None))
 
 
 @hypothesis_settings(max_examples=300, deadline=None)
@@ -194,3 +197,80 @@ def test_any_bytes_give_the_same_answer_twice_or_a_message(content, name):
     source = Source.of(name, content)
     with suppress(StudyError):
         assert inspect(source) == inspect(source)
+
+
+FORM = {"header": "auto", "delimiter": "auto", "quoting": "auto", "encoding": "auto"}
+
+
+def raw_of(labels="auto", label="auto", post="auto", drop=(), **form):
+    columns = {"id": None, "entity": None, "label": label, "post": post}
+    return {"labels": labels, "data": FORM | {"columns": columns, "drop_labels": list(drop)} | form}
+
+
+def file_of(labels, header="stars,text", name="mine.csv"):
+    rows = "".join(f"{label},what was said of it as number {n}\n" for n, label in enumerate(labels))
+    return RawFile(name, f"{header}\n{rows}".encode() if header else rows.encode())
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        (["10", "9", "1"] * 10, ["1", "9", "10"]),
+        (["good", "bad"] * 10, ["bad", "good"]),
+        (["True", "False"] * 10, ["False", "True"]),
+        ([f"label {n:02}" for n in range(50)] * 4, [f"label {n:02}" for n in range(50)]),
+    ],
+)
+def test_columns_and_labels_are_found_out(values, labels):
+    found = found_out(raw_of(), file_of(values))
+    assert found["labels"] == labels
+    assert found["data"]["columns"] == {"id": None, "entity": None, "label": "stars", "post": "text"}
+
+
+def test_without_a_header_columns_are_positions():
+    found = found_out(raw_of(), file_of(["good", "bad"] * 10, header=""))
+    assert found["data"]["columns"] | {"id": None} == {"id": None, "entity": None, "label": 0, "post": 1}
+
+
+def test_an_empty_label_is_dropped_and_a_dropped_one_is_not_learnt():
+    found = found_out(raw_of(drop=["unclear"]), file_of(["good", "bad", "", "unclear"] * 10))
+    assert (found["labels"], found["data"]["drop_labels"]) == (["bad", "good"], ["unclear", ""])
+
+
+@pytest.mark.parametrize(
+    ("given", "values", "labels"),
+    [
+        ([True, False], ["yes", "no"], ["yes", "no"]),
+        ([True, False], ["TRUE", "FALSE"], ["TRUE", "FALSE"]),
+        ([True, "maybe"], ["on", "maybe"], ["on", "maybe"]),
+        ([True, False], ["1", "0"], ["true", "false"]),
+    ],
+)
+def test_labels_that_yaml_reads_as_booleans_are_those_of_the_file(given, values, labels):
+    assert found_out(raw_of(labels=given), file_of(values * 10))["labels"] == labels
+
+
+@pytest.mark.parametrize(
+    ("given", "values", "said"),
+    [
+        (raw_of(label="star"), ["a", "b"], "data.columns.label is 'star'; its columns are 'stars', 'text'"),
+        (raw_of(label="text"), ["a", "b"], "its columns are 'stars', 'text'"),
+        (raw_of(label="stars"), ["a", "a"], "has 1 label(s), ['a']; expected two or more"),
+        (raw_of(label="stars"), ["Good", "good "], "'Good' and 'good ', which differ only by case or spaces"),
+    ],
+)
+def test_a_file_that_does_not_tell_is_named_with_what_to_give(given, values, said):
+    with pytest.raises(StudyError) as refused:
+        found_out(given, file_of(values * 10))
+    assert said in str(refused.value)
+    assert "mine.csv" in str(refused.value)
+
+
+def test_too_many_labels_to_be_labels_are_said():
+    with pytest.raises(StudyError, match="60 different values; labels found out are at most 50"):
+        found_out(raw_of(label="stars"), file_of([str(n) for n in range(60)] * 2))
+
+
+def test_nothing_is_read_where_everything_is_said():
+    assert not leaves_open(raw_parameters())
+    assert leaves_open(raw_of())

@@ -83,8 +83,7 @@ def _overlap(
 ) -> dict[str, float | int]:
     """Add to ``leakage.overlap`` what is known almost word for word, and what is known in any way."""
     near = links.loc[links["kind"].isin(["normalised", "near"]), "validation"].nunique()
-    known = links["validation"].nunique()
-    more = {"near_duplicate_count": near, "any_count": known}
+    more = {"near_duplicate_count": near, "any_count": links["validation"].nunique()}
     shares = {name.replace("count", "share"): count / len(validation) for name, count in more.items()}
     found = overlap(training, validation, ids_known) | more | shares
     return {name: int(value) if not name.endswith("_share") else float(value) for name, value in found.items()}

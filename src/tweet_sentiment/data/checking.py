@@ -1,5 +1,6 @@
 """Which texts can be classified at all, and what to say of the others."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,17 +14,14 @@ _SHOWN = 40  # characters of what was found
 
 def fault_of(text: object) -> str | None:
     """Say why a text cannot be classified, or return None. Length, markup, emoji and "[SEP]" are no faults."""
-    if (fault := _no_text(text, "a text")) is not None:
-        return fault
-    return None if str(text).strip() else BLANK
+    return _no_text(text, "a text") or (None if str(text).strip() else BLANK)
 
 
 def fault_of_entity(entity: object) -> str | None:
     """Say why this cannot stand beside a text, or return None. An empty one can."""
-    if (fault := _no_text(entity, "an entity")) is not None:
-        return fault
     length = len(str(entity))
-    return None if length <= LONGEST_ENTITY else f"an entity of {length} characters; the most is {LONGEST_ENTITY}"
+    long = None if length <= LONGEST_ENTITY else f"an entity of {length} characters; the most is {LONGEST_ENTITY}"
+    return _no_text(entity, "an entity") or long
 
 
 def _no_text(text: object, what: str) -> str | None:
@@ -31,22 +29,14 @@ def _no_text(text: object, what: str) -> str | None:
         return f"expected {what} (str), found {_shown(text)} of type {type(text).__name__}"
     if "\0" in text:
         return f"found a NUL character at position {text.index(chr(0))}; {what} has no such character"
-    if (place := _surrogate(text)) is not None:
-        return f"found half a character (the lone surrogate U+{ord(text[place]):04X}) at position {place}"
+    if half := re.search("[\ud800-\udfff]", text):
+        return f"found half a character (the lone surrogate U+{ord(half[0]):04X}) at position {half.start()}"
     return None
 
 
 def _shown(value: object) -> str:
     shown = repr(value)
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
-
-
-def _surrogate(text: str) -> int | None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        return error.start
-    return None
 
 
 def checked_texts(texts: Iterable[Any], keep_blank: bool = False) -> list[str]:

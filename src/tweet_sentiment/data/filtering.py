@@ -19,7 +19,8 @@ def filter_posts(
     Rows labelled with one of ``data.drop_labels`` go first, then empty posts, then posts of white space only. Under
     ``published`` cleaning the last two stay, the empty ones as the post "nan", since that is what was published.
     ``posts`` has columns ``id``, ``label`` and ``post``; others are handed through. ``name`` is the file, for
-    messages. Column ``original`` is added: true for the first wording of each tweet in the order of the file.
+    messages. Column ``original`` is added: true for the first wording of each tweet in the file; a post without
+    an id is its own tweet.
     The account: rows_in, dropped_label, dropped_empty, dropped_blank, kept, and, part of the kept,
     empty_kept_as_nan and blank_kept. rows_in is the sum of the dropped and the kept.
 
@@ -30,7 +31,8 @@ def filter_posts(
     empty = labelled["post"] == ""
     blank = ~empty & (labelled["post"].map(str.strip) == "")
     published = data.cleaning == "published"
-    kept = _as_published(labelled, empty) if published else labelled[~empty & ~blank]
+    as_published = labelled.assign(post=labelled["post"].mask(empty, EMPTY_AS_PUBLISHED))
+    kept = as_published if published else labelled[~empty & ~blank]
     account = {
         "rows_in": len(posts),
         "dropped_label": len(posts) - len(labelled),
@@ -40,25 +42,10 @@ def filter_posts(
         "empty_kept_as_nan": int(empty.sum()) if published else 0,
         "blank_kept": int(blank.sum()) if published else 0,
     }
-    _check_account(account)
-    kept = kept.assign(original=_originals(kept["id"]))
+    assert account["rows_in"] == sum(n for key, n in account.items() if key.startswith("dropped_")) + len(kept), account
+    kept = kept.assign(original=~kept["id"].duplicated() | (kept["id"] == ""))
     check_classes(kept, labels, f"{name}, after labels to drop and empty posts are out")
     return kept.sample(frac=1, random_state=seed).reset_index(drop=True), account
-
-
-def _originals(ids: "pd.Series[str]") -> "pd.Series[bool]":
-    """Mark the first wording of each tweet in the order of the file; a post without an id is its own tweet."""
-    return ~ids.duplicated() | (ids == "")
-
-
-def _as_published(posts: pd.DataFrame, empty: "pd.Series[bool]") -> pd.DataFrame:
-    return posts.assign(post=posts["post"].mask(empty, EMPTY_AS_PUBLISHED))
-
-
-def _check_account(account: dict[str, int]) -> None:
-    """A row that is neither kept nor accounted for is a mistake of ours, not the user's."""
-    dropped = sum(count for reason, count in account.items() if reason.startswith("dropped_"))
-    assert account["rows_in"] == dropped + account["kept"], account
 
 
 def check_classes(posts: pd.DataFrame, labels: list[str], where: str) -> None:
@@ -104,11 +91,9 @@ def check_enough(posts: pd.DataFrame, labels: list[str], data: DataParameters, p
     Raises:
         StudyError: names the labels that have fewer, and how many are needed.
     """
-    purposes = ["to learn from"]
-    if protocol != "published":
-        purposes.append("to choose on")
-    if data.validation_file is None:
-        purposes.append("to measure on")
+    needed = {"to learn from": True, "to choose on": protocol != "published"}
+    needed["to measure on"] = data.validation_file is None
+    purposes = [purpose for purpose, is_needed in needed.items() if is_needed]
     counts = {label: int((posts["label"] == label).sum()) for label in labels}
     if few := {label: count for label, count in counts.items() if count < len(purposes)}:
         shown = ", ".join(f"{label} {count}" for label, count in list(few.items())[:_LABELS_SHOWN])
