@@ -9,14 +9,15 @@ from typing import Any
 from documentation.comments import comments
 from documentation.schemas import leaves, literal
 from tweet_sentiment.configuration import ConfigLoader
-from tweet_sentiment.parameters import StudyParameters
+from tweet_sentiment.parameters import Study
+from tweet_sentiment.schema import Conf
 from tweet_sentiment.settings import CONFIG_LOADER_ARGS
 
 ENVIRONMENTS = ("kaggle", "paper")
 
 _ABOUT = """# Parameters
 
-Made by `make pages` from the models in `src/tweet_sentiment/parameters` and the values in `conf/base`; the last column
+Made by `make pages` from the models in `src/tweet_sentiment/parameters` and `techniques`, and the values in `conf/base`; the last column
 names what `--env=kaggle` and `--env=paper` set otherwise. Every one can be set for one run,
 `kedro run --params=lora.r=8,seed=7`, or for good in `conf/local/parameters.yml`. An unknown name or a wrong value is
 refused before anything runs.
@@ -32,10 +33,10 @@ for the project's own files alone: [Your own data](your_data.md).
 def parameters_page(conf: Path) -> str:
     """Return the page: a section for each top-level key, a row for each value."""
     values = {name: _values(conf, name) for name in ("base", *ENVIRONMENTS)}
-    notes, schema = comments(conf / "base"), StudyParameters.model_json_schema()
+    notes, schema = comments(conf / "base"), Conf.model_json_schema()
     rows = list(leaves(schema, schema["$defs"]))
     plain = {key: kind for key, kind in rows if "." not in key and key not in _models()}
-    parts = [_ABOUT, "## The study\n", _prose(StudyParameters), _table(plain.items(), values, notes)]
+    parts = [_ABOUT, "## The study\n", _prose(Study), _table(plain.items(), values, notes)]
     for name, model in _models().items():
         below = [(key, kind) for key, kind in rows if key.startswith(f"{name}.")]
         parts += [f"## {name}\n", _prose(model), *([_table(below, values, notes)] if below else [])]
@@ -43,7 +44,7 @@ def parameters_page(conf: Path) -> str:
 
 
 def _models() -> dict[str, Any]:
-    fields = StudyParameters.model_fields
+    fields = Conf.model_fields
     return {name: field.annotation for name, field in fields.items() if hasattr(field.annotation, "model_fields")}
 
 

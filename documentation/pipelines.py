@@ -6,6 +6,8 @@ from importlib import import_module
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from tweet_sentiment.techniques import TECHNIQUES
+
 _ABOUT = """# Pipelines and single nodes
 
 Made by `make pages` from the registry. A pipeline takes along the data steps that it needs. Put `--env=kaggle` or
@@ -22,7 +24,13 @@ reads its output is not run with it: afterwards the pipeline's command with `--o
 _SAID = {
     "__default__": "The whole study: data, four techniques, the classical baselines, the report.",
     "past_the_paper": "Every pipeline that goes past the paper, in one.",
-    "prompt_head_sweep": "Prompt tuning with none, one and both layers of the head learning.",
+    "baseline": "The untrained head on the frozen encoder, evaluated only.",
+    "hyperparameter_search": "Optuna over the paper's space, then one training with the best values.",
+    "unfreezing_sweep": "Layer unfreezing with the top 0, 1, 2 … blocks: what each brings, and costs.",
+    "training_ablation": "One technique trained in several ways, one change at a time.",
+    "learning_curve": "Accuracy by the number of training posts, and what a power law gives for all of them.",
+    "preprocessing_ablation": "Every way of cleaning through the same head: what stop words, lemmas and faults cost.",
+    "prompt_head_sweep": "Prompt tuning with none, one and both layers of the head trained beside the prompt.",
     "technique_search": "The hyperparameter search for a technique that trains through the encoder.",
 }
 
@@ -59,7 +67,8 @@ def _command(pipeline: str) -> str:
 def _said(pipeline: str) -> str:
     if pipeline in _SAID:
         return _SAID[pipeline]
-    return _first_line(import_module(f"tweet_sentiment.pipelines.{pipeline}"))
+    folder = "techniques" if pipeline in TECHNIQUES else "pipelines"
+    return _first_line(import_module(f"tweet_sentiment.{folder}.{pipeline}"))
 
 
 def _first_line(thing: object) -> str:
