@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.tables import table
 from benchmarks.task import PROJECT, Task, measure
-from tweet_sentiment.provenance import library_versions
+from tweet_sentiment.storage import library_versions
 
 TEXT = "I love this"
 PIPELINE = "transformers' pipeline"

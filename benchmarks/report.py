@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.posts import validation_rows
 from benchmarks.ratios import limits, ratios, script_seconds, spread
 from benchmarks.tables import markdown
-from tweet_sentiment.provenance import library_versions
+from tweet_sentiment.storage import library_versions
 
 BARS = ("encode", "head")
 KEPT = ("rows", "rows_per_second", "seconds", "peak_mb", "start_mb", "peak_device_mb", "wall_seconds", "epochs")

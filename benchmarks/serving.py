@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.serving_load import load, service
 from benchmarks.tables import table
 from benchmarks.task import Task, measure
-from tweet_sentiment.provenance import library_versions
+from tweet_sentiment.storage import library_versions
 
 PIPELINES = ("pipeline_default", "pipeline_32")
 OURS = ("torch_fp32", "torch_auto", "onnx_fp32", "onnx_int8")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import PROJECT, raw_parameters, validate_parameters
 from tweet_sentiment.cli import cli
-from tweet_sentiment.context import StudyContext
+from tweet_sentiment.configuration import StudyContext
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.hooks.checks import refuse_addresses
 from tweet_sentiment.predictor import Predictor

@@ -87,7 +87,7 @@ def test_a_folder_takes_the_place_of_a_file_but_never_a_file_that_of_a_folder(tm
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tweet_sentiment import whole
+from tweet_sentiment import storage
 replace, calls = os.replace, 0
 def killing(source, target):
     global calls
@@ -95,8 +95,8 @@ def killing(source, target):
     if calls == int(sys.argv[2]):
         os.kill(os.getpid(), signal.SIGKILL)
     replace(source, target)
-whole.os.replace = killing
-with whole.atomic_write(Path(sys.argv[1])) as new:
+storage.os.replace = killing
+with storage.atomic_write(Path(sys.argv[1])) as new:
     new.mkdir()
     (new / "weights").write_text("new")
 """

@@ -1,60 +1,97 @@
-"""How ``conf`` is read: later layers win key by key, and a map of another form replaces the one below it whole."""
+"""Parameters from ``conf`` and ``--params``: merged by layer, completed from the training file, checked as models."""
 
 import re
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 from kedro.config import OmegaConfigLoader
+from kedro.framework.context import KedroContext
 from omegaconf import OmegaConf
 from pydantic import BaseModel
 
-from tweet_sentiment.parameters.maps import without_replaced
-from tweet_sentiment.schema import Conf
+from tweet_sentiment.schema import Conf, validate
+from tweet_sentiment.storage import refuse_address
 
 OF_THE_PROJECT = ("sample_training.csv", "sample_validation.csv", "twitter_training.csv", "twitter_validation.csv")
 OF_THE_ENVIRONMENTS = ("sample", "kaggle", "paper", "test")  # runs; a file of one's own never lands among their results
 
 
 class ConfigLoader(OmegaConfigLoader):
-    """Kedro's loader, with two rules of our own.
+    """Kedro's loader, with rules of our own for the parameters of base, of the environment and of ``--params``.
 
-    Parameters of ``conf/base``, then of the environment, then of ``--params`` are merged key by key, as Kedro's soft
-    merge does; but where a map has no keys of its own (names of variants, techniques, labels), or is one of several
-    models (a pruner), a later one replaces the earlier; see :func:`without_replaced`. And the catalog may read a
-    parameter: ``${parameter:data.training_file}``, so that each is said in one place. ``${configured:}`` is all
-    parameters as ``conf`` says them, without ``--params``.
-
-    What ``conf/base`` says of the project's own files does not hold of another: for that, :func:`of_another_file` takes
-    its place, and the environment and ``--params`` say what it does not find out.
+    They are merged by :func:`merge`. What ``conf/base`` says of the project's own files does not hold of another: for
+    that, :func:`of_another_file` takes its place, and the environment and ``--params`` say what it does not find out.
+    The catalog may read a parameter, ``${parameter:data.training_file}``, so that each is said in one place;
+    ``${configured:}`` is all parameters as ``conf`` says them, without ``--params``.
     """
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        """Return the merged configuration of a kind."""
+        """Return the merged configuration of a kind; that of the parameters is read once."""
         if key == "catalog":
             parameters = OmegaConf.create(self["parameters"])
             OmegaConf.register_new_resolver("parameter", lambda name: OmegaConf.select(parameters, name), replace=True)
             OmegaConf.register_new_resolver("configured", lambda: self._configured, replace=True)
-        return super().__getitem__(key)
+        found: dict[str, Any] = super().__getitem__(key)
+        if key == "parameters":
+            self[key] = found
+        return found
 
     def _resolve_from_raw_config(
         self, key: str, base_configs: dict[Path, Any], env_configs: dict[Path, Any], *rest: Any
     ) -> dict[str, Any]:
         if key != "parameters":
             return super()._resolve_from_raw_config(key, base_configs, env_configs, *rest)
-        layers = [
+        base, environment = (
             OmegaConf.to_container(OmegaConf.unsafe_merge({}, *files.values())) for files in (base_configs, env_configs)
-        ]
-        self._configured = OmegaConf.to_container(OmegaConf.create(merge(layers)), resolve=True)
-        merged = merge([*layers, self.runtime_params or {}])
-        if (file := self._another_file(merged)) is not None:
-            merged = merge([layers[0], of_another_file(file, self._globals), *layers[1:], self.runtime_params or {}])
-        return OmegaConf.to_container(OmegaConf.create(merged), resolve=True)  # type: ignore[return-value]
+        )
+        said = self.runtime_params or {}
+        self._configured = _resolved(merge(base, environment))
+        merged = _resolved(merge(merge(base, environment), said))
+        file = merged["data"]["training_file"] if isinstance(merged.get("data"), dict) else None
+        if not isinstance(file, str) or Path(file).name in OF_THE_PROJECT:
+            return merged
+        base = merge(base, of_another_file(file, self._globals))
+        return _resolved(merge(merge(base, environment), said))
 
-    @staticmethod
-    def _another_file(merged: dict[str, Any]) -> str | None:
-        """Return the training file, if it is none of the project's."""
-        file = OmegaConf.select(OmegaConf.create(merged), "data.training_file")
-        return file if isinstance(file, str) and Path(file).name not in OF_THE_PROJECT else None
+
+def _resolved(values: dict[str, Any]) -> dict[str, Any]:
+    return OmegaConf.to_container(OmegaConf.create(values), resolve=True)  # type: ignore[return-value]
+
+
+def merge(values: dict[str, Any], later: dict[str, Any], model: type[BaseModel] | None = Conf) -> dict[str, Any]:
+    """Merge two layers of parameters key by key; the later one wins.
+
+    A map with names of its own (of variants, techniques, labels) replaces the earlier one whole, but one that sets a
+    name to null changes it: the name is taken out. A map of one of several models (a pruner) replaces that of another,
+    told by its keys.
+    """
+    merged = {**values, **later}
+    for name in values.keys() & later.keys():
+        old, new = values[name], later[name]
+        if not (isinstance(old, dict) and isinstance(new, dict)):
+            continue
+        field = model.model_fields.get(name) if model else None
+        kinds = list(kinds_of(field.annotation)) if field else []
+        models = [kind for kind in kinds if kind is not dict]
+        named = dict in kinds and None not in new.values()
+        other = len(models) > 1 and not any(old.keys() | new.keys() <= one.model_fields.keys() for one in models)
+        if not named and not other:
+            merged[name] = merge(old, new, models[0] if len(models) == 1 else None)
+    return merged
+
+
+def kinds_of(annotation: Any) -> Iterator[Any]:
+    """Yield the kinds of map that an annotation allows: models, and ``dict`` for one with names of its own."""
+    origin = get_origin(annotation) or annotation
+    if origin is dict or (isinstance(origin, type) and issubclass(origin, BaseModel)):
+        yield origin
+    elif origin is Annotated:
+        yield from kinds_of(get_args(annotation)[0])
+    elif origin is not list:
+        for one in get_args(annotation):
+            yield from kinds_of(one)
 
 
 def of_another_file(file: str, named: dict[str, Any]) -> dict[str, Any]:
@@ -66,10 +103,7 @@ def of_another_file(file: str, named: dict[str, Any]) -> dict[str, Any]:
     of_file: dict[str, Any] = {
         "labels": "auto",
         "data": {
-            "header": "auto",
-            "delimiter": "auto",
-            "quoting": "auto",
-            "encoding": "auto",
+            **dict.fromkeys(("header", "delimiter", "quoting", "encoding"), "auto"),
             "columns": {"id": None, "entity": None, "label": "auto", "post": "auto"},
             "drop_labels": [],
         },
@@ -87,10 +121,26 @@ def run_of_file(file: str) -> str:
     return f"own_{stem}" if stem in OF_THE_ENVIRONMENTS else stem
 
 
-def merge(layers: list[Any], model: type[BaseModel] = Conf) -> dict[str, Any]:
-    """Merge layers of parameters, the strongest last."""
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        kept = without_replaced(merged, layer, model)
-        merged = OmegaConf.to_container(OmegaConf.unsafe_merge(kept, layer))  # type: ignore[assignment]
-    return merged
+class StudyContext(KedroContext):
+    """The context whose ``params:`` inputs are typed models, one for each section of ``conf``.
+
+    Raises:
+        StudyError: a parameter is missing, unknown or wrong, or the training file does not tell what was left to it.
+    """
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Return the models by section; ``study`` and ``compute`` bring together what stands at the top level."""
+        return self._sections
+
+    @cached_property
+    def _sections(self) -> dict[str, Any]:
+        from tweet_sentiment.data.inspection import found_out, leaves_open
+        from tweet_sentiment.data.lines import RawFile
+
+        raw = self.config_loader["parameters"]
+        if leaves_open(raw):
+            file = raw["data"]["training_file"]
+            refuse_address(file, "data.training_file")
+            raw = found_out(raw, RawFile.at(self.project_path / file))
+        return validate(raw)

@@ -1,6 +1,5 @@
 """``manifest.json`` of a model folder: where the model comes from, and the hash of every file; needs no torch."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import InputSettings
-from tweet_sentiment.provenance import library_versions
+from tweet_sentiment.storage import file_hash, library_versions
 
 MANIFEST = "manifest.json"
 PICKLES = (".bin", ".pt", ".pkl")
@@ -22,12 +21,6 @@ def hashes(folder: Path) -> dict[str, str]:
     """Return the sha256 of every file of a folder but its manifest, by path."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
-
-
-def file_hash(path: Path) -> str:
-    """Return the sha256 of a file; it is never whole in memory."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Pipeline
 
-from tweet_sentiment.descriptions import described
 from tweet_sentiment.pipelines.ablation import pipeline as ablation
 from tweet_sentiment.pipelines.classical import pipeline as classical
 from tweet_sentiment.pipelines.data_processing import pipeline as data_processing
@@ -46,7 +45,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     past_the_paper = sum(
         (one for name, one in alone.items() if not (name in TECHNIQUES and TECHNIQUES[name].in_paper)), features
     )
-    registered = {
+    return {
         "__default__": features + paper + baselines + report,
         "data_processing": data,
         "feature_extraction": features,
@@ -57,7 +56,6 @@ def register_pipelines() -> dict[str, Pipeline]:
         "reporting": report,
         "inference": inference.create_pipeline(),
     }
-    return {name: described(pipeline) for name, pipeline in registered.items()}
 
 
 def _technique(one: Technique) -> Pipeline:

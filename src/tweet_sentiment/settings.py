@@ -2,9 +2,8 @@
 
 import warnings
 
-from tweet_sentiment.configuration import ConfigLoader
+from tweet_sentiment.configuration import ConfigLoader, StudyContext
 from tweet_sentiment.console import ShowComparison, ShowProgress
-from tweet_sentiment.context import StudyContext
 from tweet_sentiment.hooks.checks import CheckParameters, CheckWarmUp, EnoughDisk, OneRunAtATime
 from tweet_sentiment.hooks.tracking import Track
 from tweet_sentiment.incremental import RecordFingerprints

@@ -1,16 +1,29 @@
-"""Files and folders of this machine, written whole or not at all: beside the old ones first, then renamed."""
+"""Files and folders of this machine: written atomically, beside the old ones and then renamed; and hashes."""
 
+import hashlib
+import json
 import os
+import platform
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
+
+from pydantic import BaseModel
 
 from tweet_sentiment.errors import StudyError
 
 REMEDY = "only files and folders of this machine are read and written"
+PACKAGES = (
+    *("torch", "transformers", "tokenizers", "accelerate", "peft", "optuna", "datasets", "scikit-learn", "joblib"),
+    *("statsmodels", "scipy", "pandas", "pyarrow", "numpy", "nltk", "rapidfuzz", "jinja2", "plotly"),
+    *("kedro", "kedro-datasets"),
+)
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/:]")  # s3://…, zip::…; s3:/… is what Path makes of the first
 
 
@@ -95,3 +108,26 @@ def exchange(path: Path, other: Path) -> None:
     os.replace(path, old)
     os.replace(other, path)
     os.replace(old, other)
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of every library that computes or writes results."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def sha256(content: bytes) -> str:
+    """Return the hash as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return 16 hexadecimal digits that change when any of the parts does; parts are models, or fit into JSON."""
+    plain = [part.model_dump() if isinstance(part, BaseModel) else part for part in parts]
+    return sha256(json.dumps(plain, sort_keys=True, default=str).encode())[:16]
+
+
+def file_hash(path: Path) -> str:
+    """Return the sha256 of a file; it is never whole in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

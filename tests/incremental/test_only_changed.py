@@ -19,7 +19,7 @@ from yaml import safe_load
 from tweet_sentiment.cli import cli
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.incremental import OnlyChanged
-from tweet_sentiment.provenance import library_versions
+from tweet_sentiment.storage import library_versions
 
 RIVALS = ["majority_class", "nearest_neighbour", "logistic_regression", "linear_svc"]
 MEASURED_TIMES = ("seconds", "ms_per_post")

@@ -11,7 +11,7 @@ from tests.test_study import ENVIRONMENT, kedro
 
 from tweet_sentiment.data import splitting
 from tweet_sentiment.incremental.recording import folder_for
-from tweet_sentiment.provenance import library_versions
+from tweet_sentiment.storage import library_versions
 
 REUSED = ("Search: 1 of 1 trials are done already.", "Hard prompt 'The sentiment is:' is trained already.")
 NODES = ["hyperparameter_search.search", "prompt_tuning.train"]

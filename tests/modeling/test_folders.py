@@ -14,7 +14,7 @@ from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
 from tweet_sentiment.modeling.prediction import pad
-from tweet_sentiment.provenance import sha256
+from tweet_sentiment.storage import sha256
 
 NAMES = ["Negative", "Neutral", "Positive"]
 WEIGHTS = "model.safetensors"

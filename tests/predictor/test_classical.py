@@ -19,8 +19,8 @@ from tweet_sentiment.pipelines.classical.nodes import fit_predict
 from tweet_sentiment.pipelines.classical.pipeline import RIVALS
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx.export import export
-from tweet_sentiment.provenance import sha256
 from tweet_sentiment.scoring.metrics import PROBABILITY
+from tweet_sentiment.storage import sha256
 
 ACCOUNT = {"files": {"training": {"file": "mine.csv", "sha256": "0", "rows": 9}}, "training_posts": 9}
 LINEAR = ("linear_svc", "logistic_regression")

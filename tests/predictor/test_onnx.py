@@ -31,7 +31,7 @@ from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx.backend import MODEL, OnnxBackend
 from tweet_sentiment.predictor.onnx.export import compare, export, refuse_other_answers
 from tweet_sentiment.predictor.onnx.quantize import quantize_layers
-from tweet_sentiment.provenance import sha256
+from tweet_sentiment.storage import sha256
 
 POSTS = [
     "I love it, best game in years!",

@@ -10,12 +10,11 @@ from pathlib import Path
 from time import time
 from typing import Any
 
-import pandas as pd
 from kedro.framework.hooks import hook_impl
 
 from tweet_sentiment.errors import extra
-from tweet_sentiment.provenance import sha256
 from tweet_sentiment.schema import StudyParameters
+from tweet_sentiment.storage import sha256
 
 Point = tuple[str, float, int]  # name, value, step
 LONGEST_NAME = 250  # of a metric or a parameter, in MLflow
@@ -142,7 +141,7 @@ class MlflowTracker:
             some = slice(start, start + MOST_AT_ONCE)
             self._client.log_batch(run, metrics=metrics[some], params=params[some])
 
-    def _log_trials(self, above: str, trials: pd.DataFrame) -> None:
+    def _log_trials(self, above: str, trials: Any) -> None:
         for row in trials.to_dict("records"):
             tags = {"mlflow.parentRunId": above, "state": str(row["state"])}
             run = self._begin(f"trial {row['number']}", tags)
@@ -211,8 +210,8 @@ def numbers(tree: Mapping[str, Any]) -> dict[str, float]:
     return {name: value for name, value in real.items() if math.isfinite(value)}
 
 
-def points_of(curves: pd.DataFrame) -> Iterator[Point]:
-    """Yield name, value and step of all that was measured on the way; several prompts are told apart by number."""
+def points_of(curves: Any) -> Iterator[Point]:
+    """Yield name, value and step of all that a table of curves holds; several prompts are told apart by number."""
     prompts = {prompt: number for number, prompt in enumerate(curves["prompt"].unique())} if "prompt" in curves else {}
     for row in curves.to_dict("records"):
         prefix = f"prompt_{prompts[row['prompt']]}." if prompts else ""

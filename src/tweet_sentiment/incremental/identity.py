@@ -10,9 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.incremental.code import code_of
-from tweet_sentiment.manifests import file_hash
-from tweet_sentiment.provenance import fingerprint, library_versions
-from tweet_sentiment.storage import atomic_write
+from tweet_sentiment.storage import atomic_write, file_hash, fingerprint, library_versions
 
 RECORDS = ".fingerprints"  # the folder of the records, beside the outputs
 MISSING = "missing"

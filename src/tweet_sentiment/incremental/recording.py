@@ -8,7 +8,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from tweet_sentiment.incremental.identity import Record, data_inputs, dataset_hash, environment, path_of, record_of
-from tweet_sentiment.provenance import fingerprint
+from tweet_sentiment.storage import fingerprint
 
 logger = logging.getLogger(__name__)
 

@@ -31,9 +31,8 @@ from tweet_sentiment.modeling.prediction import predictions_table, scores_on
 from tweet_sentiment.modeling.tokenization import tokenize, tokens_as_trained
 from tweet_sentiment.modeling.trainer import OnEpoch, ignore, train
 from tweet_sentiment.parameters import Compute, ModelParameters, Study, TrainerParameters, TrainingParameters
-from tweet_sentiment.provenance import fingerprint
 from tweet_sentiment.scoring.metrics import dev_scores
-from tweet_sentiment.storage import atomic_write
+from tweet_sentiment.storage import atomic_write, fingerprint
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import Encoding, Tokenizer
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.provenance import sha256
+from tweet_sentiment.storage import sha256
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -33,8 +33,8 @@ from tweet_sentiment.modeling.losses import Loss
 from tweet_sentiment.modeling.speed import fast_forward
 from tweet_sentiment.parameters import Hyperparameters
 from tweet_sentiment.progress import progress_bar
-from tweet_sentiment.provenance import fingerprint, sha256
 from tweet_sentiment.scoring.metrics import SCORES, score, softmax
+from tweet_sentiment.storage import fingerprint, sha256
 
 if TYPE_CHECKING:
     from tweet_sentiment.modeling.fitting import Setup

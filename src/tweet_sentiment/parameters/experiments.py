@@ -5,8 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tweet_sentiment.parameters.maps import WithoutNulls
-from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Strict, distinct
+from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Strict, WithoutNulls, distinct
 from tweet_sentiment.parameters.training import Hyperparameters, TrainerParameters
 
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]

@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tweet_sentiment.parameters.maps import WithoutNulls
-from tweet_sentiment.parameters.shared import Protocol, Strict
+from tweet_sentiment.parameters.shared import Protocol, Strict, WithoutNulls
 
 
 class UncertaintyParameters(Strict):

@@ -24,6 +24,11 @@ def _as_label(label: object) -> object:
     return str(label).lower() if isinstance(label, bool) else str(label) if isinstance(label, int | float) else label
 
 
+def _without_nulls(value: Any) -> Any:
+    return {name: one for name, one in value.items() if one is not None} if isinstance(value, dict) else value
+
+
+WithoutNulls = BeforeValidator(_without_nulls)  # of a map with names of its own: null takes a name out
 Label = Annotated[str, BeforeValidator(_as_label)]  # YAML's 1 and true are the texts "1" and "true" of a file
 LocalPath = Annotated[str, Field(min_length=1), AfterValidator(_local)]
 Protocol = Annotated[str, Field(pattern=r"^(published|leak_free|grouped(_[1-9]\d*_of_[1-9]\d*)?)$")]

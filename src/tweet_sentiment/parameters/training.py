@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters.maps import WithoutNulls
 from tweet_sentiment.parameters.shared import (
     MAX_POSITIONS,
     Label,
@@ -19,6 +18,7 @@ from tweet_sentiment.parameters.shared import (
     Share,
     Strict,
     WeightDecay,
+    WithoutNulls,
 )
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import pandas as pd
 from tweet_sentiment.data import filtering, reading
 from tweet_sentiment.data.lines import RawFile
 from tweet_sentiment.parameters import DataParameters, DevSplitParameters, ModelParameters, Study
-from tweet_sentiment.provenance import sha256
+from tweet_sentiment.storage import sha256
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.provenance import library_versions
 from tweet_sentiment.schema import StudyParameters
 from tweet_sentiment.scoring.bootstrap import bootstrap_intervals
 from tweet_sentiment.scoring.calibration import (
@@ -16,6 +15,7 @@ from tweet_sentiment.scoring.calibration import (
 )
 from tweet_sentiment.scoring.metrics import CHOSEN_BY, score_table
 from tweet_sentiment.scoring.speed import POSTS, ms_per_post
+from tweet_sentiment.storage import library_versions
 
 from .parts import accuracy_by_part
 

@@ -8,8 +8,8 @@ import pandas as pd
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 from tweet_sentiment.parameters.search import SearchParameters, TechniqueSearchParameters
-from tweet_sentiment.provenance import fingerprint
 from tweet_sentiment.scoring.metrics import dev_scores
+from tweet_sentiment.storage import fingerprint
 from tweet_sentiment.techniques import TECHNIQUES
 
 

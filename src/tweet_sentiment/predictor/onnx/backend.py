@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError, extra
-from tweet_sentiment.manifests import checked_manifest, file_hash
+from tweet_sentiment.manifests import checked_manifest
 from tweet_sentiment.modeling.batching import batches_at_once, padded, threads
 from tweet_sentiment.modeling.tokenization import read_tokenizer
+from tweet_sentiment.storage import file_hash
 
 MODEL = "model.onnx"
 TOKENS_A_BATCH = 512  # onnxruntime is fastest with small batches
