@@ -1,17 +1,31 @@
 import shutil
 import socket
 import time
+from typing import get_args
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import BertModel, DistilBertConfig, DistilBertForSequenceClassification, DistilBertModel
+from tests.modeling.conftest import LABELS, change_config, logits
+from transformers import BertModel, DistilBertConfig, DistilBertModel, pipeline
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.modeling.adapters import add_adapter, merge
 from tweet_sentiment.modeling.encoder_files import embedded_folder
-from tweet_sentiment.modeling.encoders import load_classifier, load_embedded, load_encoder, load_tokenizer
-
-LABELS = ["Negative", "Neutral", "Positive"]
+from tweet_sentiment.modeling.encoders import (
+    embeddings_of,
+    encoder_of,
+    family_of,
+    is_of_encoder,
+    load_classifier,
+    load_embedded,
+    load_encoder,
+    load_tokenizer,
+    set_pooling,
+)
+from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
+from tweet_sentiment.modeling.speed import fast_forward
+from tweet_sentiment.parameters.tuning import HeadLayer, LinearLayer
 
 
 def test_the_embedded_encoder_computes_what_the_original_bert_computes(tokenizer):
@@ -101,14 +115,10 @@ def test_an_unreachable_hub_is_one_clear_message_in_under_a_second(monkeypatch, 
     assert "model.checkpoint=embedded" in str(refused.value)
 
 
-def _copy(tiny_folder, tmp_path):
+@pytest.fixture
+def copy(tiny_folder, tmp_path):
+    """A folder with the tiny encoder, to be damaged."""
     return shutil.copytree(tiny_folder, tmp_path / "copy")
-
-
-def _change_weights(folder, change):
-    weights = load_file(folder / "model.safetensors")
-    change(weights)
-    save_file(weights, folder / "model.safetensors")
 
 
 def test_a_missing_folder_is_said_at_once():
@@ -118,52 +128,116 @@ def test_a_missing_folder_is_said_at_once():
     assert time.perf_counter() - start < 1
 
 
-def test_missing_weights_are_named_and_a_pickle_is_not_read(tiny_folder, tmp_path):
-    folder = _copy(tiny_folder, tmp_path)
-    (folder / "model.safetensors").unlink()
-    (folder / "pytorch_model.bin").write_bytes(b"x")
+def test_missing_weights_are_named_and_a_pickle_is_not_read(copy):
+    (copy / "model.safetensors").unlink()
+    (copy / "pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(StudyError, match=r"model.safetensors is missing \(pytorch_model.bin is a pickle"):
-        load_encoder(str(folder))
+        load_encoder(str(copy))
 
 
 @pytest.mark.parametrize("keep", [0, 5, 1000])
-def test_truncated_weights_are_refused(tiny_folder, tmp_path, keep):
-    path = _copy(tiny_folder, tmp_path) / "model.safetensors"
+def test_truncated_weights_are_refused(copy, keep):
+    path = copy / "model.safetensors"
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(StudyError, match="truncated or damaged"):
-        load_encoder(str(path.parent))
+        load_encoder(str(copy))
 
 
-def test_weights_that_are_not_finite_are_refused(tiny_folder, tmp_path):
-    folder = _copy(tiny_folder, tmp_path)
-    _change_weights(folder, lambda w: w["transformer.layer.0.ffn.lin1.bias"].fill_(float("nan")))
+def test_weights_that_are_not_finite_are_refused(copy):
+    weights = load_file(copy / "model.safetensors")
+    weights["transformer.layer.0.ffn.lin1.bias"].fill_(float("nan"))
+    save_file(weights, copy / "model.safetensors")
     with pytest.raises(StudyError, match=r"transformer.layer.0.ffn.lin1.bias' are not finite"):
-        load_encoder(str(folder))
+        load_encoder(str(copy))
 
 
-def test_a_configuration_that_disagrees_with_the_weights_is_refused(tiny_folder, tmp_path):
-    folder = _copy(tiny_folder, tmp_path)
-    config = folder / "config.json"
-    config.write_text(config.read_text().replace('"n_layers": 2', '"n_layers": 3'))
-    with pytest.raises(StudyError, match="disagree at 16 weights"):
-        load_encoder(str(folder))
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"n_layers": 3}, "disagree at 16 weights"),
+        ({"n_heads": 5}, "describes no model"),
+        ({"model_type": "bert"}, "config.json says model_type 'bert', expected 'distilbert'"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_is_refused(copy, changes, said):
+    change_config(copy, **changes)
+    with pytest.raises(StudyError, match=said):
+        load_encoder(str(copy))
 
 
-def test_a_missing_or_empty_tokenizer_is_refused(tiny_folder, tmp_path):
-    folder = _copy(tiny_folder, tmp_path)
-    (folder / "tokenizer.json").unlink()
-    (folder / "vocab.txt").unlink(missing_ok=True)
+def test_a_missing_or_empty_tokenizer_is_refused(copy):
+    (copy / "tokenizer.json").unlink()
+    (copy / "vocab.txt").unlink(missing_ok=True)
     with pytest.raises(StudyError, match="no tokenizer here"):
-        load_tokenizer(str(folder))
-    (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n")
+        load_tokenizer(str(copy))
+    (copy / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n")
     with pytest.raises(StudyError, match="its vocabulary is not whole"):
-        load_tokenizer(str(folder))
+        load_tokenizer(str(copy))
 
 
-def test_a_folder_with_a_language_modelling_head_is_an_encoder_all_the_same(tiny_folder, tmp_path):
-    folder = _copy(tiny_folder, tmp_path)
-    plain = load_file(folder / "model.safetensors")
+def test_a_folder_with_a_language_modelling_head_is_an_encoder_all_the_same(copy):
+    plain = load_file(copy / "model.safetensors")
     named = {f"distilbert.{name}": tensor for name, tensor in plain.items()}
-    named["vocab_transform.weight"] = torch.zeros(32, 32)
-    save_file(named, folder / "model.safetensors")
-    assert isinstance(load_classifier(str(folder), LABELS, 1), DistilBertForSequenceClassification)
+    save_file({**named, "vocab_transform.weight": torch.zeros(32, 32)}, copy / "model.safetensors")
+    found = load_encoder(str(copy)).state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in plain.items())
+
+
+def test_a_family_s_names_are_those_of_its_model_and_of_the_parameters(tiny_classifier):
+    family = family_of(tiny_classifier)
+    modules, names = dict(tiny_classifier.named_modules()), dict(tiny_classifier.named_parameters())
+    encoder, block = modules[family.encoder], modules[f"{family.encoder}.{family.blocks}"][0]
+    assert encoder is encoder_of(tiny_classifier)
+    assert encoder.get_submodule(family.embeddings) is embeddings_of(tiny_classifier)
+    linear = {name.split(".")[-1] for name, one in block.named_modules() if isinstance(one, torch.nn.Linear)}
+    assert linear == set(family.linear_layers) == set(get_args(LinearLayer))
+    assert set(family.head) == set(get_args(HeadLayer))
+    assert [name for name in names if not is_of_encoder(name)] == [
+        f"{n}.{k}" for n in family.head for k in ("weight", "bias")
+    ]
+
+
+def from_mean(classifier, batch):
+    """The head on the mean, by hand."""
+    with torch.inference_mode():
+        hidden = classifier.eval().distilbert(**batch).last_hidden_state
+        rows = [vectors[mask.bool()].mean(dim=0) for vectors, mask in zip(hidden, batch["attention_mask"], strict=True)]
+        return classifier.classifier(torch.relu(classifier.pre_classifier(torch.stack(rows))))
+
+
+def test_the_head_reads_the_mean_of_the_word_pieces_and_padding_does_not_count(tiny_classifier, batch):
+    expected, plain = from_mean(tiny_classifier, batch), logits(tiny_classifier, batch)
+    set_pooling(tiny_classifier, "cls")
+    assert torch.equal(logits(tiny_classifier, batch), plain)
+    set_pooling(tiny_classifier, "mean")
+    torch.testing.assert_close(logits(tiny_classifier, batch), expected)
+    assert not torch.allclose(plain, expected)
+    wider = {name: torch.nn.functional.pad(tensor, (0, 9)) for name, tensor in batch.items()}
+    torch.testing.assert_close(logits(tiny_classifier, wider), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("adapted", [False, True])
+def test_a_model_that_pools_the_mean_does_so_when_fast_and_when_saved(
+    tiny_classifier, tokenizer, parameters, tmp_path, batch, adapted
+):
+    set_pooling(tiny_classifier, "mean")
+    model = add_adapter(tiny_classifier, parameters.lora, 1) if adapted else tiny_classifier
+    expected = logits(model, batch)
+    with fast_forward(model):
+        torch.testing.assert_close(logits(model, batch), expected, rtol=1e-4, atol=1e-5)
+    plain = merge(model) if adapted else model
+    TrainedModel(plain, tokenizer, {"labels": LABELS}).save(tmp_path / "once")
+    load_model(tmp_path / "once").save(tmp_path / "again")
+    assert (tmp_path / "once/config.json").read_bytes() == (tmp_path / "again/config.json").read_bytes()
+    torch.testing.assert_close(logits(load_model(tmp_path / "again").model, batch), expected)
+
+
+def test_transformers_refuses_a_folder_that_it_would_read_wrongly_and_an_encoder_can_be_taken_from_it(
+    tiny_classifier, tokenizer, tmp_path
+):
+    set_pooling(tiny_classifier, "mean")
+    TrainedModel(tiny_classifier, tokenizer, {"labels": LABELS}).save(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"tweet_sentiment\.Predictor loads"):
+        pipeline("text-classification", model=str(tmp_path / "model"))
+    again = load_encoder(str(tmp_path / "model")).state_dict()
+    assert all(torch.equal(again[name], weight) for name, weight in tiny_classifier.distilbert.state_dict().items())

@@ -1,5 +1,5 @@
 import pandas as pd
-from tests.modeling.test_features_and_heads import FEW
+from tests.modeling.test_training_heads import FEW
 from tweet_sentiment.modeling.seeds import COLUMNS, each_seed, repeat_with_seeds
 
 from tweet_sentiment.modeling.fitting import FittingData

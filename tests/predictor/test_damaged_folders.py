@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests.modeling.test_folders import change_config, vouch
+from tests.modeling.conftest import change_config, vouch
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST

@@ -1,16 +1,25 @@
-"""Batches side by side: every thread computes as the one that asks, and what goes wrong in one is told."""
+"""Batches of like lengths, side by side: every post once, as if alone, and what goes wrong in one is told."""
 
 import threading
 import time
 
+import numpy as np
 import pytest
 import torch
 
-from tweet_sentiment.modeling.batching import MOST_AT_ONCE, batches_at_once, side_by_side
+from tweet_sentiment.modeling.batching import (
+    MOST_AT_ONCE,
+    batches_at_once,
+    batches_by_length,
+    in_batches,
+    padded,
+    side_by_side,
+)
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.prediction import encode
 
 BF16 = Device("cpu", "bf16")
+ROWS = [[101, *range(2000, 2000 + n), 102] for n in (9, 1, 30, 4, 4, 35, 2)]
 
 
 @pytest.fixture
@@ -20,18 +29,36 @@ def threads():
     torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_every_row_comes_once_in_the_order_given_and_progress_is_told(at_once):
+    done = []
+    found = in_batches(lambda rows: np.array([[sum(row)] for row in rows]), ROWS, 64, at_once, done.append)
+    assert found.tolist() == [[float(sum(row))] for row in ROWS]
+    assert sum(done) == len(ROWS)
+    assert len(done) > 1
+
+
+def test_batches_hold_every_post_once_and_no_more_pieces_than_allowed():
+    lengths = [len(row) for row in ROWS]
+    batches = list(batches_by_length(lengths, tokens=64))
+    assert sorted(i for batch in batches for i in batch) == list(range(len(ROWS)))
+    assert all(len(batch) * max(lengths[i] for i in batch) <= 64 for batch in batches)
+
+
+@pytest.mark.parametrize(("to", "multiple", "width"), [(None, 1, 37), (None, 8, 40), (64, 8, 64)])
+def test_padding_is_on_the_right_and_masked(to, multiple, width):
+    found = padded(ROWS, 7, to, multiple)
+    for row, ids, mask in zip(ROWS, found["input_ids"], found["attention_mask"], strict=True):
+        assert ids.tolist() == row + [7] * (width - len(row))
+        assert mask.tolist() == [1] * len(row) + [0] * (width - len(row))
+
+
 def test_torchs_threads_are_divided_and_given_back(threads):
     threads(4)
     seen = dict(side_by_side(lambda item: (torch.get_num_threads(), threading.get_ident(), time.sleep(0.1)), "abcd", 2))
     assert {count for count, *_ in seen.values()} == {2}
     assert len({thread for _, thread, _ in seen.values()}) == 2
     assert torch.get_num_threads() == 4
-
-
-def test_each_item_comes_once_with_its_result(threads):
-    threads(2)
-    assert sorted(side_by_side(lambda item: item * item, range(100), 2)) == [(i, i * i) for i in range(100)]
-    assert list(side_by_side(str, [], 2)) == []
 
 
 def test_a_thread_computes_as_the_one_that_asks(threads):

@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+import torch
+from tests.modeling.conftest import LABELS, logits
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.modeling.devices import Device
+from tweet_sentiment.modeling.encoders import load_classifier
+from tweet_sentiment.modeling.fitting import FittingData, class_weights, fit_classifier
+from tweet_sentiment.modeling.heads import Features, Head, evaluate_head, train_head
+from tweet_sentiment.modeling.prediction import encode, pad, predict
+from tweet_sentiment.parameters import Hyperparameters
+
+CPU = Device("cpu", "fp32")
+FEW = Hyperparameters(
+    num_train_epochs=3, per_device_train_batch_size=8, learning_rate=1e-2, warmup_steps=0, weight_decay=0.0
+)
+
+
+@pytest.fixture
+def features(tiny_classifier, tokens):
+    return tuple(
+        Features(encode(tiny_classifier.distilbert, part["input_ids"], CPU), np.asarray(part["label"]))
+        for part in tokens
+    )
+
+
+@pytest.fixture
+def fit(tiny_classifier, tokenizer, tokens, features, parameters, tmp_path):
+    """Fit the tiny classifier's head, with parameters changed; return what the fit says of itself."""
+
+    def fitted(layer_unfreezing=(), **changes):
+        unfreezing = parameters.layer_unfreezing.model_copy(update=dict(layer_unfreezing))
+        data = FittingData(*tokens, *(part.vectors for part in features))
+        changed = parameters.model_copy(update={"layer_unfreezing": unfreezing, **changes})
+        conditions = {"device": CPU, "working_folder": tmp_path, "fingerprint": {}}
+        return fit_classifier(tiny_classifier, tokenizer, data, FEW, changed, **conditions)
+
+    return fitted
+
+
+@pytest.fixture
+def trained(tiny_folder, features, parameters):
+    """Train a head of the tiny classifier; return the classifier and the outcome."""
+
+    def train(seed=1, load_best_model_at_end=False, damage=lambda head: None, **changes):
+        classifier = load_classifier(str(tiny_folder), LABELS, 1)
+        damage(head := Head(classifier))
+        chosen, settings = FEW.model_copy(update=changes), {"class_weights": None, "seed": seed, "device": "cpu"}
+        settings |= {"names": LABELS, "load_best_model_at_end": load_best_model_at_end}
+        return classifier, train_head(head, *features, chosen, parameters.training, **settings)
+
+    return train
+
+
+def moved(classifier, before):
+    return {name for name, one in classifier.named_parameters() if not torch.equal(one, before[name])}
+
+
+def test_on_features_only_the_head_moves_and_the_whole_model_gives_its_logits(tiny_classifier, tokens, features, fit):
+    before = {name: p.clone() for name, p in tiny_classifier.named_parameters()}
+    told = fit()
+    head = {"pre_classifier.weight", "pre_classifier.bias", "classifier.weight", "classifier.bias"}
+    assert moved(tiny_classifier, before) == head == set(told.figures["learning"])
+    assert told.figures["way"] == "features"
+    with torch.no_grad():
+        cached = Head(tiny_classifier).eval()(torch.from_numpy(features[1].vectors))
+    alone = torch.cat([logits(tiny_classifier, pad([ids], 0)) for ids in tokens[1]["input_ids"]])
+    assert torch.allclose(cached, alone, atol=1e-5)
+
+
+def test_a_frozen_pre_classifier_does_not_move(tiny_classifier, fit):
+    before = {name: p.clone() for name, p in tiny_classifier.named_parameters()}
+    fit({"unfreeze": ["classifier"]})
+    assert moved(tiny_classifier, before) == {"classifier.weight", "classifier.bias"}
+
+
+def test_top_blocks_and_encoder_dropout_go_through_the_encoder(tiny_classifier, fit, parameters):
+    before = {name: p.clone() for name, p in tiny_classifier.named_parameters()}
+    assert fit({"top_blocks": 1}).figures["way"] == "encoder"
+    blocks = {name for name in moved(tiny_classifier, before) if name.startswith("distilbert.")}
+    assert blocks
+    assert all(name.startswith("distilbert.transformer.layer.1.") for name in blocks)
+    assert fit(model=parameters.model.model_copy(update={"encoder_dropout": True})).figures["way"] == "encoder"
+
+
+def test_training_a_head_twice_gives_the_same_bits_and_another_seed_does_not(trained):
+    (_, one), (_, same), (_, other) = trained(1), trained(1), trained(2)
+    assert torch.equal(one.weights["classifier.weight"], same.weights["classifier.weight"])
+    assert one.curves.equals(same.curves)
+    assert not torch.equal(one.weights["classifier.weight"], other.weights["classifier.weight"])
+
+
+def test_the_best_epoch_is_kept_when_asked_for(trained, features):
+    classifier, outcome = trained(3, load_best_model_at_end=True, num_train_epochs=12, learning_rate=0.3)
+    measured = outcome.curves.dropna(subset=["accuracy"])
+    assert outcome.epoch == measured.loc[measured["accuracy"].idxmax(), "epoch"]
+    classifier.load_state_dict(outcome.weights, strict=False)
+    assert evaluate_head(Head(classifier), features[1], LABELS, "cpu")["accuracy"] == measured["accuracy"].max()
+
+
+def test_divergence_stops_with_the_step(trained):
+    with pytest.raises(StudyError, match=r"diverged: the loss is nan at step \d+"):
+        trained(damage=lambda head: head.last.weight.data.fill_(float("nan")))
+
+
+def test_balanced_class_weights_make_each_class_weigh_the_same():
+    weights = class_weights("balanced", LABELS, [0] * 6 + [1] * 3 + [2])
+    assert weights == pytest.approx([10 / 18, 10 / 9, 10 / 3])
+    assert np.multiply(weights, [6, 3, 1]).tolist() == pytest.approx([10 / 3] * 3)
+    assert class_weights({"Positive": 3.0, "Negative": 1.0, "Neutral": 2.0}, LABELS, []) == [1.0, 2.0, 3.0]
+
+
+def test_padding_and_company_change_no_probability(tiny_classifier, tokens):
+    ids = tokens[0]["input_ids"]
+    together, padded = predict(tiny_classifier, ids, CPU), predict(tiny_classifier, ids, CPU, pad_to=64)
+    alone = np.concatenate([predict(tiny_classifier, [row], CPU) for row in ids])
+    assert np.allclose(together, alone, atol=1e-6)
+    assert np.allclose(together, padded, atol=1e-6)
+
+
+def test_logits_that_are_not_finite_are_an_error_never_a_label(tiny_classifier, tokens):
+    tiny_classifier.classifier.bias.data[0] = float("nan")
+    with pytest.raises(StudyError, match="not finite"):
+        predict(tiny_classifier, tokens[1]["input_ids"], CPU)
+
+
+@pytest.mark.parametrize("share", [4, 0])
+def test_a_choice_is_made_on_the_marked_posts_if_there_are_any_and_learnt_from_the_others(tokens, features, share):
+    marked = np.array([bool(share) and i % share == 0 for i in range(len(tokens[0]))])
+    data = FittingData(tokens[0].add_column("dev", marked.tolist()), tokens[1], *(part.vectors for part in features))
+    choosing = data.dev_split()
+    if not share:
+        assert choosing is data
+        return
+    rows = np.asarray(tokens[0]["row"])
+    assert choosing.test_tokens["row"] == rows[marked].tolist()
+    assert choosing.training_tokens["row"] == rows[~marked].tolist()
+    assert np.array_equal(choosing.test_features, features[0].vectors[marked])
+    assert len(choosing.training_features) == len(choosing.training_tokens)
