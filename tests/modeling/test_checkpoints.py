@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from tweet_sentiment.modeling.checkpoints import MANIFEST, checkpoints_folder, newest_valid, seal
 
 FILES = ("model.safetensors", "optimizer.pt", "rng_state.pth", "scheduler.pt", "trainer_state.json")

@@ -6,12 +6,12 @@ import pytest
 import torch
 from tests.modeling.conftest import LABELS
 from tests.modeling.tuned import few, tiny, tuning_data
+from tweet_sentiment.modeling.distilling import SoftLabels
+from tweet_sentiment.modeling.techniques import fit_student
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.devices import Device
-from tweet_sentiment.modeling.distilling import SoftLabels
 from tweet_sentiment.modeling.prediction import predict
-from tweet_sentiment.modeling.techniques import fit_student
 from tweet_sentiment.modeling.tokenization import tokenize
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.0]])

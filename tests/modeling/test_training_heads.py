@@ -6,7 +6,7 @@ from tests.modeling.conftest import LABELS, logits
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.fitting import FittingData, class_weights, fit_classifier
+from tweet_sentiment.modeling.fitting import Examples, class_weights
 from tweet_sentiment.modeling.heads import Features, Head, evaluate_head, train_head
 from tweet_sentiment.modeling.prediction import encode, pad, predict
 from tweet_sentiment.parameters import Hyperparameters
@@ -26,20 +26,6 @@ def features(tiny_classifier, tokens):
 
 
 @pytest.fixture
-def fit(tiny_classifier, tokenizer, tokens, features, parameters, tmp_path):
-    """Fit the tiny classifier's head, with parameters changed; return what the fit says of itself."""
-
-    def fitted(layer_unfreezing=(), **changes):
-        unfreezing = parameters.layer_unfreezing.model_copy(update=dict(layer_unfreezing))
-        data = FittingData(*tokens, *(part.vectors for part in features))
-        changed = parameters.model_copy(update={"layer_unfreezing": unfreezing, **changes})
-        conditions = {"device": CPU, "working_folder": tmp_path, "fingerprint": {}}
-        return fit_classifier(tiny_classifier, tokenizer, data, FEW, changed, **conditions)
-
-    return fitted
-
-
-@pytest.fixture
 def trained(tiny_folder, features, parameters):
     """Train a head of the tiny classifier; return the classifier and the outcome."""
 
@@ -53,35 +39,21 @@ def trained(tiny_folder, features, parameters):
     return train
 
 
-def moved(classifier, before):
-    return {name for name, one in classifier.named_parameters() if not torch.equal(one, before[name])}
-
-
-def test_on_features_only_the_head_moves_and_the_whole_model_gives_its_logits(tiny_classifier, tokens, features, fit):
-    before = {name: p.clone() for name, p in tiny_classifier.named_parameters()}
-    told = fit()
-    head = {"pre_classifier.weight", "pre_classifier.bias", "classifier.weight", "classifier.bias"}
-    assert moved(tiny_classifier, before) == head == set(told.figures["learning"])
-    assert told.figures["way"] == "features"
+def test_a_trained_head_gives_on_features_what_the_whole_model_gives(trained, tokens, features):
+    classifier, outcome = trained()
+    before = classifier.classifier.weight.clone()
+    classifier.load_state_dict(outcome.weights, strict=False)
+    assert not torch.equal(before, classifier.classifier.weight)
     with torch.no_grad():
-        cached = Head(tiny_classifier).eval()(torch.from_numpy(features[1].vectors))
-    alone = torch.cat([logits(tiny_classifier, pad([ids], 0)) for ids in tokens[1]["input_ids"]])
+        cached = Head(classifier).eval()(torch.from_numpy(features[1].vectors))
+    alone = torch.cat([logits(classifier, pad([ids], 0)) for ids in tokens[1]["input_ids"]])
     assert torch.allclose(cached, alone, atol=1e-5)
 
 
-def test_a_frozen_pre_classifier_does_not_move(tiny_classifier, fit):
-    before = {name: p.clone() for name, p in tiny_classifier.named_parameters()}
-    fit({"unfreeze": ["classifier"]})
-    assert moved(tiny_classifier, before) == {"classifier.weight", "classifier.bias"}
-
-
-def test_top_blocks_and_encoder_dropout_go_through_the_encoder(tiny_classifier, fit, parameters):
-    before = {name: p.clone() for name, p in tiny_classifier.named_parameters()}
-    assert fit({"top_blocks": 1}).figures["way"] == "encoder"
-    blocks = {name for name in moved(tiny_classifier, before) if name.startswith("distilbert.")}
-    assert blocks
-    assert all(name.startswith("distilbert.transformer.layer.1.") for name in blocks)
-    assert fit(model=parameters.model.model_copy(update={"encoder_dropout": True})).figures["way"] == "encoder"
+def test_a_frozen_layer_of_the_head_does_not_move(trained):
+    classifier, outcome = trained(damage=lambda head: head.first.requires_grad_(False))
+    assert torch.equal(classifier.pre_classifier.weight, outcome.weights["pre_classifier.weight"])
+    assert not torch.equal(classifier.classifier.weight, outcome.weights["classifier.weight"])
 
 
 def test_training_a_head_twice_gives_the_same_bits_and_another_seed_does_not(trained):
@@ -128,13 +100,14 @@ def test_logits_that_are_not_finite_are_an_error_never_a_label(tiny_classifier, 
 @pytest.mark.parametrize("share", [4, 0])
 def test_a_choice_is_made_on_the_marked_posts_if_there_are_any_and_learnt_from_the_others(tokens, features, share):
     marked = np.array([bool(share) and i % share == 0 for i in range(len(tokens[0]))])
-    data = FittingData(tokens[0].add_column("dev", marked.tolist()), tokens[1], *(part.vectors for part in features))
-    choosing = data.dev_split()
+    training = tokens[0].add_column("dev", marked.tolist())
+    given = Examples(training, tokens[1], *(part.vectors for part in features))
+    choosing = given.with_dev_split()
     if not share:
-        assert choosing is data
+        assert choosing is given
         return
     rows = np.asarray(tokens[0]["row"])
-    assert choosing.test_tokens["row"] == rows[marked].tolist()
-    assert choosing.training_tokens["row"] == rows[~marked].tolist()
-    assert np.array_equal(choosing.test_features, features[0].vectors[marked])
-    assert len(choosing.training_features) == len(choosing.training_tokens)
+    assert choosing.evaluation["row"] == rows[marked].tolist()
+    assert choosing.training["row"] == rows[~marked].tolist()
+    assert np.array_equal(choosing.evaluation_features, features[0].vectors[marked])
+    assert np.array_equal(choosing.training_features, features[0].vectors[~marked])
