@@ -12,7 +12,7 @@ from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.model_folder import TrainedModel
 from tweet_sentiment.modeling.prediction import pad
 from tweet_sentiment.modeling.tokenization import tokenize
-from tweet_sentiment.provenance import sha256
+from tweet_sentiment.storage import sha256
 
 LABELS = ["Negative", "Neutral", "Positive"]
 POSTS = {
