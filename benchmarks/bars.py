@@ -5,16 +5,17 @@ import pty
 import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Thread
 from time import perf_counter
 from typing import Any
 
 from benchmarks.ours import Ready
 from benchmarks.task import Task
-from tweet_sentiment.modeling.fitting import fit_classifier
+from tweet_sentiment.modeling.encoders import encoder_of
+from tweet_sentiment.modeling.freezing import unfreeze
 from tweet_sentiment.modeling.prediction import encode
+from tweet_sentiment.modeling.trainer import ignore
+from tweet_sentiment.techniques.layer_unfreezing import fit_head
 
 TURNS = 5
 SCREEN = (24, 100)  # lines, columns; a new terminal has none, and nothing is drawn
@@ -26,23 +27,14 @@ def bars(task: Task) -> dict[str, Any]:
     ready = Ready.of(task)
     data, epochs = ready.encoded(), {"num_train_epochs": EPOCHS}
     hyperparameters = ready.parameters.prompt_tuning.hyperparameters.model_copy(update=epochs)
+    chosen = ready.parameters.layer_unfreezing.model_copy(update={"hyperparameters": hyperparameters})
+    unfreeze(ready.classifier, chosen.unfreeze)
 
     def encoding(description: str) -> None:
-        encode(ready.classifier.distilbert, ready.training["input_ids"], ready.device, description=description)
+        encode(encoder_of(ready.classifier), ready.training["input_ids"], ready.device, description=description)
 
     def head(description: str) -> None:
-        with TemporaryDirectory() as folder:
-            fit_classifier(
-                ready.classifier,
-                ready.tokenizer,
-                data,
-                hyperparameters,
-                ready.parameters,
-                device=ready.device,
-                working_folder=Path(folder),
-                fingerprint={},
-                description=description,
-            )
+        fit_head(ready.classifier, data, chosen, ready.setup, ignore, description)
 
     return {"rows": len(ready.training), "encode": _in_turns(encoding), "head": _in_turns(head)}
 

@@ -16,7 +16,7 @@ from benchmarks.task import Task
 from tweet_sentiment.modeling.batching import TOKENS_PER_BATCH, batches_at_once, batches_by_length, side_by_side
 from tweet_sentiment.modeling.devices import Device, choose_device
 from tweet_sentiment.modeling.dropout import draw_kept
-from tweet_sentiment.modeling.encoders import load_classifier
+from tweet_sentiment.modeling.encoders import encoder_of, load_classifier
 from tweet_sentiment.modeling.fast import HeadStep
 from tweet_sentiment.modeling.heads import Head
 from tweet_sentiment.modeling.prediction import pad, without_idle_mask
@@ -29,7 +29,7 @@ HEAD_STEPS = 400
 def encoder(task: Task) -> dict[str, Any]:
     """Return rows per second of each rung: attention, padding, order, precision, threads, compilation."""
     ready = Ready.of(task)
-    ids, model = ready.training["input_ids"], ready.classifier.distilbert.eval()
+    ids, model = ready.training["input_ids"], encoder_of(ready.classifier).eval()
     name = ready.device.name
     fp32, chosen = Device(name, "fp32"), ready.device
     in_turn = [list(range(len(ids)))[i : i + BATCH] for i in range(0, len(ids), BATCH)]

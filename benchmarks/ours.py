@@ -1,25 +1,26 @@
 """What this project is timed at: the functions that its nodes call. Loading and tokenizing are in no time here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from tweet_sentiment.modeling.training import train
-
 from benchmarks.limit import encoder_operations
 from benchmarks.posts import load_parameters, load_posts
 from benchmarks.task import StepClock, Task
-from tweet_sentiment.modeling.devices import Device, choose_device
-from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
-from tweet_sentiment.modeling.fitting import FittingData, fit_classifier
+from tweet_sentiment.modeling.devices import Device
+from tweet_sentiment.modeling.encoders import encoder_of, load_classifier, load_tokenizer
+from tweet_sentiment.modeling.fitting import Examples, Setup
 from tweet_sentiment.modeling.freezing import unfreeze
 from tweet_sentiment.modeling.prediction import encode as encode_posts
 from tweet_sentiment.modeling.tokenization import tokenize
-from tweet_sentiment.parameters import Hyperparameters, StudyParameters
+from tweet_sentiment.modeling.trainer import ignore, train
+from tweet_sentiment.parameters import Hyperparameters
+from tweet_sentiment.techniques import FEATURES, layer_unfreezing
 
-ALL_LAYERS = ["distilbert", "pre_classifier", "classifier"]
+ALL_LAYERS = ["encoder", "head"]
+COUNTS: dict[str, Any] = {"texts": "", "files": {}, "training_posts": 0}  # of the rows: nothing here depends on them
 GENTLE = {"learning_rate": 5e-5}  # what all layers bear; the speed is the same
 
 
@@ -27,8 +28,8 @@ GENTLE = {"learning_rate": 5e-5}  # what all layers bear; the speed is the same
 class Ready:
     """Everything loaded and tokenized, before a clock starts."""
 
-    parameters: StudyParameters
-    device: Device
+    parameters: Any
+    setup: Setup
     tokenizer: Any
     classifier: Any
     training: Any
@@ -37,24 +38,30 @@ class Ready:
     @classmethod
     def of(cls, task: Task, prompt: str = "") -> "Ready":
         """Load the encoder and tokenize the task's posts."""
-        parameters = load_parameters(Path(task.folder)).model_copy(update={"precision": task.precision})
+        parameters = load_parameters(Path(task.folder), precision=task.precision)
+        sections = (parameters.study, parameters.model, parameters.training, parameters.compute)
+        setup = Setup(*sections, COUNTS, Path(task.folder) / "working")
         checkpoint, labels = parameters.model.checkpoint, parameters.labels
         tokenizer = load_tokenizer(checkpoint)
         tokens = [
             tokenize(posts, tokenizer, labels, parameters.model.max_length, prompt)[0]
             for posts in load_posts(Path(task.folder), task.rows)
         ]
-        device = choose_device(parameters.device, parameters.fp16, parameters.precision)
         classifier = load_classifier(checkpoint, labels, parameters.seed)
-        return cls(parameters, device, tokenizer, classifier, *tokens)
+        return cls(parameters, setup, tokenizer, classifier, *tokens)
 
-    def encoded(self) -> FittingData:
+    @property
+    def device(self) -> Device:
+        """Where it is computed."""
+        return self.setup.device
+
+    def encoded(self) -> Examples:
         """Encode both sets of posts."""
         features = [
-            encode_posts(self.classifier.distilbert, tokens["input_ids"], self.device)
+            encode_posts(encoder_of(self.classifier), tokens["input_ids"], self.device)
             for tokens in (self.training, self.validation)
         ]
-        return FittingData(self.training, self.validation, *features)
+        return Examples(self.training, self.validation, *features)
 
 
 def encode(task: Task) -> dict[str, Any]:
@@ -62,7 +69,7 @@ def encode(task: Task) -> dict[str, Any]:
     ready = Ready.of(task)
     input_ids = ready.training["input_ids"]
     start = perf_counter()
-    encode_posts(ready.classifier.distilbert, input_ids, ready.device)
+    encode_posts(encoder_of(ready.classifier), input_ids, ready.device)
     seconds = perf_counter() - start
     lengths = [len(ids) for ids in input_ids]
     operations = encoder_operations(lengths, ready.classifier.config)
@@ -72,41 +79,32 @@ def encode(task: Task) -> dict[str, Any]:
 def head(task: Task) -> dict[str, Any]:
     """Time the encoding of all posts, and a head trained and evaluated with the paper's values (8 epochs)."""
     ready = Ready.of(task)
+    hyperparameters = ready.parameters.prompt_tuning.hyperparameters
+    chosen = ready.parameters.layer_unfreezing.model_copy(update={"hyperparameters": hyperparameters})
     start = perf_counter()
-    with TemporaryDirectory() as folder:
-        fit_classifier(
-            ready.classifier,
-            ready.tokenizer,
-            ready.encoded(),
-            ready.parameters.prompt_tuning.hyperparameters,
-            ready.parameters,
-            device=ready.device,
-            working_folder=Path(folder),
-            fingerprint={},
-        )
+    unfreeze(ready.classifier, chosen.unfreeze)
+    layer_unfreezing.fit_head(ready.classifier, ready.encoded(), chosen, ready.setup, ignore)
     epochs = ready.parameters.prompt_tuning.hyperparameters.num_train_epochs
     return _rate(len(ready.training) * epochs, perf_counter() - start, ready.device) | {"epochs": epochs}
 
 
 def search(task: Task) -> dict[str, Any]:
     """Time the encoding of all posts and the search over the paper's space; ``epochs`` are those the trials ran."""
-    from tweet_sentiment.pipelines.hyperparameter_search import study  # noqa: F401  (loaded before the clock starts)
-    from tweet_sentiment.pipelines.hyperparameter_search.nodes import search as search_node
+    from tweet_sentiment.pipelines.search import objective, study  # noqa: F401  (loaded before the clock starts)
+    from tweet_sentiment.pipelines.search.nodes import search as search_node
 
     ready = Ready.of(task)
-    parameters, device, rows = ready.parameters, ready.device, len(ready.training)
+    parameters, setup, device, rows = ready.parameters, ready.setup, ready.device, len(ready.training)
     start = perf_counter()
     data = ready.encoded()
     del ready  # in a run the encoder is gone by now: the search reads the features from disk
     with TemporaryDirectory() as folder:
         _, trials = search_node(
-            data.training_tokens,
-            data.test_tokens,
-            data.training_features,
-            data.test_features,
-            {},
-            Path(folder),
-            parameters,
+            "hyperparameter_search",
+            parameters.hyperparameter_search,
+            layer_unfreezing=parameters.layer_unfreezing,
+            **dict(zip(FEATURES, (getattr(data, field.name) for field in fields(data)), strict=True)),
+            **{field.name: getattr(setup, field.name) for field in fields(setup)} | {"working_folder": Path(folder)},
         )
     seconds, epochs = perf_counter() - start, int(trials["epochs"].sum())
     counts = {"trials": len(trials), "pruned": int((trials["state"] == "PRUNED").sum()), "epochs": epochs}
@@ -115,7 +113,7 @@ def search(task: Task) -> dict[str, Any]:
 
 def prompt_tuning(task: Task) -> dict[str, Any]:
     """Time one epoch of a soft prompt over all posts, behind the paper's best hard prompt."""
-    from tweet_sentiment.modeling.prompts import add_soft_prompt
+    from tweet_sentiment.modeling.soft_prompts import add_soft_prompt
 
     settings = load_parameters(Path(task.folder)).prompt_tuning
     ready = Ready.of(task, settings.hard_prompts[-1])
@@ -139,16 +137,9 @@ def _train(ready: Ready, model: Any, hyperparameters: Hyperparameters) -> dict[s
             ready.training,
             ready.validation,
             hyperparameters.model_copy(update={"num_train_epochs": 1}),
-            ready.parameters.training,
+            replace(ready.setup, working_folder=Path(folder)),
+            identity=[],
             load_best_model_at_end=False,
-            padding=ready.parameters.model.padding,
-            max_length=ready.parameters.model.max_length,
-            class_weights=None,
-            seed=ready.parameters.seed,
-            device=ready.device,
-            working_folder=Path(folder),
-            fingerprint={},
-            names=ready.parameters.labels,
         )
     return _rate(len(ready.training), clock.seconds, ready.device)
 

@@ -1,6 +1,8 @@
 """The posts and parameters that both sides get, made once and laid into a folder."""
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -9,8 +11,9 @@ from tweet_sentiment.data.cleaning import clean_posts
 from tweet_sentiment.data.filtering import filter_posts
 from tweet_sentiment.data.lines import RawFile
 from tweet_sentiment.data.reading import read_posts
-from tweet_sentiment.parameters import StudyParameters, validate_parameters
+from tweet_sentiment.schema import validate
 
+PARAMETERS = "parameters.json"
 PROJECT = Path(__file__).parents[1]
 REAL = {part: f"data/01_raw/twitter_{part}.csv" for part in ("training", "validation")}
 SAMPLE = {part: f"data/01_raw/sample_{part}.csv" for part in ("training", "validation")}
@@ -27,8 +30,9 @@ def prepare(folder: Path, encoder: str, trials: int) -> dict[str, Any]:
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 
     real = all((PROJECT / path).is_file() for path in REAL.values())
-    parameters = study_parameters(encoder, trials, REAL if real else SAMPLE)
-    (folder / "parameters.json").write_text(parameters.model_dump_json(), encoding="utf-8")
+    raw = study_parameters(encoder, trials, REAL if real else SAMPLE)
+    parameters = SimpleNamespace(**validate(raw))
+    (folder / PARAMETERS).write_text(json.dumps(raw), encoding="utf-8")
     counts = {}
     for part in ("training", "validation"):
         posts = _posts(parameters, part)
@@ -40,8 +44,8 @@ def prepare(folder: Path, encoder: str, trials: int) -> dict[str, Any]:
     return {"data": "real" if real else "sample", "available": counts, "seed": parameters.seed}
 
 
-def study_parameters(encoder: str, trials: int, files: dict[str, str]) -> StudyParameters:
-    """Return the project's own parameters for these files and this encoder."""
+def study_parameters(encoder: str, trials: int, files: dict[str, str]) -> dict[str, Any]:
+    """Return the project's own parameters for these files and this encoder, as conf has them."""
     from tweet_sentiment.configuration import ConfigLoader
     from tweet_sentiment.settings import CONFIG_LOADER_ARGS
 
@@ -51,21 +55,22 @@ def study_parameters(encoder: str, trials: int, files: dict[str, str]) -> StudyP
     raw["data"] |= {f"{part}_file": path for part, path in files.items()}
     raw["model"]["checkpoint"] = encoder
     raw["hyperparameter_search"]["n_trials"] = trials
-    return validate_parameters(raw | {"protocol": "published"})
+    return raw | {"protocol": "published"}
 
 
-def _posts(parameters: StudyParameters, part: str) -> pd.DataFrame:
+def _posts(parameters: Any, part: str) -> pd.DataFrame:
     data = parameters.data
     name = getattr(data, f"{part}_file")
     read = read_posts(RawFile(name, (PROJECT / name).read_bytes()), data, parameters.labels)
     posts, _ = filter_posts(read, data, parameters.labels, parameters.seed, name)
     cleaned = clean_posts(posts["post"], data.cleaning, data.remove_stop_words, data.lemmatize)
-    return posts.assign(post=cleaned, selection=False, target=posts["label"].map(parameters.labels.index))
+    return posts.assign(post=cleaned, dev=False, target=posts["label"].map(parameters.labels.index))
 
 
-def load_parameters(folder: Path) -> StudyParameters:
-    """Return what :func:`prepare` wrote."""
-    return StudyParameters.model_validate_json((folder / "parameters.json").read_text(encoding="utf-8"))
+def load_parameters(folder: Path, **changes: Any) -> Any:
+    """Return the sections of what :func:`prepare` wrote, by attribute; ``changes`` are of the top level."""
+    raw = json.loads((folder / PARAMETERS).read_text(encoding="utf-8"))
+    return SimpleNamespace(**validate(raw | changes))
 
 
 def load_posts(folder: Path, rows: int) -> tuple[pd.DataFrame, pd.DataFrame]:

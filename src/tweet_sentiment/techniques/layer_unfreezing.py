@@ -128,7 +128,12 @@ def _untrained(
 
 
 def fit_head(
-    classifier: Any, examples: "Examples", layer_unfreezing: Parameters, setup: "Setup", on_epoch: "OnEpoch"
+    classifier: Any,
+    examples: "Examples",
+    layer_unfreezing: Parameters,
+    setup: "Setup",
+    on_epoch: "OnEpoch",
+    description: str = "Training the head",
 ) -> Any:
     """Train the trainable weights of the head on the features; ``classifier`` is left as it is."""
     import numpy as np
@@ -155,7 +160,7 @@ def fit_head(
         seed=setup.study.seed,
         device=setup.device.name,
         on_epoch=on_epoch,
-        description="Training the head",
+        description=description,
     )
 
 
