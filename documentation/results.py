@@ -9,11 +9,10 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.datasets import Csv
-from tweet_sentiment.pipelines.reporting.nodes import COLUMNS
 from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables
-from tweet_sentiment.reports.claims_words import answers
+from tweet_sentiment.reports.claims import answers
 from tweet_sentiment.reports.frontier import PROTOCOL, frontier_table, recommendations
-from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, folds, markdown, part_rows, plain_rows, side_by_side
+from tweet_sentiment.reports.tables import COLUMNS, MAIN_PROTOCOLS, folds, markdown, part_rows, plain_rows, side_by_side
 from tweet_sentiment.scoring.comparison import p_words
 
 LEVEL = 0.95  # uncertainty.level in conf/base

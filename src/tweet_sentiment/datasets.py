@@ -159,6 +159,31 @@ class Partitions(PartitionedDataset):
         return [path for path in super()._list_partitions() if self.holds(Path(path))]
 
 
+class RunFiles(Partitions):
+    """The tables and figures of a run, by path: "<protocol>/<technique>/<file>"; each is loaded when it is asked for.
+
+    ``patterns`` are globs below ``path``, in which ``{run}`` stands for the run.
+    """
+
+    def __init__(self, *, path: str, run: str, patterns: list[str], metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(path=path, dataset=f"{__name__}.Json", metadata=metadata)
+        self._patterns = [pattern.format(run=run) for pattern in patterns]
+
+    def load(self) -> dict[str, Callable[[], Any]]:
+        kinds: dict[str, Any] = {".csv": Csv, ".json": Json}
+        return {name: kinds[path.suffix](filepath=str(path)).load for name, path in self.files().items()}
+
+    def files(self) -> dict[str, Path]:
+        root = Path(self._path)
+        found = [path for pattern in self._patterns for path in sorted(root.glob(pattern)) if self.holds(path)]
+        return {PurePosixPath(*path.relative_to(root).parts[2:]).as_posix(): path for path in found}
+
+    def holds(self, path: Path) -> bool:
+        file = path if path.suffix else path / MANIFEST
+        hidden = any(part.startswith(".") for part in file.parts[-3:])
+        return not hidden and any(file.match(str(Path(self._path) / pattern)) for pattern in self._patterns)
+
+
 class FilePath(AbstractDataset[Any, Any]):
     """A file or folder of this machine, which the node itself reads.
 

@@ -94,7 +94,7 @@ def test_what_is_not_trusted_is_said_and_nothing_uses_it(parameters, caplog):
     assert len(set(tweet_codes(out))) == len(out)
     answers = out.assign(predicted=out["label"], **{f"probability_{label}": 1 / 3 for label in mine.labels})
     answers = answers[["row", "id", "label", "predicted", *(f"probability_{label}" for label in mine.labels)]]
-    by_group, _ = analyse_errors(answers, out, split, mine)
+    by_group, _ = analyse_errors(answers, out, split, mine.study, mine.data, mine.uncertainty)
     assert set(by_group["grouping"]) == {"entity", "length", "label"}
     json.dumps(account)
 

@@ -2,45 +2,25 @@
 
 import pandas as pd
 
-from tweet_sentiment.pipelines.reporting.nodes import PARTS
 from tweet_sentiment.reports.inputs import ReportInputs
+from tweet_sentiment.reports.tables import COLUMNS
 
 
 def row(technique, protocol, accuracy, **more):
-    names = ("eval_loss", "f1", "precision", "recall", "macro_f1", "expected_calibration_error", "calibration_noise")
-    scores = dict.fromkeys(names, 0.5)
-    parts = {f"{part}_{figure}": float("nan") for part in PARTS for figure in ("posts", "accuracy", "low", "high")}
-    return {
-        "technique": technique,
-        "protocol": protocol,
-        "accuracy": accuracy,
-        "accuracy_low": accuracy - 0.03,
-        "accuracy_high": accuracy + 0.03,
-        "paper_accuracy": float("nan"),
-        "n_train": 10,
-        "n_validation": 828,
-        "trainable_parameters": 7,
-        "seconds": 2.0,
-        "chosen_on": None,
-        "selected": False,
-        "selected_by": None,
-        "dev_accuracy": float("nan"),
-        "seeds": 1,
-        "accuracy_mean": accuracy,
-        "accuracy_sd": float("nan"),
-        "texts": "raw",
-        "measured": True,
-        **parts,
-        **scores,
-        **more,
-    }
+    scores = dict.fromkeys(("eval_loss", "f1", "precision", "recall", "macro_f1"), 0.5)
+    known = {"technique": technique, "protocol": protocol, "accuracy": accuracy, "accuracy_mean": accuracy}
+    known |= {"accuracy_low": accuracy - 0.03, "accuracy_high": accuracy + 0.03}
+    known |= {"n_train": 10, "n_validation": 828, "trainable_parameters": 7, "seconds": 2.0, "seeds": 1}
+    known |= {"expected_calibration_error": 0.5, "calibration_noise": 0.5, "texts": "raw", "measured": True}
+    known |= {"chosen_on": None, "selected": False, "selected_by": None, "encoder": "e", "seed": 1}
+    return dict.fromkeys(COLUMNS, float("nan")) | known | scores | more
 
 
-def material(rows, **more):
-    tables = {name: pd.DataFrame() for name in ("audit_examples", "frontier", "claims")}
-    known = {"run": "r", "comparison": pd.DataFrame(rows), "level": 0.95, "configured": {}, **tables}
-    nothing = {name: {} for name in ReportInputs.__dataclass_fields__ if name not in known}
-    return ReportInputs(**{**known, **nothing, **more})
+def inputs(rows, files=None, **more):
+    """Return what a report is made of; ``files`` by path, as a run leaves them."""
+    tables = {"frontier": pd.DataFrame(), "claims": pd.DataFrame(), "level": 0.95, "run": "r"}
+    loaders = {path: lambda one=one: one for path, one in (files or {}).items()}
+    return ReportInputs(**{"comparison": pd.DataFrame(rows), "files": loaders, **tables, **more})
 
 
 LEAKING = [row("nearest_neighbour", "published", 0.98), row("nearest_neighbour", "leak_free", 0.54)]

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.reports.test_reports import row
+from tests.reports.made import row
 
 from tweet_sentiment.reports.claims import (
     CLAIMS,
@@ -14,10 +14,10 @@ from tweet_sentiment.reports.claims import (
     UNDECIDED,
     accuracy_verdict,
     answer,
+    answers,
     claims_table,
     cost_verdict,
 )
-from tweet_sentiment.reports.claims_words import answers
 
 LEVEL = 0.95
 UNFREEZING, SEARCH, BEST, CHEAPEST, LEMMAS, STOP_WORDS = CLAIMS

@@ -5,15 +5,19 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from tests.conftest import Sections as StudyParameters
 from tests.reports.made import AUDIT, LEAKING, row
 
 from tweet_sentiment.pipelines.data_processing.figures import plot_lengths
 from tweet_sentiment.pipelines.evaluation.figures import plot_confusion, plot_curves, plot_entities
-from tweet_sentiment.reports.accuracy import accuracy_figure
-from tweet_sentiment.reports.figures import cost_figure
-from tweet_sentiment.reports.leaks import leaks_figure
-from tweet_sentiment.reports.style import MARKS, SERIES
+from tweet_sentiment.reports.figures import (
+    MARKS,
+    SERIES,
+    accuracy_figure,
+    cost_figure,
+    leaks_figure,
+    learning_figure,
+    sweep_figure,
+)
 
 
 def title(figure):
@@ -41,7 +45,9 @@ def test_marks_stand_out_from_the_page():
 def table_of_entities(accuracies, posts=30):
     groups = {"grouping": "entity", "group": [f"e{i}" for i in range(len(accuracies))], "posts": posts}
     rows = pd.DataFrame(groups | {"accuracy": accuracies})
-    return rows.assign(right=rows["accuracy"] * posts, low=rows["accuracy"] - 0.1, high=rows["accuracy"] + 0.1)
+    return rows.assign(
+        right=rows["accuracy"] * posts, wilson_low=rows["accuracy"] - 0.1, wilson_high=rows["accuracy"] + 0.1
+    )
 
 
 PREDICTIONS = pd.DataFrame(
@@ -58,9 +64,21 @@ CURVES = pd.DataFrame(
         "accuracy": [None, None, 0.6, None, 0.65],
     }
 )
+SIZES = [row("lora", "grouped", 0.5, n_train=n, measured=n < 9) for n in (1, 4, 9)]
+SWEEP = pd.DataFrame(
+    {
+        "k": [0, 1, 2],
+        "dev_accuracy": [0.6, 0.8, 0.7],
+        "accuracy": [0.9, 0.65, 0.7],
+        "low": [0.8, 0.6, 0.6],
+        "high": [0.95, 0.7, 0.8],
+        "trainable_parameters": [10, 2000, 30],
+        "seconds": [1.0, 2.0, 3.0],
+    }
+)
 
 
-def made(parameters: StudyParameters):
+def made(parameters):
     tokens = {"input_ids": [[1] * n for n in (3, 4, 128)]}
     tokens = type("Tokens", (dict,), {"__len__": lambda self: len(self["input_ids"])})(tokens)
     return {
@@ -68,9 +86,13 @@ def made(parameters: StudyParameters):
         "cost": cost_figure(pd.DataFrame(LEAKING)),
         "leaks": leaks_figure(AUDIT),
         "no audit": leaks_figure({}),
-        "confusion": plot_confusion(PREDICTIONS, parameters),
-        "curves": plot_curves(CURVES, parameters),
-        "entities": plot_entities(table_of_entities([0.5, 0.9]), parameters),
+        "confusion": plot_confusion(PREDICTIONS, parameters.study),
+        "curves": plot_curves(CURVES, parameters.study),
+        "entities": plot_entities(table_of_entities([0.5, 0.9]), parameters.study, parameters.uncertainty),
+        "sweep": sweep_figure(SWEEP, "k", "blocks", "leak_free", "dev split"),
+        "learning": learning_figure(
+            pd.DataFrame(SIZES).assign(error_floor=0.2, error_excess=0.1, exponent=0.3), "grouped"
+        ),
         "lengths": plot_lengths(tokens, tokens, {"training": {"truncated": 1}}, parameters),
     }
 
@@ -94,28 +116,40 @@ def test_the_study_s_picture_shows_each_accuracy_with_its_interval(parameters):
 
 def test_the_confusion_names_the_mistake_that_was_made_most(parameters):
     assert "50.0% of 4 posts right; most often wrong: Neutral taken for Negative, 2 posts" in title(
-        plot_confusion(PREDICTIONS, parameters)
+        plot_confusion(PREDICTIONS, parameters.study)
     )
-    assert "most often" not in title(plot_confusion(PREDICTIONS.assign(predicted=PREDICTIONS["label"]), parameters))
+    assert "most often" not in title(
+        plot_confusion(PREDICTIONS.assign(predicted=PREDICTIONS["label"]), parameters.study)
+    )
 
 
 def test_curves_say_where_a_model_starts_to_learn_by_heart(parameters):
-    said = title(plot_curves(CURVES, parameters))
+    said = title(plot_curves(CURVES, parameters.study))
     assert "highest at step 4, 65.0%; their loss is lowest at step 2" in said
 
 
 def test_entities_apart_are_counted_beside_what_chance_would_give(parameters):
-    said = title(plot_entities(table_of_entities([0.6] * 5 + [0.1]), parameters))
+    said = title(plot_entities(table_of_entities([0.6] * 5 + [0.1]), parameters.study, parameters.uncertainty))
     assert said.startswith("1 of 6 entities lie apart from the 51.7% of all posts")
     assert "by chance alone it would be 0.3" in said
 
 
 def test_without_entities_lengths_are_drawn(parameters):
     table = table_of_entities([0.5, 0.6]).assign(grouping="length", group=["0", "1 to 5"])
-    assert "lengths" in title(plot_entities(table, parameters))
+    assert "lengths" in title(plot_entities(table, parameters.study, parameters.uncertainty))
 
 
 def test_the_look_up_is_what_the_leak_is_worth():
     assert "100.0% of the test posts are known" in title(leaks_figure(AUDIT))
     both = AUDIT | {"memorisation": AUDIT["memorisation"] | {"leak_free": {"accuracy": 0.5, "training_posts": 3}}}
     assert "right for 100.0% of the test posts, and for 50.0% once what leaks is out" in title(leaks_figure(both))
+
+
+def test_a_sweep_names_the_setting_that_was_chosen_not_the_one_that_is_best_on_the_reported_posts():
+    figure = sweep_figure(SWEEP, "k", "blocks", "leak_free", "dev split")
+    assert title(figure) == "Best on the dev split: 1 blocks, 65.0% (leak_free)"
+    assert figure.data[0].text[1] == "2,000 parameters, 2 s"
+    assert list(figure.data[0].error_y.array) == list(SWEEP["high"] - SWEEP["accuracy"])
+    for nothing in (None, float("nan")):
+        figure = sweep_figure(SWEEP.assign(dev_accuracy=nothing), "k", "blocks", "published", "test posts")
+        assert title(figure) == "Best on the test posts: 0 blocks, 90.0% (published)"

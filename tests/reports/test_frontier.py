@@ -4,10 +4,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.reports.test_reports import row
+from tests.reports.made import row
 
-from tweet_sentiment.reports.frontier import COSTS, cheapest, frontier_table, recommendations
-from tweet_sentiment.reports.frontier_figure import frontier_figure
+from tweet_sentiment.reports.frontier import COSTS, cheapest, frontier_figure, frontier_table, recommendations
 from tweet_sentiment.scoring.comparison import COLUMNS, NOT_SHOWN
 
 

@@ -6,9 +6,101 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
+from tests.conftest import PROJECT
 from tests.incremental.sessions import run
+from tests.reports.made import LEAKING, inputs, row
 
 from tweet_sentiment.datasets import Csv
+from tweet_sentiment.reports.report import as_markdown
+from tweet_sentiment.reports.reproduce import BESIDE, ENVIRONMENTS, WHOLE, commands, pipeline_of, reproduction
+from tweet_sentiment.techniques import LAST, STUDIED, TECHNIQUES
+
+METRICS = {"encoder": "e", "device": "cpu", "dtype": "fp32", "seed": 7, "versions": {"torch": "2.13.0"}}
+
+
+def said(rows, files, **more):
+    return as_markdown("t", [reproduction(inputs(rows, files, **more))])
+
+
+def test_the_report_says_command_seed_versions_and_hashes_and_which_ids_are_not_trusted():
+    file = {"rows": 10, "sha256": "c0ffee", "ids": "not trusted: 9 of 9 are rounded"}
+    counts = {"texts": "raw", "training_posts": 9, "dev_posts": 1, "test_posts": 8, "files": {"training": file}}
+    files = {"leak_free/row_counts.json": counts, "leak_free/x/metrics.json": METRICS}
+    text = said(LEAKING, files, run="kaggle")
+    command = "kedro run --env=kaggle --pipelines=classical --params=protocol=leak_free"
+    ids = "its ids are not trusted: 9 of 9 are rounded"
+    for told in ("seed 7", "torch", "2.13.0", "sha256 c0ffee", "| raw | 9 | 1 | 8 |", command, ids):
+        assert told in text
+
+
+def test_results_of_several_versions_are_told_apart():
+    older = METRICS | {"versions": {"torch": "2.12.0", "peft": "0.21.2"}}
+    files = {"leak_free/x/metrics.json": METRICS, "leak_free/y/metrics.json": older, "published/y/metrics.json": older}
+    text = said(LEAKING, files).split("Versions")[1]
+    assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")] == [
+        ["results", "torch", "peft"],
+        ["---"] * 3,
+        ["leak_free/x", "2.13.0", "–"],
+        ["leak_free/y, published/y", "2.12.0", "0.21.2"],
+    ]
+
+
+@pytest.mark.parametrize("run", ENVIRONMENTS)
+def test_a_run_whose_environment_the_report_names_is_made_by_that_environment(run):
+    assert yaml.safe_load((PROJECT / "conf" / run / "globals.yml").read_text())["run"] == run
+
+
+def test_a_run_of_another_name_or_file_is_named_in_the_command():
+    *runs, report = commands(inputs(LEAKING, run="mine"))
+    assert runs[0] == "kedro run --pipelines=classical --params=run=mine,protocol=published"
+    assert report == "kedro run --pipeline=reporting --params=run=mine"
+    named = {"data.training_file": "in/mine.csv", "data.columns.label": "stars"}
+    run, report = commands(inputs([row("lora", "leak_free", 0.6)], run="mine", named=named))
+    told = "run=mine,data.training_file=in/mine.csv,data.columns.label=stars"
+    assert run == f"kedro run --pipelines=lora --params={told},protocol=leak_free"
+    assert report == f"kedro run --pipeline=reporting --params={told}"
+
+
+def test_the_commands_run_what_stands_in_the_report_and_nothing_else():
+    rows = [row(name, "leak_free", 0.6) for name in [*STUDIED, "lora", "ensemble", "distillation", "technique_search"]]
+    rows += [row(name, "grouped_1_of_2", 0.6) for name in ("linear_svc", "majority_class", "lora")]
+    files = ("grouped_1_of_2/preprocessing_ablation/variants.csv", "leak_free/learning_curve/sizes.csv")
+    of = inputs(rows, dict.fromkeys([*files, "leak_free/unfreezing_sweep/blocks.csv"]), run="sample")
+    assert [command.removeprefix("kedro run ") for command in commands(of)[:-1]] == [
+        "--params=protocol=leak_free",
+        "--pipelines=lora,technique_search,learning_curve,unfreezing_sweep --params=protocol=leak_free",
+        "--pipelines=distillation --params=protocol=leak_free",
+        "--pipelines=ensemble --params=protocol=leak_free",
+        "--pipelines=classical,lora,preprocessing_ablation --params=protocol=grouped_1_of_2",
+    ]
+
+
+def test_a_technique_that_was_trained_with_other_parameters_has_a_command_that_says_so():
+    lora = {"r": 8, "row_limit": None, "hyperparameters": {"num_train_epochs": 3}}
+    configured = {"seed": 42, "lora": lora, "labels": "auto"}
+    changed = lora | {"row_limit": 50, "hyperparameters": {"num_train_epochs": 1}}
+    files = {
+        "leak_free/lora/manifest.json": {"parameters": {"seed": 42, "lora": changed, "labels": ["a"]}},
+        "leak_free/baseline/manifest.json": {"parameters": {"seed": 42}},
+    }
+    rows = [row(name, "leak_free", 0.6) for name in ("baseline", "lora", "ensemble", "linear_svc")]
+    assert commands(inputs(rows, files, run="kaggle", configured=configured)) == [
+        "kedro run --env=kaggle --pipelines=baseline,classical --params=protocol=leak_free",
+        "kedro run --env=kaggle --pipelines=lora "
+        "--params=protocol=leak_free,lora.row_limit=50,lora.hyperparameters.num_train_epochs=1",
+        "kedro run --env=kaggle --pipelines=ensemble --params=protocol=leak_free",
+        "kedro run --env=kaggle --pipeline=reporting",
+    ]
+
+
+def test_the_pipelines_of_the_commands_are_those_of_the_project():
+    from tweet_sentiment.pipeline_registry import register_pipelines
+
+    registered = register_pipelines()
+    assert {*WHOLE, *LAST, *BESIDE, *map(pipeline_of, TECHNIQUES)} <= set(registered)
+    assert {node.namespace for node in registered["__default__"].nodes if node.namespace} == set(STUDIED)
+
 
 SAME = ["accuracy", "eval_loss", "n_train", "trainable_parameters", "texts", "dev_accuracy"]
 CHANGED = {"lora": {"row_limit": 16, "r": 3, "hyperparameters": {"num_train_epochs": 2}}}

@@ -13,9 +13,10 @@ from tweet_sentiment.scoring.bootstrap import (
     confusion_by_tweet,
     percentile_interval,
     resampled_sums,
-    scores_of,
+    sums_by_tweet,
     tweet_codes,
 )
+from tweet_sentiment.scoring.metrics import FORMULAS, INTERVALS, Counts
 
 
 def sklearn_scores(table):
@@ -27,26 +28,17 @@ def sklearn_scores(table):
     }
 
 
-@settings(deadline=None)
 @given(small_predictions())
-def test_the_tweets_counts_add_up_to_scikit_learn_s_matrix_and_scores(table):
-    matrix = confusion_by_tweet(table, LABELS).sum(axis=0)
-    assert (matrix == confusion_matrix(table["label"], table["predicted"], labels=LABELS)).all()
-    assert {name: values.item() for name, values in scores_of(matrix[None]).items()} == pytest.approx(
-        sklearn_scores(table)
-    )
-
-
-@settings(deadline=None)
-@given(small_predictions())
-def test_each_tweet_s_matrix_is_that_of_its_rows(table):
+def test_each_tweet_s_matrix_is_that_of_its_rows_and_their_sum_gives_scikit_learn_s_scores(table):
     matrices = confusion_by_tweet(table, LABELS)
     assert len(matrices) == table["id"].nunique()
     for matrix, (_, rows) in zip(matrices, table.groupby("id", sort=False), strict=True):
         assert (matrix == confusion_matrix(rows["label"], rows["predicted"], labels=LABELS)).all()
+    counts = Counts(matrices.sum(axis=0)[None])
+    assert {name: FORMULAS[name].of(counts).item() for name in INTERVALS} == pytest.approx(sklearn_scores(table))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(small_predictions(), st.integers(0, 100))
 def test_a_resample_is_a_draw_of_whole_tweets(table, seed):
     """With powers of a large base for counts, a sum tells how often each tweet was drawn."""
@@ -111,11 +103,13 @@ def coverage(alike, by_row, samples=400):
     return held / samples
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alike", [0.0, 0.8])
 def test_intervals_by_tweet_cover_the_truth_as_often_as_they_say(alike):
     assert coverage(alike, by_row=False) == pytest.approx(0.95, abs=0.03)
 
 
+@pytest.mark.slow
 def test_intervals_by_row_cover_it_too_seldom_where_copies_are_judged_alike():
     assert coverage(0.0, by_row=True) == pytest.approx(0.95, abs=0.03)
     assert coverage(0.8, by_row=True) < 0.75
@@ -124,6 +118,7 @@ def test_intervals_by_row_cover_it_too_seldom_where_copies_are_judged_alike():
 def test_posts_without_an_id_stand_for_themselves():
     table = predictions([0, 1, 2, 0], [0, 1, 2, 0], ["", "5", "", "5"])
     assert tweet_codes(table).tolist() == [0, 1, 2, 1]
+    assert sums_by_tweet(table, np.array([[1], [2], [4], [8]])).tolist() == [[1], [10], [4]]
 
 
 def test_one_tweet_is_refused_and_so_are_labels_that_nobody_named():

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.scoring.tables import LABELS, predictions
 
@@ -30,7 +30,6 @@ def by_brute_force(confidence, right, bins):
     return total / len(confidence)
 
 
-@settings(deadline=None)
 @given(POSTS, st.sampled_from([1, 2, 10, 15]))
 def test_the_error_is_what_a_loop_over_bins_finds(posts, bins):
     confidence, right = (list(column) for column in zip(*posts, strict=True))
@@ -50,7 +49,6 @@ def with_confidence(confidence, right):
     return table.assign(probability_right=confidence, probability_wrong=1 - np.array(confidence))
 
 
-@settings(deadline=None)
 @given(POSTS)
 def test_every_post_is_in_one_bin_and_means_are_kept(posts):
     confidence, right = zip(*posts, strict=True)

@@ -20,7 +20,7 @@ def test_a_law_that_holds_is_found_again():
     assert law.error(64000) == pytest.approx(0.2 + 0.1 * 4**-0.4, abs=1e-4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=5))
 def test_whatever_was_measured_errors_stay_shares_and_do_not_grow_with_posts(errors):
     sizes = [100 * 4**i for i in range(len(errors))]

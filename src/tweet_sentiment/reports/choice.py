@@ -1,42 +1,78 @@
-"""What is said of the choice of the best technique, in the same words in the comparison, the report and the card."""
+"""Which technique is the best: one rule for the comparison, the report, the card and the promotion, and its words."""
 
+import logging
 from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import PromotionParameters, Study
+from tweet_sentiment.techniques import YARDSTICKS
+
+logger = logging.getLogger(__name__)
+
 MAJORITY = "majority_class"
+LOWER_IS_BETTER = ("eval_loss",)
 NAMED = "promotion.technique"  # in selected_by, where no figure was asked
 NAMES: dict[Any, str] = {"accuracy": "accuracy", "macro_f1": "macro F1", "eval_loss": "loss"}
+
+
+def select(results: pd.DataFrame, study: Study, rule: PromotionParameters) -> pd.DataFrame:
+    """Mark the best technique in ``selected``, and say in ``selected_by`` why: a metric, or ``promotion.technique``.
+
+    It is the one that is best by ``promotion.metric`` on the dev split: a choice without a look at the posts
+    that are reported. Of two that are alike the one that stands first is taken: the simpler one. Where nothing was
+    measured on such posts (the published protocol) nothing is selected.
+
+    Raises:
+        StudyError: ``promotion.technique`` names one that is not among the results.
+    """
+    best: str | None
+    if rule.technique and study.protocol == rule.protocol:
+        best, why = rule.technique, NAMED
+        if best not in set(results["technique"]):
+            raise StudyError(
+                f"promotion.technique is {best}, which has no results; there are {sorted(results['technique'])}.\n"
+                f"  Run it first, or name another: --params=promotion.technique=…  (null: the best by promotion.metric)"
+            )
+    else:
+        known = candidates(results, rule.metric)
+        best, why = next(iter(known), None), rule.metric
+        lacking = [name for name in results["technique"] if name not in (*known, *YARDSTICKS)]
+        if known and lacking:
+            logger.warning("Without %s on the dev split, so not in the choice: %s.", why, ", ".join(lacking))
+    selected = results["technique"].eq(best or "")
+    return results.assign(selected=selected, selected_by=selected.map({True: why, False: None}))
+
+
+def candidates(results: pd.DataFrame, metric: str) -> dict[str, float]:
+    """Return the figure that decides, by technique, the best first."""
+    rows: dict[str, Any] = dict(zip(results["technique"], results[f"dev_{metric}"], strict=True))
+    known = {name: float(v) for name, v in rows.items() if name not in YARDSTICKS and not pd.isna(v)}
+    sign = 1 if metric in LOWER_IS_BETTER else -1
+    return dict(sorted(known.items(), key=lambda item: sign * item[1]))
 
 
 def choices(comparison: pd.DataFrame) -> list[str]:
     """Return one sentence a protocol on which technique was chosen, and advice where the choice needs some."""
     said = []
     for protocol, rows in comparison.groupby("protocol"):
-        for chosen in rows[rows["selected"].eq(True)].to_dict("records"):
-            said.append(f"Chosen under `{protocol}`: {_chosen(chosen)}.")
-            if warning := advice(rows, chosen):
-                said.append(warning)
+        for row in rows[rows["selected"].eq(True)].to_dict("records"):
+            metric, here = row.get("selected_by"), f"accuracy {row['accuracy']:.4f} on the test posts"
+            why = "named by `promotion.technique`"
+            if metric in NAMES:
+                why = f"the best by {NAMES[metric]} {row[f'dev_{metric}']:.4f} on the dev split"
+            said.append(f"Chosen under `{protocol}`: {row['technique']}, {why}; {here}.")
+            said += filter(None, [advice(rows, row)])
     return said
 
 
 def how_chosen(row: dict[Any, Any]) -> str:
     """Say in a few words what made a row the selected one."""
     metric = row.get("selected_by")
-    return (
-        "named by promotion.technique"
-        if metric == NAMED
-        else f"chosen on the dev split by {NAMES.get(metric, 'accuracy')}"
-    )
-
-
-def _chosen(row: dict[Any, Any]) -> str:
-    metric, technique = row.get("selected_by"), row["technique"]
-    here = f"accuracy {row['accuracy']:.4f} on the test posts"
-    if metric not in NAMES:
-        return f"{technique}, named by `promotion.technique`; {here}"
-    figure = f"{NAMES[metric]} {row[f'dev_{metric}']:.4f}"
-    return f"{technique}, the best by {figure} on the dev split; {here}"
+    if metric == NAMED:
+        return "named by promotion.technique"
+    return f"chosen on the dev split by {NAMES.get(metric, 'accuracy')}"
 
 
 def advice(rows: pd.DataFrame, chosen: dict[Any, Any]) -> str | None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.tables import FEWER
-from tweet_sentiment.scoring.comparison import NOT_SHOWN, WORSE, verdict
+from tweet_sentiment.reports.tables import COSTS, FEWER, amount
+from tweet_sentiment.scoring.comparison import NOT_SHOWN, WORSE, against, p_words, verdict
 
 PROTOCOLS = ("leak_free", "published")
 SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = "supported", "contradicted", "not shown", "not run"
@@ -38,7 +38,8 @@ def claims_table(
     for protocol in PROTOCOLS:
         mine = comparison[(comparison["protocol"] == protocol) & comparison["measured"].eq(True)]
         known = {str(row["technique"]): {str(k): v for k, v in row.items()} for row in mine.to_dict("records")}
-        asked = [_pair(*one, known, differences.get(protocol, pd.DataFrame())) for one in PAIRS]
+        tested = differences.get(protocol, pd.DataFrame())
+        asked = [_pair(*one, known, tested, level) for one in PAIRS]
         asked += _cleaning(ablations.get(protocol, pd.DataFrame()))
         asked = [row | dict(zip(("verdict", "note"), accuracy_verdict(row, level), strict=True)) for row in asked]
         asked += [_cost(cost, other, known) for cost in APART for other in TRAINED]
@@ -47,14 +48,11 @@ def claims_table(
     return table.sort_values("claim", key=lambda c: c.map(CLAIMS.index), kind="stable").reset_index(drop=True)
 
 
-def _pair(claim: str, first: str, second: str, known: dict[str, Row], differences: pd.DataFrame) -> Row:
+def _pair(claim: str, first: str, second: str, known: dict[str, Row], differences: pd.DataFrame, level: float) -> Row:
     row: Row = {"claim": claim, "measure": "accuracy", "first": first, "second": second}
-    for found in differences.to_dict("records"):
-        if {found["first"], found["second"]} == {first, second} <= set(known):
-            sign = 1 if found["first"] == first else -1
-            row["difference"] = sign * found["difference"] + 0.0  # 0.0 rather than -0.0
-            row["low"], row["high"] = sorted((sign * found["low"] + 0.0, sign * found["high"] + 0.0))
-            row |= {name: found[name] for name in ("test", "p_value", "p_adjusted")}
+    tested = against(second, differences, level)
+    if first in tested.index and {first, second} <= set(known):
+        row |= tested.loc[first, ["difference", "low", "high", "test", "p_value", "p_adjusted"]].to_dict()
     return row | _of_both("accuracy", first, second, known)
 
 
@@ -69,16 +67,16 @@ def _of_both(measure: str, first: str, second: str, known: dict[str, Row]) -> Ro
 def _cleaning(ablation: pd.DataFrame) -> list[Row]:
     """Return a row for each step and way of cleaning: without the step is claimed to be better than with it."""
     ways = {str(row["variant"]): row for row in ablation.to_dict("records")}
-    rows = []
+    rows: list[Row] = []
     for name, way in ways.items():
         if claim := STEPS.get((way["stop_words"], way["lemmas"])):
             plain = ways[way["reference"]]
-            row: Row = {"claim": claim, "measure": "accuracy", "first": way["reference"], "second": name}
+            row = {"claim": claim, "measure": "accuracy", "first": way["reference"], "second": name}
             row |= {"first_value": plain["accuracy"], "second_value": way["accuracy"]}
             row |= {"first_n_train": plain["n_train"], "second_n_train": way["n_train"]}
-            row |= {"difference": -way["difference"] + 0.0, "test": way["test"]}
-            row |= {"p_value": way["p_value"], "p_adjusted": way["p_adjusted"]}
-            rows.append(row | {"low": -way["difference_high"] + 0.0, "high": -way["difference_low"] + 0.0})
+            row |= {key: way[key] for key in ("test", "p_value", "p_adjusted")}
+            ends = {"difference": "difference", "low": "difference_high", "high": "difference_low"}
+            rows.append(row | {key: -way[column] + 0.0 for key, column in ends.items()})  # 0.0 rather than -0.0
     missing = [claim for claim in STEPS.values() if claim not in {row["claim"] for row in rows}]
     return rows + [{"claim": claim, "measure": "accuracy", "first": "without", "second": "with"} for claim in missing]
 
@@ -139,3 +137,44 @@ def answer(verdicts: list[str]) -> str:
     if set(verdicts) == {SUPPORTED}:
         return SUPPORTED
     return NOT_RUN if set(verdicts) <= {NOT_RUN} else UNDECIDED
+
+
+def answers(table: pd.DataFrame, level: float) -> list[str]:
+    """Say for each claim, under each protocol, the verdict and the figures that it rests on."""
+    times = f"{APART['seconds']:g} times (training) and {APART['ms_per_post']:g} times (a post)"
+    reading = (
+        f"supported or contradicted stands only where the paired interval ({level:.0%}, tweet ids resampled) leaves "
+        "out 0 and Holm's p-value, over all pairs of techniques or ways of cleaning, is below "
+        f"{1 - level:.2g}; elsewhere nothing is shown, which is not to say that nothing is there. Of a claim with "
+        "several comparisons all must support it, and one contradicts it. Each technique counts as it was run here, "
+        "once, on this encoder. Times count as different "
+        f"from {times} on. published is the paper's protocol: its figures measure memory as well."
+    )
+    said = [reading]
+    for claim in CLAIMS:
+        mine = table[table["claim"] == claim]
+        under = [_under(protocol, mine[mine["protocol"] == protocol].to_dict("records")) for protocol in PROTOCOLS]
+        said.append(f"{claim}. {' '.join(under)}")
+    return said
+
+
+def _under(protocol: str, rows: list[dict[Any, Any]]) -> str:
+    found = answer([row["verdict"] for row in rows])
+    if found == NOT_RUN:
+        return f"{protocol}: {NOT_RUN}."
+    support = sum(row["verdict"] == SUPPORTED for row in rows)
+    part = f" ({support} of {len(rows)} comparisons support it)" if len(rows) > 1 else ""
+    return f"{protocol}: {found}{part}: {'; '.join(_evidence(row) for row in rows)}."
+
+
+def _evidence(row: dict[Any, Any]) -> str:
+    pair = f"{row['first']} against {row['second']}"
+    if row["verdict"] == NOT_RUN:
+        return f"{pair} {NOT_RUN}"
+    note = f", {row['note']}" if isinstance(row["note"], str) and row["note"] else ""
+    if row["measure"] in COSTS:
+        figures = f"{amount(row['first_value'])} to {amount(row['second_value'])} {COSTS[row['measure']]}"
+    else:
+        apart, low, high = (f"{100 * row[name]:+.1f}" for name in ("difference", "low", "high"))
+        figures = f"{apart} points ({low} to {high}, adjusted p {p_words(row['p_adjusted'])})"
+    return f"{pair} {figures} ({row['verdict']}{note})"

@@ -8,15 +8,11 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.reports.choice import how_chosen
-from tweet_sentiment.reports.tables import FEWER, interval
+from tweet_sentiment.reports.figures import interval_of, styled
+from tweet_sentiment.reports.tables import COSTS, FEWER, amount, interval
 from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE, against
 
 PROTOCOL = "leak_free"
-COSTS = {
-    "trainable_parameters": "trained parameters",
-    "seconds": "seconds of training",
-    "ms_per_post": "milliseconds a post",
-}
 NEEDS = {
     "trainable_parameters": "Fewest trained parameters",
     "seconds": "Shortest training",
@@ -25,8 +21,15 @@ NEEDS = {
 COLUMNS = ["technique", "dev_accuracy", "accuracy", "accuracy_low", "accuracy_high", "n_train", *COSTS]
 COLUMNS += ["device", "dtype", "selected_by"]
 CHOSEN, NOT_TESTED = "chosen", "not tested"
-STANDINGS = [BETTER, NOT_SHOWN, WORSE, NOT_TESTED]
+STANDINGS = {  # how the others stand to the chosen one
+    BETTER: "Better by a test",
+    NOT_SHOWN: "Not shown to differ from it",
+    WORSE: "Worse by a test",
+    NOT_TESTED: "Not tested against it",
+}
 ALIKE = {"seconds": 1.25, "ms_per_post": 1.25}  # a time this many times the lowest may be the machine's load
+COLOURS = {WORSE: "#c7b299", NOT_SHOWN: "#1b5e7d", BETTER: "#1b5e7d", CHOSEN: "#1b5e7d", NOT_TESTED: "#999999"}
+SMALLEST = {"trainable_parameters": 1.0, "seconds": 0.1, "ms_per_post": 0.001}  # what 0 is drawn at
 
 
 def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -34,21 +37,21 @@ def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame, level: f
 
     ``difference`` with its interval and ``p_adjusted`` is to the selected row of the comparison, which is chosen on
     the dev split; ``stands`` is ``CHOSEN`` for that row, one of ``STANDINGS`` for the others: the verdict of
-    ``uncertainty.comparison.against``. ``on_frontier`` names the costs for which no other technique is as accurate for
-    less. ``differences`` is of ``uncertainty.comparison.compare_pairs``.
+    ``scoring.comparison.against``. ``on_frontier`` names the costs for which no other technique is as accurate for
+    less. ``differences`` is of ``scoring.comparison.compare_pairs``.
     """
     rows = comparison[(comparison["protocol"] == PROTOCOL) & comparison["measured"].eq(True)]
     rows = rows.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
     chosen = next(iter(rows.loc[rows["selected"].eq(True), "technique"]), "")
-    table, compared = rows[COLUMNS], against(chosen, differences, level).reindex(rows["technique"])
-    compared = compared.rename(columns={"low": "difference_low", "high": "difference_high", "verdict": "stands"})
-    compared = compared.reset_index(drop=True)
+    names = {"low": "difference_low", "high": "difference_high", "p_adjusted": "p_adjusted", "verdict": "stands"}
+    tested = against(chosen, differences, level)[["difference", *names]].rename(columns=names)
+    compared = tested.reindex(rows["technique"]).reset_index(drop=True)
     compared["stands"] = compared["stands"].fillna(NOT_TESTED).mask(rows["technique"] == chosen, CHOSEN)
     frontier = [
-        ", ".join(words for cost, words in COSTS.items() if _undominated(row, cost, table)) or "no"
-        for row in table.to_dict("records")
+        ", ".join(words for cost, words in COSTS.items() if _undominated(row, cost, rows)) or "no"
+        for row in rows.to_dict("records")
     ]
-    return table.join(compared).assign(on_frontier=pd.Series(frontier, index=table.index, dtype="str"))
+    return rows[COLUMNS].join(compared).assign(on_frontier=pd.Series(frontier, index=rows.index, dtype="str"))
 
 
 def _undominated(row: dict[Any, Any], cost: str, table: pd.DataFrame) -> bool:
@@ -60,7 +63,11 @@ def _undominated(row: dict[Any, Any], cost: str, table: pd.DataFrame) -> bool:
     return not bool((no_worse & better).any())
 
 
-def cheapest(table: pd.DataFrame, cost: str) -> dict[str, Any] | None:
+def _chosen(table: pd.DataFrame) -> dict[Any, Any] | None:
+    return next(iter(table[table["stands"] == CHOSEN].to_dict("records")), None)
+
+
+def cheapest(table: pd.DataFrame, cost: str) -> dict[Any, Any] | None:
     """Return the row of the cheapest technique that is not shown to be worse than the chosen one; None without any.
 
     Nor is one taken whose interval lies below it. Of those that cost the same, times within ``ALIKE`` of the lowest
@@ -68,64 +75,43 @@ def cheapest(table: pd.DataFrame, cost: str) -> dict[str, Any] | None:
     """
     able = table["stands"].isin([BETTER, NOT_SHOWN]) & (table["difference_high"] >= 0)
     candidates = table[able | (table["stands"] == CHOSEN)].dropna(subset=[cost])
-    if candidates.empty:
-        return None
-    enough = candidates[candidates[cost] <= ALIKE.get(cost, 1.0) * candidates[cost].min()]
-    row = enough.sort_values(["dev_accuracy", cost], ascending=[False, True], kind="stable").iloc[0]
-    return {str(name): value for name, value in row.items()}
+    near = candidates[candidates[cost] <= ALIKE.get(cost, 1.0) * candidates[cost].min()]
+    ordered = near.sort_values(["dev_accuracy", cost], ascending=[False, True], kind="stable")
+    return next(iter(ordered.to_dict("records")), None)
 
 
 def recommendations(table: pd.DataFrame) -> list[str]:
     """Say in words which technique to take for which need: of those not shown to be worse, the cheapest."""
     if table.empty:
         return []
-    chosen = table[table["stands"] == CHOSEN]
-    if chosen.empty:
+    if (best := _chosen(table)) is None:
         return ["No technique was measured on the dev split, so none is chosen."]
-    best = {str(name): value for name, value in chosen.iloc[0].items()}
-    by_standing = {one: list(table.loc[table["stands"] == one, "technique"]) for one in STANDINGS}
+    standing = {one: ", ".join(table.loc[table["stands"] == one, "technique"]) for one in STANDINGS}
     known = f"{best['accuracy']:.4f} ({interval(best['accuracy_low'], best['accuracy_high'])}) on the test posts"
     dev = "" if pd.isna(best["dev_accuracy"]) else f" and {best['dev_accuracy']:.4f} on the dev split"
     how = how_chosen(best)
-    said = [
-        f"{how[0].upper()}{how[1:]}: {best['technique']}, with an accuracy of {known}{dev}. "
-        f"{' '.join(_standings(by_standing))}".rstrip()
-    ]
+    said = [f"{how[0].upper()}{how[1:]}: {best['technique']}, with an accuracy of {known}{dev}."]
+    said[0] += "".join(f" {words}: {standing[one]}." for one, words in STANDINGS.items() if standing[one])
     said += [_for_need(need, cheapest(table, cost), cost, best) for cost, need in NEEDS.items()]
-    return [*said, *_cautions(table, by_standing[NOT_SHOWN])]
+    return [*said, *_cautions(table, bool(standing[NOT_SHOWN]))]
 
 
-def _standings(by_standing: dict[str, list[str]]) -> list[str]:
-    """Say how the others stand to the chosen one."""
-    words = {
-        BETTER: "Better by a test",
-        NOT_SHOWN: "Not shown to differ from it",
-        WORSE: "Worse by a test",
-        NOT_TESTED: "Not tested against it",
-    }
-    return [f"{words[one]}: {', '.join(names)}." for one, names in by_standing.items() if names]
-
-
-def _for_need(need: str, row: dict[str, Any] | None, cost: str, best: dict[str, Any]) -> str:
+def _for_need(need: str, row: dict[Any, Any] | None, cost: str, best: dict[Any, Any]) -> str:
     if row is None:
         return f"{need}: {COSTS[cost]} were not measured."
-    take = f"{need}: take {row['technique']}, {_amount(row[cost])} {COSTS[cost]}"
+    take = f"{need}: take {row['technique']}, {amount(row[cost])} {COSTS[cost]}"
     if row["technique"] == best["technique"]:
         return f"{take}. It is the chosen one, and none that may be as good is cheaper."
-    theirs = f"; {best['technique']} has {_amount(best[cost])}" if pd.notna(best[cost]) else ""
-    low, high = 100 * row["difference_low"], 100 * row["difference_high"]
+    theirs = f"; {best['technique']} has {amount(best[cost])}" if pd.notna(best[cost]) else ""
+    apart, low, high = (f"{100 * row[name]:+.1f}" for name in ("difference", "difference_low", "difference_high"))
     verdict = f"{BETTER} by a test" if row["stands"] == BETTER else NOT_SHOWN
     return (
-        f"{take}{theirs}. Its accuracy is {100 * row['difference']:+.1f} points from that of {best['technique']} "
-        f"({low:+.1f} to {high:+.1f}): {verdict}, so the cheaper one."
+        f"{take}{theirs}. Its accuracy is {apart} points from that of {best['technique']} "
+        f"({low} to {high}): {verdict}, so the cheaper one."
     )
 
 
-def _amount(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
-
-
-def _cautions(table: pd.DataFrame, alike: list[str]) -> list[str]:
+def _cautions(table: pd.DataFrame, alike: bool) -> list[str]:
     """Say what the choice must not be read as."""
     fewer = table[(table["n_train"] > 0) & (table["n_train"] < FEWER * table["n_train"].max())]
     trained = ", ".join(f"{name} ({n:,.0f})" for name, n in zip(fewer["technique"], fewer["n_train"], strict=True))
@@ -136,3 +122,54 @@ def _cautions(table: pd.DataFrame, alike: list[str]) -> list[str]:
     if len(devices) > 1:
         said.append(f"Times are of {', '.join(devices)}: compare them only where these are the same.")
     return said
+
+
+def frontier_figure(table: pd.DataFrame) -> Any:
+    """Draw one panel a cost, logarithmic, with intervals; ``table`` is ``frontier_table``'s.
+
+    Dark points are the chosen one and those not shown to be worse. The line joins what nothing beats at its cost.
+    """
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(rows=1, cols=len(COSTS), shared_yaxes=True, horizontal_spacing=0.03)
+    for column, (cost, words) in enumerate(COSTS.items(), start=1):
+        rows = table.dropna(subset=[cost])
+        rows = rows.assign(x=rows[cost].astype("float64").clip(lower=SMALLEST[cost]))
+        figure.add_scatter(
+            x=rows["x"],
+            y=rows["accuracy"],
+            error_y=interval_of(rows),
+            text=rows["technique"],
+            mode="markers+text",
+            textposition="top center",
+            textfont={"size": 10},
+            marker={"size": 9, "color": [COLOURS[stands] for stands in rows["stands"]]},
+            row=1,
+            col=column,
+        )
+        on_line = rows["on_frontier"].str.split(", ").map(lambda named, words=words: words in named).astype(bool)
+        line, shape = rows[on_line].sort_values(["x", "accuracy"]), {"shape": "hv", "dash": "dot", "color": "#1b5e7d"}
+        figure.add_scatter(
+            x=line["x"], y=line["accuracy"], mode="lines", line=shape, hoverinfo="skip", row=1, col=column
+        )
+        figure.update_xaxes(type="log", title=words, row=1, col=column)
+    figure.update_yaxes(title="accuracy", row=1, col=1)
+    return styled(
+        figure,
+        _finding(table),
+        "A panel a cost, on a logarithmic scale: a mark for each technique at its accuracy with its interval, dark "
+        "where it is the chosen one or not shown to be worse, and a dotted line that no technique lies above.",
+        showlegend=False,
+    )
+
+
+def _finding(table: pd.DataFrame) -> str:
+    if table.empty:
+        return f"Nothing was run under {PROTOCOL}"
+    best, quickest = _chosen(table), cheapest(table, "ms_per_post")
+    if best is None:
+        return f"Accuracy against cost ({PROTOCOL}); none is chosen, as none was measured on the dev split"
+    title = f"{best['technique']}, {how_chosen(best)}, has {best['accuracy']:.1%} ({PROTOCOL})"
+    if quickest is None or quickest["technique"] == best["technique"]:
+        return title
+    return f"{title}; {quickest['technique']} is faster and not shown to be worse"

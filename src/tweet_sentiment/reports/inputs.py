@@ -1,12 +1,16 @@
 """What the report is made of, and what it is made into."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.about import About
-from tweet_sentiment.reports.tables import Table
+from tweet_sentiment.reports.audit import About
+from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, Table
+
+HONEST = ["leak_free", "grouped", "published"]  # those without the leak first
 
 
 @dataclass(frozen=True)
@@ -22,40 +26,69 @@ class Section:
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """All that the report is made of; dictionaries are by "<protocol>" or "<protocol>/<technique>".
+    """All that the report is made of.
 
-    ``named``: the parameters that name the data, for a run that no environment of the project makes.
+    ``files``: loaders of the run's files by path, such as "leak_free/lora/metrics.json". ``configured``: the
+    parameters as ``conf`` says them. ``named``: those that name the data, for a run that no environment makes.
     """
 
     run: str
     comparison: pd.DataFrame
-    audit: dict[str, Any]
-    audit_examples: pd.DataFrame
     frontier: pd.DataFrame
     claims: pd.DataFrame
     level: float
-    configured: dict[str, Any]
-    differences: dict[str, pd.DataFrame]
-    accounts: dict[str, dict[str, Any]]
-    metrics: dict[str, dict[str, Any]]
-    curves: dict[str, Any]
-    confusions: dict[str, Any]
-    reliabilities: dict[str, Any]
-    groups: dict[str, pd.DataFrame]
-    mistakes: dict[str, pd.DataFrame]
-    ablations: dict[str, pd.DataFrame]
-    entities: dict[str, Any]
-    histories: dict[str, Any]
-    importances: dict[str, Any]
-    lengths: dict[str, Any]
-    learning_curves: dict[str, pd.DataFrame]
-    trainings: dict[str, pd.DataFrame]
-    blocks: dict[str, pd.DataFrame]
-    heads: dict[str, pd.DataFrame]
-    manifests: dict[str, dict[str, Any]]
+    files: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    configured: dict[str, Any] = field(default_factory=dict)
     named: dict[str, str] = field(default_factory=dict)
+
+    def of(self, file: str) -> dict[str, Any]:
+        """Load the files of this name, of protocols of the comparison, by "<protocol>" or "<protocol>/<technique>"."""
+        known, ending = set(self.comparison["protocol"]), f"/{file}"
+        found = {path.removesuffix(ending): load for path, load in sorted(self.files.items()) if path.endswith(ending)}
+        return {key: load() for key, load in found.items() if key.partition("/")[0] in known}
+
+    def figures(self, file: str, first: Sequence[str] = ()) -> list[tuple[str, Any]]:
+        """Return the figures of protocols that are no folds: in the order of ``first``, then without the leak."""
+        from plotly.graph_objects import Figure
+
+        rank = {key: i for i, key in enumerate(first)}
+        shown = {key: one for key, one in self.of(file).items() if key.partition("/")[0] in MAIN_PROTOCOLS}
+        place = {key: (rank.get(key, len(rank)), HONEST.index(key.partition("/")[0]), key) for key in shown}
+        return [(key, Figure(shown[key])) for key in sorted(shown, key=place.__getitem__)]
+
+    @cached_property
+    def accounts(self) -> dict[str, dict[str, Any]]:
+        """Where every row went, by protocol."""
+        return self.of("row_counts.json")
+
+    @cached_property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """The metrics by "<protocol>/<technique>"."""
+        return self.of("metrics.json")
+
+    @cached_property
+    def manifests(self) -> dict[str, dict[str, Any]]:
+        """What made each model, by "<protocol>/<technique>"."""
+        return self.of("manifest.json")
+
+    @cached_property
+    def audit(self) -> dict[str, Any]:
+        """The leakage audit; empty if it has not been run."""
+        return self.files["audit.json"]() if "audit.json" in self.files else {}
 
     @property
     def about(self) -> About:
         """What holds of the data."""
         return About.of(next(iter(self.accounts.values()), {}).get("files", {}))
+
+    @cached_property
+    def honest_keys(self) -> list[str]:
+        """Return "<protocol>/<technique>" of protocols without the leak if any was run.
+
+        What the dev split chooses stands first, that of ``leak_free`` before others; then the rest by falling accuracy.
+        """
+        honest = self.comparison[self.comparison["protocol"] != "published"]
+        rows = (honest if len(honest) else self.comparison).sort_values("accuracy", ascending=False)
+        rows = rows.sort_values("protocol", key=lambda names: names != "leak_free", kind="stable")
+        rows = rows.sort_values("selected", ascending=False, kind="stable")
+        return [f"{row['protocol']}/{row['technique']}" for row in rows.to_dict("records")]

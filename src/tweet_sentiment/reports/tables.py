@@ -2,28 +2,34 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from tweet_sentiment.scoring.comparison import p_words
+from tweet_sentiment.scoring.metrics import CHOSEN_BY, INTERVALS, SCORES
 
+ENDS = ("low", "high")  # of an interval
+
+PARTS = ("originals", "resembling", "not_resembling")  # of the test posts
+COLUMNS = ["technique", "protocol", "encoder", "n_train", "n_validation", "trainable_parameters", *SCORES]
+COLUMNS += ["seconds", "ms_per_post", "paper_accuracy", *(f"{name}_{end}" for name in INTERVALS for end in ENDS)]
+COLUMNS += ["expected_calibration_error", "calibration_noise"]
+COLUMNS += [f"{part}_{figure}" for part in PARTS for figure in ("posts", "accuracy", *ENDS)]
+COLUMNS += ["seeds", "accuracy_mean", "accuracy_sd", "chosen_on", *(f"dev_{name}" for name in CHOSEN_BY)]
+COLUMNS += ["selected", "selected_by", "measured", "texts", "seed", "device", "dtype"]
 SHOWN = ["technique", "protocol", "texts", "n_train", "trainable_parameters", "eval_loss", "accuracy", "interval", "f1"]
 SHOWN += ["macro_f1", "seconds", "paper_accuracy"]
 MAIN = ["technique", "protocol", "accuracy", "interval", "paper_accuracy"]  # where there is no room for all
 MAIN_PROTOCOLS = ["published", "leak_free", "grouped"]  # beside folds, "grouped_<k>_of_<n>"
-FOUR_DIGITS = {"eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1", "paper_accuracy"}
 P_VALUES = {"p_value", "p_adjusted"}
-COUNTS = {
-    "originals_posts",
-    "resembling_posts",
-    "not_resembling_posts",
-    "n_train",
-    "n_validation",
-    "trainable_parameters",
-    "seconds",
-    "posts",
-    "right",
+COUNTS = {f"{part}_posts" for part in PARTS} | {"n_train", "n_validation", "trainable_parameters", "seconds"}
+COUNTS |= {"posts", "right"}
+COSTS = {
+    "trainable_parameters": "trained parameters",
+    "seconds": "seconds of training",
+    "ms_per_post": "milliseconds a post",
 }
 FEWER = 0.8  # of another's posts: with less, a technique is not at its best; a tenth is of the dev split
 Rows = list[list[str]]
@@ -44,24 +50,22 @@ def shown_of(comparison: pd.DataFrame, names: Sequence[str]) -> list[str]:
 
 
 def comparison_rows(comparison: pd.DataFrame, names: Sequence[str] = SHOWN) -> Rows:
-    """Return the comparison's rows as text, with the columns ``names``: four digits for shares, thousands parted."""
-    return [[_shown(name, row) for name in names] for row in comparison.to_dict("records")]
-
-
-def _shown(name: str, row: dict[Any, Any]) -> str:
-    if name == "interval":
-        return interval(row["accuracy_low"], row["accuracy_high"])
-    value = row[name]
-    if pd.isna(value):
-        return "–"
-    if name in FOUR_DIGITS:
-        return f"{value:.4f}"
-    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+    """Return the comparison's rows as text, with the columns ``names``; "interval" is that of the accuracy."""
+    ends = [
+        interval(low, high) for low, high in zip(comparison["accuracy_low"], comparison["accuracy_high"], strict=True)
+    ]
+    _, rows = plain_rows(comparison.assign(interval=ends)[list(names)])
+    return rows
 
 
 def interval(low: float, high: float) -> str:
     """Write an interval: "0.650–0.714"."""
     return "–" if pd.isna(low) else f"{low:.3f}–{high:.3f}"
+
+
+def amount(value: float) -> str:
+    """Write a cost: thousands parted, and three digits of what is small."""
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 
 def side_by_side(comparison: pd.DataFrame) -> tuple[list[str], Rows]:
@@ -115,11 +119,11 @@ def part_rows(comparison: pd.DataFrame, parts: Sequence[str]) -> tuple[list[str]
 def plain_rows(table: pd.DataFrame) -> tuple[list[str], Rows]:
     """Return header and rows of any table: four digits for floats, none but parted thousands for counts."""
     names = [str(name) for name in table.columns]
-    texts = [[_plain(name, value) for name, value in zip(names, row, strict=True)] for row in table.values.tolist()]
+    texts = [[_cell(name, value) for name, value in zip(names, row, strict=True)] for row in table.values.tolist()]
     return [name.replace("_", " ") for name in names], texts
 
 
-def _plain(name: str, value: Any) -> str:
+def _cell(name: str, value: Any) -> str:
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return "–"
     if name in COUNTS:
@@ -155,3 +159,13 @@ def fallen(comparison: pd.DataFrame) -> list[tuple[str, dict[Any, Any], dict[Any
     ]
     apart = [pair for pair in pairs if pair[1]["accuracy_low"] > pair[2]["accuracy_high"]]
     return sorted(apart, key=lambda pair: pair[2]["accuracy"] - pair[1]["accuracy"])
+
+
+def rendered(template: str, *, escaped: bool = False, **values: Any) -> str:
+    """Fill in a template of this folder; ``escaped``: no text becomes markup in HTML."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader(Path(__file__).parent)
+    settings: Any = {"autoescape": escaped, "trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
+    page = Environment(loader=loader, keep_trailing_newline=True, **settings).get_template(template)
+    return page.render(values)

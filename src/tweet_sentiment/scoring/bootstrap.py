@@ -10,17 +10,26 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import Study, UncertaintyParameters
+from tweet_sentiment.scoring.metrics import FORMULAS, INTERVALS, Counts, Floats
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _CELLS = 4_000_000  # numbers in one block of draws: 32 MB
 
 
+def intervals_of(
+    predictions: pd.DataFrame, study: Study, uncertainty: UncertaintyParameters
+) -> dict[str, tuple[float, float]]:
+    """Return the intervals of a table of predictions as the study asks for them; see :func:`bootstrap_intervals`."""
+    resamples, level = uncertainty.resamples, uncertainty.level
+    return bootstrap_intervals(predictions, study.labels, resamples=resamples, level=level, seed=study.seed)
+
+
 def bootstrap_intervals(
     predictions: pd.DataFrame, labels: list[str], *, resamples: int, level: float, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """Return the percentile interval of accuracy, f1 (weighted by class frequency) and macro_f1.
+    """Return the percentile interval of each score in ``metrics.INTERVALS``.
 
     ``predictions`` has columns row, id, label and predicted. If every post is right, every resample says so, and the
     interval has no width: that is the method's limit, no certainty.
@@ -31,14 +40,22 @@ def bootstrap_intervals(
     """
     size = len(labels)
     per_tweet = confusion_by_tweet(predictions, labels).reshape(-1, size * size)
-    matrices = resampled_sums(per_tweet, resamples, seed).reshape(-1, size, size)
-    return {name: percentile_interval(values, level) for name, values in scores_of(matrices).items()}
+    counts = Counts(resampled_sums(per_tweet, resamples, seed).reshape(-1, size, size))
+    return {name: percentile_interval(FORMULAS[name].of(counts), level) for name in INTERVALS}
 
 
 def tweet_codes(predictions: pd.DataFrame) -> Integers:
     """Number the tweets from 0, one number a row; a post without an id stands for itself."""
     alone = "row " + predictions["row"].astype("str")
     return pd.factorize(predictions["id"].where(predictions["id"] != "", alone))[0].astype(np.int64)
+
+
+def sums_by_tweet(predictions: pd.DataFrame, values: Integers) -> Integers:
+    """Add up the values of each tweet's rows: (rows, n) to (tweets, n)."""
+    tweets = tweet_codes(predictions)
+    sums = np.zeros((int(tweets.max()) + 1, values.shape[1]), dtype=np.int64)
+    np.add.at(sums, tweets, values)
+    return sums
 
 
 def confusion_by_tweet(predictions: pd.DataFrame, labels: list[str]) -> Integers:
@@ -80,19 +97,6 @@ def resampled_sums(per_tweet: Integers, resamples: int, seed: int) -> Integers:
         for done in range(0, resamples, block)
     ]
     return np.concatenate(sums)
-
-
-def scores_of(matrices: Integers) -> dict[str, Floats]:
-    """Score confusion matrices, shape (resamples, true, given), as ``metrics.score`` does: one value a resample."""
-    right = matrices.diagonal(axis1=1, axis2=2)
-    true, given = matrices.sum(axis=2), matrices.sum(axis=1)
-    by_class = 2 * right / np.maximum(true + given, 1)  # 0 for a class that is neither there nor given
-    posts = true.sum(axis=1)
-    return {
-        "accuracy": right.sum(axis=1) / posts,
-        "f1": (by_class * true).sum(axis=1) / posts,
-        "macro_f1": by_class.mean(axis=1),
-    }
 
 
 def percentile_interval(values: Floats, level: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tweet_sentiment.scoring.bootstrap import Floats
+from tweet_sentiment.scoring.metrics import PROBABILITY, Floats
 
 BINS = 15  # as in the source
 SIMULATIONS = 500
@@ -63,7 +63,7 @@ def reliability_table(predictions: pd.DataFrame, labels: list[str], bins: int = 
 
 def confidence_of(predictions: pd.DataFrame, labels: list[str]) -> Floats:
     """Return the probability of the label that was given, shape (posts,)."""
-    probabilities = predictions[[f"probability_{label}" for label in labels]].to_numpy(dtype=np.float64)
+    probabilities = predictions[[f"{PROBABILITY}{label}" for label in labels]].to_numpy(dtype=np.float64)
     given = pd.Index(labels).get_indexer(pd.Index(predictions["predicted"]))
     return probabilities[np.arange(len(predictions)), given]
 

@@ -6,9 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tweet_sentiment.scoring.bootstrap import Floats, Integers, percentile_interval, resampled_sums, tweet_codes
+from tweet_sentiment.scoring.bootstrap import Integers, percentile_interval, resampled_sums, sums_by_tweet
+from tweet_sentiment.scoring.calibration import right_of
+from tweet_sentiment.scoring.metrics import Floats
 
 COLUMNS = ["first", "second", "difference", "low", "high", "test", "p_value", "p_adjusted", "better"]
+_AGAINST = dict.fromkeys(("difference", "low", "high", "p_value", "p_adjusted"), "float64")
+_AGAINST |= {"test": "str", "verdict": "str"}
 BETTER, WORSE, NOT_SHOWN = "better", "worse", "no difference is shown"
 _SAME = ["row", "id", "label"]
 _SMALLEST_SHOWN = 0.001
@@ -39,21 +43,21 @@ def compare_pairs(tables: dict[str, pd.DataFrame], *, resamples: int, level: flo
 
 
 def against(reference: str, differences: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Compare each other technique with one: a row each, columns difference, low, high, p_adjusted, verdict.
+    """Compare each other technique with one: a row each, indexed by the other, with its pair's columns and ``verdict``.
 
-    ``differences`` is :func:`compare_pairs`'s, so that a pair has one verdict wherever it is spoken of; the index is
-    the other technique, and a difference is its accuracy less that of ``reference``.
+    ``differences`` is :func:`compare_pairs`'s, so that a pair has one verdict wherever it is spoken of. A difference is
+    the other's accuracy less that of ``reference``.
     """
-    columns = ["difference", "low", "high", "p_adjusted"]
-    rows = {}
+    rows: dict[str, dict[Any, Any]] = {}
     for row in differences.to_dict("records"):
         if reference in (row["first"], row["second"]):
             other, sign = (row["first"], 1) if row["second"] == reference else (row["second"], -1)
             low, high = sorted(sign * row[end] + 0.0 for end in ("low", "high"))  # 0.0 rather than -0.0
-            rows[other] = [sign * row["difference"] + 0.0, low, high, row["p_adjusted"]]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype="float64")
-    found = [verdict(row["low"], row["high"], row["p_adjusted"], level) for row in table.to_dict("records")]
-    return table.assign(verdict=pd.Series(found, index=table.index, dtype="str"))
+            found = verdict(low, high, row["p_adjusted"], level)
+            turned = {"difference": sign * row["difference"] + 0.0, "low": low, "high": high, "verdict": found}
+            rows[other] = row | turned
+    table = pd.DataFrame(list(rows.values()), index=list(rows), columns=list(_AGAINST))
+    return table.astype(_AGAINST)
 
 
 def verdict(low: float, high: float, p_adjusted: float, level: float) -> str:
@@ -99,15 +103,13 @@ def paired_difference(
     """
     first, second = (table.sort_values("row", ignore_index=True) for table in (first, second))
     _check_same(first, second)
-    right, also_right = (_right(table) for table in (first, second))
-    tweets = tweet_codes(first)
-    per_tweet = np.zeros((int(tweets.max()) + 1, 2), dtype=np.int64)
-    np.add.at(per_tweet, tweets, np.stack([right - also_right, np.ones_like(right)], axis=1))
+    apart = right_of(first).astype(np.int64) - right_of(second)
+    per_tweet = sums_by_tweet(first, np.stack([apart, np.ones_like(apart)], axis=1))
     sums = resampled_sums(per_tweet, resamples, seed)
     low, high = percentile_interval(sums[:, 0] / sums[:, 1], level)
     once = len(per_tweet) == len(first)
     return {
-        "difference": float((right - also_right).mean()),
+        "difference": float(apart.mean()),
         "low": low,
         "high": high,
         "test": "McNemar exact" if once else "sign flips by tweet, exact",
@@ -122,10 +124,6 @@ def _check_same(first: pd.DataFrame, second: pd.DataFrame) -> None:
             f"the tables of predictions ({len(first)} and {len(second)} rows) must be about the same rows, ids and "
             "labels, each row once: predict with both techniques under one protocol"
         )
-
-
-def _right(predictions: pd.DataFrame) -> Integers:
-    return (predictions["label"] == predictions["predicted"]).to_numpy().astype(np.int64)
 
 
 def sign_flip_p(differences: Integers) -> float:

@@ -1,6 +1,8 @@
-"""Scores from labels and probabilities; no torch."""
+"""Scores from labels and probabilities, no torch; ``FORMULAS`` is the one list of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,19 +13,66 @@ from tweet_sentiment.errors import StudyError
 if TYPE_CHECKING:
     import pandas as pd
 
-SCORES = ("eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1")
+Floats = NDArray[np.float64]
 CHOSEN_BY = ("accuracy", "macro_f1", "eval_loss")  # of the dev split; the last is better when it is lower
 PROBABILITY = "probability_"  # followed by the class: columns of a table of predictions
 
 
-def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+class Counts:
+    """Confusion matrices, shape (n, true, given): what every score is computed from, one value a matrix.
+
+    A class that is neither there nor given has precision, recall and F1 of 0.
+    """
+
+    def __init__(self, matrices: NDArray[np.int64]) -> None:
+        self.right = matrices.diagonal(axis1=1, axis2=2)
+        self.true, self.given = matrices.sum(axis=2), matrices.sum(axis=1)
+
+    @cached_property
+    def precision(self) -> Floats:
+        return self.right / np.maximum(self.given, 1)
+
+    @cached_property
+    def recall(self) -> Floats:
+        return self.right / np.maximum(self.true, 1)
+
+    @cached_property
+    def f1(self) -> Floats:
+        return 2 * self.right / np.maximum(self.true + self.given, 1)
+
+    def weighted(self, by_class: Floats) -> Floats:
+        """Average a score of the classes, shape (n, classes), by how frequent they are."""
+        return (by_class * self.true).sum(axis=1) / self.true.sum(axis=1)
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score's title, how it is computed, and whether it is told with its interval."""
+
+    title: str
+    of: Callable[[Counts], Floats]
+    interval: bool = False
+
+
+FORMULAS = {
+    "accuracy": Score("accuracy", lambda n: n.right.sum(axis=1) / n.true.sum(axis=1), interval=True),
+    "f1": Score("F1, weighted", lambda n: n.weighted(n.f1), interval=True),
+    "precision": Score("precision", lambda n: n.weighted(n.precision)),
+    "recall": Score("recall", lambda n: n.weighted(n.recall)),
+    "macro_f1": Score("F1, macro", lambda n: n.f1.mean(axis=1), interval=True),
+}
+SCORES = ("eval_loss", *FORMULAS)
+INTERVALS = [name for name, one in FORMULAS.items() if one.interval]
+
+
+def softmax(logits: NDArray[np.floating]) -> Floats:
     """Turn logits of shape (posts, classes) into probabilities of the same shape, in double precision."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def probabilities_of(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+def probabilities_of(logits: NDArray[np.float32]) -> Floats:
     """Turn logits into probabilities, both of shape (posts, classes).
 
     Raises:
@@ -40,22 +89,18 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], name
     ``labels`` has shape (posts,), ``probabilities`` (posts, classes) in the order of ``names``. Precision, recall
     and ``f1`` are weighted by class frequency, ``macro_f1`` is not; ``eval_loss`` is the mean cross-entropy in nats.
     """
-    from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support
+    from sklearn.metrics import log_loss
 
-    predicted = probabilities.argmax(axis=1)
-    classes = list(range(len(names)))
-    by_class = precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0)
-    weighted = precision_recall_fscore_support(labels, predicted, labels=classes, average="weighted", zero_division=0)
+    predicted, size = probabilities.argmax(axis=1), len(names)
+    matrix = np.bincount(labels * size + predicted, minlength=size * size).reshape(1, size, size)
+    counts = Counts(matrix)
+    by_class = zip(names, counts.precision[0], counts.recall[0], counts.f1[0], counts.true[0], strict=True)
     return {
-        "eval_loss": float(log_loss(labels, probabilities.astype(np.float64), labels=classes)),
-        "accuracy": float(accuracy_score(labels, predicted)),
-        "f1": float(weighted[2]),
-        "precision": float(weighted[0]),
-        "recall": float(weighted[1]),
-        "macro_f1": float(np.mean(by_class[2])),
+        "eval_loss": float(log_loss(labels, probabilities.astype(np.float64), labels=list(range(size)))),
+        **{name: float(one.of(counts)[0]) for name, one in FORMULAS.items()},
         "per_class": {
             name: {"precision": float(p), "recall": float(r), "f1": float(f), "posts": int(n)}
-            for name, p, r, f, n in zip(names, *by_class, strict=True)
+            for name, p, r, f, n in by_class
         },
     }
 

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tweet_sentiment.scoring.bootstrap import Floats, percentile_interval, resampled_sums, tweet_codes
+from tweet_sentiment.scoring.bootstrap import percentile_interval, resampled_sums, sums_by_tweet
 from tweet_sentiment.scoring.calibration import right_of
+from tweet_sentiment.scoring.metrics import Floats
 
 START = (0.5, 0.5, 0.3)  # of the search for floor and excess, as shares of the error at the most posts; and exponent
 STEEPEST = 1.0  # exponent; what is measured lies below it
@@ -63,9 +64,7 @@ def extrapolate(
     tables = [predictions[size].sort_values("row", ignore_index=True) for size in sizes]
     wrong = np.stack([~right_of(table) for table in tables], axis=1).astype(np.int64)
     law = fit_power_law(sizes, wrong.mean(axis=0))
-    tweets = tweet_codes(tables[0])
-    per_tweet = np.zeros((int(tweets.max()) + 1, len(sizes) + 1), dtype=np.int64)
-    np.add.at(per_tweet, tweets, np.column_stack([wrong, np.ones(len(wrong), dtype=np.int64)]))
+    per_tweet = sums_by_tweet(tables[0], np.column_stack([wrong, np.ones(len(wrong), dtype=np.int64)]))
     sums = resampled_sums(per_tweet, resamples, seed)
     drawn: NDArray[np.float64] = sums[:, :-1] / sums[:, -1:]
     low, high = percentile_interval(np.array([fit_power_law(sizes, one).error(n) for one in drawn]), level)

@@ -40,6 +40,22 @@ TECHNIQUES = {
 }
 TUNABLE = tuple(name for name, one in TECHNIQUES.items() if one.fit and one.reads == POSTS and not one.extra)
 TEACHERS = ("layer_unfreezing", "hyperparameter_search", *TUNABLE)
+SEEDED = (*TEACHERS, "distillation")  # trained again with further seeds
+STUDIED = tuple(name for name, one in TECHNIQUES.items() if one.in_paper or one.classical)  # by `kedro run` alone
+YARDSTICKS = ("baseline", "majority_class")  # what others are measured by; the best only if they are named
+LAST = ("distillation", "ensemble")  # they take what others have left, so each has a run of its own
 MEMBERS = (*TEACHERS, "distillation", "nearest_neighbour", "logistic_regression", "linear_svc")
 
-__all__ = ["FEATURES", "MEMBERS", "POSTS", "TEACHERS", "TECHNIQUES", "TUNABLE", "Technique"]
+__all__ = [
+    "FEATURES",
+    "LAST",
+    "MEMBERS",
+    "POSTS",
+    "SEEDED",
+    "STUDIED",
+    "TEACHERS",
+    "TECHNIQUES",
+    "TUNABLE",
+    "YARDSTICKS",
+    "Technique",
+]

@@ -1,3 +1,5 @@
+"""Metrics say how sure they are, on which part of the posts, and are those of the posts that they are put beside."""
+
 import json
 
 import numpy as np
@@ -9,7 +11,7 @@ from tweet_sentiment.pipelines.evaluation.figures import plot_reliability
 from tweet_sentiment.pipelines.evaluation.nodes import evaluate
 
 TRAINING = {"texts": "raw", "n_train": 10, "trainable_parameters": 5, "seconds": 1.0}
-ACCOUNT = {"files": {"training": {"sha256": "0"}}}
+COUNTS = {"files": {"training": {"sha256": "0"}}}
 
 
 @pytest.fixture
@@ -30,8 +32,15 @@ def posts_of(predictions):
     return posts.assign(original=~posts["id"].duplicated(), resembles_training=posts["row"] % 10 == 0)
 
 
+def evaluated(predictions, parameters, posts=None, training=TRAINING, speed=None, **changes):
+    study = parameters.study.model_copy(update={"seed": changes.get("seed", parameters.seed)})
+    uncertainty = parameters.uncertainty.model_copy(update={"level": changes.get("level", 0.95)})
+    posts = posts_of(predictions) if posts is None else posts
+    return evaluate(predictions, posts, training, COUNTS, study, parameters.model, uncertainty, speed)
+
+
 def test_metrics_say_how_sure_they_are(predictions, parameters):
-    metrics = evaluate(predictions, posts_of(predictions), TRAINING, ACCOUNT, parameters, {"ms_per_post": 2.5})
+    metrics = evaluated(predictions, parameters, speed={"ms_per_post": 2.5})
     assert metrics["ms_per_post"] == 2.5
     assert json.loads(json.dumps(metrics)) == metrics
     assert set(metrics["intervals"]) == {"accuracy", "f1", "macro_f1"}
@@ -43,7 +52,7 @@ def test_metrics_say_how_sure_they_are(predictions, parameters):
 
 def test_accuracy_is_told_on_originals_and_where_nothing_resembles_training(predictions, parameters):
     posts, right = posts_of(predictions), predictions["label"] == predictions["predicted"]
-    parts = evaluate(predictions, posts.sample(frac=1, random_state=1), TRAINING, ACCOUNT, parameters)["parts"]
+    parts = evaluated(predictions, parameters, posts.sample(frac=1, random_state=1))["parts"]
     alike = posts["resembles_training"]
     for name, chosen, n in (
         ("originals", posts["original"], 50),
@@ -52,50 +61,41 @@ def test_accuracy_is_told_on_originals_and_where_nothing_resembles_training(pred
     ):
         assert (parts[name]["posts"], parts[name]["accuracy"]) == (n, pytest.approx(right[chosen].mean()))
         assert parts[name]["low"] <= parts[name]["accuracy"] <= parts[name]["high"]
-    nothing = evaluate(predictions, posts.assign(resembles_training=False), TRAINING, ACCOUNT, parameters)["parts"]
+    nothing = evaluated(predictions, parameters, posts.assign(resembles_training=False))["parts"]
     assert nothing["resembling"] == {"posts": 0, "accuracy": None, "low": None, "high": None}
-
-
-def test_a_training_of_an_earlier_revision_is_named(predictions, parameters):
-    earlier = {name: value for name, value in TRAINING.items() if name != "texts"}
-    with pytest.raises(StudyError, match="earlier revision"):
-        evaluate(predictions, posts_of(predictions), earlier, ACCOUNT, parameters)
-
-
-def test_predictions_about_other_posts_are_refused(predictions, parameters):
-    with pytest.raises(StudyError, match="split anew after predicting"):
-        evaluate(predictions, posts_of(predictions).iloc[1:], TRAINING, ACCOUNT, parameters)
 
 
 def test_intervals_are_those_of_level_and_seed(predictions, parameters):
     def intervals(**changes):
-        return evaluate(predictions, posts_of(predictions), TRAINING, ACCOUNT, parameters.model_copy(update=changes))[
-            "intervals"
-        ]
+        return evaluated(predictions, parameters, **changes)["intervals"]
 
     assert intervals() == intervals()
     assert intervals(seed=1) != intervals()
     low, high = intervals()["accuracy"]
-    narrower = intervals(uncertainty=parameters.uncertainty.model_copy(update={"level": 0.6}))["accuracy"]
+    narrower = intervals(level=0.6)["accuracy"]
     assert low < narrower[0] < narrower[1] < high
 
 
 def test_the_reliability_diagram_states_and_shows_what_the_metrics_say(predictions, parameters):
-    figure = plot_reliability(predictions, parameters)
-    metrics = evaluate(predictions, posts_of(predictions), TRAINING, ACCOUNT, parameters)
-    title = figure.layout.title.text
+    figure, metrics = plot_reliability(predictions, parameters.study), evaluated(predictions, parameters)
+    title = figure.layout.title.text.replace("<br>", " ")
     assert f"is right {metrics['accuracy']:.0%} of the time" in title
-    assert (
-        f"(ECE {metrics['expected_calibration_error']:.3f}, by chance {metrics['calibration_noise']:.3f}, leak_free)"
-        in (title.replace("<br>", " "))
-    )
+    error, noise = metrics["expected_calibration_error"], metrics["calibration_noise"]
+    assert f"(ECE {error:.3f}, by chance {noise:.3f}, leak_free)" in title
     bars, diagonal = figure.data
     assert sum(int(posts) for posts in bars.text) == 200
     assert sum(int(n) * y for n, y in zip(bars.text, bars.y, strict=True)) / 200 == pytest.approx(metrics["accuracy"])
     assert list(diagonal.x) == list(diagonal.y) == [0, 1]
 
 
-def test_without_a_training_or_predictions_there_is_a_message(predictions, parameters):
-    for given in ((predictions, {}), (predictions.head(0), TRAINING)):
-        with pytest.raises(StudyError, match="nothing to evaluate yet"):
-            evaluate(given[0], posts_of(given[0]), given[1], ACCOUNT, parameters)
+def test_what_cannot_be_evaluated_is_said(predictions, parameters):
+    earlier = {name: value for name, value in TRAINING.items() if name != "texts"}
+    for given, message in (
+        ({"training": earlier}, "earlier revision"),
+        ({"training": {}}, "nothing to evaluate yet"),
+        ({"posts": posts_of(predictions).iloc[1:]}, "split anew after predicting"),
+    ):
+        with pytest.raises(StudyError, match=message):
+            evaluated(predictions, parameters, **given)
+    with pytest.raises(StudyError, match="nothing to evaluate yet"):
+        evaluated(predictions.head(0), parameters)

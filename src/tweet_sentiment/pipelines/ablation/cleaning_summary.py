@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tweet_sentiment.parameters import Study
-from tweet_sentiment.reports.style import FAINT, INK, QUIET, styled, whisker
+from tweet_sentiment.reports.figures import FAINT, INK, QUIET, styled, whisker
 from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE, p_words, verdict
 
 from .cleaning import VARIANTS

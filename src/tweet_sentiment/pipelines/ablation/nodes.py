@@ -205,13 +205,13 @@ def measure_sizes(
 
 def plot_sweep(column: str, words: str, table: pd.DataFrame, study: Study) -> Any:
     """Draw accuracy by the setting that was varied."""
-    from tweet_sentiment.reports.sweeps import sweep_figure
+    from tweet_sentiment.reports.figures import sweep_figure
 
     return sweep_figure(table, column, words, study.protocol, study.chosen_on)
 
 
 def plot_sizes(table_of_sizes: pd.DataFrame, study: Study) -> Any:
     """Draw accuracy by the number of training posts."""
-    from tweet_sentiment.reports.learning import learning_figure
+    from tweet_sentiment.reports.figures import learning_figure
 
     return learning_figure(table_of_sizes, study.protocol)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweet_sentiment.parameters import ModelParameters, Study
-from tweet_sentiment.reports.style import DASHES, QUIET, SERIES, styled
+from tweet_sentiment.reports.figures import DASHES, QUIET, SERIES, styled
 
 
 def plot_lengths(

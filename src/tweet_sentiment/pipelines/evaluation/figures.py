@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.style import DASHES, FAINT, INK, QUIET, SERIES, percent, styled, whisker
-from tweet_sentiment.schema import StudyParameters
+from tweet_sentiment.parameters import Study, UncertaintyParameters
+from tweet_sentiment.reports.figures import DASHES, FAINT, INK, QUIET, SERIES, percent, styled, whisker
 from tweet_sentiment.scoring.calibration import (
     calibration_noise,
     confidence_of,
@@ -15,15 +15,15 @@ from tweet_sentiment.scoring.calibration import (
 )
 
 LOSSES = {"loss": "training loss", "eval_loss": "evaluation loss"}
-SCORES = {"accuracy": "accuracy", "f1": "F1", "precision": "precision", "recall": "recall"}
+CURVES = {"accuracy": "accuracy", "f1": "F1", "precision": "precision", "recall": "recall"}  # the paper's
 
 
-def plot_confusion(predictions: pd.DataFrame, parameters: StudyParameters) -> Any:
+def plot_confusion(predictions: pd.DataFrame, study: Study) -> Any:
     """Draw how often each label (rows) was given which (columns): share of the row, and number of posts."""
     import plotly.express as px
     from sklearn.metrics import confusion_matrix
 
-    labels = parameters.labels
+    labels = study.labels
     counts = confusion_matrix(predictions["label"], predictions["predicted"], labels=labels)
     shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
     right = (predictions["label"] == predictions["predicted"]).mean()
@@ -39,7 +39,7 @@ def plot_confusion(predictions: pd.DataFrame, parameters: StudyParameters) -> An
     figure.update_traces(text=counts, texttemplate="%{text}")
     return styled(
         figure,
-        f"{percent(right)} of {len(predictions):,} posts right{_worst(counts, labels)} ({parameters.protocol})",
+        f"{percent(right)} of {len(predictions):,} posts right{_worst(counts, labels)} ({study.protocol})",
         "A table: true labels as rows, given labels as columns, the number of posts in each cell, darker for a larger "
         "share of the row.",
     )
@@ -54,14 +54,14 @@ def _worst(counts: Any, labels: list[str]) -> str:
     return f"; most often wrong: {labels[true]} taken for {labels[given]}, {wrong.max():,} posts" if wrong.max() else ""
 
 
-def plot_curves(curves: pd.DataFrame, parameters: StudyParameters) -> Any:
+def plot_curves(curves: pd.DataFrame, study: Study) -> Any:
     """Draw the paper's curves over steps: above the losses, below what was measured after each epoch."""
     from plotly.subplots import make_subplots
 
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     runs = list(curves.groupby("prompt", sort=False)) if "prompt" in curves else [("", curves)]
     for i, (run, rows) in enumerate(runs):
-        for place, names in ((1, LOSSES), (2, SCORES)):
+        for place, names in ((1, LOSSES), (2, CURVES)):
             for j, (name, words) in enumerate((name, words) for name, words in names.items() if name in rows):
                 measured = rows.dropna(subset=[name])
                 line = {"color": SERIES[(j + 2 * i) % len(SERIES)], "dash": DASHES[j], "width": 2}
@@ -71,9 +71,9 @@ def plot_curves(curves: pd.DataFrame, parameters: StudyParameters) -> Any:
                 )
     return styled(
         figure,
-        f"{_turning(curves, parameters)} ({parameters.protocol})",
+        f"{_turning(curves, study.chosen_on)} ({study.protocol})",
         "Lines over training steps: above the training and evaluation loss, below accuracy, F1, precision and recall, "
-        f"measured after each epoch on the {parameters.chosen_on}.",
+        f"measured after each epoch on the {study.chosen_on}.",
         xaxis2={"title": "step"},
         yaxis={"title": "loss"},
         yaxis2={"title": "score"},
@@ -81,26 +81,26 @@ def plot_curves(curves: pd.DataFrame, parameters: StudyParameters) -> Any:
     )
 
 
-def _turning(curves: pd.DataFrame, parameters: StudyParameters) -> str:
+def _turning(curves: pd.DataFrame, chosen_on: str) -> str:
     """Say where accuracy is highest, and where the evaluation loss is lowest: after that a model learns by heart."""
     if "accuracy" not in curves or curves["accuracy"].isna().all():
         return "Nothing was measured on the way"
     best = curves.dropna(subset=["accuracy"]).sort_values("accuracy", kind="stable").to_dict("records")[-1]
-    said = f"Accuracy on the {parameters.chosen_on} is highest at step {best['step']:,.0f}, {percent(best['accuracy'])}"
+    said = f"Accuracy on the {chosen_on} is highest at step {best['step']:,.0f}, {percent(best['accuracy'])}"
     if "eval_loss" not in curves or curves["eval_loss"].isna().all():
         return said
     lowest = curves.dropna(subset=["eval_loss"]).sort_values("eval_loss", kind="stable").to_dict("records")[0]
     return f"{said}; their loss is lowest at step {lowest['step']:,.0f}"
 
 
-def plot_reliability(predictions: pd.DataFrame, parameters: StudyParameters) -> Any:
+def plot_reliability(predictions: pd.DataFrame, study: Study) -> Any:
     """Draw accuracy by confidence, with the number of posts; a technique that knows itself keeps to the diagonal."""
     import plotly.graph_objects as go
 
-    labels = parameters.labels
+    labels = study.labels
     table = reliability_table(predictions, labels)
     confidence, right = confidence_of(predictions, labels), right_of(predictions)
-    error, noise = expected_calibration_error(confidence, right), calibration_noise(confidence, parameters.seed)
+    error, noise = expected_calibration_error(confidence, right), calibration_noise(confidence, study.seed)
     figure = go.Figure()
     figure.add_bar(
         x=(table["low"] + table["high"]) / 2,
@@ -116,7 +116,7 @@ def plot_reliability(predictions: pd.DataFrame, parameters: StudyParameters) -> 
     return styled(
         figure,
         f"Says {confidence.mean():.0%} sure, is right {right.mean():.0%} of the time (ECE {error:.3f}, by "
-        f"chance {noise:.3f}, {parameters.protocol})",
+        f"chance {noise:.3f}, {study.protocol})",
         "Bars: accuracy by confidence, with the number of posts. On the dotted diagonal a technique is right as often "
         "as it says.",
         xaxis={"title": "confidence", "range": [0, 1]},
@@ -124,7 +124,7 @@ def plot_reliability(predictions: pd.DataFrame, parameters: StudyParameters) -> 
     )
 
 
-def plot_entities(table_of_accuracy_by_group: pd.DataFrame, parameters: StudyParameters) -> Any:
+def plot_entities(table_of_accuracy_by_group: pd.DataFrame, study: Study, uncertainty: UncertaintyParameters) -> Any:
     """Draw accuracy by entity with its interval, beside that of all posts; without entities, by length in words."""
     import plotly.graph_objects as go
 
@@ -136,7 +136,7 @@ def plot_entities(table_of_accuracy_by_group: pd.DataFrame, parameters: StudyPar
     figure.add_scatter(
         x=rows["accuracy"],
         y=rows["group"],
-        error_x=whisker(rows["accuracy"], rows["low"], rows["high"]),
+        error_x=whisker(rows["accuracy"], rows["wilson_low"], rows["wilson_high"]),
         text=rows["posts"].astype("str"),
         hovertemplate="%{y}: %{x:.3f} of %{text} posts",
         mode="markers",
@@ -146,7 +146,7 @@ def plot_entities(table_of_accuracy_by_group: pd.DataFrame, parameters: StudyPar
     figure.add_vline(overall, line={"color": QUIET, "dash": "dot"})
     return styled(
         figure,
-        f"{_apart(rows, overall, parameters.uncertainty.level, grouping)} ({parameters.protocol})",
+        f"{_apart(rows, overall, uncertainty.level, grouping)} ({study.protocol})",
         f"One row for each {grouping}, with a mark at its accuracy and a line for its interval; a dotted line is "
         "at the accuracy of all posts.",
         xaxis={"title": "accuracy", "range": [0, 1], "tickformat": ".0%", "showgrid": True, "gridcolor": FAINT},
@@ -157,7 +157,7 @@ def plot_entities(table_of_accuracy_by_group: pd.DataFrame, parameters: StudyPar
 
 def _apart(rows: pd.DataFrame, overall: float, level: float, grouping: str) -> str:
     """Say how many intervals leave out the accuracy of all posts, and how many would by chance alone."""
-    apart = int(((rows["low"] > overall) | (rows["high"] < overall)).sum())
+    apart = int(((rows["wilson_low"] > overall) | (rows["wilson_high"] < overall)).sum())
     chance = (1 - level) * len(rows)
     kinds = "entities" if grouping == "entity" else "lengths"
     return (

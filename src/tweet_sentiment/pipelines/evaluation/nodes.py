@@ -5,49 +5,40 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.schema import StudyParameters
-from tweet_sentiment.scoring.bootstrap import bootstrap_intervals
-from tweet_sentiment.scoring.calibration import (
-    calibration_noise,
-    confidence_of,
-    expected_calibration_error,
-    right_of,
-)
+from tweet_sentiment.parameters import Compute, ModelParameters, Study, UncertaintyParameters
+from tweet_sentiment.scoring.bootstrap import intervals_of
+from tweet_sentiment.scoring.calibration import calibration_noise, confidence_of, expected_calibration_error, right_of
 from tweet_sentiment.scoring.metrics import CHOSEN_BY, score_table
 from tweet_sentiment.scoring.speed import POSTS, ms_per_post
 from tweet_sentiment.storage import library_versions
 
-from .parts import accuracy_by_part
+from .misclassified import accuracy_by_part
 
 
-def predict(model: Any, test_tokens: Any, parameters: StudyParameters) -> pd.DataFrame:
+def predict(model: Any, test_tokens: Any, settings: ModelParameters, compute: Compute) -> pd.DataFrame:
     """Return one row a test post: row, id, label, predicted, and one probability a class."""
     from tweet_sentiment.modeling.devices import choose_device
     from tweet_sentiment.modeling.prediction import predictions_table
 
-    device = choose_device(parameters.device, parameters.fp16, parameters.precision)
-    return predictions_table(model, test_tokens, device, parameters.model)
+    device = choose_device(compute.device, compute.fp16, compute.precision)
+    return predictions_table(model, test_tokens, device, settings)
 
 
-def predict_posts(model: Any, test_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
+def predict_posts(model: Any, test_posts: pd.DataFrame, settings: ModelParameters, compute: Compute) -> pd.DataFrame:
     """Return one row a test post, as :func:`predict`; the posts reach the model as its manifest says."""
-    from tweet_sentiment.modeling.devices import choose_device
-    from tweet_sentiment.modeling.prediction import predictions_table
     from tweet_sentiment.modeling.tokenization import tokens_as_trained
 
-    tokens = tokens_as_trained(model, test_posts, parameters.model.max_length)
-    device = choose_device(parameters.device, parameters.fp16, parameters.precision)
-    return predictions_table(model, tokens, device, parameters.model)
+    return predict(model, tokens_as_trained(model, test_posts, settings.max_length), settings, compute)
 
 
-def predict_dev(model: Any, training_posts: pd.DataFrame, parameters: StudyParameters) -> pd.DataFrame:
+def predict_dev(model: Any, training_posts: pd.DataFrame, settings: ModelParameters, compute: Compute) -> pd.DataFrame:
     """Return the same of the dev split, if the model has not learnt from them; otherwise an empty table."""
     if not model.manifest.get("dev_split_held_out"):
         return pd.DataFrame(columns=["row", "id", "label", "predicted"])
-    return predict_posts(model, training_posts[training_posts["dev"]].reset_index(drop=True), parameters)
+    return predict_posts(model, training_posts[training_posts["dev"]].reset_index(drop=True), settings, compute)
 
 
-def measure_speed(model: Any, test_posts: pd.DataFrame, parameters: StudyParameters) -> dict[str, Any]:
+def measure_speed(model: Any, test_posts: pd.DataFrame, settings: ModelParameters, compute: Compute) -> dict[str, Any]:
     """Return how many milliseconds a post takes, from cleaned text to probabilities, many posts at a time.
 
     Apart from predicting, so that predictions can be made again and the figures stay.
@@ -56,12 +47,10 @@ def measure_speed(model: Any, test_posts: pd.DataFrame, parameters: StudyParamet
     from tweet_sentiment.modeling.prediction import predictions_table
     from tweet_sentiment.modeling.tokenization import tokens_as_trained
 
-    posts = test_posts.head(POSTS)
-    device = choose_device(parameters.device, parameters.fp16, parameters.precision)
+    posts, device = test_posts.head(POSTS), choose_device(compute.device, compute.fp16, compute.precision)
 
     def predict_once() -> None:
-        tokens = tokens_as_trained(model, posts, parameters.model.max_length)
-        predictions_table(model, tokens, device, parameters.model)
+        predictions_table(model, tokens_as_trained(model, posts, settings.max_length), device, settings)
 
     return {
         "ms_per_post": ms_per_post(predict_once, len(posts)),
@@ -76,7 +65,9 @@ def evaluate(
     split_test_posts: pd.DataFrame,
     training: dict[str, Any],
     row_counts: dict[str, Any],
-    parameters: StudyParameters,
+    study: Study,
+    model: ModelParameters,
+    uncertainty: UncertaintyParameters,
     speed: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score the predictions, and put beside the scores all that a reader must know of them.
@@ -95,26 +86,23 @@ def evaluate(
         )
     if not training or predictions.empty:
         raise StudyError("There is nothing to evaluate yet: run this technique's whole pipeline first.")
-    labels, uncertainty = parameters.labels, parameters.uncertainty
-    intervals = bootstrap_intervals(
-        predictions, labels, resamples=uncertainty.resamples, level=uncertainty.level, seed=parameters.seed
-    )
-    confidence, right = confidence_of(predictions, labels), right_of(predictions)
+    confidence = confidence_of(predictions, study.labels)
+    intervals = intervals_of(predictions, study, uncertainty)
     return {
-        **score_table(predictions, labels),
+        **score_table(predictions, study.labels),
         "intervals": {name: list(ends) for name, ends in intervals.items()},
-        "parts": accuracy_by_part(predictions, split_test_posts, parameters),
-        "expected_calibration_error": expected_calibration_error(confidence, right),
-        "calibration_noise": calibration_noise(confidence, parameters.seed),
-        "protocol": parameters.protocol,
+        "parts": accuracy_by_part(predictions, split_test_posts, study, uncertainty),
+        "expected_calibration_error": expected_calibration_error(confidence, right_of(predictions)),
+        "calibration_noise": calibration_noise(confidence, study.seed),
+        "protocol": study.protocol,
         "texts": training["texts"],
-        "encoder": training.get("encoder", parameters.model.checkpoint),
+        "encoder": training.get("encoder", model.checkpoint),
         "n_train": training["n_train"],
         "n_validation": len(predictions),
         "trainable_parameters": training["trainable_parameters"],
         "seconds": training["seconds"] + training.get("encoding_seconds", 0.0),
         "ms_per_post": (training | (speed or {})).get("ms_per_post"),
-        "seed": parameters.seed,
+        "seed": study.seed,
         "device": training.get("device"),
         "chosen_on": training.get("chosen_on"),
         **{f"dev_{name}": training.get(f"dev_{name}") for name in CHOSEN_BY},

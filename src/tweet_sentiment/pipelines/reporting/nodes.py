@@ -1,4 +1,4 @@
-"""The comparison and the report: from metrics, predictions, tables and figures that lie on disk; trains nothing."""
+"""The comparison, the report and the promotion: from what lies on disk; trains nothing."""
 
 import logging
 from collections.abc import Callable, Collection
@@ -6,126 +6,81 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.best_model import Promotion
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.reports.about import About
-from tweet_sentiment.schema import StudyParameters
-
-from .choosing import select
+from tweet_sentiment.parameters import (
+    DataParameters,
+    PromotionParameters,
+    ReportingParameters,
+    Study,
+    UncertaintyParameters,
+)
+from tweet_sentiment.reports.audit import About
+from tweet_sentiment.reports.choice import NAMED, advice, candidates, select
+from tweet_sentiment.reports.reproduce import pipeline_of
+from tweet_sentiment.reports.tables import COLUMNS, ENDS
+from tweet_sentiment.techniques import STUDIED, TECHNIQUES
 
 logger = logging.getLogger(__name__)
-
-STUDY = ("baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning")
-RIVALS = ("majority_class", "nearest_neighbour", "logistic_regression", "linear_svc")
-TUNED = ("full_fine_tuning", "lora", "p_tuning", "distillation")
-PAST_THE_PAPER = (*TUNED, "technique_search", "ensemble")  # run by choice: none is missed
-TECHNIQUES = STUDY + PAST_THE_PAPER + RIVALS
-SEEDED = ("layer_unfreezing", "hyperparameter_search", "prompt_tuning", *TUNED)
-PARTS = ("originals", "resembling", "not_resembling")  # of the test posts: pipelines.evaluation.parts
-SCORES = ["eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1"]
-COLUMNS = [
-    "technique",
-    "protocol",
-    "encoder",
-    "n_train",
-    "n_validation",
-    "trainable_parameters",
-    *SCORES,
-    "seconds",
-    "ms_per_post",
-    "paper_accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "f1_low",
-    "f1_high",
-    "macro_f1_low",
-    "macro_f1_high",
-    "expected_calibration_error",
-    "calibration_noise",
-    *(f"{part}_{figure}" for part in PARTS for figure in ("posts", "accuracy", "low", "high")),
-    "seeds",
-    "accuracy_mean",
-    "accuracy_sd",
-    "chosen_on",
-    "dev_accuracy",
-    "dev_macro_f1",
-    "dev_eval_loss",
-    "selected",
-    "selected_by",
-    "measured",
-    "texts",
-    "seed",
-    "device",
-    "dtype",
-]
 
 Partitions = dict[str, Callable[[], Any]]
 
 
-def collect_results(*metrics_seeds_and_parameters: Any) -> pd.DataFrame:
-    """Put the metrics of ``TECHNIQUES``, then the tables of seeds of ``SEEDED``, into one table; name what is missing.
+def collect_results(
+    run: str, study: Study, reporting: ReportingParameters, promotion: PromotionParameters, **found: Any
+) -> pd.DataFrame:
+    """Put the metrics of all techniques into one table, mark the best, and name what is missing.
 
-    The best is marked; see :func:`.choosing.select`.
+    ``found``: the metrics by technique, and by "<technique>_seeds" the tables of trainings with further seeds.
 
     Raises:
         StudyError: no technique has been run, or ``promotion.technique`` names one that has not.
     """
-    *given, parameters = metrics_seeds_and_parameters
-    metrics = {name: one for name, one in zip(TECHNIQUES, given, strict=False) if one}
-    seeds = dict(zip(SEEDED, given[len(TECHNIQUES) :], strict=True))
-    if missing := [name for name in STUDY + RIVALS if name not in metrics]:
-        logger.warning("Not run yet under protocol %s: %s.", parameters.protocol, ", ".join(missing))
+    metrics = {name: found[name] for name in TECHNIQUES if found.get(name)}
+    if missing := [name for name in STUDIED if name not in metrics]:
+        logger.warning("Not run yet under protocol %s: %s.", study.protocol, ", ".join(missing))
     if not metrics:
         raise StudyError(
-            f"No technique has been run for run '{parameters.run}', protocol {parameters.protocol}; there is nothing "
+            f"No technique has been run for run '{run}', protocol {study.protocol}; there is nothing "
             f"to report.\n  Run one first:  kedro run --pipeline=baseline"
         )
     if earlier := [name for name, one in metrics.items() if "parts" not in one]:
         raise StudyError(
             f"An earlier revision measured {', '.join(earlier)}, and not all that is reported now.\n"
-            f"  Run again:  kedro run --pipelines={','.join(dict.fromkeys(map(_pipeline_of, earlier)))}"
+            f"  Run again:  kedro run --pipelines={','.join(dict.fromkeys(map(pipeline_of, earlier)))}"
         )
-    rows = [_row(name, one, seeds.get(name), parameters) for name, one in metrics.items()]
-    return select(pd.DataFrame(rows, columns=COLUMNS), parameters)
-
-
-def _pipeline_of(technique: str) -> str:
-    return "classical" if technique in RIVALS else technique
+    rows = [
+        _row(name, one, found.get(f"{name}_seeds"), reporting.paper_accuracy.get(name)) for name, one in metrics.items()
+    ]
+    return select(pd.DataFrame(rows, columns=COLUMNS), study, promotion)
 
 
 def _row(
-    technique: str, metrics: dict[str, Any], repeated: pd.DataFrame | None, parameters: StudyParameters
+    technique: str, metrics: dict[str, Any], repeated: pd.DataFrame | None, paper_accuracy: float | None
 ) -> dict[str, Any]:
-    ends = {
-        f"{name}_{end}": value
-        for name, pair in metrics["intervals"].items()
-        for end, value in zip(("low", "high"), pair, strict=True)
-    }
-    parts = {f"{part}_{figure}": value for part, of in metrics["parts"].items() for figure, value in of.items()}
+    intervals = {name: dict(zip(ENDS, pair, strict=True)) for name, pair in metrics["intervals"].items()}
+    nested = (intervals | metrics["parts"]).items()
     others = [] if repeated is None or repeated.empty else list(repeated["accuracy"])
     accuracies = pd.Series([metrics["accuracy"], *others])
-    of_paper = About.of(metrics.get("data", {})).paper
     return {
         **{name: metrics.get(name) for name in COLUMNS},
-        **ends,
-        **parts,
+        **{f"{name}_{figure}": value for name, of in nested for figure, value in of.items()},
         "technique": technique,
         "measured": True,
-        "paper_accuracy": parameters.reporting.paper_accuracy.get(technique) if of_paper else None,
+        "paper_accuracy": paper_accuracy if About.of(metrics.get("data", {})).paper else None,
         "seeds": len(accuracies),
         "accuracy_mean": accuracies.mean(),
         "accuracy_sd": accuracies.std(),
     }
 
 
-def compare_techniques(*predictions_and_parameters: Any) -> pd.DataFrame:
+def compare_techniques(study: Study, uncertainty: UncertaintyParameters, **predictions: pd.DataFrame) -> pd.DataFrame:
     """Compare every two techniques on the same posts, by a test that is corrected for their number."""
     from tweet_sentiment.scoring.comparison import compare_pairs
 
-    *given, parameters = predictions_and_parameters
-    tables = {name: table for name, table in zip(TECHNIQUES, given, strict=True) if len(table)}
-    uncertainty = parameters.uncertainty
+    tables = {name: predictions[name] for name in TECHNIQUES if len(predictions.get(name, ()))}
     try:
-        return compare_pairs(tables, resamples=uncertainty.resamples, level=uncertainty.level, seed=parameters.seed)
+        return compare_pairs(tables, resamples=uncertainty.resamples, level=uncertainty.level, seed=study.seed)
     except ValueError as error:
         raise StudyError(
             f"The techniques' predictions are not about the same posts ({error}).\n"
@@ -138,17 +93,17 @@ def compare(
     results_by_protocol: Partitions,
     learning_curves: Partitions,
     audit: dict[str, Any],
-    parameters: StudyParameters,
+    run: str,
+    study: Study,
 ) -> tuple[pd.DataFrame, str]:
     """Gather the results of every protocol of this run into one table, and what was measured as Markdown.
 
     ``results`` is among ``results_by_protocol``: it is an input so that it is written before the others are read.
     What learning curves expect of all posts is there with ``measured`` false.
     """
-    from tweet_sentiment.reports.comparison import comparison_markdown
+    from tweet_sentiment.reports.report import comparison_markdown
 
-    tables = {name: load() for name, load in sorted(results_by_protocol.items())}
-    tables[parameters.protocol] = results
+    tables = {name: load() for name, load in sorted(results_by_protocol.items())} | {study.protocol: results}
     curves = [table[~table["measured"]] for table in _loaded(learning_curves, tables).values()]
     comparison = pd.concat([*tables.values(), *curves], ignore_index=True).reindex(columns=COLUMNS)
     comparison = comparison.assign(  # an older table has neither
@@ -158,7 +113,7 @@ def compare(
     comparison = comparison.sort_values(
         ["protocol", "technique"], key=lambda column: column.map(order) if column.name == "technique" else column
     ).reset_index(drop=True)
-    return comparison, comparison_markdown(_measured(comparison), list(STUDY + RIVALS), audit, parameters.run)
+    return comparison, comparison_markdown(_measured(comparison), STUDIED, audit, run)
 
 
 def _loaded(partitions: Partitions, protocols: Collection[str]) -> dict[str, Any]:
@@ -172,8 +127,7 @@ def _measured(comparison: pd.DataFrame) -> pd.DataFrame:
 
 def plot_comparison(comparison: pd.DataFrame) -> tuple[Any, Any]:
     """Draw accuracy by technique and protocol beside the paper's, and accuracy against cost."""
-    from tweet_sentiment.reports.accuracy import accuracy_figure
-    from tweet_sentiment.reports.figures import cost_figure
+    from tweet_sentiment.reports.figures import accuracy_figure, cost_figure
 
     measured = _measured(comparison)
     return accuracy_figure(measured), cost_figure(measured)
@@ -183,17 +137,17 @@ def draw_frontier(
     comparison: pd.DataFrame,
     differences: pd.DataFrame,
     differences_by_protocol: Partitions,
-    parameters: StudyParameters,
+    study: Study,
+    uncertainty: UncertaintyParameters,
 ) -> tuple[pd.DataFrame, Any]:
     """Put leak-free accuracy beside what it costs, as a table and as a figure.
 
     ``differences``, of this protocol, is among ``differences_by_protocol``; see :func:`compare`.
     """
-    from tweet_sentiment.reports.frontier import PROTOCOL, frontier_table
-    from tweet_sentiment.reports.frontier_figure import frontier_figure
+    from tweet_sentiment.reports.frontier import PROTOCOL, frontier_figure, frontier_table
 
-    of_protocol = {**differences_by_protocol, parameters.protocol: lambda: differences}
-    table = frontier_table(comparison, of_protocol.get(PROTOCOL, pd.DataFrame)(), parameters.uncertainty.level)
+    by_protocol = _loaded(differences_by_protocol, [PROTOCOL]) | {study.protocol: differences}
+    table = frontier_table(comparison, by_protocol.get(PROTOCOL, pd.DataFrame()), uncertainty.level)
     return table, frontier_figure(table)
 
 
@@ -202,7 +156,8 @@ def answer_claims(
     differences: pd.DataFrame,
     differences_by_protocol: Partitions,
     ablations: Partitions,
-    parameters: StudyParameters,
+    study: Study,
+    uncertainty: UncertaintyParameters,
 ) -> pd.DataFrame:
     """Ask what the paper claims of the paired differences, with and without the leak; one row a comparison.
 
@@ -215,84 +170,90 @@ def answer_claims(
 
     if comparison["paper_accuracy"].isna().all():
         return pd.DataFrame(columns=CLAIM_COLUMNS)
-    by_protocol = _loaded(differences_by_protocol, PROTOCOLS) | {parameters.protocol: differences}
+    by_protocol = _loaded(differences_by_protocol, PROTOCOLS) | {study.protocol: differences}
     cleaned = {key.partition("/")[0]: table for key, table in _loaded(ablations, PROTOCOLS).items()}
-    return claims_table(comparison, by_protocol, cleaned, parameters.uncertainty.level)
+    return claims_table(comparison, by_protocol, cleaned, uncertainty.level)
 
 
 def plot_leaks(audit: dict[str, Any]) -> Any:
     """Draw how many test posts are known from training, and what a look-up makes of it."""
-    from tweet_sentiment.reports.leaks import leaks_figure
+    from tweet_sentiment.reports.figures import leaks_figure
 
     return leaks_figure(audit)
 
 
 def write_report(
     comparison: pd.DataFrame,
-    differences: pd.DataFrame,
-    audit: dict[str, Any],
-    table_of_leaks: pd.DataFrame,
-    differences_by_protocol: Partitions,
-    accounts: Partitions,
-    metrics: Partitions,
-    curves: Partitions,
-    confusions: Partitions,
-    reliabilities: Partitions,
-    groups: Partitions,
-    mistakes: Partitions,
-    ablations: Partitions,
-    entities: Partitions,
-    histories: Partitions,
-    importances: Partitions,
-    lengths: Partitions,
-    learning_curves: Partitions,
-    trainings: Partitions,
-    blocks: Partitions,
-    heads: Partitions,
-    manifests: Partitions,
-    configured: dict[str, Any],
     frontier: pd.DataFrame,
     claims: pd.DataFrame,
-    parameters: StudyParameters,
+    files: Partitions,
+    configured: dict[str, Any],
+    run: str,
+    data: DataParameters,
+    uncertainty: UncertaintyParameters,
 ) -> tuple[str, str]:
-    """Write the whole study on one page: as HTML that needs no network, and as Markdown without the figures."""
-    from tweet_sentiment.reports.render import as_html, as_markdown
-    from tweet_sentiment.reports.sections import ReportInputs, sections
+    """Write the whole study on one page: as HTML that needs no network, and as Markdown without the figures.
 
-    known = set(comparison["protocol"])
-    given = {
-        "differences": differences_by_protocol,
-        "accounts": accounts,
-        "metrics": metrics,
-        "curves": curves,
-        "confusions": confusions,
-        "reliabilities": reliabilities,
-        "groups": groups,
-        "mistakes": mistakes,
-        "ablations": ablations,
-        "entities": entities,
-        "histories": histories,
-        "importances": importances,
-        "lengths": lengths,
-        "learning_curves": learning_curves,
-        "trainings": trainings,
-        "blocks": blocks,
-        "heads": heads,
-        "manifests": manifests,
+    ``files``: what else the run has left, by path; ``configured``: the parameters as ``conf`` says them.
+    """
+    from tweet_sentiment.reports.inputs import ReportInputs
+    from tweet_sentiment.reports.report import as_html, as_markdown, sections
+
+    columns = data.columns.model_dump(exclude_none=True).items()
+    named = {
+        "data.training_file": data.training_file,
+        **({} if data.validation_file is None else {"data.validation_file": data.validation_file}),
+        **{f"data.columns.{key}": str(column) for key, column in columns},
     }
-    read: dict[str, Any] = {name: _loaded(one, known) for name, one in given.items()}
-    read["differences"][parameters.protocol] = differences
-    measured, level = _measured(comparison), parameters.uncertainty.level
-    reported = (parameters.run, measured, audit, table_of_leaks, frontier, claims, level, configured)
-    material = ReportInputs(*reported, **read, named=_named(parameters))
-    made = sections(material)
-    title = f"{'Twitter sentiment' if material.about.paper else 'Text classification'}, run {parameters.run}"
+    inputs = ReportInputs(run, _measured(comparison), frontier, claims, uncertainty.level, files, configured, named)
+    made = sections(inputs)
+    title = f"{'Twitter sentiment' if inputs.about.paper else 'Text classification'}, run {run}"
     return as_html(title, made), as_markdown(title, made)
 
 
-def _named(parameters: StudyParameters) -> dict[str, str]:
-    """Return what a command must name to read the same file."""
-    data = parameters.data
-    columns = {f"data.columns.{key}": str(column) for key, column in data.columns.model_dump(exclude_none=True).items()}
-    validation = {} if data.validation_file is None else {"data.validation_file": data.validation_file}
-    return {"data.training_file": data.training_file} | validation | columns
+def promote(
+    results: pd.DataFrame,
+    manifests: Partitions,
+    metrics: Partitions,
+    audit: dict[str, Any],
+    study: Study,
+    rule: PromotionParameters,
+) -> Promotion:
+    """Promote the technique that the comparison marks as selected, and write its card.
+
+    Raises:
+        StudyError: the technique has no model folder.
+    """
+    from tweet_sentiment.reports.card import better_than, model_card
+
+    if study.protocol != rule.protocol:
+        logger.info("Nothing is promoted under %s; promotion.protocol is %s.", study.protocol, rule.protocol)
+        return Promotion(None)
+    chosen: list[dict[Any, Any]] = results[results["selected"].eq(True)].to_dict("records")
+    if not chosen:
+        logger.warning("No technique was measured on dev split; nothing is promoted.")
+        return Promotion(None)
+    (row,) = chosen
+    technique, by = str(row["technique"]), row.get("selected_by") or "accuracy"
+    if technique not in manifests:
+        raise StudyError(
+            f"{technique} is the best, but has no model folder: it was run by an earlier version.\n"
+            "  Run it again, then: kedro run --pipelines=reporting"
+        )
+    named = by == NAMED
+    why = {
+        "technique": technique,
+        "protocol": study.protocol,
+        "by": "technique" if named else by,
+        "candidates": {} if named else candidates(results, by),
+        "metrics": {name: value for name, value in row.items() if isinstance(value, int | float) and value == value},
+        "better": better_than(results, row),
+        "advice": advice(results, row),
+    }
+    per_class = metrics[f"{study.protocol}/{technique}"]()["per_class"]
+    card = model_card(manifests[technique](), row, per_class, results, why, audit)
+    figure = f"as {NAMED} says" if named else f"{by} {why['candidates'][technique]:.4f} on the dev split"
+    logger.info("Promoted: %s (%s).", technique, figure)
+    if why["advice"]:
+        logger.warning(why["advice"])
+    return Promotion(technique, why, card)

@@ -8,7 +8,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from tweet_sentiment.parameters import direction_of
 from tweet_sentiment.parameters.search import IntRange, SearchSpace
-from tweet_sentiment.reports.style import INK, SERIES, percent, styled
+from tweet_sentiment.reports.figures import INK, SERIES, percent, styled
 
 
 def search_figures(trials: pd.DataFrame, space: SearchSpace, metric: str) -> tuple[Any, Any, Any]:

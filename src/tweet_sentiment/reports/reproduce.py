@@ -5,74 +5,82 @@ from typing import Any
 
 from tweet_sentiment.reports.inputs import ReportInputs, Section
 from tweet_sentiment.reports.tables import Table
+from tweet_sentiment.techniques import LAST, STUDIED, TECHNIQUES
 
 ENVIRONMENTS = ("kaggle", "paper", "test")  # folders in conf that are named like the run that they make
-RIVALS = ("majority_class", "nearest_neighbour", "logistic_regression", "linear_svc")  # of one pipeline
-WHOLE = ("baseline", "layer_unfreezing", "hyperparameter_search", "prompt_tuning", "classical")  # what `kedro run` runs
+
+
+def pipeline_of(technique: str) -> str:
+    """Return the pipeline that runs a technique."""
+    return TECHNIQUES[technique].key if technique in TECHNIQUES else technique
+
+
+WHOLE = list(dict.fromkeys(map(pipeline_of, STUDIED)))  # what `kedro run` alone runs
+BESIDE = {  # pipelines that make no technique, by a file that they leave
+    "preprocessing_ablation": "preprocessing_ablation/variants.csv",
+    "learning_curve": "learning_curve/sizes.csv",
+    "training_ablation": "training_ablation/trainings.csv",
+    "unfreezing_sweep": "unfreezing_sweep/blocks.csv",
+    "prompt_head_sweep": "prompt_tuning/heads.csv",
+}
 NAMED = ("run", "protocol")  # each command says them anyway
 OF_ANY_FILE = ("data.cleaning", "data.row_limit", "data.validation_share")  # not found out of the file itself
-LAST = ("distillation", "ensemble")  # they take what other pipelines have left, so each has a run of its own
 
 
-def origin(material: ReportInputs) -> Section:
+def reproduction(inputs: ReportInputs) -> Section:
     """Return the last section."""
-    metrics = material.metrics.values()
+    metrics = inputs.metrics.values()
     how = {f"encoder {m['encoder']}, device {m['device']}, dtype {m['dtype']}, seed {m['seed']}" for m in metrics}
-    tables = [_data(material)]
-    if material.metrics:
-        tables.append(_versions(material))
     said = [
         "Each command trains what was trained under a protocol, with the parameters that differ from conf; the last "
         "writes this page from what they leave on disk. All parameters of a model stand in its manifest.json.",
         *sorted(how),
     ]
-    return Section("How to reproduce", said, tables, commands=commands(material))
+    tables = [_data(inputs), *([_versions(inputs)] if metrics else [])]
+    return Section("How to reproduce", said, tables, commands=commands(inputs))
 
 
-def commands(material: ReportInputs) -> list[str]:
+def commands(inputs: ReportInputs) -> list[str]:
     """Return the commands of each protocol, for the pipelines that were run under it; then the report's.
 
     Techniques that were trained with other parameters than ``conf`` says have a command that names these.
     """
-    run = material.run
-    start = "kedro run" if run == "sample" else f"kedro run --env={run}" if run in ENVIRONMENTS else "kedro run"
+    run = inputs.run
     of_project = run == "sample" or run in ENVIRONMENTS
-    named = [] if of_project else [f"run={run}", *(f"{key}={value}" for key, value in material.named.items())]
+    start = f"kedro run --env={run}" if run in ENVIRONMENTS else "kedro run"
+    named = [] if of_project else [f"run={run}", *(f"{key}={value}" for key, value in inputs.named.items())]
     said = []
-    for protocol in dict.fromkeys(material.comparison["protocol"]):
+    for protocol in dict.fromkeys(inputs.comparison["protocol"]):
         by_parameters: dict[tuple[str, ...], list[str]] = {}
-        for pipeline, techniques in _pipelines(material, protocol).items():
-            by_parameters.setdefault(_given(material, protocol, techniques), []).append(pipeline)
+        for pipeline, techniques in _pipelines(inputs, protocol).items():
+            by_parameters.setdefault(_given(inputs, protocol, techniques), []).append(pipeline)
         ordered = sorted(by_parameters.items(), key=lambda item: (bool(item[0]), set(item[1]) <= set(LAST)))
         options = [(one, given) for given, pipelines in ordered for one in _together(pipelines)]
         options.sort(key=lambda option: option[0].removeprefix(" --pipelines=") in LAST)
         for chosen, given in options:
             said.append(f"{start}{chosen} --params={quote(','.join([*named, f'protocol={protocol}', *given]))}")
-    return [
-        *said,
-        " ".join([start, "--pipeline=reporting", *([f"--params={quote(','.join(named))}"] if named else [])]),
-    ]
+    return [*said, f"{start} --pipeline=reporting" + (f" --params={quote(','.join(named))}" if named else "")]
 
 
-def _given(material: ReportInputs, protocol: str, techniques: list[str]) -> tuple[str, ...]:
+def _given(inputs: ReportInputs, protocol: str, techniques: list[str]) -> tuple[str, ...]:
     """Return what a command must say beyond ``conf``: key=value, of the parameters that the models were trained with.
 
     A list, or a value with a comma, cannot be said there. What is found out of a file of one's own need not be.
     """
-    configured = _flat(material.configured)
+    configured = _flat(inputs.configured)
+    file = configured.get("data.training_file")
+    another_file = inputs.named.get("data.training_file", file) != file
     given: dict[str, Any] = {}
     for technique in techniques:
-        trained = _flat(material.manifests.get(f"{protocol}/{technique}", {}).get("parameters", {}))
-        given |= {
-            key: value
-            for key, value in trained.items()
-            if key not in {*NAMED, *material.named} and configured.get(key, value) != value
-        }
-    own = material.named.get("data.training_file", configured.get("data.training_file"))
-    if own != configured.get("data.training_file"):
-        given = {key: value for key, value in given.items() if not key.startswith("data.") or key in OF_ANY_FILE}
-    given = {key: value for key, value in given.items() if not isinstance(value, list) and "," not in str(value)}
-    return tuple(f"{key}={_yaml(value)}" for key, value in given.items())
+        trained = _flat(inputs.manifests.get(f"{protocol}/{technique}", {}).get("parameters", {}))
+        given |= {key: value for key, value in trained.items() if configured.get(key, value) != value}
+    return tuple(
+        f"{key}={_yaml(value)}"
+        for key, value in given.items()
+        if key not in {*NAMED, *inputs.named}
+        and not (isinstance(value, list) or "," in str(value))
+        and not (another_file and key.startswith("data.") and key not in OF_ANY_FILE)
+    )
 
 
 def _flat(tree: Any, path: str = "") -> dict[str, Any]:
@@ -88,19 +96,12 @@ def _yaml(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _pipelines(material: ReportInputs, protocol: str) -> dict[str, list[str]]:
+def _pipelines(inputs: ReportInputs, protocol: str) -> dict[str, list[str]]:
     """Return the pipelines that made what the report has of a protocol, each with its techniques."""
     ran: dict[str, list[str]] = {}
-    for name in material.comparison["technique"][material.comparison["protocol"] == protocol]:
-        ran.setdefault("classical" if name in RIVALS else str(name), []).append(str(name))
-    beside = {
-        "preprocessing_ablation": f"{protocol}/preprocessing_ablation" in material.ablations,
-        "learning_curve": protocol in material.learning_curves,
-        "training_ablation": protocol in material.trainings,
-        "unfreezing_sweep": protocol in material.blocks,
-        "prompt_head_sweep": protocol in material.heads,
-    }
-    return ran | {name: [] for name, is_there in beside.items() if is_there}
+    for name in inputs.comparison["technique"][inputs.comparison["protocol"] == protocol]:
+        ran.setdefault(pipeline_of(name), []).append(name)
+    return ran | {name: [] for name, file in BESIDE.items() if f"{protocol}/{file}" in inputs.files}
 
 
 def _together(pipelines: list[str]) -> list[str]:
@@ -112,16 +113,16 @@ def _together(pipelines: list[str]) -> list[str]:
     return ["", *chosen] if whole else chosen
 
 
-def _data(material: ReportInputs) -> Table:
+def _data(inputs: ReportInputs) -> Table:
     rows = []
-    for protocol, account in sorted(material.accounts.items()):
+    for protocol, account in inputs.accounts.items():
         posts = [account[f"{part}_posts"] for part in ("training", "dev", "test")]
         files = [
             f"{name}: {file['rows']} rows, sha256 {file['sha256']}{_untrusted(file)}"
             for name, file in account["files"].items()
         ]
         rows.append([protocol, account["texts"], *(f"{n:,}" for n in posts), "; ".join(files)])
-    header = ["protocol", "texts", "training posts", "of them to choose on", "test posts", "files"]
+    header = ["protocol", "texts", "training posts", "of them in the dev split", "test posts", "files"]
     return Table("Data", header, rows)
 
 
@@ -130,11 +131,11 @@ def _untrusted(file: dict[str, Any]) -> str:
     return f", its ids are {ids}" if ids.startswith("not trusted") else ""
 
 
-def _versions(material: ReportInputs) -> Table:
+def _versions(inputs: ReportInputs) -> Table:
     """One row for all results; or one for each set of versions, with the results that were made with it."""
-    names = list(dict.fromkeys(name for metrics in material.metrics.values() for name in metrics["versions"]))
+    names = list(dict.fromkeys(name for metrics in inputs.metrics.values() for name in metrics["versions"]))
     made: dict[tuple[str, ...], list[str]] = {}
-    for result, metrics in material.metrics.items():
+    for result, metrics in inputs.metrics.items():
         made.setdefault(tuple(metrics["versions"].get(name, "–") for name in names), []).append(result)
     if len(made) == 1:
         return Table("Versions", names, [list(*made)])

@@ -1,0 +1,275 @@
+"""The report claims nothing that intervals and tests do not show, and of other data only what holds of them."""
+
+import json
+import re
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.reports.made import AUDIT, LEAKING, inputs, row
+
+from tweet_sentiment.pipelines.reporting.nodes import compare
+from tweet_sentiment.reports.audit import PAPER
+from tweet_sentiment.reports.figures import finding
+from tweet_sentiment.reports.inputs import Section
+from tweet_sentiment.reports.report import INVENTED, as_html, as_markdown, comparison_markdown, sections, standing
+from tweet_sentiment.reports.report import summary as summary_of
+from tweet_sentiment.reports.tables import COLUMNS, Table, folds, interval, markdown, plain_rows, side_by_side
+from tweet_sentiment.scoring.comparison import BETTER, WORSE
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+DRAWN = {"data": [{"type": "bar", "x": ["a"], "y": [1]}]}
+METRICS = {"encoder": "e", "device": "cpu", "dtype": "fp32", "seed": 7, "versions": {"torch": "2.13.0"}}
+
+
+def summary(rows, differences=()):
+    return summary_of(
+        inputs(rows, {f"{name}/differences.csv": pd.DataFrame(one) for name, one in dict(differences).items()})
+    )
+
+
+def text(rows, files=None, **more):
+    return as_markdown("t", sections(inputs(rows, files, **more)))
+
+
+# ---------------------------------------------------------------- tables
+def test_both_protocols_stand_side_by_side_and_what_was_not_run_is_said():
+    header, rows = side_by_side(pd.DataFrame([*LEAKING, row("linear_svc", "leak_free", 0.69, paper_accuracy=0.9)]))
+    assert header[2:] == ["published", "leak_free"]
+    assert rows[0] == ["nearest_neighbour", "–", "0.9800 (0.950–1.010)", "0.5400 (0.510–0.570)"]
+    assert rows[1] == ["linear_svc", "0.9000", "not run", "0.6900 (0.660–0.720)"]
+
+
+def test_folds_are_brought_together():
+    rows = [row("linear_svc", f"grouped_{k}_of_3", accuracy) for k, accuracy in enumerate((0.6, 0.7, 0.8), start=1)]
+    (crossed,) = folds(pd.DataFrame([*rows, *LEAKING])).to_dict("records")
+    assert crossed == {"technique": "linear_svc", "folds": 3, "mean": pytest.approx(0.7), "sd": pytest.approx(0.1)}
+
+
+@given(st.lists(st.lists(TEXTS, min_size=2, max_size=2)))
+def test_a_markdown_table_has_a_line_a_row_whatever_the_texts(rows):
+    lines = markdown(["a", "b"], rows)
+    assert len(lines) == 2 + len(rows)
+    for line in lines:
+        assert len(re.findall(r"(?<!\\)\|", line)) == 3 or "\\" in line
+        assert "\n" not in line
+
+
+def test_counts_are_parted_shares_have_four_digits_and_no_p_value_is_written_as_nothing():
+    given_table = {"n_train": [55666], "accuracy": [0.66666], "better": [None], "id": [2401]}
+    given_table |= {"p_value": [1e-300], "p_adjusted": [0.04]}
+    _, rows = plain_rows(pd.DataFrame(given_table))
+    assert rows == [["55,666", "0.6667", "–", "2401", "< 0.001", "0.040"]]
+    assert (interval(float("nan"), 1.0), interval(0.1234, 0.2)) == ("–", "0.123–0.200")
+
+
+# ---------------------------------------------------------------- the page
+def test_the_page_needs_no_network_and_shows_every_figure():
+    made = sections(inputs(LEAKING, {"leak_free/x/curves.json": DRAWN, "grouped_1_of_2/x/curves.json": DRAWN}))
+    page = as_html("t", made)
+    outside_the_library = re.sub(r"<script>/\*\*?\n\* plotly\.js.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r'(src|href)="(https?:)?//', outside_the_library)
+    assert page.count('class="drawing"') == 3  # accuracy, cost, and the curves that are of no fold
+    assert page.count("plotly.js v") == 1
+
+
+@given(TEXTS)
+def test_a_post_is_text_in_the_page_never_markup(post):
+    page = as_html("t", [Section("s", tables=[Table("c", ["post"], [[f"<script>{post}</script>"]])])])
+    assert "<script>" not in page[page.index("<h1>") : page.index("</main>")]
+
+
+def test_a_figure_s_texts_cannot_end_the_script_that_holds_it():
+    figure = go.Figure(go.Bar(x=["</script><b>"], y=[1]))
+    page = as_html("t", [Section("s", figures=[("c", figure)])])
+    held = re.search(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert json.loads(held[1])["data"][0]["x"] == ["</script><b>"]
+
+
+def test_figures_come_before_tables_and_how_to_reproduce_comes_last():
+    titles = [section.title for section in sections(inputs(LEAKING))]
+    assert titles[0] == "In three sentences"
+    assert titles.index("Accuracy with the leak and without it") < titles.index("Comparison")
+    assert titles[-1] == "How to reproduce"
+
+
+def test_of_many_figures_those_without_the_leak_come_first_the_best_technique_s_before_all():
+    rows = [
+        row("a", "leak_free", 0.5),
+        row("b", "leak_free", 0.6),
+        row("a", "published", 0.9),
+        row("a", "grouped", 0.4),
+    ]
+    files = {f"{key}/confusion.json": DRAWN for key in ("published/a", "grouped/a", "leak_free/a", "leak_free/b")}
+    files |= {f"{key}/lengths.json": DRAWN for key in ("published", "grouped", "leak_free")}
+    shown = {section.title: section.figures for section in sections(inputs(rows, files))}
+    assert [key for key, _ in shown["Confusion"]] == ["leak_free/b", "leak_free/a", "grouped/a", "published/a"]
+    assert [key for key, _ in shown["The posts"]] == ["leak_free", "grouped", "published"]
+
+
+# ---------------------------------------------------------------- the three sentences
+NAMES = ["a", "b", "c", "d"]
+ROWS = [row(name, "leak_free", accuracy) for name, accuracy in zip(NAMES, (0.7, 0.69, 0.5, 0.4), strict=True)]
+
+
+def difference(first, second, better):
+    apart = {first: 0.1, second: -0.1}.get(better, 0.0)
+    ends = {"difference": apart, "low": apart - 0.05, "high": apart + 0.05}
+    return {"first": first, "second": second, "p_adjusted": 0.001 if better else 0.9, **ends}
+
+
+@pytest.mark.parametrize("rows", [LEAKING, LEAKING[:1], LEAKING[1:]])
+def test_there_are_three_sentences(rows):
+    said = summary(rows)
+    assert len(said) == 3
+    for sentence in said:
+        assert sentence.endswith(".")
+        assert not re.search(r"[.:] [A-Z]", sentence)
+
+
+def test_only_a_figure_that_falls_beyond_its_intervals_is_called_memory():
+    memory = summary(LEAKING)[1]
+    assert "nearest_neighbour scores 0.9800 under the published protocol and 0.5400" in memory
+    assert "the difference is memory" in memory
+    same = [row("linear_svc", "published", 0.70), row("linear_svc", "leak_free", 0.65)]
+    assert "memory" not in summary(same)[1]
+    assert "none of the 1 techniques" in summary(same)[1]
+    assert "falls" not in finding(pd.DataFrame(same))
+
+
+def test_with_one_protocol_no_fall_is_spoken_of():
+    for rows, other in ((LEAKING[:1], "leak_free"), (LEAKING[1:], "published")):
+        assert "no fall can be measured" in summary(rows)[1]
+        assert f"protocol={other}" in summary(rows)[1]
+
+
+def test_figures_of_invented_posts_are_said_to_be_of_such():
+    assert sections(inputs(LEAKING, run="sample"))[0].paragraphs[0] == INVENTED
+    assert INVENTED not in sections(inputs(LEAKING, run="kaggle"))[0].paragraphs
+
+
+def test_the_first_thing_the_report_says_is_that_the_files_leak():
+    said = text(LEAKING, {"audit.json": AUDIT})
+    assert said.splitlines()[4].startswith("LEAK: 100 % of the test posts (8 of 8) stand word for word")
+
+
+def test_only_a_significant_difference_under_the_same_protocol_makes_better():
+    tests = [difference("a", "b", ""), difference("c", "a", "a")]
+    best = summary(ROWS, {"leak_free": tests})[2]
+    assert "of a, which is better than c by a test, is not shown to differ from b and was not tested against d." in best
+    for untested in (summary(ROWS), summary(ROWS, {"published": tests})):
+        assert "better" not in untested[2]
+        assert "was not tested against b, c and d" in untested[2]
+
+
+def test_what_the_dev_split_chooses_is_named_and_not_the_highest_accuracy_on_the_test_posts():
+    rows = [ROWS[0], ROWS[1] | {"selected": True}, *ROWS[2:]]
+    tests = [difference("a", "b", "a"), difference("b", "c", "b"), difference("b", "d", "")]
+    best = summary(rows, {"leak_free": tests})[2]
+    assert best.startswith(
+        "Under leak_free b is chosen on the dev split by accuracy; its accuracy is 0.6900 (0.660–0.720, 828 posts), "
+    )
+    assert best.endswith("is better than c by a test, is worse than a by a test and is not shown to differ from d.")
+    assert finding(pd.DataFrame(rows)) == "Chosen under leak_free is b, 69.0%"
+
+
+@given(st.lists(st.sampled_from(["", *NAMES]), min_size=6, max_size=6), st.permutations(NAMES))
+def test_every_other_technique_stands_in_one_list_and_better_only_where_a_test_says_so(verdicts, names):
+    pairs = [(one, two) for i, one in enumerate(names) for two in names[i + 1 :]]
+    told = {pair: better if better in pair else "" for pair, better in zip(pairs, verdicts, strict=True)}
+    best, *others = names
+    stands = standing(best, others, pd.DataFrame([difference(*pair, better) for pair, better in told.items()]), 0.95)
+    assert sorted(name for one in stands.values() for name in one) == sorted(others)
+    mine = {other: better for pair, better in told.items() if best in pair for other in {*pair} - {best}}
+    assert set(stands.get(BETTER, [])) == {other for other, better in mine.items() if better == best}
+    assert set(stands.get(WORSE, [])) == {other for other, better in mine.items() if better == other}
+
+
+@pytest.mark.parametrize("protocol", ["published", "grouped"])
+def test_the_leak_is_not_left_unsaid_where_only_its_protocol_was_run(protocol):
+    assert ("measures memory as well" in summary([row("a", protocol, 0.9)])[2]) == (protocol == "published")
+
+
+# ---------------------------------------------------------------- sections
+def test_significant_differences_are_counted_and_others_are_not():
+    table = pd.DataFrame({"first": ["a", "a"], "second": ["b", "c"], "better": ["a", float("nan")]})
+    table = table.assign(difference=0.1, low=0.0, high=0.2, p_adjusted=0.5)
+    assert "leak_free: 1 of 2 differences are significant" in text(LEAKING, {"leak_free/differences.csv": table})
+
+
+def test_the_tables_of_sweeps_are_shown_by_protocol():
+    table = pd.DataFrame({"variant": ["plain", "entity"], "accuracy": [0.61, 0.62], "n_train": [1000, 1001]})
+    files = ("leak_free/training_ablation/trainings.csv", "published/unfreezing_sweep/blocks.csv")
+    assert "One setting at a time" not in text(LEAKING)
+    shown = text(LEAKING, dict.fromkeys(files, table)).split("## One setting at a time")[1].split("\n## ")[0]
+    assert shown.index("Ways of training (leak_free)") < shown.index("Unfrozen blocks (published)")
+    assert "| entity | 0.6200 | 1,001 |" in shown
+
+
+SIZES = pd.DataFrame(
+    [row("lora", "leak_free", 0.5 + n / 100, n_train=1000 * n) for n in (1, 4, 16)]
+    + [row("lora", "leak_free", 0.7, n_train=50_000, measured=False)]
+).assign(error_floor=0.2, error_excess=0.1, exponent=0.3)
+
+
+def test_an_expectation_is_said_not_to_be_measured_and_what_was_measured_stands_beside_it():
+    files = {"leak_free/learning_curve/sizes.csv": SIZES}
+    expected = "lora (leak_free): 0.7000 (0.670–0.730) is to be expected of all 50,000 posts; not measured."
+    assert f"{expected}\n" in text(LEAKING, files)
+    own = [row("lora", "leak_free", 0.72, n_train=50_000), row("lora", "published", 0.9)]
+    words = text(own, files).split("## What more posts give")[1]
+    assert f"{expected} Its own run learnt from 50,000 and was right for 0.7200 (0.690–0.750)." in words
+    assert "0.9000" not in words
+
+
+def test_the_comparison_holds_what_is_expected_marked_and_shows_it_nowhere_as_a_result(parameters):
+    own = pd.DataFrame([row("lora", "leak_free", 0.6)])[COLUMNS]
+    curves = dict.fromkeys(("leak_free", "grouped"), lambda: SIZES)
+    table, words = compare(own, {}, curves, {}, "r", parameters.study)
+    assert list(table["measured"]) == [True, False]
+    assert "0.7000" not in words
+
+
+# ---------------------------------------------------------------- other people's data
+OWN = {"file": "mine.csv", "rows": 90, "sha256": "c0ffee" * 10, "ids": "none", "entities": False}
+COUNTS = {"texts": "raw", "training_posts": 9, "dev_posts": 1, "test_posts": 8, "files": {"training": OWN}}
+NOT_OF_OWN = re.compile(
+    r"paper|tweet(?!_sentiment|-sentiment)|entit|twitter|claim|copies of|with the leak", re.IGNORECASE
+)
+
+
+@pytest.mark.parametrize("protocols", [["leak_free"], ["grouped"], ["grouped_1_of_2", "grouped_2_of_2"]])
+def test_a_report_on_data_of_one_s_own_has_no_word_of_the_paper_s(protocols):
+    audit = AUDIT | {"ids_known": False, "overlap": AUDIT["overlap"] | {"any_count": 0, "any_share": 0.0}}
+    rows = [row(name, protocol, 0.6) for name in ("lora", "linear_svc") for protocol in protocols]
+    errs = pd.DataFrame({"row": [1], "id": [""], "entity": [""], "post": ["so"]})
+    files = {f"{protocol}/row_counts.json": COUNTS for protocol in protocols} | {"audit.json": audit}
+    files |= {f"{protocols[0]}/lora/{name}.csv": errs for name in ("mistakes", "accuracy_by_group")}
+    files[f"{protocols[0]}/lora/accuracy_by_group.csv"] = errs[["row", "post"]]
+    made = sections(inputs(rows, files | {f"{protocols[0]}/lora/metrics.json": METRICS}, run="mine"))
+    said = [
+        as_markdown("t", made),
+        comparison_markdown(pd.DataFrame(rows), ["lora"], audit, "r"),
+        *(str(figure.layout) for section in made for _, figure in section.figures),
+    ]
+    assert not [found[0] for one in said for found in NOT_OF_OWN.finditer(one)]
+    assert "Where lora errs" in said[0]
+
+
+def test_the_same_on_the_paper_s_data_has_them():
+    counts = COUNTS | {"files": {"training": OWN | {"sha256": PAPER, "ids": "trusted", "entities": True}}}
+    rows = [row("lora", protocol, 0.6, paper_accuracy=0.9) for protocol in ("published", "leak_free")]
+    files = {f"{protocol}/row_counts.json": counts for protocol in ("published", "leak_free")}
+    said = text(rows, files | {"audit.json": AUDIT}, run="kaggle")
+    for told in ("paper (its protocol leaks)", "a tweet id, a text", "tweet ids", "Training holds copies"):
+        assert told in said
+
+
+def test_posts_that_cleaning_empties_are_said_under_each_protocol():
+    emptied = {"cleaned": {"training": {"empty_after_cleaning": 1200}, "validation": {"empty_after_cleaning": 3}}}
+    files = {"leak_free/row_counts.json": COUNTS | emptied, "grouped/row_counts.json": COUNTS}
+    said = text([row("lora", protocol, 0.6) for protocol in ("leak_free", "grouped")], files)
+    assert "Under leak_free cleaning leaves nothing of 1,200 training and 3 test posts" in said
+    assert "Under grouped cleaning" not in said
