@@ -108,3 +108,9 @@ def test_libraries_are_left_out_and_a_module_alone_is_without_its_imports():
     assert code_of("kedro_datasets.json", alone=True) == {}
     assert list(code_of("tweet_sentiment.datasets", alone=True)) == ["tweet_sentiment/datasets.py"]
     assert (ROOT / "tweet_sentiment/datasets.py").is_file()
+
+
+def test_a_template_counts_with_its_package_and_as_it_stands(code):
+    before = code({"package/steps/page.html.j2": "<p>"})
+    assert before.keys() - code().keys() == {"package/steps/page.html.j2"}
+    assert code({"package/steps/page.html.j2": "<p> "}) != before

@@ -52,7 +52,7 @@ def _pair(claim: str, first: str, second: str, known: dict[str, Row], difference
     row: Row = {"claim": claim, "measure": "accuracy", "first": first, "second": second}
     tested = against(second, differences, level)
     if first in tested.index and {first, second} <= set(known):
-        row |= tested.loc[first, ["difference", "low", "high", "test", "p_value", "p_adjusted"]].to_dict()
+        row |= {name: tested.at[first, name] for name in ("difference", "low", "high", "test", "p_value", "p_adjusted")}
     return row | _of_both("accuracy", first, second, known)
 
 

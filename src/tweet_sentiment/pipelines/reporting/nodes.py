@@ -241,7 +241,7 @@ def promote(
             "  Run it again, then: kedro run --pipelines=reporting"
         )
     named = by == NAMED
-    why = {
+    why: dict[str, Any] = {
         "technique": technique,
         "protocol": study.protocol,
         "by": "technique" if named else by,
