@@ -93,7 +93,7 @@ def made(parameters):
         "learning": learning_figure(
             pd.DataFrame(SIZES).assign(error_floor=0.2, error_excess=0.1, exponent=0.3), "grouped"
         ),
-        "lengths": plot_lengths(tokens, tokens, {"training": {"truncated": 1}}, parameters),
+        "lengths": plot_lengths(tokens, tokens, {"training": {"truncated": 1}}, parameters.model, parameters.study),
     }
 
 

@@ -1,5 +1,6 @@
 """The report: what it says and shows, section by section, as one HTML page and as Markdown without the figures."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -388,7 +389,7 @@ def as_html(title: str, sections: list[Section]) -> str:
     )
 
 
-def comparison_markdown(comparison: pd.DataFrame, techniques: list[str], audit: dict[str, Any], run: str) -> str:
+def comparison_markdown(comparison: pd.DataFrame, techniques: Sequence[str], audit: dict[str, Any], run: str) -> str:
     """Write the comparison for a person: the leak, the table, what is missing, and what the protocols mean."""
     shown = shown_of(comparison, SHOWN)
     lines = [f"# Comparison, run `{run}`", ""]
