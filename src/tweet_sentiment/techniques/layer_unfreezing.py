@@ -178,7 +178,9 @@ def with_dev_scores(
         return fitted.figures
     if not examples.has_dev_split or not fitted.figures["encoder_cached"]:
         return fitted.figures | dev_scores(None)
-    outcome = fit_head(fitted.classifier, examples.with_dev_split(), layer_unfreezing, setup, ignore)
+    classifier, start = untrained(layer_unfreezing, setup)
+    classifier.load_state_dict(start, strict=False)  # not the fitted one: it has learnt from the dev split
+    outcome = fit_head(classifier, examples.with_dev_split(), layer_unfreezing, setup, ignore)
     return fitted.figures | dev_scores(_scores_at(outcome.curves, outcome.epoch))
 
 
