@@ -7,7 +7,7 @@ from tests.conftest import raw_parameters, validate_parameters
 from tweet_sentiment.manifests import input_settings, manifest_of
 from tweet_sentiment.predictor import Predictor
 
-ACCOUNT = {"files": {"training": {"file": "mine.csv", "sha256": "0", "rows": 9}}, "training_posts": 9}
+ROW_COUNTS = {"files": {"training": {"file": "mine.csv", "sha256": "0", "rows": 9}}, "training_posts": 9}
 HARD_PROMPT = "This tweet expresses a sentiment that is:"
 
 
@@ -21,30 +21,32 @@ def settings(encoder):
     return validate_parameters(raw | {"device": "cpu", "precision": "fp32"})
 
 
-def manifest(technique, settings, row_counts, figures):
-    """Return what a technique says of its model."""
-    parameters = {name: getattr(settings, name).model_dump() for name in ("data", "dev_split")}
-    counts = row_counts | {"parameters": parameters}
-    figures = {"input": input_settings(counts, settings.model.max_length)} | figures
-    return manifest_of(technique, settings.study, counts, figures, {"model": settings.model.model_dump()})
+def row_counts_of(settings):
+    """Return what data processing says of the posts, as far as a manifest takes it from there."""
+    return ROW_COUNTS | {"parameters": {"data": settings.data.model_dump()}, "texts": "raw"}
+
+
+def told(technique, settings, **figures):
+    """Return the manifest of a technique's model."""
+    counted = row_counts_of(settings)
+    reads = input_settings(counted, settings.model.max_length)
+    return manifest_of(technique, settings.study, counted, {"input": reads | figures}, {})
 
 
 def save_plain(settings, folder):
     """Save a model that answers differently to different texts, as layer unfreezing saves its own."""
-
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
     from tweet_sentiment.modeling.model_folder import TrainedModel
 
     classifier = load_classifier(settings.model.checkpoint, settings.labels, seed=1)
     tokenizer = load_tokenizer(settings.model.checkpoint)
     sharpen(classifier, tokenizer)
-    TrainedModel(classifier, tokenizer, manifest("layer_unfreezing", settings, ACCOUNT, {})).save(folder)
+    TrainedModel(classifier, tokenizer, told("layer_unfreezing", settings)).save(folder)
     return folder
 
 
 def save_prompted(settings, folder, pooling="first"):
     """Save a soft-prompted model, as prompt tuning saves its own."""
-
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
     from tweet_sentiment.modeling.model_folder import TrainedModel
     from tweet_sentiment.modeling.soft_prompts import add_soft_prompt, fold
@@ -54,8 +56,7 @@ def save_prompted(settings, folder, pooling="first"):
     sharpen(classifier, tokenizer)
     prompt = settings.prompt_tuning.model_copy(update={"pooling": pooling})
     model = add_soft_prompt(classifier, tokenizer, prompt, seed=1)
-    told = manifest("prompt_tuning", settings, ACCOUNT, {"hard_prompt": HARD_PROMPT})
-    TrainedModel(*fold(model, tokenizer, HARD_PROMPT), told).save(folder)
+    TrainedModel(*fold(model, tokenizer, HARD_PROMPT), told("prompt_tuning", settings)).save(folder)
     return folder
 
 

@@ -11,18 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 from starlette.testclient import TestClient
+from tests.predictor.conftest import row_counts_of
 
 from tweet_sentiment.classical import SPECIFICATION, WEIGHTS
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.pipelines.classical.nodes import fit_predict
-from tweet_sentiment.pipelines.classical.pipeline import RIVALS
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx.export import export
 from tweet_sentiment.scoring.metrics import PROBABILITY
 from tweet_sentiment.storage import sha256
+from tweet_sentiment.techniques import TECHNIQUES
 
-ACCOUNT = {"files": {"training": {"file": "mine.csv", "sha256": "0", "rows": 9}}, "training_posts": 9}
+CLASSICAL = [name for name, technique in TECHNIQUES.items() if technique.classical]
 LINEAR = ("linear_svc", "logistic_regression")
 POSTS = [
     ("Positive", "I love this game, best in years!"),
@@ -41,7 +42,8 @@ def posts_of(rows):
 def fitted(technique, parameters, rows=POSTS):
     """Return stored predictions and the model, as the node of a rival makes them."""
     posts = posts_of(rows)
-    predictions, _, _, model = fit_predict(technique, posts, posts, posts, posts, ACCOUNT, parameters)
+    counted, study = row_counts_of(parameters), parameters.study
+    predictions, _, _, model = fit_predict(technique, posts, posts, posts, posts, counted, study, parameters.classical)
     return predictions, model
 
 
@@ -70,7 +72,7 @@ def refusal(folder):
     return str(refused.value)
 
 
-@pytest.mark.parametrize("technique", RIVALS)
+@pytest.mark.parametrize("technique", CLASSICAL)
 @pytest.mark.parametrize("rows", [POSTS, POSTS[:4], POSTS[:5]], ids=["three classes", "two of three", "five posts"])
 def test_probabilities_are_those_that_were_stored_when_it_was_fitted(technique, rows, parameters, tmp_path):
     predictions, model = fitted(technique, parameters, rows)
@@ -83,7 +85,7 @@ def test_probabilities_are_those_that_were_stored_when_it_was_fitted(technique, 
     assert np.array_equal(predictor.probabilities(["w0rd n0t seen"])[:, 0] > 0, [True])
 
 
-@pytest.mark.parametrize("technique", RIVALS)
+@pytest.mark.parametrize("technique", CLASSICAL)
 def test_a_folder_keeps_the_contract_of_every_model_folder(folder_of, technique, parameters):
     folder = folder_of(technique)
     manifest = json.loads((folder / MANIFEST).read_text())
