@@ -1,14 +1,16 @@
 """The classical baselines: scikit-learn on TF-IDF, on the processor, without torch."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters.shared import Strict
 from tweet_sentiment.scoring.metrics import PROBABILITY
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENCODERS = {"majority_class": "none"}  # of the others: TF-IDF
 EMPTY = ["row", "id", "label", "predicted"]
@@ -21,7 +23,7 @@ class Parameters(Strict):
     C: Annotated[float, Field(gt=0)]
 
 
-def fit(technique: str, training: pd.DataFrame, classical: Parameters, labels: list[str], seed: int) -> Any:
+def fit(technique: str, training: "pd.DataFrame", classical: Parameters, labels: list[str], seed: int) -> Any:
     """Fit the estimator of a classical baseline on the posts.
 
     Raises:
@@ -39,7 +41,7 @@ def fit(technique: str, training: pd.DataFrame, classical: Parameters, labels: l
         ) from error
 
 
-def predict(estimator: Any, posts: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+def predict(estimator: Any, posts: "pd.DataFrame", labels: list[str]) -> "pd.DataFrame":
     """Return one row a post: row, id, label, predicted, and one probability a class."""
     from tweet_sentiment.classical import probabilities_of
 

@@ -1,13 +1,14 @@
 """The ensemble: the mean of the probabilities that its members predicted; it needs their predictions and no torch."""
 
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters.experiments import Names
 from tweet_sentiment.parameters.shared import Strict
 from tweet_sentiment.scoring.metrics import PROBABILITY, dev_scores, score_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Parameters(Strict):
@@ -17,12 +18,12 @@ class Parameters(Strict):
 
 
 def average(
-    predictions: dict[str, pd.DataFrame],
-    dev_predictions: dict[str, pd.DataFrame],
+    predictions: "dict[str, pd.DataFrame]",
+    dev_predictions: "dict[str, pd.DataFrame]",
     metrics: dict[str, dict[str, Any]],
     members: list[str],
     labels: list[str],
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+) -> tuple["pd.DataFrame", dict[str, Any]]:
     """Return the mean predictions on the test posts, and figures; all by technique, what was not made is left out.
 
     The scores on the dev split are known if every member predicted it without having been trained on it.
@@ -30,6 +31,8 @@ def average(
     Raises:
         StudyError: a member has not been run, or the members' predictions are not about the same posts.
     """
+    import pandas as pd
+
     if missing := [name for name in members if not len(predictions.get(name, ())) or not metrics.get(name)]:
         raise StudyError(
             f"ensemble.members: {', '.join(missing)} has no predictions under this protocol.\n"
@@ -54,7 +57,7 @@ def average(
     return _mean([predictions[name] for name in members], labels), figures
 
 
-def _mean(tables: list[pd.DataFrame], labels: list[str]) -> pd.DataFrame:
+def _mean(tables: "list[pd.DataFrame]", labels: list[str]) -> "pd.DataFrame":
     first, *others = (table.sort_values("row", ignore_index=True) for table in tables)
     same, columns = ["row", "id", "label"], [f"{PROBABILITY}{label}" for label in labels]
     if any(not first[same].equals(other[same]) for other in others):
