@@ -25,6 +25,7 @@ from tweet_sentiment.datasets import (
     Partitions,
     Plotly,
     RawBytes,
+    RunFiles,
     Text,
     Tokens,
     WorkingFolder,
@@ -286,6 +287,20 @@ def test_a_missing_file_is_empty_where_it_is_optional_and_an_error_where_it_is_n
         assert len(given) == 0
         with pytest.raises(DatasetError):
             kind(filepath=path).load()
+
+
+def test_the_files_of_a_run_are_found_by_path_and_loaded_by_their_kind(tmp_path):
+    folder = tmp_path / "08_reporting/mine"
+    for path in ("leak_free/lora/t.csv", "leak_free/.fingerprints/t.csv", "t.csv", "../other/leak_free/lora/t.csv"):
+        Csv(filepath=str(folder / path)).save(pd.DataFrame({"id": ["007"]}))
+    Json(filepath=str(folder / "audit.json")).save({"posts": 1})
+    patterns = ["08_reporting/{run}/*/*/*.csv", "08_reporting/{run}/audit.json", "06_models/{run}/*/*/manifest.json"]
+    found = RunFiles(path=str(tmp_path), run="mine", patterns=patterns)
+    loaded = {path: load() for path, load in found.load().items()}
+    assert loaded.keys() == {"leak_free/lora/t.csv", "audit.json"}
+    assert (loaded["leak_free/lora/t.csv"]["id"].item(), loaded["audit.json"]) == ("007", {"posts": 1})
+    assert found.holds(tmp_path / "06_models/mine/leak_free/lora")  # a model's folder, which has a manifest
+    assert not found.holds(tmp_path / "06_models/mine/best")
 
 
 def test_partitions_are_found_by_protocol_and_technique_and_none_is_no_error(tmp_path):

@@ -6,10 +6,11 @@ from tests.modeling.conftest import LABELS, logits
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.fitting import Examples, class_weights
+from tweet_sentiment.modeling.fitting import Examples, Setup, class_weights
 from tweet_sentiment.modeling.heads import Features, Head, evaluate_head, train_head
 from tweet_sentiment.modeling.prediction import encode, pad, predict
-from tweet_sentiment.parameters import Hyperparameters
+from tweet_sentiment.parameters import Compute, Hyperparameters
+from tweet_sentiment.techniques.layer_unfreezing import fit, with_dev_scores
 
 CPU = Device("cpu", "fp32")
 FEW = Hyperparameters(
@@ -111,3 +112,19 @@ def test_a_choice_is_made_on_the_marked_posts_if_there_are_any_and_learnt_from_t
     assert choosing.training["row"] == rows[~marked].tolist()
     assert np.array_equal(choosing.evaluation_features, features[0].vectors[marked])
     assert np.array_equal(choosing.training_features, features[0].vectors[~marked])
+
+
+def test_dev_scores_are_of_a_head_that_has_not_learnt_from_the_dev_split(tiny_folder, tokens, features, parameters):
+    model = parameters.model.model_copy(update={"checkpoint": str(tiny_folder)})
+    study, compute = (
+        parameters.study.model_copy(update={"labels": LABELS}),
+        Compute(device="cpu", fp16=False, precision="fp32"),
+    )
+    setup = Setup(study, model, parameters.training, compute, {"texts": "raw", "files": {}}, tiny_folder)
+    training = tokens[0].add_column("dev", [i % 3 == 0 for i in range(len(tokens[0]))])
+    examples = Examples(training, tokens[1], *(part.vectors for part in features))
+    chosen = parameters.layer_unfreezing.model_copy(update={"hyperparameters": FEW})
+    apart = fit(examples, chosen.model_copy(update={"hold_out_dev_split": True}), setup)
+    scored = with_dev_scores(fit(examples, chosen, setup), examples, chosen, setup)
+    for name in ("dev_accuracy", "dev_macro_f1", "dev_eval_loss"):
+        assert scored[name] == apart.figures[name]
