@@ -94,8 +94,8 @@ def train_head(
     weight = None if class_weights is None else torch.tensor(class_weights, device=device)
     steps = hyperparameters.steps(len(training.labels))
     settings.warn_if_never_warm(hyperparameters, steps)
-    with _seeded(seed, device), _one_thread(device), progress_bar(description, steps, "steps") as bar:
-        fit = _Fit(head.to(device), training, hyperparameters, settings, weight, steps, device)
+    with _alone(seed, device), progress_bar(description, steps, "steps") as bar:
+        fit = _Fit(head.to(device), training, hyperparameters, settings, weight)
         best: tuple[float, int, dict[str, torch.Tensor]] | None = None
         for epoch in range(1, hyperparameters.num_train_epochs + 1):
             fit.train_epoch(bar.update)
@@ -121,10 +121,8 @@ class _Fit:
         hyperparameters: Hyperparameters,
         settings: TrainingParameters,
         weight: torch.Tensor | None,
-        steps: int,
-        device: str,
     ) -> None:
-        self.head, self.steps = head, steps
+        self.head, self.steps, device = head, hyperparameters.steps(len(training.labels)), head.last.weight.device
         self.vectors = torch.as_tensor(training.vectors, device=device)
         labels = torch.as_tensor(training.labels, device=device)
         self.targets = functional.one_hot(labels, head.last.out_features).float()
@@ -133,8 +131,8 @@ class _Fit:
             self.targets *= self.weights
         self.batch_size = hyperparameters.per_device_train_batch_size
         self.take_step = head_step(head, hyperparameters.weight_decay, settings.max_grad_norm)
-        self.learning_rate = _schedule(settings.lr_scheduler_type, hyperparameters, steps)
-        self.every = max(1, min(settings.logging_steps, steps // LOGS_PER_RUN))
+        self.learning_rate = _schedule(settings.lr_scheduler_type, hyperparameters, self.steps)
+        self.every = max(1, min(settings.logging_steps, self.steps // LOGS_PER_RUN))
         self.step, self.logged, self.losses = 0, 0, torch.zeros((), device=device)
         self.rows: list[dict[str, Any]] = []
 
@@ -171,20 +169,15 @@ class _Fit:
 
 
 @contextmanager
-def _seeded(seed: int, device: str) -> Iterator[None]:
-    with torch.random.fork_rng(devices=[] if device == "cpu" else [device]):
-        torch.manual_seed(seed)
-        yield
-
-
-@contextmanager
-def _one_thread(device: str) -> Iterator[None]:
-    """A batch of 16 posts is too small to share out: with two threads each step waits for the slower one."""
+def _alone(seed: int, device: str) -> Iterator[None]:
+    """Draw by ``seed``, on one thread: a batch of 16 posts is too small to share out, a step waits for the slower."""
     threads = torch.get_num_threads()
     if device == "cpu":
         torch.set_num_threads(1)
     try:
-        yield
+        with torch.random.fork_rng(devices=[] if device == "cpu" else [device]):
+            torch.manual_seed(seed)
+            yield
     finally:
         torch.set_num_threads(threads)
 

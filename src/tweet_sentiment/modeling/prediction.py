@@ -52,12 +52,11 @@ class TorchBackend:
         self.description = f"torch {device.name} {device.precision}"
         self._fast = fast_forward(self.model)  # for as long as the backend lives
         self._fast.__enter__()
-        self._compute = _computed_by(self.model, device, lambda output: output.logits, padding_id)
 
     def logits(self, input_ids: list[list[int]]) -> NDArray[np.float32]:
         """Return the logits of one batch of word pieces, shape (rows, classes)."""
         with torch.inference_mode(), self.device.autocast():
-            return self._compute(input_ids).cpu().numpy()
+            return _output(self.model, input_ids, self.device, self.padding_id).logits.float().cpu().numpy()
 
     @cached_property
     def in_fp32(self) -> nn.Module:
@@ -75,87 +74,59 @@ def cast_linear_layers(model: nn.Module, device: Device) -> nn.Module:
     return model
 
 
-def _computed_by(
-    model: nn.Module,
-    device: Device,
-    read: Callable[[Any], torch.Tensor],
-    padding_id: int = 0,
-    pad_to: int | None = None,
-) -> Callable[[list[list[int]]], torch.Tensor]:
-    """Return what gives, for a batch of word pieces, ``read`` of the model's output, in fp32 on the device."""
-
-    def compute(rows: list[list[int]]) -> torch.Tensor:
-        batch = without_idle_mask(pad(rows, padding_id, pad_to, MULTIPLE[device.kind]))
-        if device.kind == "cuda":  # so that the copy need not be waited for
-            batch = {name: tensor.pin_memory().to(device.name, non_blocking=True) for name, tensor in batch.items()}
-        return read(model(**batch)).float()
-
-    return compute
+def _output(
+    model: nn.Module, rows: list[list[int]], device: Device, padding_id: int = 0, pad_to: int | None = None
+) -> Any:
+    batch = without_idle_mask(pad(rows, padding_id, pad_to, MULTIPLE[device.kind]))
+    if device.kind == "cuda":  # so that the copy need not be waited for
+        batch = {name: tensor.pin_memory().to(device.name, non_blocking=True) for name, tensor in batch.items()}
+    return model(**batch)
 
 
-def _all_batches(
+def _read(
     model: nn.Module,
     input_ids: list[list[int]],
     device: Device,
     read: Callable[[Any], torch.Tensor],
     description: str,
-    padding_id: int = 0,
     pad_to: int | None = None,
 ) -> NDArray[np.float32]:
-    model = model.to(device.name).eval()
-    compute = _computed_by(model, device, read, padding_id, pad_to)
-    with (
-        torch.inference_mode(),
-        fast_forward(model),
-        device.autocast(),
-        progress_bar(description, len(input_ids)) as bar,
-    ):
+    """Return ``read`` of the model's output for all posts."""
+    model, kind, progress = model.to(device.name).eval(), device.kind, progress_bar(description, len(input_ids))
+    with torch.inference_mode(), fast_forward(model), device.autocast(), progress as bar:
         return in_batches(
-            compute,
+            lambda rows: read(_output(model, rows, device, pad_to=pad_to)).float(),
             input_ids,
-            TOKENS_PER_BATCH[device.kind],
-            batches_at_once(device.kind),
+            TOKENS_PER_BATCH[kind],
+            batches_at_once(kind),
             bar.update,
             lambda rows: rows.cpu().numpy(),
         )
 
 
 def encode(
-    encoder: nn.Module,
-    input_ids: list[list[int]],
-    device: Device,
-    padding_id: int = 0,
-    description: str = "Encoding",
+    encoder: nn.Module, input_ids: list[list[int]], device: Device, description: str = "Encoding"
 ) -> NDArray[np.float32]:
     """Return the last hidden state at [CLS] of each post, shape (posts, dim), without dropout: what the head reads.
 
     Raises:
         FloatingPointError: a feature is not finite.
     """
-    features = _all_batches(
-        encoder, input_ids, device, lambda output: output.last_hidden_state[:, 0], description, padding_id
-    )
+    features = _read(encoder, input_ids, device, lambda output: output.last_hidden_state[:, 0], description)
     if not np.isfinite(features).all():
         raise FloatingPointError("the encoder gave features that are not finite")
     return features
 
 
 def predict(
-    model: nn.Module,
-    input_ids: list[list[int]],
-    device: Device,
-    padding_id: int = 0,
-    pad_to: int | None = None,
-    description: str = "Predicting",
+    model: nn.Module, input_ids: list[list[int]], device: Device, pad_to: int | None = None
 ) -> NDArray[np.float64]:
     """Return the probability of each class, shape (posts, classes), rows in the order given.
 
     Raises:
         StudyError: a logit is not finite.
     """
-    return probabilities_of(
-        _all_batches(model, input_ids, device, lambda output: output.logits, description, padding_id, pad_to)
-    )
+    return probabilities_of(_read(model, input_ids, device, lambda output: output.logits, "Predicting", pad_to))
 
 
 def predictions_table(

@@ -107,29 +107,16 @@ def network_of(settings: dict[str, Any]) -> Callable[[], "Network"] | None:
     return partial(Network, SimpleNamespace(**settings)) if known else None
 
 
-class _Attention(nn.Module):
-    def __init__(self, config: Any) -> None:
+class _Module(nn.Module):
+    """A module of these parts."""
+
+    def __init__(self, **parts: Any) -> None:
         super().__init__()
-        if config.dim % config.n_heads:
-            raise ValueError(f"dim, {config.dim}, cannot be shared by {config.n_heads} heads")
-        self.attention_head_size = config.dim // config.n_heads
-        self.scaling = self.attention_head_size**-0.5
-        self.q_lin, self.k_lin, self.v_lin, self.out_lin = (nn.Linear(config.dim, config.dim) for _ in range(4))
+        for name, part in parts.items():
+            setattr(self, name, part)
 
 
-class _FeedForward(nn.Module):
-    def __init__(self, config: Any) -> None:
-        super().__init__()
-        self.lin1, self.lin2 = nn.Linear(config.dim, config.hidden_dim), nn.Linear(config.hidden_dim, config.dim)
-        self.activation = ACTIVATIONS[config.activation]
-
-
-class _Block(nn.Module):
-    def __init__(self, config: Any) -> None:
-        super().__init__()
-        self.attention, self.ffn = _Attention(config), _FeedForward(config)
-        self.sa_layer_norm, self.output_layer_norm = (nn.LayerNorm(config.dim, eps=EPSILON) for _ in range(2))
-
+class _Block(_Module):
     def forward(self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
         return block_forward(self, None, hidden_states, attention_mask)
 
@@ -139,21 +126,36 @@ def _embedding(rows: int, dim: int) -> nn.Embedding:
     return nn.Embedding.from_pretrained(torch.empty(rows, dim), freeze=False)
 
 
+def _block(config: Any) -> _Block:
+    dim, inner = config.dim, config.hidden_dim
+    if dim % config.n_heads:
+        raise ValueError(f"dim, {dim}, cannot be shared by {config.n_heads} heads")
+    size = dim // config.n_heads
+    linear = {name: nn.Linear(dim, dim) for name in ("q_lin", "k_lin", "v_lin", "out_lin")}
+    norms = {name: nn.LayerNorm(dim, eps=EPSILON) for name in ("sa_layer_norm", "output_layer_norm")}
+    activation = ACTIVATIONS[config.activation]
+    return _Block(
+        attention=_Module(attention_head_size=size, scaling=size**-0.5, **linear),
+        ffn=_Module(lin1=nn.Linear(dim, inner), lin2=nn.Linear(inner, dim), activation=activation),
+        **norms,
+    )
+
+
 class _Encoder(nn.Module):
     def __init__(self, config: Any) -> None:
         super().__init__()
-        self.embeddings, self.transformer = nn.Module(), nn.Module()
-        self.embeddings.word_embeddings = _embedding(config.vocab_size, config.dim)
-        self.embeddings.position_embeddings = _embedding(config.max_position_embeddings, config.dim)
-        self.embeddings.LayerNorm = nn.LayerNorm(config.dim, eps=EPSILON)
-        self.transformer.layer = nn.ModuleList(_Block(config) for _ in range(config.n_layers))
+        self.embeddings: Any = _Module(
+            word_embeddings=_embedding(config.vocab_size, config.dim),
+            position_embeddings=_embedding(config.max_position_embeddings, config.dim),
+            LayerNorm=nn.LayerNorm(config.dim, eps=EPSILON),
+        )
+        self.transformer: Any = _Module(layer=nn.ModuleList(_block(config) for _ in range(config.n_layers)))
 
     def forward(self, vectors: torch.Tensor, attention_mask: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
-        given: Any = self.embeddings
         posts, width, _ = vectors.shape
-        hidden = given.LayerNorm(vectors + given.position_embeddings.weight[:width])
+        hidden = self.embeddings.LayerNorm(vectors + self.embeddings.position_embeddings.weight[:width])
         mask = None if attention_mask is None else attention_mask.bool()[:, None, None].expand(posts, 1, width, width)
-        for block in self.transformer.layer:  # type: ignore[union-attr]
+        for block in self.transformer.layer:
             hidden = block(hidden, mask)
         return {"last_hidden_state": hidden}
 

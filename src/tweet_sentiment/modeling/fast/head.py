@@ -40,10 +40,16 @@ class HeadStep:
         kept: torch.Tensor,
     ) -> torch.Tensor:
         loss = self.gradients(vectors, targets, weights, kept)
-        clip(self.flat, self.max_grad_norm)
+        self._clip()
         for flat in self.flat:
             flat.step(learning_rate)
         return loss
+
+    def _clip(self) -> None:
+        norm = math.sqrt(sum(float(torch.dot(flat.gradient, flat.gradient)) for flat in self.flat))
+        if norm > self.max_grad_norm:
+            for flat in self.flat:
+                flat.gradient.mul_(self.max_grad_norm / (norm + 1e-6))
 
 
 class FlatWeights:
@@ -121,11 +127,3 @@ class _Layer:
         self.weight, self.bias = layer.weight.data, layer.bias.data
         self.transposed = self.weight.t()
         self.gradient, self.bias_gradient = layer.weight.grad, layer.bias.grad
-
-
-def clip(flat: list[FlatWeights], max_norm: float) -> None:
-    """Scale the gradients down to a norm of ``max_norm`` in all, as ``torch.nn.utils.clip_grad_norm_`` does."""
-    norm = math.sqrt(sum(float(torch.dot(weights.gradient, weights.gradient)) for weights in flat))
-    if norm > max_norm:
-        for weights in flat:
-            weights.gradient.mul_(max_norm / (norm + 1e-6))
