@@ -172,7 +172,7 @@ class Network(nn.Module):
 
     def get_input_embeddings(self) -> nn.Embedding:
         """Return the vectors of the word pieces."""
-        found: nn.Embedding = self.distilbert.embeddings.word_embeddings  # type: ignore[assignment]
+        found: nn.Embedding = self.distilbert.embeddings.word_embeddings
         return found
 
     def forward(
