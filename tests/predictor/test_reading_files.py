@@ -73,7 +73,7 @@ def test_without_a_header_columns_are_positions():
         (gzip.compress(b"id,text\n1,ok\n", mtime=0), {}, "compressed with gzip"),
         (b"PAR1....", {"format": "csv"}, "the file seems to be Parquet"),
         (b"PAR1....", {}, "this is no whole Parquet file"),
-        (bytes(17_000_000), {}, "longer than 16,000,000 bytes"),  # it must not fill the memory
+        (bytes(17_000_000), {}, "longer than 16,000,000 characters"),  # it must not fill the memory
     ],
 )
 def test_a_csv_that_cannot_be_is_refused_with_what_was_found(content, options, said):

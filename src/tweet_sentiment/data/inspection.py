@@ -177,8 +177,8 @@ def leaves_open(raw: dict[str, Any]) -> bool:
     columns = data.get("columns") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(columns, dict) or not {"label", "post"} <= columns.keys():
         return False
-    listed = [raw.get("labels"), data.get("drop_labels")]
-    booleans = any(isinstance(label, bool) for labels in listed if isinstance(labels, list) for label in labels)
+    listed = [labels for labels in (raw.get("labels"), data.get("drop_labels")) if isinstance(labels, list)]
+    booleans = any(isinstance(label, bool) for labels in listed for label in labels)
     return raw.get("labels") == AUTO or AUTO in (columns["label"], columns["post"]) or booleans
 
 
@@ -210,18 +210,12 @@ def found_out(raw: dict[str, Any], file: RawFile) -> dict[str, Any]:
     found = {key: column.key for key, column in (("post", post), ("label", label)) if columns[key] == AUTO}
     facts = [form.format, form.encoding, form.delimiter and f"delimiter {form.delimiter!r}"]
     facts += [("a header" if form.header else "no header") if form.delimiter else None]
-    logger.info(
-        "%s: %s rows (%s); the texts in %r (%s); the labels in %r (%s); %d labels: %s",
-        PurePath(file.name).name,
-        f"{form.rows:,}",
-        ", ".join(filter(None, facts)),
-        post.key,
-        post.reason,
-        label.key,
-        label.reason,
-        len(labels),
-        ", ".join(map(str, labels)),
-    )
+    said = [
+        f"{form.rows:,} rows ({', '.join(filter(None, facts))})",
+        *(f"the {what} in {one.key!r} ({one.reason})" for what, one in (("texts", post), ("labels", label))),
+        f"{len(labels)} labels: {', '.join(map(str, labels))}",
+    ]
+    logger.info("%s: %s", PurePath(file.name).name, "; ".join(said))
     return raw | {"labels": labels, "data": data | {"columns": columns | found, "drop_labels": dropped}}
 
 

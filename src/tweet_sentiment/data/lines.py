@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from tweet_sentiment.errors import StudyError
 
-LONGEST_LINE = 16_000_000  # bytes; a file without line ends must not fill the memory
+LONGEST_LINE = 16_000_000  # characters; a file without line ends must not fill the memory
 _START = 4096  # bytes; enough to tell a format and an encoding by
 _FORMATS = {
     b"\x1f\x8b": ("compressed with gzip", "Unpack it: gunzip"),
@@ -199,12 +199,38 @@ def lines_of(source: Source, encoding: str, advise: Advise) -> Iterator[str]:
     if found and found != "utf-8" and not encoding.startswith(found[:6]):
         offset = 0 if _byte_order_mark(start) else start.index(0)
         raise _other_encoding(source.name, 1, offset, start[offset], found, encoding, advise)
+    number = 0
+    with source.open() as file, io.TextIOWrapper(file, encoding=encoding, newline="\n") as text:
+        try:
+            while line := text.readline(LONGEST_LINE):
+                number += 1
+                if len(line) == LONGEST_LINE:
+                    raise StudyError(
+                        f"{source.name}, line {number}: longer than {LONGEST_LINE:,} characters; is this a text file?"
+                    )
+                if number == 1 and not line.endswith("\n") and (line.endswith("\r") or line.count("\r") > 1):
+                    raise lone_returns(source.name, 1)
+                yield line.removeprefix("\ufeff") if number == 1 else line
+        except UnicodeError:
+            raise _undecodable(source, encoding, number, advise) from None
+
+
+def _undecodable(source: Source, encoding: str, read: int, advise: Advise) -> StudyError:
+    """Name the first byte that is no UTF-8; of another encoding, the last line that was read."""
+    offset = 0
     with source.open() as file:
-        read = _utf8(file, source.name, advise) if encoding == "utf-8" else _other(file, source.name, encoding, advise)
-        for number, line in enumerate(read, 1):
-            if number == 1 and not line.endswith("\n") and (line.endswith("\r") or line.count("\r") > 1):
-                raise lone_returns(source.name, 1)
-            yield line.removeprefix("\ufeff") if number == 1 else line
+        for number, line in enumerate(file if encoding == "utf-8" else (), 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                place, byte = offset + error.start, line[error.start]
+                return _other_encoding(source.name, number, place, byte, "cp1252", "utf-8", advise)
+            offset += len(line)
+    advice = advise("encoding", "auto")
+    return StudyError(
+        f"{source.name}, after line {read}: the file is not {in_words(encoding)}.\n"
+        f"  {advice[0].upper()}{advice[1:]}, or save it as UTF-8."
+    )
 
 
 def _codec(name: str, encoding: str) -> str:
@@ -219,37 +245,6 @@ def _codec(name: str, encoding: str) -> str:
     return codecs.lookup(encoding).name
 
 
-def _utf8(file: BinaryIO, name: str, advise: Advise) -> Iterator[str]:
-    number, offset = 0, 0
-    while line := file.readline(LONGEST_LINE):
-        number += 1
-        if len(line) == LONGEST_LINE:
-            raise _endless(name, number)
-        try:
-            yield line.decode()
-        except UnicodeDecodeError as error:
-            place, byte = offset + error.start, line[error.start]
-            raise _other_encoding(name, number, place, byte, "cp1252", "utf-8", advise) from None
-        offset += len(line)
-
-
-def _other(file: BinaryIO, name: str, encoding: str, advise: Advise) -> Iterator[str]:
-    number = 0
-    try:
-        with io.TextIOWrapper(file, encoding=encoding, newline="\n") as text:
-            while line := text.readline(LONGEST_LINE):
-                number += 1
-                if len(line) == LONGEST_LINE:
-                    raise _endless(name, number)
-                yield line
-    except UnicodeError:
-        advice = advise("encoding", "auto")
-        raise StudyError(
-            f"{name}, after line {number}: the file is not {in_words(encoding)}.\n"
-            f"  {advice[0].upper()}{advice[1:]}, or save it as UTF-8."
-        ) from None
-
-
 def _other_encoding(
     name: str, line: int, offset: int, byte: int, found: str, expected: str, advise: Advise
 ) -> StudyError:
@@ -260,10 +255,6 @@ def _other_encoding(
         f"to be {in_words(found)}.\n"
         f"  {advice[0].upper()}{advice[1:]}, or save it as UTF-8: iconv -f {iconv} -t UTF-8"
     )
-
-
-def _endless(name: str, line: int) -> StudyError:
-    return StudyError(f"{name}, line {line}: longer than {LONGEST_LINE:,} bytes; is this a text file?")
 
 
 def lone_returns(name: str, line: int) -> StudyError:

@@ -90,10 +90,9 @@ def _long_enough(texts: Iterable[str]) -> list[str]:
 def _candidate_pairs(
     texts: list[str], others: list[str], threshold: float, once: bool = False
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Yield the positions in ``texts`` and ``others`` of pairs that may reach the threshold; no other pair does.
+    """Yield the positions in ``texts`` and ``others``, sorted by length, of all pairs that may reach the threshold.
 
-    Both lists are sorted by length. The pairs of one text of ``texts`` all come in the same block. ``once``: the
-    lists are one and the same, and (j, i) is left out where (i, j) has come in a block before.
+    The pairs of one text come in one block. ``once``: the lists are the same; (j, i) is left out after (i, j).
     """
     counts, other_counts = _character_counts(texts), _character_counts(others)
     lengths, other_lengths = counts.sum(axis=1), other_counts.sum(axis=1)

@@ -72,7 +72,13 @@ def split_posts(
     if validation is None or protocol.startswith("grouped"):
         rest, validation = _held_out(training, protocol, data, seed, ids_known)
     account = {"rows_in": len(training), "held_out": len(training) - len(rest)}
-    kept, removed = _without_leaks(rest, validation, protocol, data, ids_known)
+    removed = {f"removed_{rule}": 0 for rule in ("tweet_id", "normalised_text", "near_duplicate")}
+    kept = rest
+    if protocol != "published":
+        caught = leaking_rows(as_read(rest, data), as_read(validation, data), data.leak_free, ids_known)
+        leaks = caught.any(axis=1)
+        first = caught.idxmax(axis=1)[leaks].value_counts()
+        kept, removed = rest[~leaks], removed | {f"removed_{rule}": int(count) for rule, count in first.items()}
     limited = kept.head(data.row_limit or len(kept))
     account |= removed | {"beyond_row_limit": len(kept) - len(limited), "kept": len(limited)}
     assert account["rows_in"] == sum(account.values()) - account["rows_in"], account
@@ -80,18 +86,6 @@ def split_posts(
     check_classes(validation, labels, f"The test posts, after the {protocol} split")
     account["validation"] = len(validation)
     return limited.reset_index(drop=True), validation.reset_index(drop=True), account
-
-
-def _without_leaks(
-    training: pd.DataFrame, validation: pd.DataFrame, protocol: Protocol, data: DataParameters, ids_known: bool
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    removed = {f"removed_{rule}": 0 for rule in ("tweet_id", "normalised_text", "near_duplicate")}
-    if protocol == "published":
-        return training, removed
-    caught = leaking_rows(as_read(training, data), as_read(validation, data), data.leak_free, ids_known)
-    leaks = caught.any(axis=1)
-    first = caught.idxmax(axis=1)[leaks].value_counts()
-    return training[~leaks], removed | {f"removed_{rule}": int(count) for rule, count in first.items()}
 
 
 def _held_out(
@@ -108,8 +102,7 @@ def _held_out(
             if protocol == "leak_free":
                 out = np.flatnonzero(_draw(posts["label"], groups, data.validation_share, seed, np.bincount(groups)))
             else:
-                ids = _ordered(posts["id"]) if ids_known else groups
-                out = _by_id(ids, protocol, data.validation_share, seed)
+                out = _by_id(_ordered(posts["id"]) if ids_known else groups, protocol, data.validation_share, seed)
     except ValueError as error:
         raise StudyError(
             f"{data.training_file}: {len(posts)} posts cannot be parted so that a share of {data.validation_share} "
