@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError, create_model
+from pydantic import BaseModel, ValidationError, create_model
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import (
@@ -142,15 +142,7 @@ def _wrong_variants(of: Sections) -> list[str]:
     return wrong
 
 
-class StudyParameters(Conf):  # TODO: goes when no node takes it
-    @property
-    def study(self) -> Study:
-        return Study(labels=self.labels, seed=self.seed, protocol=self.protocol)
-
-    @property
-    def has_dev_split(self) -> bool:
-        return self.study.has_dev_split
-
-    @property
-    def chosen_on(self) -> str:
-        return self.study.chosen_on
+def plain(sections: Sections) -> dict[str, Any]:
+    """Return the sections as conf has them."""
+    found = {name: sections[name] for name in MODELS}
+    return {name: one.model_dump() if isinstance(one, BaseModel) else one for name, one in found.items()}

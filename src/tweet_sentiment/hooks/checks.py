@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
-from kedro.io import MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from tweet_sentiment.console import relative
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.schema import StudyParameters
+from tweet_sentiment.parameters import Compute
 from tweet_sentiment.storage import refuse_address
 from tweet_sentiment.warm_up import check_trainings
 
@@ -36,20 +35,18 @@ class CheckParameters:
     """Refuses what no node can work with: datasets at addresses, several processes, a device that is not there."""
 
     @hook_impl
-    def after_catalog_created(self, catalog: Any, conf_catalog: dict[str, Any], parameters: dict[str, Any]) -> None:
+    def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
         refuse_addresses(conf_catalog)
-        typed = {name: parameters["parameters"][name] for name in StudyParameters.model_fields}
-        catalog["parameters"] = MemoryDataset(StudyParameters(**typed), copy_mode="assign")
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
         refuse_several_processes(os.environ)
-        parameters: StudyParameters = catalog.load("parameters")
-        asked = parameters.device != "auto" or parameters.fp16 or parameters.precision == "bf16"
+        compute: Compute = catalog.load("params:compute")
+        asked = compute.device != "auto" or compute.fp16 or compute.precision == "bf16"
         if asked and any(DEVICE in node.tags for node in pipeline.nodes):
             from tweet_sentiment.modeling.devices import choose_device
 
-            choose_device(parameters.device, parameters.fp16, parameters.precision)
+            choose_device(compute.device, compute.fp16, compute.precision)
 
 
 class CheckWarmUp:
@@ -60,16 +57,14 @@ class CheckWarmUp:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
-        self._parameters: StudyParameters = catalog.load("parameters")
+        self._sections: dict[str, Any] = catalog.load("parameters")
         techniques = {str(node.namespace).partition(".")[0] for node in pipeline.nodes if _trains(node)}
         self._techniques = sorted(techniques - {"domain_adaptation"})  # it reads other texts, and counts them itself
         for technique in self._techniques:
-            limits = [
-                self._parameters.data.row_limit,
-                getattr(getattr(self._parameters, technique, None), "row_limit", None),
-            ]
+            sections = (self._sections["data"], self._sections.get(technique))
+            limits = [getattr(section, "row_limit", None) for section in sections]
             if known := [limit for limit in limits if limit is not None]:
-                check_trainings([technique], min(known), 0, vars(self._parameters))
+                check_trainings([technique], min(known), 0, self._sections)
         split_here = any(SPLIT in node.outputs for node in pipeline.nodes)
         if self._techniques and not split_here and catalog.exists(SPLIT):
             self.after_dataset_saved(SPLIT, catalog.load(SPLIT))
@@ -77,7 +72,7 @@ class CheckWarmUp:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         if dataset_name == SPLIT:
-            check_trainings(self._techniques, len(data), int(data["dev"].sum()), vars(self._parameters))
+            check_trainings(self._techniques, len(data), int(data["dev"].sum()), self._sections)
 
 
 def _trains(node: Node) -> bool:
@@ -126,8 +121,8 @@ class EnoughDisk:
         }
         if not folders:
             return
-        parameters: StudyParameters = catalog.load("parameters")
-        needed = predicted_bytes(folders, parameters.model.checkpoint, parameters.training.save_total_limit)
+        model, training = catalog.load("params:model"), catalog.load("params:training")
+        needed = predicted_bytes(folders, model.checkpoint, training.save_total_limit)
         place = next(place for place in next(iter(folders)).absolute().parents if place.is_dir())
         if needed > (free := shutil.disk_usage(place).free):
             raise StudyError(

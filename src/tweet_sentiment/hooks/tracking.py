@@ -13,7 +13,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from tweet_sentiment.errors import extra
-from tweet_sentiment.schema import StudyParameters
+from tweet_sentiment.schema import plain
 from tweet_sentiment.storage import sha256
 
 Point = tuple[str, float, int]  # name, value, step
@@ -35,12 +35,12 @@ class Track:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], catalog: Any) -> None:
         self._catalog, self._trackers = catalog, []
-        parameters: StudyParameters = catalog.load("parameters")
-        run, protocol, asked = parameters.run, parameters.protocol, parameters.tracking
+        sections: dict[str, Any] = catalog.load("parameters")
+        run, protocol, asked = sections["run"], sections["protocol"], sections["tracking"]
         if asked.mlflow:
             name = f"{protocol} {', '.join(sorted(run_params.get('pipeline_names') or [])) or 'whole study'}"
             tracker = MlflowTracker(asked.mlflow, f"tweet-sentiment {run}", name, {"protocol": protocol})
-            tracker.log_parameters("", parameters.model_dump())
+            tracker.log_parameters("", plain(sections))
             self._trackers.append(tracker)
         if asked.tensorboard:
             self._trackers.append(TensorBoardTracker(Path(asked.tensorboard) / run / protocol))
