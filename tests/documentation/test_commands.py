@@ -5,10 +5,10 @@ import re
 import pytest
 from documentation.schemas import leaves
 from tests.conftest import PROJECT
-from tests.conftest import Sections as StudyParameters
 from tests.documentation.commands import every_code, keys, options, targets, values
 
 from tweet_sentiment.pipeline_registry import register_pipelines
+from tweet_sentiment.schema import Conf
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def pipelines():
 
 @pytest.fixture(scope="module")
 def names() -> set[str]:
-    schema = StudyParameters.model_json_schema()
+    schema = Conf.model_json_schema()
     return {key for key, _ in leaves(schema, schema["$defs"])}
 
 

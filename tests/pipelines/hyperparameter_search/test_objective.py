@@ -3,14 +3,14 @@
 import pytest
 import torch
 from tests.modeling.tuned import tiny, tuning_data
+from tweet_sentiment.pipelines.hyperparameter_search import objective as module
+from tweet_sentiment.pipelines.hyperparameter_search.objective import TrialObjective
 
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.fitting import FittingData
 from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.parameters import Hyperparameters
 from tweet_sentiment.pipelines.feature_extraction.nodes import encode_posts
-from tweet_sentiment.pipelines.hyperparameter_search import objective as module
-from tweet_sentiment.pipelines.hyperparameter_search.objective import TrialObjective
 
 RATES = (1e-3, 0.1)
 

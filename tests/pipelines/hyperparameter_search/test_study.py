@@ -12,11 +12,11 @@ import optuna
 import pandas as pd
 import pytest
 from tests.conftest import PROJECT
+from tweet_sentiment.pipelines.hyperparameter_search.figures import search_figures
+from tweet_sentiment.pipelines.hyperparameter_search.study import DATABASE, run_study, suggest, trials_table
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import HyperparameterSearchParameters, TrainingParameters
-from tweet_sentiment.pipelines.hyperparameter_search.figures import search_figures
-from tweet_sentiment.pipelines.hyperparameter_search.study import DATABASE, run_study, suggest, trials_table
 
 FIVE = ["num_train_epochs", "per_device_train_batch_size", "learning_rate", "warmup_steps", "weight_decay"]
 SPACE = {

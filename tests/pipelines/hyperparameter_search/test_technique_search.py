@@ -5,15 +5,15 @@ from optuna.trial import TrialState
 from tests.modeling.tuned import few, tiny, tuning_data
 from tests.pipelines.hyperparameter_search.test_study import learn, search
 from transformers import Trainer
-
-from tweet_sentiment.modeling.tokenization import virtual_tokens
-from tweet_sentiment.parameters import Hyperparameters
 from tweet_sentiment.pipelines.hyperparameter_search.technique import (
     plot_technique_search,
     search_technique,
     train_best_technique,
     with_hyperparameters,
 )
+
+from tweet_sentiment.modeling.tokenization import virtual_tokens
+from tweet_sentiment.parameters import Hyperparameters
 
 POSTS = 20
 

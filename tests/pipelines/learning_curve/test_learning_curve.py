@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.modeling.tuned import few, tiny, tuning_data
-
-from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.wordings import by_tweet
 from tweet_sentiment.pipelines.learning_curve.nodes import measure_sizes, plot_sizes
 from tweet_sentiment.pipelines.learning_curve.sizes import at_size
+
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.pipelines.reporting.nodes import COLUMNS
 
 

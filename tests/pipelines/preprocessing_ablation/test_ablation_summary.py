@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tweet_sentiment.pipelines.preprocessing_ablation.figures import variants_figure
 from tweet_sentiment.pipelines.preprocessing_ablation.summary import summary_markdown
 from tweet_sentiment.pipelines.preprocessing_ablation.variants import VARIANTS
+
 from tweet_sentiment.scoring.comparison import NOT_SHOWN
 
 P_VALUES = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.0499, 0.05, 0.0501, 1.0]))

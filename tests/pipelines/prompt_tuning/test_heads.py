@@ -1,7 +1,6 @@
 """The soft prompt with and without layers of the head beside it."""
 
 from tests.modeling.tuned import few, tiny, tuning_data
-
 from tweet_sentiment.pipelines.prompt_tuning.heads import plot_heads, sweep_heads
 
 

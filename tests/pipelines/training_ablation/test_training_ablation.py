@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from tests.modeling.tuned import few, tiny, tuning_data
+from tweet_sentiment.pipelines.training_ablation.nodes import compare_variants, plot_variants
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.pipelines.training_ablation.nodes import compare_variants, plot_variants
 
 
 @pytest.fixture

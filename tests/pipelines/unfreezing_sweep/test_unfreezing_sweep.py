@@ -2,11 +2,11 @@
 
 import pytest
 from tests.modeling.tuned import few, tiny, tuning_data
+from tweet_sentiment.pipelines.unfreezing_sweep.nodes import plot_sweep, sweep
 
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.pipelines.feature_extraction.nodes import encode_posts
-from tweet_sentiment.pipelines.unfreezing_sweep.nodes import plot_sweep, sweep
 
 
 @pytest.fixture
