@@ -18,9 +18,9 @@ ENVIRONMENTS = ("kaggle", "paper")
 _ABOUT = """# Parameters
 
 Made by `make pages` from the models in `src/tweet_sentiment/parameters` and `techniques`, and the values in
-`conf/base`; the last column names what `--env=kaggle` and `--env=paper` set otherwise. Every one can be set for one run,
-`kedro run --params=lora.r=8,seed=7`, or for good in `conf/local/parameters.yml`. An unknown name or a wrong value is
-refused before anything runs.
+`conf/base`; the last column names what `--env=kaggle` and `--env=paper` set otherwise. Every one can be set for one
+run, `kedro run --params=lora.r=8,seed=7`, or for good in `conf/local/parameters.yml`. An unknown name or a wrong value
+is refused before anything runs.
 
 Maps are merged key by key, in `conf` and in `--params` alike, with two exceptions. A map with names of its own
 (`training_ablation.variants`, `reporting.paper_accuracy`, `training.class_weights`) replaces the one in `conf/base`;

@@ -43,9 +43,10 @@ class ConfigLoader(OmegaConfigLoader):
     ) -> dict[str, Any]:
         if key != "parameters":
             return super()._resolve_from_raw_config(key, base_configs, env_configs, *rest)
-        base, environment = (
+        layers: list[Any] = [
             OmegaConf.to_container(OmegaConf.unsafe_merge({}, *files.values())) for files in (base_configs, env_configs)
-        )
+        ]
+        base, environment = layers
         said = self.runtime_params or {}
         self._configured = _resolved(merge(base, environment))
         merged = _resolved(merge(merge(base, environment), said))

@@ -18,6 +18,7 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast, TrainerCallback
 
+from tweet_sentiment.data.splitting import dev_split
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import input_settings, manifest_of
 from tweet_sentiment.modeling.devices import Device, choose_device
@@ -116,24 +117,21 @@ class Examples:
 
     def with_dev_split(self) -> "Examples":
         """Evaluate on the dev split and train on the rest; without one, evaluation stays on the test posts."""
-        marked = np.asarray(self.training["dev"], dtype=bool)
-        if not marked.any():
+        if not self.has_dev_split:
             return self
-        rest, dev = np.flatnonzero(~marked), np.flatnonzero(marked)
         features = self.training_features
-        vectors = (None, None) if features is None or not len(features) else (features[rest], features[dev])
-        return Examples(_rows(self.training, rest), _rows(self.training, dev), *vectors)
+        cached = features is not None and len(features)
+        vectors = dev_split(self.training, features) if cached else (None, None)
+        return Examples(*dev_split(self.training), *vectors)
 
     def limited(self, rows: int | None) -> "Examples":
         """Train on the first so many rows; None for all."""
         if rows is None or rows >= len(self.training):
             return self
         vectors = None if self.training_features is None else self.training_features[:rows]
-        return replace(self, training=_rows(self.training, np.arange(rows)), training_features=vectors)
-
-
-def _rows(table: Any, positions: NDArray[np.intp]) -> Any:
-    return table.iloc[positions] if isinstance(table, pd.DataFrame) else table.select(positions)
+        table = self.training
+        first = table.head(rows) if isinstance(table, pd.DataFrame) else table.select(range(rows))
+        return replace(self, training=first, training_features=vectors)
 
 
 def from_inputs(given: dict[str, Any], reads: Sequence[str]) -> tuple[Setup, Examples, dict[str, Any]]:

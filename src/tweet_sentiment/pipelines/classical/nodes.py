@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.data.splitting import dev_split
 from tweet_sentiment.manifests import CLASSICAL, input_settings, manifest_of
 from tweet_sentiment.parameters import Study
 from tweet_sentiment.techniques import classical as technique_of
@@ -63,8 +64,8 @@ def fit_predict(
 def _dev_predictions(
     technique: str, training: pd.DataFrame, classical: technique_of.Parameters, study: Study
 ) -> pd.DataFrame:
-    if "dev" not in training or not training["dev"].any():
+    rest, dev = dev_split(training)
+    if not len(dev):
         return pd.DataFrame(columns=["row", "id", "label", "predicted"])
-    marked = training["dev"]
-    estimator = technique_of.fit(technique, training[~marked], classical, study.labels, study.seed)
-    return technique_of.predict(estimator, training[marked].reset_index(drop=True), study.labels)
+    estimator = technique_of.fit(technique, rest, classical, study.labels, study.seed)
+    return technique_of.predict(estimator, dev.reset_index(drop=True), study.labels)

@@ -27,12 +27,12 @@ def collect_posts(
     """
     from tweet_sentiment.data.filtering import has_ids
     from tweet_sentiment.data.leakage import leaking_rows
-    from tweet_sentiment.data.splitting import as_read
+    from tweet_sentiment.data.splitting import as_read, dev_split
 
     posts, test = as_read(read_training_posts, data), as_read(split_test_posts, data)
     ids_known = has_ids(read_training_posts, data)
     if study.has_dev_split:
-        dev = as_read(split_training_posts[split_training_posts["dev"]], data)
+        dev = as_read(dev_split(split_training_posts)[1], data)
         tied = leaking_rows(posts, test, data.leak_free, ids_known).any(axis=1)
         rules = data.leak_free.model_copy(update={"near_duplicate": False})
         posts = posts[~(tied | leaking_rows(posts, dev, rules, ids_known).any(axis=1))]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.data.splitting import dev_split
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import Compute, ModelParameters, Study, UncertaintyParameters
 from tweet_sentiment.scoring.bootstrap import intervals_of
@@ -35,7 +36,7 @@ def predict_dev(model: Any, training_posts: pd.DataFrame, settings: ModelParamet
     """Return the same of the dev split, if the model has not learnt from them; otherwise an empty table."""
     if not model.manifest.get("dev_split_held_out"):
         return pd.DataFrame(columns=["row", "id", "label", "predicted"])
-    return predict_posts(model, training_posts[training_posts["dev"]].reset_index(drop=True), settings, compute)
+    return predict_posts(model, dev_split(training_posts)[1].reset_index(drop=True), settings, compute)
 
 
 def measure_speed(model: Any, test_posts: pd.DataFrame, settings: ModelParameters, compute: Compute) -> dict[str, Any]:
