@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
+from tests.trainings import LABELS, posts
 
 from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
@@ -13,20 +13,6 @@ from tweet_sentiment.modeling.model_folder import TrainedModel
 from tweet_sentiment.modeling.prediction import pad
 from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.storage import sha256
-
-LABELS = ["Negative", "Neutral", "Positive"]
-POSTS = {
-    "Negative": ["i hate this", "the worst update of all, it keeps crashing", "so bad", "what a broken mess of a game"],
-    "Neutral": ["the new map is out", "we play at nine", "patch notes are here, read them before you start", "ok then"],
-    "Positive": ["i love it", "best game i have played in years", "so good", "thank you all for the great evening"],
-}
-
-
-def posts(repeated: int) -> pd.DataFrame:
-    """Return 12 posts a repetition, four of each class, in turn."""
-    rows = [(label, post) for few in zip(*POSTS.values(), strict=True) for label, post in zip(POSTS, few, strict=True)]
-    table = pd.DataFrame(rows * repeated, columns=["label", "post"])
-    return table.assign(row=range(len(table)), id=[str(1000 + i) for i in range(len(table))])
 
 
 def logits(model, batch):

@@ -127,7 +127,7 @@ def train(
     curves = _curves(state.log_history)
     shutil.rmtree(folder)
     step = state.best_global_step if load_best_model_at_end and state.best_global_step else steps
-    epoch = round(step / steps * (state.num_train_epochs or 1), 6)
+    epoch = round(step / steps * hyperparameters.num_train_epochs, 6)
     evaluated = curves.dropna(subset=["accuracy"])
     scores = evaluated.iloc[(evaluated["epoch"] - epoch).abs().argmin()][list(SCORES)].to_dict()
     return Outcome(curves, epoch, state.global_step, {str(name): float(value) for name, value in scores.items()})
@@ -143,6 +143,8 @@ def run_trainer(trainer: Any, folder: Path, steps: int) -> TrainerState:
     trainer.remove_callback(ProgressCallback)
     if start := newest_valid(folder):
         logger.info("Resuming from %s of %d steps.", start.name, steps)
+        if (saved := TrainerState.load_from_json(str(start / "trainer_state.json"))) and _ran_out_of_patience(saved):
+            trainer.args.num_train_epochs = saved.epoch or 0.0  # the Trainer would train one epoch more
     try:
         with fast_forward(trainer.model):
             trainer.train(resume_from_checkpoint=str(start) if start else None)
@@ -150,7 +152,7 @@ def run_trainer(trainer: Any, folder: Path, steps: int) -> TrainerState:
         shutil.rmtree(folder)
         raise end.reason from None
     state = trainer.state
-    if state.global_step < state.max_steps and not _ran_out_of_patience(trainer):
+    if state.global_step < state.max_steps and not _ran_out_of_patience(state):
         raise StudyError(
             f"The training was interrupted at step {state.global_step} of {state.max_steps}; "
             f"the same command goes on from the last checkpoint."
@@ -158,9 +160,12 @@ def run_trainer(trainer: Any, folder: Path, steps: int) -> TrainerState:
     return state
 
 
-def _ran_out_of_patience(trainer: Any) -> bool:
-    waiting = [one for one in trainer.callback_handler.callbacks if isinstance(one, EarlyStoppingCallback)]
-    return any(one.early_stopping_patience_counter >= one.early_stopping_patience for one in waiting)
+def _ran_out_of_patience(state: TrainerState) -> bool:
+    stopping: Any = (state.stateful_callbacks or {}).get(EarlyStoppingCallback.__name__)
+    if not stopping:
+        return False
+    waited = stopping["attributes"]["early_stopping_patience_counter"]
+    return bool(waited >= stopping["args"]["early_stopping_patience"])
 
 
 def training_arguments(
