@@ -6,11 +6,9 @@ from tests.modeling.conftest import LABELS, logits
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.fitting import Examples, Setup, class_weights
 from tweet_sentiment.modeling.heads import Features, Head, evaluate_head, train_head
 from tweet_sentiment.modeling.prediction import encode, pad, predict
-from tweet_sentiment.parameters import Compute, Hyperparameters
-from tweet_sentiment.techniques.layer_unfreezing import fit, with_dev_scores
+from tweet_sentiment.parameters import Hyperparameters
 
 CPU = Device("cpu", "fp32")
 FEW = Hyperparameters(
@@ -77,13 +75,6 @@ def test_divergence_stops_with_the_step(trained):
         trained(damage=lambda head: head.last.weight.data.fill_(float("nan")))
 
 
-def test_balanced_class_weights_make_each_class_weigh_the_same():
-    weights = class_weights("balanced", LABELS, [0] * 6 + [1] * 3 + [2])
-    assert weights == pytest.approx([10 / 18, 10 / 9, 10 / 3])
-    assert np.multiply(weights, [6, 3, 1]).tolist() == pytest.approx([10 / 3] * 3)
-    assert class_weights({"Positive": 3.0, "Negative": 1.0, "Neutral": 2.0}, LABELS, []) == [1.0, 2.0, 3.0]
-
-
 def test_padding_and_company_change_no_probability(tiny_classifier, tokens):
     ids = tokens[0]["input_ids"]
     together, padded = predict(tiny_classifier, ids, CPU), predict(tiny_classifier, ids, CPU, pad_to=64)
@@ -96,35 +87,3 @@ def test_logits_that_are_not_finite_are_an_error_never_a_label(tiny_classifier, 
     tiny_classifier.classifier.bias.data[0] = float("nan")
     with pytest.raises(StudyError, match="not finite"):
         predict(tiny_classifier, tokens[1]["input_ids"], CPU)
-
-
-@pytest.mark.parametrize("share", [4, 0])
-def test_a_choice_is_made_on_the_marked_posts_if_there_are_any_and_learnt_from_the_others(tokens, features, share):
-    marked = np.array([bool(share) and i % share == 0 for i in range(len(tokens[0]))])
-    training = tokens[0].add_column("dev", marked.tolist())
-    given = Examples(training, tokens[1], *(part.vectors for part in features))
-    choosing = given.with_dev_split()
-    if not share:
-        assert choosing is given
-        return
-    rows = np.asarray(tokens[0]["row"])
-    assert choosing.evaluation["row"] == rows[marked].tolist()
-    assert choosing.training["row"] == rows[~marked].tolist()
-    assert np.array_equal(choosing.evaluation_features, features[0].vectors[marked])
-    assert np.array_equal(choosing.training_features, features[0].vectors[~marked])
-
-
-def test_dev_scores_are_of_a_head_that_has_not_learnt_from_the_dev_split(tiny_folder, tokens, features, parameters):
-    model = parameters.model.model_copy(update={"checkpoint": str(tiny_folder)})
-    study, compute = (
-        parameters.study.model_copy(update={"labels": LABELS}),
-        Compute(device="cpu", fp16=False, precision="fp32"),
-    )
-    setup = Setup(study, model, parameters.training, compute, {"texts": "raw", "files": {}}, tiny_folder)
-    training = tokens[0].add_column("dev", [i % 3 == 0 for i in range(len(tokens[0]))])
-    examples = Examples(training, tokens[1], *(part.vectors for part in features))
-    chosen = parameters.layer_unfreezing.model_copy(update={"hyperparameters": FEW})
-    apart = fit(examples, chosen.model_copy(update={"hold_out_dev_split": True}), setup)
-    scored = with_dev_scores(fit(examples, chosen, setup), examples, chosen, setup)
-    for name in ("dev_accuracy", "dev_macro_f1", "dev_eval_loss"):
-        assert scored[name] == apart.figures[name]
