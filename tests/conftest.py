@@ -1,5 +1,6 @@
 """What every test shares: the project's real configuration, and skips that name the missing real part."""
 
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,10 +8,11 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import settings
 
+from tests.projects import PROJECT, copy_project, kedro
+
 settings.register_profile("here", deadline=None)  # a busy machine is no fault
 settings.load_profile("here")
 
-PROJECT = Path(__file__).parents[1]
 _NLTK_HELP = "NLTK's stop words and WordNet are missing: python -m nltk.downloader stopwords wordnet"
 _DATA_HELP = "the real CSVs are not in data/01_raw (docs/index.md: Real data)"
 
@@ -87,24 +89,42 @@ SMALLER = {
     "data": {"row_limit": 60},
     "hyperparameter_search": {"n_trials": 1},
     "prompt_tuning": {"row_limit": 8, "hard_prompts": ["The sentiment is:"]},
+    "uncertainty": {"resamples": 100},
 }
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, encoder) -> Path:
-    """The whole study on few posts, run once. To change nothing in."""
+    """The whole study on few posts, run once by ``kedro run`` for all workers. To change nothing in.
+
+    What it printed is in ``stdout.txt`` and ``stderr.txt``.
+    """
+    from filelock import FileLock
     from omegaconf import OmegaConf
 
-    from tests.incremental.sessions import run
-    from tests.test_study import copy_project
-
-    folder = copy_project(tmp_path_factory.mktemp("finished") / "project", encoder)
-    (folder / "data/01_raw/tiny_encoder").unlink()
-    shutil.copytree(encoder, folder / "data/01_raw/tiny_encoder")
-    parameters = folder / "conf/test/parameters.yml"
-    OmegaConf.save(OmegaConf.merge(OmegaConf.load(parameters), SMALLER), parameters)
-    run(folder)
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "finished"
+    with FileLock(shared / "finished.lock"):
+        if not (folder / "stdout.txt").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            copy_project(folder, encoder)
+            (folder / "data/01_raw/tiny_encoder").unlink()
+            shutil.copytree(encoder, folder / "data/01_raw/tiny_encoder")
+            parameters = folder / "conf/test/parameters.yml"
+            OmegaConf.save(OmegaConf.merge(OmegaConf.load(parameters), SMALLER), parameters)
+            done = kedro(folder, "run", "--env=test")
+            assert done.returncode == 0, done.stderr
+            (folder / "stderr.txt").write_text(done.stderr)
+            (folder / "stdout.txt").write_text(done.stdout)
     return folder
+
+
+@pytest.fixture
+def study(finished, tmp_path) -> Path:
+    """A copy of the finished study, to change."""
+    return Path(shutil.copytree(finished, tmp_path / "study"))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import PROJECT, raw_parameters, validate_parameters
 from tests.predictor.conftest import save_plain
-from tests.test_study import ENVIRONMENT, copy_project
+from tests.projects import ENVIRONMENT, copy_project
 
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = {name: packages for name, packages in DECLARED["optional-dependencies"].items() if name != "dev"}

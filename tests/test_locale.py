@@ -9,8 +9,7 @@ import pytest
 
 from tests.conftest import raw_parameters, validate_parameters
 from tests.predictor.conftest import save_plain
-from tests.test_faults import KEDRO
-from tests.test_study import ENVIRONMENT, copy_project
+from tests.projects import ENVIRONMENT, KEDRO, copy_project
 
 ASCII = ENVIRONMENT | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 POST = "😀 ça va – ok"

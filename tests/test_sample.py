@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import PROJECT
-from tests.test_study import copy_project, kedro
+from tests.projects import copy_project, kedro_here
 from tweet_sentiment.data.cleaning import clean_as_intended
 from tweet_sentiment.data.lines import RawFile
 from tweet_sentiment.data.reading import read_posts
@@ -44,11 +44,12 @@ def test_missing_and_blank_posts_emoji_and_leaking_ids_are_in_it(sample):
     assert sample["validation"]["id"].isin(sample["training"]["id"]).any()
 
 
+@pytest.mark.slow
 def test_a_model_trained_on_it_classifies_plain_new_sentences(tmp_path, encoder):
     from transformers import pipeline
 
     project = copy_project(tmp_path / "sample", encoder)
-    done = kedro(project, "run", "--pipelines=layer_unfreezing", "--params=device=cpu")
+    done = kedro_here(project, "run", "--pipelines=layer_unfreezing", "--params=device=cpu")
     assert done.returncode == 0, done.stderr
     folder = project / "data/06_models/sample/leak_free/layer_unfreezing"
     classify = pipeline("text-classification", model=str(folder), device="cpu")

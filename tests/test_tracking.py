@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import PROJECT, raw_parameters
-from tests.test_study import copy_project, kedro
+from tests.projects import copy_project, kedro
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.hooks.tracking import MlflowTracker, TensorBoardTracker, fit, flat, numbers, points_of
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import PROJECT
-from tests.test_study import ENVIRONMENT
+from tests.projects import ENVIRONMENT
 
 pytestmark = pytest.mark.slow
 OUTSIDE = {name: value for name, value in ENVIRONMENT.items() if name not in ("PYTHONPATH", "KEDRO_ENV")}

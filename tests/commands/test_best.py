@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from tests.conftest import raw_parameters, validate_parameters
 from tests.predictor.conftest import save_plain
-from tests.test_study import copy_project
+from tests.projects import copy_project
 
 from tweet_sentiment.cli import cli
 from tweet_sentiment.commands.options import run_of

@@ -5,7 +5,7 @@ import errno
 import click
 import pytest
 from click.testing import CliRunner
-from tests.test_study import copy_project
+from tests.projects import copy_project
 
 from tweet_sentiment.cli import Command, cli
 from tweet_sentiment.errors import StudyError

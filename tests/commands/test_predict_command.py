@@ -12,8 +12,7 @@ import pytest
 from click.testing import CliRunner
 from tests.conftest import raw_parameters, validate_parameters
 from tests.predictor.conftest import save_plain
-from tests.test_faults import KEDRO, message
-from tests.test_study import ENVIRONMENT, copy_project, kedro
+from tests.projects import ENVIRONMENT, KEDRO, copy_project, kedro, message
 
 from tweet_sentiment.commands.predict import predict as command
 from tweet_sentiment.predictor import Predictor

@@ -6,17 +6,18 @@ import subprocess
 import sys
 
 import pytest
-from documentation.benchmarks import benchmarks_page, in_use
-from documentation.pages import pages
-from documentation.parameters import parameters_page
+from docs._make.benchmarks import benchmarks_page, in_use
+from docs._make.pages import pages
+from docs._make.parameters import parameters_page
 from tests.conftest import PROJECT
 
 NO_NETWORK = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
 
 
-@pytest.mark.parametrize("path", sorted(pages(PROJECT)), ids=lambda path: path.name)
-def test_a_made_page_is_what_the_project_makes_now(path):
-    assert path.read_text(encoding="utf-8") == pages(PROJECT)[path], "run make pages"
+def test_every_made_page_is_what_the_project_makes_now():
+    made = pages(PROJECT)
+    assert len(made) == 5
+    assert [path.name for path, text in made.items() if path.read_text(encoding="utf-8") != text] == [], "make pages"
 
 
 def test_every_parameter_stands_on_its_page_with_value_and_limits():

@@ -3,7 +3,7 @@
 import json
 
 import pandas as pd
-from documentation.results import copy_tables, results_page
+from docs._make.results import copy_tables, results_page
 from tests.reports.made import AUDIT, row
 
 from tweet_sentiment.datasets import Csv

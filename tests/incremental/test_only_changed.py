@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from kedro.framework.project import pipelines
 from tests.conftest import PROJECT
 from tests.incremental.sessions import after, plan, run
-from tests.test_study import ENVIRONMENT, copy_project, kedro
+from tests.projects import ENVIRONMENT, copy_project, kedro
 from yaml import safe_load
 
 from tweet_sentiment.cli import cli

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from tests.incremental.sessions import run
-from tests.test_study import ENVIRONMENT, kedro
+from tests.projects import ENVIRONMENT, kedro
 
 from tweet_sentiment.data import splitting
 from tweet_sentiment.incremental.recording import folder_for

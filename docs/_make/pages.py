@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pandas as pd
+from docs._make.benchmarks import benchmarks_page, in_use
+from docs._make.parameters import parameters_page
+from docs._make.picture import accuracy_picture
+from docs._make.pipelines import pipelines_page
+from docs._make.results import results_page
 
-from documentation.benchmarks import benchmarks_page, in_use
-from documentation.parameters import parameters_page
-from documentation.picture import accuracy_picture
-from documentation.pipelines import pipelines_page
-from documentation.results import results_page
 from tweet_sentiment.pipeline_registry import register_pipelines
 
 

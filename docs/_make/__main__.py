@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from documentation.pages import pages
+from docs._make.pages import pages
 
 
 def main() -> None:

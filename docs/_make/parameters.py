@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from documentation.comments import comments
-from documentation.schemas import leaves, literal
+from docs._make.comments import comments
+from docs._make.schemas import leaves, literal
+
 from tweet_sentiment.configuration import ConfigLoader
 from tweet_sentiment.parameters import Study
 from tweet_sentiment.schema import Conf

@@ -6,6 +6,7 @@ from importlib import import_module
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from tweet_sentiment.pipelines.ablation import pipeline as ablation
 from tweet_sentiment.techniques import TECHNIQUES
 
 _ABOUT = """# Pipelines and single nodes
@@ -23,15 +24,17 @@ reads its output is not run with it: afterwards the pipeline's command with `--o
 
 _SAID = {
     "__default__": "The whole study: data, four techniques, the classical baselines, the report.",
+    "classical": "The classical baselines, all four.",
     "past_the_paper": "Every pipeline that goes past the paper, in one.",
-    "baseline": "The untrained head on the frozen encoder, evaluated only.",
-    "hyperparameter_search": "Optuna over the paper's space, then one training with the best values.",
-    "unfreezing_sweep": "Layer unfreezing with the top 0, 1, 2 … blocks: what each brings, and costs.",
-    "training_ablation": "One technique trained in several ways, one change at a time.",
-    "learning_curve": "Accuracy by the number of training posts, and what a power law gives for all of them.",
-    "preprocessing_ablation": "Every way of cleaning through the same head: what stop words, lemmas and faults cost.",
-    "prompt_head_sweep": "Prompt tuning with none, one and both layers of the head trained beside the prompt.",
-    "technique_search": "The hyperparameter search for a technique that trains through the encoder.",
+    "hyperparameter_search": "Search the paper's space with Optuna, then train with the best values.",
+    "technique_search": "Search the hyperparameters of a technique that trains through the encoder.",
+}
+_EXPERIMENTS = {
+    "unfreezing_sweep": ablation.create_unfreezing_sweep,
+    "prompt_head_sweep": ablation.create_head_sweep,
+    "training_ablation": ablation.create_training_ablation,
+    "learning_curve": ablation.create_learning_curve,
+    "preprocessing_ablation": ablation.create_preprocessing_ablation,
 }
 
 
@@ -67,8 +70,9 @@ def _command(pipeline: str) -> str:
 def _said(pipeline: str) -> str:
     if pipeline in _SAID:
         return _SAID[pipeline]
-    folder = "techniques" if pipeline in TECHNIQUES else "pipelines"
-    return _first_line(import_module(f"tweet_sentiment.{folder}.{pipeline}"))
+    if pipeline in TECHNIQUES:
+        return _first_line(inspect.getmodule(TECHNIQUES[pipeline].parameters))
+    return _first_line(_EXPERIMENTS.get(pipeline) or import_module(f"tweet_sentiment.pipelines.{pipeline}"))
 
 
 def _first_line(thing: object) -> str:

@@ -1,0 +1,110 @@
+"""Copies of the project, and its commands: in a process of their own as a user starts them, or in this one."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+PROJECT = Path(__file__).parents[1]
+KEDRO = str(Path(sys.executable).with_name("kedro"))
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "KEDRO_DISABLE_TELEMETRY": "1"}
+
+
+def copy_project(folder: Path, encoder: Path) -> Path:
+    """Copy what a run needs: the configuration, the code and the sample, and link the tiny encoder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(PROJECT / "conf", folder / "conf")
+    shutil.copy(PROJECT / "pyproject.toml", folder)
+    shutil.copy(PROJECT / ".telemetry", folder)
+    shutil.copytree(PROJECT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    (folder / "data/01_raw").mkdir(parents=True)
+    for part in ("training", "validation"):
+        shutil.copy(PROJECT / f"data/01_raw/sample_{part}.csv", folder / "data/01_raw")
+    (folder / "data/01_raw/tiny_encoder").symlink_to(encoder)
+    return folder
+
+
+def kedro(project: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Give a command as a user does, in a process of its own: some ten seconds of imports."""
+    return subprocess.run([KEDRO, *arguments], cwd=project, env=ENVIRONMENT, capture_output=True, text=True)
+
+
+def kedro_here(project: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Give a command of the project's in this process: the same status and messages, but not the log."""
+    from kedro.framework.project import configure_project
+    from kedro.framework.startup import bootstrap_project
+
+    from tweet_sentiment.cli import cli
+
+    bootstrap_project(PROJECT)
+    configure_project("tweet_sentiment")
+    with chdir(project):
+        done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+
+def run(project: Path, *arguments: str) -> str:
+    """Run pipelines in this process; return what is printed."""
+    done = kedro_here(project, "run", "--env=test", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def message(done: subprocess.CompletedProcess) -> str:
+    """Return what a command that failed says, and check that it is for people."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stderr
+
+
+def outputs(project: Path) -> dict[Path, bytes]:
+    """Return every file of every layer but the raw one, and its content."""
+    layers = [folder for folder in (project / "data").iterdir() if folder.name != "01_raw"]
+    return {path: path.read_bytes() for layer in layers for path in layer.rglob("*") if path.is_file()}
+
+
+def assert_predicts_what_is_stored(project: Path, technique: str) -> None:
+    """The model of a row of the comparison, loaded anew, gives the predictions that the row was counted from."""
+    from tweet_sentiment.predictor import Predictor
+
+    predictor = Predictor.load(project / f"data/06_models/test/leak_free/{technique}", "cpu", precision="fp32")
+    posts = pd.read_parquet(project / "data/02_intermediate/test/leak_free/split_test_posts.parquet")
+    stored = pd.read_parquet(project / f"data/07_model_output/test/leak_free/{technique}/predictions.parquet")
+    assert len(posts) == len(stored)
+    stored = stored.set_index("row").loc[posts["row"]]
+    given = predictor(posts["post"])
+    assert list(given["label"]) == list(stored["predicted"])
+    columns = [f"probability_{label}" for label in predictor.labels]
+    assert np.abs(given[columns].to_numpy() - stored[columns].to_numpy()).max() < 1e-5
+
+
+def assert_transformers_answers_alike(project: Path, technique: str) -> None:
+    """Ask transformers' pipeline and ours the same posts, cleaned as in training."""
+    from transformers import pipeline
+
+    from tweet_sentiment.predictor import Predictor
+
+    folder = project / f"data/06_models/test/leak_free/{technique}"
+    predictor = Predictor.load(folder, "cpu", precision="fp32")
+    posts = ["I love it [SEP]", "so bad " * 200, "we play at nine 🤣"]
+    classify = pipeline("text-classification", model=str(folder), device="cpu", top_k=None, truncation=True)
+    for answer, row in zip(classify(predictor.cleaned(posts)), predictor.probabilities(posts), strict=True):
+        scores = {one["label"]: one["score"] for one in answer}
+        assert [scores[label] for label in predictor.labels] == pytest.approx(row.tolist(), abs=1e-5)
+
+
+def run_code_of_card(folder: Path) -> list[str]:
+    """Run every block of code of a model's card as it stands, with the folder's path put in."""
+    blocks = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block.replace("path/of/this/folder", str(folder)), "card", "exec"), {})
+    return blocks
