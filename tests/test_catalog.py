@@ -33,7 +33,7 @@ def everything(catalog):
 
 def data_of(pipeline):
     """Return the datasets of a pipeline that are no parameters."""
-    return {name for name in pipeline.datasets() if name != "parameters" and not name.startswith("params:")}
+    return {name for name in pipeline.datasets() if not name.startswith("params:")}
 
 
 def test_every_dataset_of_every_pipeline_is_on_disk(catalog, everything):
@@ -60,6 +60,26 @@ def test_the_layers_have_an_order_so_kedro_viz_shows_them(catalog, everything):
     order = list(TopologicalSorter(before).static_order())
     assert order[0] == "raw"
     assert order[-1] == "reporting"
+
+
+def test_every_dataset_says_in_one_line_what_it_is(catalog, everything):
+    for name in data_of(everything):
+        said = catalog.get(name).metadata["kedro-viz"]["description"]
+        assert 15 < len(said) < 130, name
+        assert not set("{\n") & set(said), name
+
+
+@pytest.mark.parametrize("technique", ["baseline", "prompt_tuning", "linear_svc", "lora", "ensemble"])
+def test_a_technique_folds_into_one_box(technique):
+    name = "classical" if technique == "linear_svc" else technique
+    of_technique = [node for node in pipelines[name].nodes if technique in node.tags]
+    assert len(of_technique) > 3
+    assert {node.namespace for node in of_technique} == {technique}
+
+
+def test_with_techniques_folded_the_study_is_some_thirty_boxes():
+    nodes = pipelines["__default__"].nodes
+    assert len({node.namespace or node.name for node in nodes}) <= 30
 
 
 PAST_THE_PAPER = ("full_fine_tuning", "lora", "p_tuning", "technique_search", "domain_adaptation")

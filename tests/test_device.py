@@ -1,52 +1,17 @@
 """Who uses the device: those nodes alone ask for one, and a run with such a node asks before anything is computed."""
 
-import ast
-import inspect
-import textwrap
-from functools import partial
-
 import pytest
 
 from tests.projects import copy_project, kedro_here, message, run
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.hooks.checks import DEVICE, refuse_several_processes
-from tweet_sentiment.incremental.code import code_of
 from tweet_sentiment.pipeline_registry import register_pipelines
 
-DEVICES = "tweet_sentiment/modeling/devices.py"
-BY_THE_WAY = {"baseline.load_frozen"}  # imports what could use a device, and uses none
 
-
-def reaches_devices(function, seen=()):
-    """Tell whether a function, or one of its module that it names, imports what imports modeling/devices.py."""
-    while isinstance(function, partial):
-        function = function.func
-    names = {node.id for node in ast.walk(tree_of(function)) if isinstance(node, ast.Name)}
-    module = inspect.getmodule(function)
-    for node in ast.walk(tree_of(function)):
-        if isinstance(node, ast.ImportFrom):
-            name = f"{module.__package__}.{node.module}" if node.level else node.module
-            if DEVICES in code_of(name):
-                return True
-    named = {name: getattr(module, name, None) for name in names - set(seen)}
-    return any(
-        reaches_devices(value, (*seen, *names))
-        if value.__module__ == module.__name__
-        else DEVICES in code_of(value.__module__)
-        for value in named.values()
-        if inspect.isfunction(value) or inspect.isclass(value)
-    )
-
-
-def tree_of(function):
-    return ast.parse(textwrap.dedent(inspect.getsource(function)))
-
-
-def test_the_nodes_that_use_the_device_are_tagged_and_no_others():
+def test_the_nodes_that_are_told_the_device_are_tagged_and_no_others():
     nodes = {node.name: node for pipeline in register_pipelines().values() for node in pipeline.nodes}
     tagged = {name for name, node in nodes.items() if DEVICE in node.tags}
-    reaching = {name for name, node in nodes.items() if reaches_devices(node.func)}
-    assert tagged == reaching - BY_THE_WAY
+    assert tagged == {name for name, node in nodes.items() if "params:compute" in node.inputs}
     assert "prompt_tuning.train" in tagged
     assert "split_posts" in nodes.keys() - tagged
 

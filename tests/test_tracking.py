@@ -45,7 +45,7 @@ def runs(tracked):
 
 def test_each_technique_is_a_run_below_the_whole_and_each_trial_below_its_search(runs):
     _, by_name = runs
-    whole = by_name["leak_free hyperparameter_search, classical"]
+    whole = by_name["leak_free classical, hyperparameter_search"]
     above = {name: run.data.tags.get("mlflow.parentRunId") for name, run in by_name.items()}
     techniques = {name for name, parent in above.items() if parent == whole.info.run_id}
     classical = {"majority_class", "nearest_neighbour", "logistic_regression", "linear_svc"}
@@ -57,7 +57,7 @@ def test_each_technique_is_a_run_below_the_whole_and_each_trial_below_its_search
 
 def test_parameters_are_logged_one_by_one_and_curves_by_step(runs, tracked):
     client, by_name = runs
-    whole = by_name["leak_free hyperparameter_search, classical"].data.params
+    whole = by_name["leak_free classical, hyperparameter_search"].data.params
     assert (whole["hyperparameter_search.n_trials"], whole["protocol"], whole["data.row_limit"]) == (
         "2",
         "leak_free",
@@ -182,7 +182,7 @@ from tweet_sentiment.hooks.tracking import Track
 
 class Catalog:
     def load(self, name):
-        return validate_parameters(raw_parameters() | {"tracking": {"mlflow": sys.argv[1], "tensorboard": None}})
+        return vars(validate_parameters(raw_parameters() | {"tracking": {"mlflow": sys.argv[1], "tensorboard": None}}))
 
 Track().before_pipeline_run({"pipeline_names": ["lora"]}, Catalog())
 raise KeyboardInterrupt

@@ -4,7 +4,7 @@ import warnings
 
 from tweet_sentiment.configuration import ConfigLoader, StudyContext
 from tweet_sentiment.console import ShowComparison, ShowProgress
-from tweet_sentiment.hooks.checks import CheckParameters, CheckWarmUp, EnoughDisk, OneRunAtATime
+from tweet_sentiment.hooks.checks import CheckMachine, CheckWarmUp, EnoughDisk, OneRunAtATime
 from tweet_sentiment.hooks.tracking import Track
 from tweet_sentiment.incremental import RecordFingerprints
 
@@ -14,7 +14,7 @@ warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is depreca
 warnings.filterwarnings("ignore", message=r"One or more dataset names contain '\.'")
 
 HOOKS = (
-    CheckParameters(),
+    CheckMachine(),
     CheckWarmUp(),
     OneRunAtATime(),
     EnoughDisk(),

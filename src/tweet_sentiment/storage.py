@@ -123,8 +123,12 @@ def sha256(content: bytes) -> str:
 
 def fingerprint(*parts: Any) -> str:
     """Return 16 hexadecimal digits that change when any of the parts does; parts are models, or fit into JSON."""
-    plain = [part.model_dump() if isinstance(part, BaseModel) else part for part in parts]
-    return sha256(json.dumps(plain, sort_keys=True, default=str).encode())[:16]
+    return sha256(json.dumps([*map(as_json, parts)], sort_keys=True, default=str).encode())[:16]
+
+
+def as_json(value: Any) -> Any:
+    """Return a model as the JSON values that it holds; anything else as it is."""
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
 def file_hash(path: Path) -> str:

@@ -31,7 +31,7 @@ MOMENTS = 2  # of AdamW, each as large as the weights
 MB = 1_000_000
 
 
-class CheckParameters:
+class CheckMachine:
     """Refuses what no node can work with: datasets at addresses, several processes, a device that is not there."""
 
     @hook_impl

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.incremental.code import code_of
-from tweet_sentiment.storage import atomic_write, file_hash, fingerprint, library_versions
+from tweet_sentiment.storage import as_json, atomic_write, file_hash, fingerprint, library_versions
 
 RECORDS = ".fingerprints"  # the folder of the records, beside the outputs
 MISSING = "missing"
-TOP_LEVEL = ("parameters", "params:study", "params:compute")  # inputs whose fields stand at the top level of conf
+COMPOSITES = ("params:study", "params:compute")  # whose fields stand at the top level of conf
 NAMED = 3  # names in one reason
 REASONS = {  # in the order in which they are looked for
     "versions": "",
@@ -90,17 +90,16 @@ def record_of(node: Any, catalog: Any) -> Record:
 
 def data_inputs(node: Any) -> list[str]:
     """Return the names of a node's inputs that are no parameters."""
-    return [name for name in node.inputs if name != "parameters" and not name.startswith("params:")]
+    return [name for name in node.inputs if not name.startswith("params:")]
 
 
 def parameters_of(node: Any, catalog: Any) -> dict[str, Any]:
     """Return the values of a node's parameters, plain, under the names that they have in ``conf``."""
     values: dict[str, Any] = {}
     for name in node.inputs:
-        if name == "parameters" or name.startswith("params:"):
-            value = catalog.load(name)
-            plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-            values |= plain if name in TOP_LEVEL else {name.removeprefix("params:"): plain}
+        if name.startswith("params:"):
+            value = as_json(catalog.load(name))
+            values |= value if name in COMPOSITES else {name.removeprefix("params:"): value}
     return values
 
 

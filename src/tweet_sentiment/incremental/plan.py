@@ -68,7 +68,7 @@ def dependencies(pipeline: Pipeline, catalog: Any) -> dict[Node, set[Node]]:
         starts = {
             Path(checkpoint).expanduser().resolve()
             for key, checkpoint in checkpoints(parameters_of(node, catalog))
-            if key != "model.checkpoint" and "parameters" not in node.inputs
+            if key != "model.checkpoint"
         }
         for writer, path, resolved in written:
             started_from = resolved in starts and writer.namespace != node.namespace
