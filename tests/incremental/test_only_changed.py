@@ -213,7 +213,7 @@ def only_changed(project, *arguments):
 
 
 def test_the_command_skips_what_is_as_it_was_and_shows_the_comparison_all_the_same(study):
-    comments = study / "src/tweet_sentiment/classical/models.py"
+    comments = study / "src/tweet_sentiment/classical.py"
     comments.write_text("# A comment changes nothing.\n" + comments.read_text())
     said = only_changed(study)
     assert re.search(r"Nothing has changed: all \d+ nodes are skipped\.", said)
@@ -222,10 +222,10 @@ def test_the_command_skips_what_is_as_it_was_and_shows_the_comparison_all_the_sa
 
 
 def test_the_command_notices_changed_code_of_a_module_that_is_imported_late(study):
-    source = study / "src/tweet_sentiment/classical/models.py"
+    source = study / "src/tweet_sentiment/classical.py"
     source.write_text(source.read_text() + "\nMORE = 1\n")
     said = only_changed(study, "--pipeline=classical")
-    assert "linear_svc.fit_predict runs: its code changed (tweet_sentiment/classical/models.py)" in said
+    assert "linear_svc.fit_predict runs: its code changed (tweet_sentiment/classical.py)" in said
     assert "linear_svc.evaluate runs: after linear_svc.fit_predict" in said
     assert "Unchanged, and skipped: read_posts, filter_posts" in said
     assert not ran("clean_posts", said)

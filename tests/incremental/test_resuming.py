@@ -13,7 +13,7 @@ from tweet_sentiment.data import splitting
 from tweet_sentiment.incremental.recording import folder_for
 from tweet_sentiment.storage import library_versions
 
-REUSED = ("Search: 1 of 1 trials are done already.", "Hard prompt 'The sentiment is:' is trained already.")
+REUSED = "Search: 1 of 1 trials are done already."
 NODES = ["hyperparameter_search.search", "prompt_tuning.train"]
 CLEANED = ["clean_posts", "tokenize_posts", "account_rows", "encode_posts"]
 ACCOUNT = "data/08_reporting/test/leak_free/row_counts.json"
@@ -44,14 +44,18 @@ def test_a_change_that_is_taken_back_finds_its_work_and_older_work_is_deleted(tm
     assert (folder_for(tmp_path, "search", "2") / "study").read_text() == "trials"
 
 
-def reused(messages):
-    return [message for message in REUSED if message in messages]
+def prompts(study):
+    """Return the finished fits in the working folder of prompt tuning, and what tells whether they were made again."""
+    return {path: path.stat().st_ino for path in (study / "data/06_models").glob("**/prompt_tuning/*/finished-*")}
 
 
 def test_work_is_reused_where_nothing_changed_even_if_its_inputs_were_written_anew(study, caplog):
     caplog.set_level("INFO", "tweet_sentiment")
+    before = prompts(study)
     run(study, node_names=[*CLEANED, *NODES])
-    assert reused(caplog.messages) == [*REUSED]
+    assert REUSED in caplog.messages
+    assert prompts(study) == before
+    assert before
 
 
 def other_version(study, monkeypatch):
@@ -73,12 +77,13 @@ def other_texts(study, monkeypatch):
 
 @pytest.mark.parametrize("change", [other_version, other_encoder, other_texts])
 def test_trials_and_prompts_of_other_conditions_are_not_taken_for_ours(study, caplog, monkeypatch, change):
-    account = (study / ACCOUNT).read_bytes()
+    account, before = (study / ACCOUNT).read_bytes(), prompts(study)
     change(study, monkeypatch)
     caplog.set_level("INFO", "tweet_sentiment")
     run(study, node_names=NODES)
     assert (study / ACCOUNT).read_bytes() == account
-    assert reused(caplog.messages) == []
+    assert REUSED not in caplog.messages
+    assert prompts(study).keys() > before.keys()
     anew = "code, libraries, data or machine have changed; unfinished work is begun anew."
     assert [message for message in caplog.messages if anew in message] == [f"{node}: {anew}" for node in NODES]
 
@@ -90,14 +95,14 @@ def test_trials_and_prompts_of_other_code_are_not_taken_for_ours(study):
     assert done.returncode == 0, done.stderr
     said = " ".join((done.stdout + done.stderr).split())
     assert said.count("unfinished work is begun anew.") == len(NODES)
-    assert reused([said]) == []
+    assert REUSED not in said
 
 
 KILLED = """
 import os, signal
 from pathlib import Path
 from kedro.framework.cli.cli import KedroCLI
-from tweet_sentiment.pipelines.hyperparameter_search import study
+from tweet_sentiment.pipelines.search import study
 log = study._log_trial
 def die(of, place):
     log(of, place)
