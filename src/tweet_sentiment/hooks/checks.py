@@ -77,7 +77,7 @@ class CheckWarmUp:
 
 def _trains(node: Node) -> bool:
     """Tell whether a node trains: it uses the device, and not for a model that is there already."""
-    return DEVICE in node.tags and bool(node.namespace) and not any(name.endswith("model") for name in node.inputs)
+    return DEVICE in node.tags and bool(node.namespace) and not any(name.endswith(".model") for name in node.inputs)
 
 
 def refuse_several_processes(environment: Mapping[str, str]) -> None:
