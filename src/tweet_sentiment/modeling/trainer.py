@@ -161,7 +161,8 @@ def run_trainer(trainer: Any, folder: Path, steps: int) -> TrainerState:
 
 
 def _ran_out_of_patience(state: TrainerState) -> bool:
-    stopping: Any = (state.stateful_callbacks or {}).get(EarlyStoppingCallback.__name__)
+    callbacks: Any = state.stateful_callbacks or {}
+    stopping = callbacks.get(EarlyStoppingCallback.__name__)
     if not stopping:
         return False
     waited = stopping["attributes"]["early_stopping_patience_counter"]

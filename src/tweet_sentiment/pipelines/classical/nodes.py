@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.data.splitting import dev_split
 from tweet_sentiment.manifests import CLASSICAL, input_settings, manifest_of
 from tweet_sentiment.parameters import Study
 from tweet_sentiment.techniques import classical as technique_of
@@ -64,6 +63,8 @@ def fit_predict(
 def _dev_predictions(
     technique: str, training: pd.DataFrame, classical: technique_of.Parameters, study: Study
 ) -> pd.DataFrame:
+    from tweet_sentiment.data.splitting import dev_split
+
     rest, dev = dev_split(training)
     if not len(dev):
         return pd.DataFrame(columns=["row", "id", "label", "predicted"])

@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.data.splitting import dev_split
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import Compute, ModelParameters, Study, UncertaintyParameters
 from tweet_sentiment.scoring.bootstrap import intervals_of
@@ -34,6 +33,8 @@ def predict_posts(model: Any, test_posts: pd.DataFrame, settings: ModelParameter
 
 def predict_dev(model: Any, training_posts: pd.DataFrame, settings: ModelParameters, compute: Compute) -> pd.DataFrame:
     """Return the same of the dev split, if the model has not learnt from them; otherwise an empty table."""
+    from tweet_sentiment.data.splitting import dev_split
+
     if not model.manifest.get("dev_split_held_out"):
         return pd.DataFrame(columns=["row", "id", "label", "predicted"])
     return predict_posts(model, dev_split(training_posts)[1].reset_index(drop=True), settings, compute)
