@@ -1,8 +1,51 @@
 """Write every page that is made from the project: ``make pages``."""
 
+import re
 from pathlib import Path
 
-from docs._make.pages import pages
+import pandas as pd
+from docs._make.parameters import parameters_page
+from docs._make.picture import accuracy_picture
+from docs._make.pipelines import pipelines_page
+from docs._make.results import results_page
+
+from tweet_sentiment.pipeline_registry import register_pipelines
+
+_BENCHMARKS = """# Benchmarks
+
+Made by `make pages` from `results.md`, `serving.md` and `cold_start.md` in `benchmarks/`. `make bench` measures again,
+beside the paper's script and beside transformers' pipeline, on two idle cores in about 35 minutes; `make bench-full`
+then adds our side on all posts, in 10.
+"""
+
+
+def pages(project: Path) -> dict[Path, str]:
+    """Return the text of every made page by its file."""
+    docs, comparison = project / "docs", pd.read_csv(project / "docs/results/comparison.csv")
+    results, serving, cold = (_read(project / f"benchmarks/{name}.md") for name in ("results", "serving", "cold_start"))
+    return {
+        docs / "parameters.md": parameters_page(project / "conf"),
+        docs / "pipelines.md": pipelines_page(register_pipelines()),
+        docs / "results.md": results_page(docs / "results"),
+        docs / "benchmarks.md": benchmarks_page(results) + in_use(serving) + in_use(cold),
+        docs / "pictures/accuracy.svg": accuracy_picture(comparison),
+    }
+
+
+def _read(path: Path) -> str:
+    """Return what stands in a file, nothing where it has not been made."""
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def benchmarks_page(results: str) -> str:
+    """Return the page: ``results`` without its title and its Mermaid chart (its numbers stand in a table)."""
+    body = results.partition("\n")[2]
+    return _BENCHMARKS + re.sub(r"```mermaid\n.*?```\n", "", body, flags=re.DOTALL).rstrip() + "\n"
+
+
+def in_use(serving: str) -> str:
+    """Return a part of the page, on a trained model in use: ``serving`` a level deeper, nothing where there is none."""
+    return f"\n#{serving.strip()}\n" if serving else ""
 
 
 def main() -> None:

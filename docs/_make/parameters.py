@@ -3,11 +3,11 @@
 import inspect
 import re
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
-from docs._make.comments import comments
-from docs._make.schemas import leaves, literal
+import yaml
 
 from tweet_sentiment.configuration import ConfigLoader
 from tweet_sentiment.parameters import Study
@@ -15,6 +15,12 @@ from tweet_sentiment.schema import Conf
 from tweet_sentiment.settings import CONFIG_LOADER_ARGS
 
 ENVIRONMENTS = ("kaggle", "paper")
+_LIMITS = {
+    "minimum": "≥ {}",
+    "exclusiveMinimum": "&gt; {}",
+    "maximum": "≤ {}",
+    "exclusiveMaximum": "&lt; {}",
+}
 
 _ABOUT = """# Parameters
 
@@ -94,3 +100,68 @@ def _flow(value: Any) -> Iterator[str]:
     else:
         named = {None: "null", True: "true", False: "false"}
         yield named[value] if value is None or isinstance(value, bool) else str(value) or '""'
+
+
+def literal(text: str) -> str:
+    """Return text as code in a cell of a table, where a bar would end the cell."""
+    if "|" not in text:
+        return f"`{text}`"
+    return f"<code>{escape(text).translate({ord(mark): f'&#{ord(mark)};' for mark in '|*_'})}</code>"
+
+
+def leaves(schema: dict[str, Any], models: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the full name and the type of each value; a model inside a model is walked into."""
+    for name, part in schema.get("properties", {}).items():
+        target = _target(part, models)
+        if "properties" in target:
+            yield from leaves(target, models, f"{prefix}{name}.")
+        elif target.get("type") != "object" or "additionalProperties" in target:
+            yield f"{prefix}{name}", _kind(part, models)
+
+
+def _target(part: dict[str, Any], models: dict[str, Any]) -> dict[str, Any]:
+    return models[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+
+
+def _kind(part: dict[str, Any], models: dict[str, Any]) -> str:
+    part = _target(part, models)
+    if "anyOf" in part:
+        return " or ".join(_kind(one, models) for one in part["anyOf"])
+    if "properties" in part:
+        return "{" + ", ".join(part["properties"]) + "}"
+    if "const" in part or "enum" in part:
+        return ", ".join(f"`{one}`" for one in part.get("enum", [part.get("const")]))
+    limits = [text.format(part[name]) for name, text in _LIMITS.items() if name in part]
+    limits += [f"matching {literal(part['pattern'])}"] if "pattern" in part else []
+    return " ".join([_named(part, models), ", ".join(limits)]).rstrip()
+
+
+def _named(part: dict[str, Any], models: dict[str, Any]) -> str:
+    if part.get("type") == "array":
+        least = f" at least {part['minItems']}:" if "minItems" in part else ""
+        return f"list of{least} {_kind(part['items'], models)}"
+    if part.get("type") == "object":
+        return "mapping"
+    return str(part.get("type", "any"))
+
+
+def comments(folder: Path) -> dict[str, str]:
+    """Return the comment behind each key of the folder's parameters files, by the key's full name."""
+    found: dict[str, str] = {}
+    for path in sorted(folder.glob("parameters*.yml")):
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text)
+        if isinstance(root, yaml.MappingNode):
+            found |= dict(_walk(root, "", text.splitlines()))
+    return found
+
+
+def _walk(mapping: yaml.MappingNode, prefix: str, lines: list[str]) -> Iterator[tuple[str, str]]:
+    for key, value in mapping.value:
+        name = f"{prefix}{key.value}"
+        block = isinstance(value, yaml.CollectionNode) and not value.flow_style
+        end = key.end_mark if block else value.end_mark
+        if comment := re.match(r":?\s*#\s*(.*)", lines[end.line][end.column :]):
+            yield name, comment[1].strip()
+        if isinstance(value, yaml.MappingNode):
+            yield from _walk(value, f"{name}.", lines)

@@ -60,6 +60,7 @@ def test_the_script_trains_the_head_alone_and_runs_the_encoder_with_dropout(scri
     assert not torch.equal(script_model.distilbert(ids)[0], script_model.distilbert(ids)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["encode", "head", "search", "prompt_tuning", "full_fine_tuning"])
 def test_our_side_gives_a_rate_over_all_posts(task, what):
     found = child.run(replace(task, what=what))
@@ -72,6 +73,7 @@ def test_our_side_gives_a_rate_over_all_posts(task, what):
         assert 4 <= epochs <= 30
 
 
+@pytest.mark.slow
 def test_bars_are_drawn_on_the_terminal_and_the_work_is_timed_with_and_without_them(task, monkeypatch):
     monkeypatch.setattr(bars, "EPOCHS", 2)
     found = child.run(replace(task, side="bars", what="bars"))
@@ -85,6 +87,7 @@ def test_bars_are_drawn_on_the_terminal_and_the_work_is_timed_with_and_without_t
     assert drawn == []
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:'pin_memory':UserWarning")
 @pytest.mark.parametrize("what", ["encode", "head", "prompt_tuning", "full_fine_tuning"])
 def test_the_script_gives_a_rate_over_the_steps_it_took(task, what):
@@ -100,6 +103,7 @@ def test_a_clock_refuses_a_model_that_was_never_evaluated(script_model):
         _ = clock.seconds
 
 
+@pytest.mark.slow
 def test_the_command_writes_results_table_and_figure(encoder, tmp_path, capsys):
     sizes = ["--posts=32", "--rounds=1", "--threads=1", f"--encoder={encoder}"]
     main([*sizes, "--only=encode", f"--out={tmp_path}"])

@@ -6,8 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from docs._make.benchmarks import benchmarks_page, in_use
-from docs._make.pages import pages
+from docs._make.__main__ import benchmarks_page, in_use, pages
 from docs._make.parameters import parameters_page
 from tests.conftest import PROJECT
 
