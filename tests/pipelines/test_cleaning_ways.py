@@ -158,6 +158,7 @@ def test_all_the_ways_are_measured_on_the_same_posts_and_compared_and_kept(secti
     flipped = TEST.assign(label=TEST["label"].to_numpy()[::-1])  # the test posts' labels decide nothing
     limited = compare_variants(**split | {"split_test_posts": flipped}, **own | {"preprocessing_ablation": fewer})
     assert set(limited["n_train"]) == {7}
+    assert len(list(tmp_path.rglob("predictions.parquet"))) == 2 * len(VARIANTS)  # each is another fit
     assert set(limited["n_validation"]) == {len(TEST)}
 
 

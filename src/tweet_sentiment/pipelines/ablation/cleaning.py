@@ -110,6 +110,7 @@ def compare_variants(
         update={
             "top_blocks": 0,
             "load_best_model_at_end": False,
+            "row_limit": preprocessing_ablation.row_limit,
             "hyperparameters": preprocessing_ablation.hyperparameters,
         }
     )
