@@ -109,6 +109,11 @@ REFUSED = {
     "an endless field": (rows("a" * 200_000), {}, "line 2: found a field of more than 131,072"),
     "carriage returns": (rows("a", "b", end="\r", head="label,text\r"), {}, "lone carriage returns"),
     "carriage returns and quotes": (rows('"a\nb"', "b", end="\r", head="label,text\r"), {}, "lone carriage returns"),
+    "carriage returns, the last in quotes": (
+        rows("a", "b", '"c\nd"', "e", end="\r", head="label,text\r"),
+        {},
+        "lone carriage returns",
+    ),
     "UTF-16": (rows("a").encode("utf-16"), {}, "encoding=utf-16"),
     "UTF-16 without a mark": (rows("a").encode("utf-16-le"), {}, "encoding=utf-16-le"),
     "UTF-32": (rows("a").encode("utf-32"), {}, "encoding=utf-32"),

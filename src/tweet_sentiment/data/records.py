@@ -58,7 +58,11 @@ def found_form(source: Source, form: CsvForm, advise: Advise) -> CsvForm:
     """
     if form.encoding == AUTO:
         form = replace(form, encoding=encoding_of(source)[0])
-    declared = _DECLARED.fullmatch(next(lines_of(source, form.encoding, advise), ""))
+    first = next(lines_of(source, form.encoding, advise), "")
+    outside, opened, _ = re.sub(r'"[^"]*"', "", first).partition('"')
+    if form.quoting != "none" and opened and outside.count("\r") > 1:  # the first LF stands within quotes
+        raise lone_returns(source.name, 1)
+    declared = _DECLARED.fullmatch(first)
     delimiter = declared[1] if declared else form.delimiter
     if delimiter == AUTO:
         delimiter = _found_delimiter(list(islice(_rows_of(source, form, advise)[1], _LOOKED_AT)), form.quoting)

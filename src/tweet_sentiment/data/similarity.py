@@ -14,10 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial.distance import cdist
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 SHORTEST_NEAR_DUPLICATE = 10  # normalised characters; below, one letter decides: "good" and "food"
 SHARED = 0.5  # of a post's pairs of words
@@ -77,6 +73,9 @@ def near_duplicate_groups(posts: "pd.Series[str]", threshold: float) -> NDArray[
 
 def joined(i: NDArray[np.intp], j: NDArray[np.intp], size: int) -> NDArray[np.intp]:
     """Number the groups of ``size`` nodes, of which each ``i`` is joined to its ``j``; shape (size,)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(i), dtype=bool), (i, j)), shape=(size, size))
     groups: NDArray[np.intp] = connected_components(graph, directed=False)[1]
     return groups
@@ -94,6 +93,8 @@ def _candidate_pairs(
 
     The pairs of one text come in one block. ``once``: the lists are the same; (j, i) is left out after (i, j).
     """
+    from scipy.spatial.distance import cdist
+
     counts, other_counts = _character_counts(texts), _character_counts(others)
     lengths, other_lengths = counts.sum(axis=1), other_counts.sum(axis=1)
     reach = threshold / (200 - threshold)  # the shorter of two texts is at least so long, measured by the longer
@@ -131,6 +132,8 @@ def resembles(posts: "pd.Series[str]", training: "pd.Series[str]") -> NDArray[np
     Such are templates, and headlines with another link. Texts are compared in lower case. One of which nothing is left
     resembles nothing. Where words are not parted by spaces there are no pairs, and only whole texts are compared.
     """
+    from sklearn.feature_extraction.text import CountVectorizer
+
     mine, theirs = posts.map(_letters), training.map(_letters).drop_duplicates()
     same = (mine.isin(theirs) & (mine != "")).to_numpy()
     if not mine.str.contains(" ").any():
@@ -167,6 +170,8 @@ class Lookup:
     """
 
     def __init__(self, training_texts: Sequence[str], training_labels: Sequence[str]) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
         self._labels = np.array(list(training_labels), dtype=str)
         names, counts = np.unique(self._labels, return_counts=True)
         self._most_frequent = names[counts.argmax()]

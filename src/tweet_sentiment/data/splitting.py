@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold, GroupShuffleSplit, train_test_split
 
 from tweet_sentiment.data.cleaning import clean_posts
 from tweet_sentiment.data.filtering import check_classes
@@ -92,6 +91,8 @@ def _held_out(
     posts: pd.DataFrame, protocol: Protocol, data: DataParameters, seed: int, ids_known: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Hold ``data.validation_share`` of the posts out, as nearly as labels and groups allow; their order stays."""
+    from sklearn.model_selection import train_test_split
+
     try:
         if protocol == "published":
             _, out = train_test_split(
@@ -116,6 +117,8 @@ def _held_out(
 
 def _by_id(ids: np.ndarray, protocol: Protocol, share: float, seed: int) -> np.ndarray:
     """Return the positions of ``share`` of the ids, or of the k-th of n parts of them."""
+    from sklearn.model_selection import GroupKFold, GroupShuffleSplit
+
     if fold := re.fullmatch(r"grouped_(\d+)_of_(\d+)", protocol):
         k, n = int(fold[1]), int(fold[2])
         return list(GroupKFold(n, shuffle=True, random_state=seed).split(ids, groups=ids))[k - 1][1]
