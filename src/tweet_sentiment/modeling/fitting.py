@@ -79,7 +79,7 @@ class Setup:
 
     def identity(self) -> dict[str, Any]:
         """Return all that decides about the weights but the technique; where it differs nothing is resumed."""
-        parts = {name: getattr(self, name).model_dump() for name in ("study", "model", "training", "compute")}
+        parts = {name: getattr(self, name).identity() for name in ("study", "model", "training", "compute")}
         return parts | {"row_counts": self.row_counts}
 
     def manifest(self, technique: str, parameters: dict[str, Any], figures: dict[str, Any]) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def fit_encoder(
         evaluation,
         parameters.hyperparameters,
         setup,
-        identity={"technique": parameters.model_dump(), "hard_prompt": hard_prompt, "other": identity},
+        identity={"technique": parameters.identity(), "hard_prompt": hard_prompt, "other": identity},
         load_best_model_at_end=parameters.load_best_model_at_end,
         early_stopping_patience=parameters.early_stopping_patience,
         loss=loss or training_loss(weights, parameters.label_smoothing_factor),
@@ -317,7 +317,7 @@ def fit_once(
 
     It lies in the setup's working folder, by a fingerprint of all that decides about it.
     """
-    folder = setup.working_folder / f"finished-{fingerprint(setup.identity(), technique, parameters)}"
+    folder = setup.working_folder / f"finished-{fingerprint(setup.identity(), technique, parameters.identity())}"
     if not folder.is_dir():
         fitted = fit(examples, parameters, setup)
         model = fitted.model({"labels": setup.labels})

@@ -122,7 +122,7 @@ class SearchParameters(Strict):
         than the others: with more trials these would have been other ones.
         """
         rest = self.n_trials if self.n_trials % self.trials_at_once else None
-        return self.model_dump(exclude=set(self.NOT_DECISIVE)) | {"n_trials": rest}
+        return super().identity() | {"n_trials": rest}
 
     @property
     def pruner_can_fire(self) -> bool:

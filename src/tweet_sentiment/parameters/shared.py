@@ -1,6 +1,6 @@
 """What the models of all parameters share: strictness, and types with limits."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -50,4 +50,11 @@ MAX_POSITIONS = 512  # of DistilBERT; virtual tokens and word pieces share them
 
 
 class Strict(BaseModel):
+    """A section of conf, or a part of one; ``NOT_DECISIVE``: the keys that change no result of a training or search."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset()
+
+    def identity(self) -> dict[str, Any]:
+        """Return what results are stored under: all that decides about them."""
+        return self.model_dump(exclude=set(self.NOT_DECISIVE))

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -81,6 +81,8 @@ class TrainingParameters(Strict):
     metric_for_best_model: Literal["accuracy", "f1", "macro_f1", "precision", "recall", "eval_loss"]
     class_weights: Annotated[Literal["balanced"] | dict[Label, Annotated[float, Field(gt=0)]] | None, WithoutNulls]
 
+    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"save_total_limit"})
+
     @property
     def direction(self) -> Direction:
         """Which way ``metric_for_best_model`` gets better: every choice of the study goes that way."""
@@ -153,6 +155,8 @@ class TrainerParameters(Strict):
     hold_out_dev_split: bool
     repeat_seeds: bool
     hyperparameters: Hyperparameters
+
+    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"repeat_seeds"})
 
     @model_validator(mode="after")
     def _possible_together(self) -> Self:

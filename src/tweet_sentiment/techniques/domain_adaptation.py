@@ -60,7 +60,9 @@ def adapt_encoder(
         model = family_of(encoder).transformers("ForMaskedLM")(encoder.config)
     encoder_of(model).load_state_dict(encoder.state_dict())
     model.pooled_position = None  # all are read, so none may be left out
-    folder = checkpoints_folder(setup.working_folder, [setup.identity(), chosen, len(training), setup.device.name])
+    folder = checkpoints_folder(
+        setup.working_folder, [setup.identity(), chosen.identity(), len(training), setup.device.name]
+    )
     steps = chosen.hyperparameters.steps(len(training))
     trainer = _trainer()(
         model=model,

@@ -80,7 +80,7 @@ def fit(
             examples.evaluation,
             chosen.hyperparameters,
             setup,
-            identity=["layer_unfreezing", chosen.model_dump()],
+            identity=["layer_unfreezing", chosen.identity()],
             load_best_model_at_end=chosen.load_best_model_at_end,
             loss=training_loss(weights),
             on_epoch=on_epoch or ignore,

@@ -1,6 +1,6 @@
 """Prompt tuning: a hard prompt before the post, a soft prompt before both (paper, section "Prompt tuning")."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -43,16 +43,11 @@ class Parameters(Strict):
             raise ValueError("prompt_tuning_init TEXT needs a prompt_tuning_init_text")
         return self
 
+    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"heads_to_compare", "repeat_seeds", "use_search_result"})
+
     def one_prompt(self, hard_prompt: str) -> "Parameters":
-        """Return what decides about one prompt's training: what else the section says is left at one value."""
-        return self.model_copy(
-            update={
-                "hard_prompts": [hard_prompt],
-                "heads_to_compare": [self.trainable_head],
-                "repeat_seeds": False,
-                "use_search_result": False,
-            }
-        )
+        """Return the parameters of one prompt's training."""
+        return self.model_copy(update={"hard_prompts": [hard_prompt]})
 
     def as_trainer(self) -> TrainerParameters:
         """Return what it shares with the other techniques that train through the encoder; the rest of theirs is off."""
@@ -84,7 +79,7 @@ def fit(examples: "Examples", prompt_tuning: Parameters, setup: "Setup", **more:
         trainer,
         setup.within("checkpoints"),
         hard_prompt=hard_prompt,
-        identity=prompt_tuning.one_prompt(hard_prompt).model_dump(),
+        identity=prompt_tuning.one_prompt(hard_prompt).identity(),
         **more,
     )
     fitted.figures.update(hard_prompt=hard_prompt, pooling=prompt_tuning.pooling, trains=describe(prompted))

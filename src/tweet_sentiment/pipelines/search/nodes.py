@@ -42,7 +42,7 @@ def search(
     posts = objective.posts_per_epoch()
     study_of_trials = run_study(
         setup.working_folder,
-        f"{technique}-{fingerprint(setup.identity(), sections[technique], search.identity())}",
+        f"{technique}-{fingerprint(setup.identity(), objective.identity(), search.identity())}",
         search,
         objective,
         study.seed,

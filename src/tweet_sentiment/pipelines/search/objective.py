@@ -35,18 +35,24 @@ class Objective:
             last.update(metrics)
             on_epoch(epoch, metrics)
 
-        chosen = self.parameters.model_copy(update={"hyperparameters": hyperparameters})
+        chosen = self._trial(hyperparameters)
         if self.on_features:
             classifier, start = layer_unfreezing.untrained(self.parameters, self.setup)
             classifier.load_state_dict(start, strict=False)
             layer_unfreezing.fit_head(classifier, self.examples, chosen, self.setup, report)
         else:
-            changes = {
-                name: value for name, value in {**OFF, "row_limit": self.row_limit}.items() if hasattr(chosen, name)
-            }
             fit: Any = TECHNIQUES[self.technique].fit
-            fit(self.examples, chosen.model_copy(update=changes), self.setup, on_epoch=report)
+            fit(self.examples, chosen, self.setup, on_epoch=report)
         return float(last[self.setup.training.metric_for_best_model])
+
+    def _trial(self, hyperparameters: Hyperparameters) -> Any:
+        changes = {**OFF, "row_limit": self.row_limit, "hyperparameters": hyperparameters}
+        known = {name: value for name, value in changes.items() if hasattr(self.parameters, name)}
+        return self.parameters.model_copy(update=known)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what trials depend on beside the setup and the search: not on what each of them sets itself."""
+        return dict(self._trial(self.parameters.hyperparameters).identity()) | {"hyperparameters": None}
 
     @property
     def on_features(self) -> bool:
