@@ -36,7 +36,7 @@ POSTS = [
 
 
 def posts_of(rows):
-    return pd.DataFrame(rows, columns=["label", "post"]).assign(id="1", row=range(len(rows)))
+    return pd.DataFrame(rows, columns=["label", "post"]).assign(id="1", row=range(len(rows)), dev=False)
 
 
 def fitted(technique, parameters, rows=POSTS):
