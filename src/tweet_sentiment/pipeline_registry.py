@@ -27,7 +27,7 @@ OWN = {  # the techniques whose pipelines do more, or other, than train
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Return every pipeline that ``kedro run --pipeline=<name>`` knows."""
+    """Return every pipeline that ``kedro run --pipelines=<name>`` knows."""
     data = data_processing.create_pipeline()
     features = data + feature_extraction.create_pipeline()
     techniques = {name: _technique(one) for name, one in TECHNIQUES.items()}

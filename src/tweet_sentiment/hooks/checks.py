@@ -17,6 +17,7 @@ from tweet_sentiment.storage import refuse_address
 from tweet_sentiment.warm_up import check_trainings
 
 SPLIT = "split_training_posts"
+TOKENS = "training_tokens"
 DEVICE = "device"  # the tag of the nodes that use it
 LAUNCHED = {  # by launchers of several processes, and the most that a process alone has; LOCAL_RANK 0 is torchrun's
     "WORLD_SIZE": 1,
@@ -32,7 +33,7 @@ MB = 1_000_000
 
 
 class CheckMachine:
-    """Refuses what no node can work with: datasets at addresses, several processes, a device that is not there."""
+    """Refuses what no node can work with: datasets at addresses, several processes, an absent device or encoder."""
 
     @hook_impl
     def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
@@ -47,6 +48,10 @@ class CheckMachine:
             from tweet_sentiment.modeling.devices import choose_device
 
             choose_device(compute.device, compute.fp16, compute.precision)
+        if any(TOKENS in node.outputs for node in pipeline.nodes):
+            from tweet_sentiment.modeling.encoder_files import checkpoint_folder
+
+            checkpoint_folder(catalog.load("params:model").checkpoint)
 
 
 class CheckWarmUp:
@@ -128,7 +133,7 @@ class EnoughDisk:
             raise StudyError(
                 f"The disk has {free // MB:,} MB left, and this run writes up to {needed // MB:,} MB of models and "
                 f"checkpoints below {place}.\n"
-                f"  Free some (make clean deletes all outputs), or run one technique at a time: --pipeline=<technique>"
+                f"  Free some (make clean deletes all outputs), or run one technique at a time: --pipelines=<technique>"
             )
 
 

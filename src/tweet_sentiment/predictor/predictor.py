@@ -397,5 +397,5 @@ def _input_settings(manifest: dict[str, Any], name: str) -> InputSettings:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in error.errors())
         raise StudyError(
             f"{name}: its manifest does not say how a text becomes its input ({wrong}).\n"
-            "  Train the model again: kedro run --pipeline=<technique>"
+            "  Train the model again: kedro run --pipelines=<technique>"
         ) from None
