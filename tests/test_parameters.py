@@ -1,4 +1,6 @@
 from copy import deepcopy
+from functools import reduce
+from operator import getitem
 from typing import get_args
 
 import pytest
@@ -99,6 +101,28 @@ def test_a_wrong_value_is_refused_by_its_key(key, value, said):
         validate_parameters(_changed(key, value))
     assert said in str(refused.value)
     assert "nothing was run" in str(refused.value)
+
+
+def maps(raw, before=""):
+    """Yield the key of every map of a fixed form, at any depth; those with names of their own are left out."""
+    yield before
+    for name, value in raw.items():
+        if isinstance(value, dict) and name not in ("variants", "paper_accuracy"):
+            yield from maps(value, f"{before}{name}.")
+
+
+@pytest.mark.parametrize("place", [*maps(RAW)])
+def test_at_any_depth_an_unknown_key_and_a_missing_one_are_refused_by_name(place):
+    section = place.split(".")[0]
+    with pytest.raises(StudyError, match=rf"{section}.*\.?unheard_of: no such parameter"):
+        validate_parameters(_changed(f"{place}unheard_of", 1))
+    raw = deepcopy(RAW)
+    here = reduce(getitem, place.split(".")[:-1], raw)
+    name = next((one for one in reversed(here) if one not in ("log", "row_limit")), None)
+    if name:  # the untrained head has no parameters
+        del here[name]
+        with pytest.raises(StudyError, match=rf"{section}.*\.?{name}: is missing"):
+            validate_parameters(raw)
 
 
 def test_fp16_on_the_cpu_is_refused():
