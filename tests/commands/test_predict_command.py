@@ -157,4 +157,6 @@ def test_the_previous_best_model_is_brought_back(project):
     shutil.copytree(project / best, project / f"{best}.previous")
     done = kedro(project, "promote", "--previous")
     assert f"{best}: layer_unfreezing again, seed 42." in done.stdout
-    assert "kedro run --nodes=promote" in message(kedro(project, "promote"))
+    incomplete = kedro(project, "promote")
+    assert incomplete.returncode == 2
+    assert "kedro run --nodes=promote" in incomplete.stderr
