@@ -111,7 +111,7 @@ def maps(raw, before=""):
             yield from maps(value, f"{before}{name}.")
 
 
-@pytest.mark.parametrize("place", [*maps(RAW)])
+@pytest.mark.parametrize("place", sorted(maps(RAW)))  # the same names of tests in every process
 def test_at_any_depth_an_unknown_key_and_a_missing_one_are_refused_by_name(place):
     section = place.split(".")[0]
     with pytest.raises(StudyError, match=rf"{section}.*\.?unheard_of: no such parameter"):

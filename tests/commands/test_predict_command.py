@@ -107,6 +107,7 @@ def rows(project):
 FILE = ["--csv", "in.csv", "--text-column", "content", "--part-rows", "20"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_after_kill_9_the_same_command_gives_the_same_bytes(project, rows, suffix):
     whole = predict(project, *FILE, "--output", f"whole{suffix}")
