@@ -92,7 +92,7 @@ class MlflowTracker:
         self._client = MlflowClient(tracking_uri=store)
         found = self._client.get_experiment_by_name(experiment)
         created = None if found else self._client.create_experiment(experiment, artifact_location=artifacts)
-        self._experiment = found.experiment_id if found else created
+        self._experiment: Any = found.experiment_id if found else created
         self._runs = {"": self._begin(name, tags)}
 
     def saved(self, technique: str, kind: str, data: Any, path: Path | None) -> None:
