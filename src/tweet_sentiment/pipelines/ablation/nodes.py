@@ -167,7 +167,7 @@ def compare_trainings(
         experiment.fit(name, technique, one)
     first = next(iter(varied))
     rows = [
-        experiment.row("variant", name) | {"technique": technique} | experiment.difference(name, first)
+        {"variant": name, "technique": technique} | experiment.row("variant", name) | experiment.difference(name, first)
         for name in varied
     ]
     return judged(pd.DataFrame(rows).drop(columns="test"), uncertainty.level)
