@@ -22,6 +22,7 @@ def kedro(project, *arguments, **environment) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 def test_the_report_is_written_in_utf_8(finished, tmp_path):
     project = shutil.copytree(finished, tmp_path / "project", symlinks=True)
     report = project / "data/08_reporting/test"

@@ -9,12 +9,10 @@ import pytest
 from datasets import load_from_disk
 
 from tests.conftest import SMALLER
-from tests.projects import (  # noqa: F401
-    ENVIRONMENT,
+from tests.projects import (
     assert_predicts_what_is_stored,
     assert_transformers_answers_alike,
     copy_project,
-    kedro,
     kedro_here,
     message,
     run,
@@ -141,6 +139,7 @@ def test_any_single_node_runs_again_and_gives_the_same(project):
     assert (read(metrics), weights.read_bytes()) == before
 
 
+@pytest.mark.slow
 def test_a_pipeline_alone_works_from_a_fresh_clone_and_reporting_names_what_is_missing(tmp_path, encoder):
     project = copy_project(tmp_path / "fresh", encoder)
     assert "No technique has been run" in message(kedro_here(project, "run", "--env=test", "--pipelines=reporting"))

@@ -161,6 +161,7 @@ def figures(project, technique):
     return {name: value for name, value in metrics.items() if name not in MEASURED_TIMES}
 
 
+@pytest.mark.slow
 def test_results_after_an_incremental_run_are_those_of_a_whole_run(study, finished, tmp_path, encoder, caplog):
     changed = {"classical": {"C": 0.1}, "layer_unfreezing": {"hyperparameters": {"learning_rate": 0.05}}}
     some = {"pipeline_names": ["layer_unfreezing", "classical"]}
@@ -221,6 +222,7 @@ def test_the_command_skips_what_is_as_it_was_and_shows_the_comparison_all_the_sa
     assert "Report: data/08_reporting/test/report.html" in said
 
 
+@pytest.mark.slow
 def test_the_command_notices_changed_code_of_a_module_that_is_imported_late(study):
     source = study / "src/tweet_sentiment/classical.py"
     source.write_text(source.read_text() + "\nMORE = 1\n")

@@ -88,6 +88,7 @@ def test_trials_and_prompts_of_other_conditions_are_not_taken_for_ours(study, ca
     assert [message for message in caplog.messages if anew in message] == [f"{node}: {anew}" for node in NODES]
 
 
+@pytest.mark.slow
 def test_trials_and_prompts_of_other_code_are_not_taken_for_ours(study):
     source = study / "src/tweet_sentiment/modeling/fast/distilbert.py"
     source.write_text(source.read_text() + "\nMORE = 1\n")
@@ -114,6 +115,7 @@ KedroCLI(project_path=Path.cwd()).main(["run", "--env=test", "--nodes=hyperparam
 """
 
 
+@pytest.mark.slow
 def test_a_search_that_was_killed_goes_on_from_its_last_finished_trial(study, caplog):
     environment = ENVIRONMENT | {"PYTHONPATH": str(study / "src")}
     done = subprocess.run([sys.executable, "-c", KILLED], cwd=study, env=environment, capture_output=True, timeout=120)

@@ -119,6 +119,7 @@ def parameters_of(command: str) -> dict:
     return words | {"params": _split_params(None, None, words["params"])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("technique", ["lora"])
 def test_the_command_of_a_row_gives_the_row(technique, finished, tmp_path):
     project = tmp_path / "project"
