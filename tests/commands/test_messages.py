@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from tests.projects import copy_project
 
 from tweet_sentiment.cli import Command, cli
+from tweet_sentiment.commands.run import run
 from tweet_sentiment.errors import StudyError
 
 
@@ -49,3 +50,9 @@ def test_a_file_of_conf_that_cannot_be_read_is_named(command, content, tmp_path,
 def test_a_mistake_of_ours_keeps_its_traceback():
     assert isinstance(ended(KeyError("x")).exception, KeyError)
     assert isinstance(ended(OSError(errno.EIO, "broken")).exception, OSError)
+
+
+def test_a_list_of_parameters_that_is_no_yaml_is_a_mistake_of_usage():
+    done = CliRunner().invoke(run, ["--params=prompt_tuning.hard_prompts=[It is:]"])
+    assert done.exit_code == 2
+    assert "Put quotes around texts in lists" in done.output

@@ -11,6 +11,7 @@ import click
 from kedro.framework import project
 from kedro.framework.cli.project import run as kedro_run
 from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from tweet_sentiment.cli import Command
 from tweet_sentiment.errors import StudyError
@@ -29,7 +30,12 @@ def split_params(context: click.Context, option: click.Parameter, value: str) ->
     items = [item.strip() for item in re.findall(r"(?:[^,\[{]|\[[^\]]*\]|\{[^}]*\}|[\[{])+", value)]
     if wrong := [item for item in items if not re.match(r"[^=\s]+=", item)]:
         context.fail(f"--params: expected key=value, found {wrong[0]!r}.")
-    return OmegaConf.to_container(OmegaConf.from_dotlist(items))
+    try:
+        return OmegaConf.to_container(OmegaConf.from_dotlist(items))
+    except YAMLError as error:
+        context.fail(
+            f"--params: {value!r} is no YAML ({str(error).splitlines()[0]}). Put quotes around texts in lists."
+        )
 
 
 KEDRO_PARAMS = next(option for option in kedro_run.params if option.name == "params")
