@@ -279,7 +279,7 @@ def repeat_with_seeds(fit: Fit, examples: Examples, parameters: Any, setup: Setu
         if seed != setup.study.seed:
             start, seeded = perf_counter(), setup.seeded(seed).within("seeds")
             fitted = fit(examples, parameters, seeded)
-            scores = scores_on(fitted.classifier, evaluation_tokens(fitted, examples, setup), setup.device, setup)
+            scores = _test_scores(fitted, examples, setup)
             rows.append({"seed": seed, "seconds": perf_counter() - start, **scores})
     return pd.DataFrame(rows).reindex(columns=SEED_COLUMNS)
 

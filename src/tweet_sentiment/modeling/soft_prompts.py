@@ -48,19 +48,13 @@ def add_soft_prompt(
     matches "classifier" as a suffix; here ``prompt.trainable_head`` alone decides. Source: the paper, section
     "Prompt tuning"; https://huggingface.co/docs/peft/package_reference/prompt_tuning
     """
-    config = classifier.config
     with TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         tokenizer.save_pretrained(folder)
         model = get_peft_model(
             classifier,
             PromptTuningConfig(
-                task_type=TaskType.SEQ_CLS,
-                num_virtual_tokens=prompt.num_virtual_tokens,
-                num_transformer_submodules=1,
-                num_attention_heads=config.num_attention_heads,
-                num_layers=config.num_hidden_layers,
-                token_dim=config.hidden_size,
+                **_dimensions(classifier.config, prompt),
                 prompt_tuning_init=PromptTuningInit(prompt.prompt_tuning_init),
                 prompt_tuning_init_text=prompt.prompt_tuning_init_text if prompt.prompt_tuning_init == "TEXT" else None,
                 tokenizer_name_or_path=folder,
@@ -79,18 +73,12 @@ def add_prompt_encoder(classifier: PreTrainedModel, prompt: Any, seed: int) -> P
     What :func:`fold` makes of it holds the vectors and not the network.
     Source: X. Liu et al., "GPT understands, too", 2021.
     """
-    config = classifier.config
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = get_peft_model(
             classifier,
             PromptEncoderConfig(
-                task_type=TaskType.SEQ_CLS,
-                num_virtual_tokens=prompt.num_virtual_tokens,
-                num_transformer_submodules=1,
-                num_attention_heads=config.num_attention_heads,
-                num_layers=config.num_hidden_layers,
-                token_dim=config.hidden_size,
+                **_dimensions(classifier.config, prompt),
                 encoder_reparameterization_type=PromptEncoderReparameterizationType(
                     prompt.encoder_reparameterization_type
                 ),
@@ -101,6 +89,18 @@ def add_prompt_encoder(classifier: PreTrainedModel, prompt: Any, seed: int) -> P
     choose_trainable(model, prompt.trainable_head)
     pool(model, prompt.pooling)
     return model
+
+
+def _dimensions(config: Any, prompt: Any) -> dict[str, Any]:
+    """Return what peft must know of the classifier, and how many virtual tokens there are."""
+    return {
+        "task_type": TaskType.SEQ_CLS,
+        "num_virtual_tokens": prompt.num_virtual_tokens,
+        "num_transformer_submodules": 1,
+        "num_attention_heads": config.num_attention_heads,
+        "num_layers": config.num_hidden_layers,
+        "token_dim": config.hidden_size,
+    }
 
 
 class KeepTrainable(TrainerCallback):
