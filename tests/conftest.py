@@ -141,3 +141,14 @@ def encoder(tmp_path_factory) -> Path:
         DistilBertModel(DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=64)).save_pretrained(folder)
     load_tokenizer("embedded").save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def one_thread():
+    """Sums are the same bits only with the same number of threads."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

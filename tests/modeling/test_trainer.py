@@ -19,16 +19,9 @@ from tweet_sentiment.modeling.losses import training_loss
 from tweet_sentiment.modeling.prediction import pad
 from tweet_sentiment.modeling.trainer import MANIFEST, checkpoints_folder, newest_valid, seal, train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 EPOCHS = 4  # of five steps: 36 posts
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Sums are the same bits only with the same number of threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class BudgetSpent(Exception):

@@ -4,7 +4,6 @@ import re
 
 import pandas as pd
 import pytest
-import torch
 from tests.trainings import (
     LABELS,
     copy_of,
@@ -24,6 +23,8 @@ from tweet_sentiment.modeling.model_folder import load_model
 from tweet_sentiment.modeling.prediction import predictions_table
 from tweet_sentiment.modeling.tokenization import tokens_as_trained
 from tweet_sentiment.scoring.metrics import score_table
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 HEAD, BLOCK = r"(pre_)?classifier\.", r"distilbert\.transformer\.layer\.1\."
 VARIANTS = [  # of a technique: changes to its section, and which weights of the plain classifier they move
@@ -53,15 +54,6 @@ RESUMED = [
     ("distillation", {}),
 ]
 FEWER = {"num_virtual_tokens": 3, "encoder_hidden_size": 16, "learning_rate": 1e-2}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Sums are the same bits only with the same number of threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
