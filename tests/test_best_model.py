@@ -135,8 +135,9 @@ else:
 """
 
 
-@pytest.mark.parametrize("call", [1, 2, 3])
-@pytest.mark.parametrize("what", ["promote", "bring_back"])
+@pytest.mark.parametrize(
+    ("what", "call"), [*(("promote", call) for call in (1, 2, 3, 4)), *(("bring_back", call) for call in (1, 2, 3))]
+)
 def test_a_kill_between_any_two_renames_leaves_a_best_model_and_loses_none(models, tmp_path, what, call):
     best = tmp_path / "best"
     technique(models, "old", "old")
@@ -149,6 +150,7 @@ def test_a_kill_between_any_two_renames_leaves_a_best_model_and_loses_none(model
     if what == "promote":
         promote(Promotion("search"), models, best)
         assert (weights_of(best), weights_of(previous_of(best))) == ("search", "lora")
+        assert {path.name for path in tmp_path.iterdir()} <= {"best", "best.previous", models.name}
     else:
         before = weights_of(best) if best.exists() else "lora"
         bring_back(best)

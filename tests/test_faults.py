@@ -114,7 +114,7 @@ def test_ctrl_c_is_one_line_and_status_130_and_the_same_command_goes_on(study):
 
 DROPPED = """
 import os, signal, sys, time
-from tweet_sentiment.commands.run import reraise_dropped_interrupt
+from tweet_sentiment.cli import reraise_dropped_interrupt
 sys.unraisablehook = reraise_dropped_interrupt
 class Dying:
     def __del__(self):

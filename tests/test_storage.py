@@ -116,6 +116,18 @@ def test_a_kill_between_the_renames_of_a_folder_loses_nothing(tmp_path, call):
     assert tree(path) == {"weights": b"newer"}
 
 
+def test_what_a_dead_process_left_unfinished_is_swept_and_what_a_living_one_writes_is_not(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for process in (ended.pid, os.getpid(), os.getppid(), "x"):
+        write(tmp_path / f".it.{process}.new", {"weights": "half"})
+    write(tmp_path / f".other.{ended.pid}.new", "half")
+    with atomic_write(tmp_path / "it") as beside:
+        write(beside, "whole")
+    left = {f".it.{os.getppid()}.new", ".it.x.new", f".other.{ended.pid}.new"}
+    assert {path.name for path in tmp_path.iterdir()} == {"it", *left}
+
+
 def test_what_an_earlier_kill_left_aside_is_not_brought_back_over_a_newer_one(tmp_path):
     write(tmp_path / ".it.old", {"weights": "old"})
     write(tmp_path / "it", {"weights": "new"})

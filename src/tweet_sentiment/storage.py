@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic, sleep
@@ -54,13 +55,47 @@ def _aside(path: Path) -> Path:
     return whole.parent / f".{whole.name}.old"
 
 
+def _unfinished(path: Path, process: object) -> Path:
+    return path.with_name(f".{path.name}.{process}.new")
+
+
+def _sweep(path: Path) -> None:
+    """Delete what dead processes had begun to write to ``path``."""
+    for left in path.parent.glob(f".{escape(path.name)}.*.new"):
+        process = left.name.split(".")[-2]
+        if process.isdigit() and (int(process) == os.getpid() or not _is_alive(int(process))):
+            _remove(left)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except PermissionError:  # another user's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
+
+
+def _sync(path: Path, inside: bool = True) -> None:
+    """Wait until a file, or a folder with all that is in it, is on the disk: a power cut cannot lose it."""
+    if inside and path.is_dir():
+        for child in path.iterdir():
+            _sync(child)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def restore(path: Path, keep: Path | None = None) -> None:
-    """Bring back what a killed replacement had moved aside: to ``path``, or where that is there to ``keep``."""
+    """Bring back what a killed replacement had moved aside: to ``path``, or where that is replaced to ``keep``."""
     old = _aside(path)
     if old.exists() and not path.exists():
         os.replace(old, path)
-    elif old.exists() and keep is not None and not keep.exists():
-        os.replace(old, keep)
+    elif keep is not None:
+        _put_away(old, keep)
 
 
 def settle(path: Path, patience: float = 0.5) -> None:
@@ -75,31 +110,42 @@ def settle(path: Path, patience: float = 0.5) -> None:
 def atomic_write(path: Path, keep: Path | None = None) -> Iterator[Path]:
     """Give a path beside ``path`` to write a file or a folder to; rename it when the block ends without an error.
 
-    The folder that stood at ``path`` becomes ``keep``, if that is given, in the place of what stood there.
+    It is on the disk before it is renamed. The folder that stood at ``path`` becomes ``keep``, if that is given, in the
+    place of what stood there.
 
     Raises:
         OSError: there is no room, or no right to write; what stood at ``path`` is as it was.
     """
     restore(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    new, old = path.with_name(f".{path.name}.{os.getpid()}.new"), _aside(path)
+    _sweep(path)
+    new, old = _unfinished(path, os.getpid()), _aside(path)
     try:
         yield new
+        _sync(new)
         _put_away(old, keep)
         if new.is_dir() and path.exists():
             os.replace(path, old)
         os.replace(new, path)
+        _sync(path.parent, inside=False)
         _put_away(old, keep)
     finally:
         _remove(new)
 
 
 def _put_away(old: Path, keep: Path | None) -> None:
-    if keep is not None and old.exists():
-        _remove(keep)
-        os.replace(old, keep)
-    else:
+    if keep is None:
         _remove(old)
+        return
+    _sweep(keep)
+    if not old.exists():
+        return
+    replaced = _unfinished(keep, os.getpid())
+    if keep.exists():
+        os.replace(keep, replaced)  # a folder is never seen while it is deleted
+    os.replace(old, keep)
+    _sync(keep.parent, inside=False)
+    _remove(replaced)
 
 
 def exchange(path: Path, other: Path) -> None:

@@ -1,10 +1,7 @@
 """``kedro run``, which says a mistake of the user's in one message, not a traceback."""
 
-import _thread
 import re
-import sys
 from copy import copy
-from threading import Timer
 from typing import Any
 
 import click
@@ -50,7 +47,6 @@ STOPPED = "Stopped. The same command goes on from the last checkpoint."
 @click.command(name="run", cls=Command, stopped=STOPPED, params=[*OPTIONS, ONLY_CHANGED], help=kedro_run.help)
 def run(only_changed: bool, **options: Any) -> None:
     """Run pipelines; see ``kedro run --help``."""
-    sys.unraisablehook = reraise_dropped_interrupt
     if project.PACKAGE_NAME is None:  # started by tweet-sentiment: no kedro command has set the project up
         project.configure_project("tweet_sentiment")
     if only_changed and options["runner"]:
@@ -61,11 +57,3 @@ def run(only_changed: bool, **options: Any) -> None:
     if only_changed:
         options["runner"] = "tweet_sentiment.incremental.OnlyChanged"
     kedro_run.callback(**options)  # type: ignore[misc]
-
-
-def reraise_dropped_interrupt(dropped: Any) -> None:
-    """Send Ctrl-C again: Python drops one that falls into a destructor or a weak reference's callback."""
-    if issubclass(dropped.exc_type, KeyboardInterrupt):
-        Timer(0.05, _thread.interrupt_main).start()
-    else:
-        sys.__unraisablehook__(dropped)
