@@ -28,7 +28,6 @@ from tweet_sentiment.datasets import (
     RunFiles,
     Text,
     Tokens,
-    WorkingFolder,
 )
 
 ODD = ["NaN", "NA", "", "null", "None", "\r", "a\r\nb", 'he said "no"', '"', ",\n", "😀 ok", " ", "007", "1e5", "True"]
@@ -145,12 +144,6 @@ def test_a_raw_file_is_bytes_or_told_to_be_missing_and_is_never_written(tmp_path
     assert path.read_bytes() == b"\xff\xfe\r\n"
     assert RawBytes(str(tmp_path)).load().content is None
     assert RawBytes(None).load().content is None
-
-
-def test_a_working_folder_is_made_and_keeps_what_is_in_it(tmp_path):
-    dataset = WorkingFolder(str(tmp_path / ".working/search"))
-    (dataset.load() / "study.sqlite3").write_bytes(b"trials")
-    assert (dataset.load() / "study.sqlite3").read_bytes() == b"trials"
 
 
 class Unwritable:
@@ -301,6 +294,9 @@ def test_the_files_of_a_run_are_found_by_path_and_loaded_by_their_kind(tmp_path)
     assert (loaded["leak_free/lora/t.csv"]["id"].item(), loaded["audit.json"]) == ("007", {"posts": 1})
     assert found.holds(tmp_path / "06_models/mine/leak_free/lora")  # a model's folder, which has a manifest
     assert not found.holds(tmp_path / "06_models/mine/best")
+    some = RunFiles(path=str(tmp_path), run="mine", patterns=patterns, excluded="08_reporting/{run}/leak_free/*/*.csv")
+    assert some.load().keys() == {"audit.json"}
+    assert not some.holds(folder / "leak_free/lora/t.csv")
 
 
 def test_partitions_are_found_by_protocol_and_technique_and_none_is_no_error(tmp_path):

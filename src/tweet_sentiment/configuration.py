@@ -23,8 +23,8 @@ class ConfigLoader(OmegaConfigLoader):
 
     They are merged by :func:`merge`. What ``conf/base`` says of the project's own files does not hold of another: for
     that, :func:`of_another_file` takes its place, and the environment and ``--params`` say what it does not find out.
-    The catalog may read a parameter, ``${parameter:data.training_file}``, so that each is said in one place;
-    ``${configured:}`` is all parameters as ``conf`` says them, without ``--params``.
+    The catalog may read a parameter, ``${parameter:data.training_file}``, so that each is said in one place.
+    ``configured`` is all parameters as ``conf`` says them, without ``--params``.
     """
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -32,7 +32,6 @@ class ConfigLoader(OmegaConfigLoader):
         if key == "catalog":
             parameters = OmegaConf.create(self["parameters"])
             OmegaConf.register_new_resolver("parameter", lambda name: OmegaConf.select(parameters, name), replace=True)
-            OmegaConf.register_new_resolver("configured", lambda: self._configured, replace=True)
         found: dict[str, Any] = super().__getitem__(key)
         if key == "parameters":
             self[key] = found
@@ -48,7 +47,7 @@ class ConfigLoader(OmegaConfigLoader):
         ]
         base, environment = layers
         said = self.runtime_params or {}
-        self._configured = _resolved(merge(base, environment))
+        self["configured"] = _resolved(merge(base, environment))
         merged = _resolved(merge(merge(base, environment), said))
         file = merged["data"]["training_file"] if isinstance(merged.get("data"), dict) else None
         if not isinstance(file, str) or Path(file).name in OF_THE_PROJECT:
@@ -131,7 +130,11 @@ class StudyContext(KedroContext):
 
     @property
     def params(self) -> dict[str, Any]:
-        """Return the models by section; ``study`` and ``compute`` bring together what stands at the top level."""
+        """Return the models by section; ``study`` and ``compute`` bring together what stands at the top level.
+
+        Beside them stand ``configured``, the parameters without ``--params``, and ``working_folder``, where what must
+        survive a kill is kept: checkpoints, trials.
+        """
         return self._sections
 
     @cached_property
@@ -144,4 +147,6 @@ class StudyContext(KedroContext):
             file = raw["data"]["training_file"]
             refuse_address(file, "data.training_file")
             raw = found_out(raw, RawFile.at(self.project_path / file))
-        return validate(raw)
+        sections = validate(raw)
+        working = self.project_path / "data/06_models" / sections["run"] / sections["study"].protocol / ".working"
+        return sections | {"configured": self.config_loader["configured"], "working_folder": working}

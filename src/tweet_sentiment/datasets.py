@@ -162,15 +162,24 @@ class Partitions(PartitionedDataset):
 class RunFiles(Partitions):
     """The tables and figures of a run, by path: "<protocol>/<technique>/<file>"; each is loaded when it is asked for.
 
-    ``patterns`` are globs below ``path``, in which ``{run}`` stands for the run.
+    ``patterns`` and ``excluded`` are globs below ``path``, in which ``{run}`` stands for the run.
     """
 
-    def __init__(self, *, path: str, run: str, patterns: list[str], metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        path: str,
+        run: str,
+        patterns: list[str],
+        excluded: str = "",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(path=path, dataset=f"{__name__}.Json", metadata=metadata)
         self._patterns = [pattern.format(run=run) for pattern in patterns]
+        self._excluded = excluded.format(run=run)
 
     def load(self) -> dict[str, Callable[[], Any]]:
-        kinds: dict[str, Any] = {".csv": Csv, ".json": Json}
+        kinds: dict[str, Any] = {".csv": Csv, ".json": Json, ".parquet": Parquet}
         return {name: kinds[path.suffix](filepath=str(path)).load for name, path in self.files().items()}
 
     def files(self) -> dict[str, Path]:
@@ -181,7 +190,10 @@ class RunFiles(Partitions):
     def holds(self, path: Path) -> bool:
         file = path if path.suffix else path / MANIFEST
         hidden = any(part.startswith(".") for part in file.parts[-3:])
-        return not hidden and any(file.match(str(Path(self._path) / pattern)) for pattern in self._patterns)
+        left_out = self._excluded and file.match(str(Path(self._path) / self._excluded))
+        return not (hidden or left_out) and any(
+            file.match(str(Path(self._path) / pattern)) for pattern in self._patterns
+        )
 
 
 class FilePath(AbstractDataset[Any, Any]):
@@ -255,17 +267,6 @@ class Tokens(FilePath):
     def save(self, data: Any) -> None:
         with atomic_write(self._filepath) as new:
             data.save_to_disk(str(new))
-
-
-class WorkingFolder(FilePath):
-    """Where work that must survive a kill is kept: the search's database, checkpoints."""
-
-    def load(self) -> Path:
-        self._filepath.mkdir(parents=True, exist_ok=True)
-        return self._filepath
-
-    def _exists(self) -> bool:
-        return True
 
 
 class ModelPath(FilePath):

@@ -15,7 +15,7 @@ from tweet_sentiment.pipelines.prompt_tuning import pipeline as prompt_tuning
 from tweet_sentiment.pipelines.reporting import pipeline as reporting
 from tweet_sentiment.pipelines.search import pipeline as search
 from tweet_sentiment.pipelines.technique import pipeline as technique
-from tweet_sentiment.techniques import POSTS, TECHNIQUES, Technique
+from tweet_sentiment.techniques import POSTS, STUDIED, TECHNIQUES, Technique
 
 OWN = {  # the techniques whose pipelines do more, or other, than train
     "baseline": technique.create_baseline,
@@ -40,20 +40,19 @@ def register_pipelines() -> dict[str, Pipeline]:
         "learning_curve": ablation.create_learning_curve(),
         "domain_adaptation": domain_adaptation.create_pipeline(),
     }
-    report = reporting.create_pipeline()
     alone = {**{name: techniques[name] for name, one in TECHNIQUES.items() if not one.classical}, **experiments}
     past_the_paper = sum(
         (one for name, one in alone.items() if not (name in TECHNIQUES and TECHNIQUES[name].in_paper)), features
     )
     return {
-        "__default__": features + paper + baselines + report,
+        "__default__": features + paper + baselines + reporting.create_pipeline(STUDIED),
         "data_processing": data,
         "feature_extraction": features,
         "classical": data + baselines,
         **{name: (features if _reads_features(one) else data) + one for name, one in alone.items()},
         "past_the_paper": past_the_paper,
         "preprocessing_ablation": data.to_nodes("account_rows") + ablation.create_preprocessing_ablation(),
-        "reporting": report,
+        "reporting": reporting.create_pipeline(TECHNIQUES),
         "inference": inference.create_pipeline(),
     }
 

@@ -15,6 +15,7 @@ from tweet_sentiment.storage import as_json, atomic_write, file_hash, fingerprin
 RECORDS = ".fingerprints"  # the folder of the records, beside the outputs
 MISSING = "missing"
 COMPOSITES = ("params:study", "params:compute")  # whose fields stand at the top level of conf
+WORKING_FOLDER = "params:working_folder"  # a place, which decides nothing
 NAMED = 3  # names in one reason
 REASONS = {  # in the order in which they are looked for
     "versions": "",
@@ -97,7 +98,7 @@ def parameters_of(node: Any, catalog: Any) -> dict[str, Any]:
     """Return the values of a node's parameters, plain, under the names that they have in ``conf``."""
     values: dict[str, Any] = {}
     for name in node.inputs:
-        if name.startswith("params:"):
+        if name.startswith("params:") and name != WORKING_FOLDER:
             value = as_json(catalog.load(name))
             values |= value if name in COMPOSITES else {name.removeprefix("params:"): value}
     return values
@@ -190,18 +191,12 @@ def path_of(dataset: Any) -> Path | None:
 
 
 def dataset_hash(dataset: Any) -> str | None:
-    """Return the hash of what a dataset would load now; None where it cannot be compared. Working folders have no data.
+    """Return the hash of what a dataset would load now; None where it cannot be compared.
 
     Not for a file that is being written: ours are renamed into place when they are complete.
     """
-    from kedro.io import MemoryDataset
+    from tweet_sentiment.datasets import Partitions
 
-    from tweet_sentiment.datasets import Partitions, WorkingFolder
-
-    if isinstance(dataset, WorkingFolder):
-        return "no data"
-    if isinstance(dataset, MemoryDataset) and dataset.exists():  # settings in the catalog
-        return fingerprint(dataset.load())
     if isinstance(dataset, Partitions):
         return _files_hash(dataset.files())
     path = path_of(dataset)

@@ -7,7 +7,15 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from tweet_sentiment.incremental.identity import Record, data_inputs, dataset_hash, environment, path_of, record_of
+from tweet_sentiment.incremental.identity import (
+    WORKING_FOLDER,
+    Record,
+    data_inputs,
+    dataset_hash,
+    environment,
+    path_of,
+    record_of,
+)
 from tweet_sentiment.storage import fingerprint
 
 logger = logging.getLogger(__name__)
@@ -41,21 +49,19 @@ class RecordFingerprints:
         JSON inputs do not count: they hold times, which are never the same. Nor do parameters, of which the nodes
         themselves mark their work with those that decide.
         """
-        from tweet_sentiment.datasets import Json, WorkingFolder
+        from tweet_sentiment.datasets import Json
 
         if node.name not in self._records:
             return None
         record = self._records[node.name]
         record = record.model_copy(update={"environment": environment(record.parameters)})
         self._records[node.name] = record
-        kinds = {name: catalog.get(name) for name in data_inputs(node)}
-        hashes = {name: hash_ for name, hash_ in self._inputs[node.name].items() if not isinstance(kinds[name], Json)}
+        if WORKING_FOLDER not in node.inputs:
+            return None
+        hashed = self._inputs[node.name].items()
+        hashes = {name: hash_ for name, hash_ in hashed if not isinstance(catalog.get(name), Json)}
         conditions = record.model_dump(exclude={"parameters", "inputs", "output"}), hashes
-        return {
-            name: folder_for(inputs[name], node.name, conditions)
-            for name, kind in kinds.items()
-            if isinstance(kind, WorkingFolder)
-        }
+        return {WORKING_FOLDER: folder_for(inputs[WORKING_FOLDER] / node.namespace, node.name, conditions)}
 
     @hook_impl
     def after_node_run(self, node: Any, catalog: Any) -> None:

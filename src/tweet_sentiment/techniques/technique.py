@@ -43,8 +43,7 @@ class Technique:
         return self.section == "classical"
 
 
-SHARED = frozenset({"params:study", "params:model", "params:training", "params:compute"})  # parameters of every fit
+SHARED = frozenset(f"params:{name}" for name in ("study", "model", "training", "compute", "working_folder"))
 SETUP = {name.removeprefix("params:"): name for name in sorted(SHARED)} | {
-    "row_counts": "row_counts",
-    "working_folder": "working_folder",
+    "row_counts": "row_counts"
 }  # the inputs of ``modeling.fitting.Setup``

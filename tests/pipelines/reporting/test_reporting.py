@@ -35,8 +35,9 @@ def metrics(accuracy, dev_accuracy=None, **more):
     return known | {"parts": parts, "intervals": intervals} | more
 
 
-def collected(parameters, **given):
-    return collect_results("r", parameters.study, parameters.reporting, parameters.promotion, **given)
+def collected(parameters, earlier=(), **given):
+    rules = parameters.study, parameters.reporting, parameters.promotion
+    return collect_results("r", *rules, {path: lambda found=found: found for path, found in earlier}, **given)
 
 
 # ---------------------------------------------------------------- the comparison
@@ -53,6 +54,14 @@ def test_further_seeds_give_a_mean_and_a_spread(parameters):
     assert table.loc[0, ["seeds", "accuracy_mean", "accuracy_sd"]].tolist() == pytest.approx([3, 0.7, 0.1])
 
 
+def test_what_earlier_runs_left_counts_as_what_this_pipeline_makes(parameters):
+    seeds = pd.DataFrame({"accuracy": [0.6, 0.8]})
+    left = [("leak_free/lora/metrics.json", metrics(0.7)), ("leak_free/lora/seeds.csv", seeds)]
+    others = [("published/p_tuning/metrics.json", metrics(0.9)), ("leak_free/baseline/metrics.json", metrics(0.1))]
+    table = collected(parameters, left + others, baseline=metrics(0.3))
+    assert table.equals(collected(parameters, baseline=metrics(0.3), lora=metrics(0.7), lora_seeds=seeds))
+
+
 def test_metrics_of_an_earlier_revision_are_named_with_the_command_that_measures_them_anew(parameters):
     earlier = {name: figure for name, figure in metrics(0.7).items() if name != "parts"}
     with pytest.raises(StudyError, match=r"(?s)measured lora, linear_svc.*--pipelines=lora,classical"):
@@ -62,7 +71,7 @@ def test_metrics_of_an_earlier_revision_are_named_with_the_command_that_measures
 def test_comparison_and_report_advise_macro_f1_where_the_majority_class_is_ahead(parameters):
     results = collected(parameters, lora=metrics(0.868, 0.87), majority_class=metrics(0.947, 0.95))
     assert list(results["technique"][results["selected"]]) == ["lora"]
-    _, said = compare(results, {}, {}, {}, "r", parameters.study)
+    _, said = compare(results, {}, {}, "r", parameters.study)
     advice = "on the test posts (0.9470) than lora (0.8680)"
     assert advice in said
     assert "--params=promotion.metric=macro_f1" in said
@@ -74,7 +83,7 @@ def test_the_comparison_has_one_choice_a_protocol_and_says_it(parameters, old):
     results = collected(parameters, lora=metrics(0.7, 0.75), baseline=metrics(0.3))
     other = collected(parameters, layer_unfreezing=metrics(0.3, 0.4)).assign(protocol="grouped")
     other = other.drop(columns=["selected", "measured", "dev_accuracy"]) if old else other
-    table, said = compare(results, {"grouped": lambda: other}, {}, {}, "r", parameters.study)
+    table, said = compare(results, {"grouped/results.csv": lambda: other}, {}, "r", parameters.study)
     assert table["selected"].groupby(table["protocol"]).sum().to_dict() == {"grouped": 0 if old else 1, "leak_free": 1}
     assert table["measured"].all()
     assert "Chosen under `leak_free`: lora, the best by accuracy 0.7500 on the dev split" in said
@@ -94,8 +103,7 @@ def manifests(**changed):
         name: manifest(name, **((classical if name in ("logistic_regression", "majority_class") else {}) | changed))
         for name in DEV
     }
-    loaders = {name: lambda one=one: one for name, one in found.items()}
-    return loaders | {".working/prompt_tuning/finished": lambda: pytest.fail("no technique's folder")}
+    return {f"leak_free/{name}/manifest.json": lambda one=one: one for name, one in found.items()}
 
 
 def promoted(dev=None, models=None, of_run="leak_free", rule=None, each=None, **accuracy):
@@ -108,10 +116,10 @@ def promoted(dev=None, models=None, of_run="leak_free", rule=None, each=None, **
         for name, value in (ACCURACY | accuracy).items()
     }
     of_class = {"precision": 0.5, "recall": 0.25, "f1": 0.375, "posts": 414}
-    by_class = {f"leak_free/{n}": lambda: {"per_class": {"Negative": of_class, "Positive": of_class}} for n in ACCURACY}
-    results = collected(known, **given)
-    models = manifests() if models is None else models
-    return promote(results, models, by_class, {}, known.study, known.promotion)
+    scores = {"per_class": {"Negative": of_class, "Positive": of_class}}
+    files = {f"leak_free/{name}/metrics.json": lambda: scores for name in ACCURACY}
+    files |= manifests() if models is None else models
+    return promote(collected(known, **given), files, {}, known.study, known.promotion)
 
 
 def test_the_best_on_the_dev_split_is_promoted_not_the_best_on_the_test_posts():

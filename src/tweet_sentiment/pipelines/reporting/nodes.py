@@ -23,35 +23,43 @@ from tweet_sentiment.techniques import STUDIED, TECHNIQUES
 
 logger = logging.getLogger(__name__)
 
-Partitions = dict[str, Callable[[], Any]]
+RunFiles = dict[str, Callable[[], Any]]
 
 
 def collect_results(
-    run: str, study: Study, reporting: ReportingParameters, promotion: PromotionParameters, **found: Any
+    run: str,
+    study: Study,
+    reporting: ReportingParameters,
+    promotion: PromotionParameters,
+    earlier_results: RunFiles,
+    **found: Any,
 ) -> pd.DataFrame:
     """Put the metrics of all techniques into one table, mark the best, and name what is missing.
 
-    ``found``: the metrics by technique, and by "<technique>_seeds" the tables of trainings with further seeds.
+    ``found``: the metrics of this pipeline's techniques by name, and by "<technique>_seeds" the tables of trainings
+    with further seeds. What other techniques have left is in ``earlier_results``.
 
     Raises:
         StudyError: no technique has been run, or ``promotion.technique`` names one that has not.
     """
-    metrics = {name: found[name] for name in TECHNIQUES if found.get(name)}
+    others = [name for name in TECHNIQUES if name not in found]
+    metrics = found | _of_techniques(earlier_results, "metrics.json", study.protocol, others)
+    seeds = {name: found[f"{name}_seeds"] for name in TECHNIQUES if f"{name}_seeds" in found}
+    seeds |= _of_techniques(earlier_results, "seeds.csv", study.protocol, others)
+    metrics = {name: metrics[name] for name in TECHNIQUES if metrics.get(name)}
     if missing := [name for name in STUDIED if name not in metrics]:
         logger.warning("Not run yet under protocol %s: %s.", study.protocol, ", ".join(missing))
     if not metrics:
         raise StudyError(
             f"No technique has been run for run '{run}', protocol {study.protocol}; there is nothing "
-            f"to report.\n  Run one first:  kedro run --pipeline=baseline"
+            f"to report.\n  Run one first:  kedro run --pipelines=baseline"
         )
     if earlier := [name for name, one in metrics.items() if "parts" not in one]:
         raise StudyError(
             f"An earlier revision measured {', '.join(earlier)}, and not all that is reported now.\n"
             f"  Run again:  kedro run --pipelines={','.join(dict.fromkeys(map(pipeline_of, earlier)))}"
         )
-    rows = [
-        _row(name, one, found.get(f"{name}_seeds"), reporting.paper_accuracy.get(name)) for name, one in metrics.items()
-    ]
+    rows = [_row(name, one, seeds.get(name), reporting.paper_accuracy.get(name)) for name, one in metrics.items()]
     return select(pd.DataFrame(rows, columns=COLUMNS), study, promotion)
 
 
@@ -74,11 +82,22 @@ def _row(
     }
 
 
-def compare_techniques(study: Study, uncertainty: UncertaintyParameters, **predictions: pd.DataFrame) -> pd.DataFrame:
-    """Compare every two techniques on the same posts, by a test that is corrected for their number."""
+def compare_techniques(
+    results: pd.DataFrame,
+    study: Study,
+    uncertainty: UncertaintyParameters,
+    earlier_results: RunFiles,
+    **found: pd.DataFrame,
+) -> pd.DataFrame:
+    """Compare every two techniques of ``results`` on the same posts, by a test that is corrected for their number.
+
+    ``found``: the predictions of this pipeline's techniques by name; those of others are in ``earlier_results``.
+    """
     from tweet_sentiment.scoring.comparison import compare_pairs
 
-    tables = {name: predictions[name] for name in TECHNIQUES if len(predictions.get(name, ()))}
+    others = [name for name in results["technique"] if name not in found]
+    predictions = found | _of_techniques(earlier_results, "predictions.parquet", study.protocol, others)
+    tables = {name: predictions[name] for name in results["technique"] if len(predictions.get(name, ()))}
     try:
         return compare_pairs(tables, resamples=uncertainty.resamples, level=uncertainty.level, seed=study.seed)
     except ValueError as error:
@@ -88,24 +107,35 @@ def compare_techniques(study: Study, uncertainty: UncertaintyParameters, **predi
         ) from None
 
 
+def _of_techniques(files: RunFiles, file: str, protocol: str, techniques: Collection[str]) -> dict[str, Any]:
+    """Load the files of this name that these techniques have left, by technique."""
+    paths = {name: f"{protocol}/{name}/{file}" for name in techniques}
+    return {name: files[path]() for name, path in paths.items() if path in files}
+
+
+def _by_protocol(files: RunFiles, file: str) -> dict[str, Any]:
+    """Load the files of this name, by protocol."""
+    paths = {path.partition("/")[0]: path for path in sorted(files) if path.partition("/")[2] == file}
+    return {protocol: files[path]() for protocol, path in paths.items()}
+
+
 def compare(
     results: pd.DataFrame,
-    results_by_protocol: Partitions,
-    learning_curves: Partitions,
+    earlier_results: RunFiles,
     audit: dict[str, Any],
     run: str,
     study: Study,
 ) -> tuple[pd.DataFrame, str]:
     """Gather the results of every protocol of this run into one table, and what was measured as Markdown.
 
-    ``results`` is among ``results_by_protocol``: it is an input so that it is written before the others are read.
     What learning curves expect of all posts is there with ``measured`` false.
     """
     from tweet_sentiment.reports.report import comparison_markdown
 
-    tables = {name: load() for name, load in sorted(results_by_protocol.items())} | {study.protocol: results}
-    curves = [table[~table["measured"]] for table in _loaded(learning_curves, tables).values()]
-    comparison = pd.concat([*tables.values(), *curves], ignore_index=True).reindex(columns=COLUMNS)
+    tables = _by_protocol(earlier_results, "results.csv") | {study.protocol: results}
+    curves = _by_protocol(earlier_results, "learning_curve/sizes.csv")
+    expected = [table[~table["measured"]] for protocol, table in curves.items() if protocol in tables]
+    comparison = pd.concat([*tables.values(), *expected], ignore_index=True).reindex(columns=COLUMNS)
     comparison = comparison.assign(  # an older table has neither
         selected=comparison["selected"].eq(True), measured=comparison["measured"].ne(False)
     )
@@ -114,11 +144,6 @@ def compare(
         ["protocol", "technique"], key=lambda column: column.map(order) if column.name == "technique" else column
     ).reset_index(drop=True)
     return comparison, comparison_markdown(_measured(comparison), STUDIED, audit, run)
-
-
-def _loaded(partitions: Partitions, protocols: Collection[str]) -> dict[str, Any]:
-    """Load what is of these protocols."""
-    return {key: load() for key, load in sorted(partitions.items()) if key.partition("/")[0] in protocols}
 
 
 def _measured(comparison: pd.DataFrame) -> pd.DataFrame:
@@ -136,17 +161,14 @@ def plot_comparison(comparison: pd.DataFrame) -> tuple[Any, Any]:
 def draw_frontier(
     comparison: pd.DataFrame,
     differences: pd.DataFrame,
-    differences_by_protocol: Partitions,
+    earlier_results: RunFiles,
     study: Study,
     uncertainty: UncertaintyParameters,
 ) -> tuple[pd.DataFrame, Any]:
-    """Put leak-free accuracy beside what it costs, as a table and as a figure.
-
-    ``differences``, of this protocol, is among ``differences_by_protocol``; see :func:`compare`.
-    """
+    """Put leak-free accuracy beside what it costs, as a table and as a figure."""
     from tweet_sentiment.reports.frontier import PROTOCOL, frontier_figure, frontier_table
 
-    by_protocol = _loaded(differences_by_protocol, [PROTOCOL]) | {study.protocol: differences}
+    by_protocol = _by_protocol(earlier_results, "differences.csv") | {study.protocol: differences}
     table = frontier_table(comparison, by_protocol.get(PROTOCOL, pd.DataFrame()), uncertainty.level)
     return table, frontier_figure(table)
 
@@ -154,24 +176,21 @@ def draw_frontier(
 def answer_claims(
     comparison: pd.DataFrame,
     differences: pd.DataFrame,
-    differences_by_protocol: Partitions,
-    ablations: Partitions,
+    earlier_results: RunFiles,
     study: Study,
     uncertainty: UncertaintyParameters,
 ) -> pd.DataFrame:
     """Ask what the paper claims of the paired differences, with and without the leak; one row a comparison.
 
     Of data that are not the paper's nothing is asked: the table is empty.
-
-    ``differences``, of this protocol, is among ``differences_by_protocol``; see :func:`compare`.
     """
     from tweet_sentiment.reports.claims import COLUMNS as CLAIM_COLUMNS
-    from tweet_sentiment.reports.claims import PROTOCOLS, claims_table
+    from tweet_sentiment.reports.claims import claims_table
 
     if comparison["paper_accuracy"].isna().all():
         return pd.DataFrame(columns=CLAIM_COLUMNS)
-    by_protocol = _loaded(differences_by_protocol, PROTOCOLS) | {study.protocol: differences}
-    cleaned = {key.partition("/")[0]: table for key, table in _loaded(ablations, PROTOCOLS).items()}
+    by_protocol = _by_protocol(earlier_results, "differences.csv") | {study.protocol: differences}
+    cleaned = _by_protocol(earlier_results, "preprocessing_ablation/variants.csv")
     return claims_table(comparison, by_protocol, cleaned, uncertainty.level)
 
 
@@ -186,7 +205,7 @@ def write_report(
     comparison: pd.DataFrame,
     frontier: pd.DataFrame,
     claims: pd.DataFrame,
-    files: Partitions,
+    files: RunFiles,
     configured: dict[str, Any],
     run: str,
     data: DataParameters,
@@ -213,8 +232,7 @@ def write_report(
 
 def promote(
     results: pd.DataFrame,
-    manifests: Partitions,
-    metrics: Partitions,
+    files: RunFiles,
     audit: dict[str, Any],
     study: Study,
     rule: PromotionParameters,
@@ -235,7 +253,8 @@ def promote(
         return Promotion(None)
     (row,) = chosen
     technique, by = str(row["technique"]), row.get("selected_by") or "accuracy"
-    if technique not in manifests:
+    folder = f"{study.protocol}/{technique}"
+    if f"{folder}/manifest.json" not in files:
         raise StudyError(
             f"{technique} is the best, but has no model folder: it was run by an earlier version.\n"
             "  Run it again, then: kedro run --pipelines=reporting"
@@ -250,8 +269,8 @@ def promote(
         "better": better_than(results, row),
         "advice": advice(results, row),
     }
-    per_class = metrics[f"{study.protocol}/{technique}"]()["per_class"]
-    card = model_card(manifests[technique](), row, per_class, results, why, audit)
+    per_class = files[f"{folder}/metrics.json"]()["per_class"]
+    card = model_card(files[f"{folder}/manifest.json"](), row, per_class, results, why, audit)
     figure = f"as {NAMED} says" if named else f"{by} {why['candidates'][technique]:.4f} on the dev split"
     logger.info("Promoted: %s (%s).", technique, figure)
     if why["advice"]:

@@ -1,8 +1,10 @@
 """Wiring of reporting."""
 
+from collections.abc import Collection
+
 from kedro.pipeline import Pipeline, node
 
-from tweet_sentiment.techniques import SEEDED, TECHNIQUES
+from tweet_sentiment.techniques import SEEDED
 
 from .nodes import (
     answer_claims,
@@ -17,27 +19,28 @@ from .nodes import (
 )
 
 RUN, STUDY, DATA, UNCERTAINTY = (f"params:{name}" for name in ("run", "study", "data", "uncertainty"))
-TESTED = ["comparison", "differences", "differences_by_protocol"]
+TESTED = ["comparison", "differences", "earlier_results"]
 
 
-def create_pipeline() -> Pipeline:
-    """Gather what the techniques left on disk; those that were not run are named."""
-    predictions = {name: f"{name}.predictions" for name in TECHNIQUES}
-    metrics = {name: f"{name}.metrics" for name in TECHNIQUES}
-    seeds = {f"{name}_seeds": f"{name}.table_of_seeds" for name in SEEDED}
-    rules = {"run": RUN, "study": STUDY, "reporting": "params:reporting", "promotion": "params:promotion"}
+def create_pipeline(techniques: Collection[str]) -> Pipeline:
+    """Gather what these techniques give, and what others have left on disk; those that were not run are named."""
+    predictions = {name: f"{name}.predictions" for name in techniques}
+    metrics = {name: f"{name}.metrics" for name in techniques}
+    seeds = {f"{name}_seeds": f"{name}.table_of_seeds" for name in techniques if name in SEEDED}
+    earlier = {"study": STUDY, "earlier_results": "earlier_results"}
+    rules = {"run": RUN, "reporting": "params:reporting", "promotion": "params:promotion"}
     return Pipeline(
         [
-            node(collect_results, rules | metrics | seeds, "results", name="collect_results"),
+            node(collect_results, earlier | rules | metrics | seeds, "results", name="collect_results"),
             node(
                 compare_techniques,
-                {"study": STUDY, "uncertainty": UNCERTAINTY} | predictions,
+                earlier | {"results": "results", "uncertainty": UNCERTAINTY} | predictions,
                 "differences",
                 name="compare_techniques",
             ),
             node(
                 compare,
-                ["results", "results_by_protocol", "learning_curves_by_protocol", "audit", RUN, STUDY],
+                ["results", "earlier_results", "audit", RUN, STUDY],
                 ["comparison", "comparison_report"],
                 name="compare",
             ),
@@ -46,16 +49,16 @@ def create_pipeline() -> Pipeline:
             node(
                 draw_frontier, [*TESTED, STUDY, UNCERTAINTY], ["frontier", "figure_of_frontier"], name="draw_frontier"
             ),
-            node(answer_claims, [*TESTED, "ablations_by_protocol", STUDY, UNCERTAINTY], "claims", name="answer_claims"),
+            node(answer_claims, [*TESTED, STUDY, UNCERTAINTY], "claims", name="answer_claims"),
             node(
                 write_report,
-                ["comparison", "frontier", "claims", "run_files", "configured", RUN, DATA, UNCERTAINTY],
+                ["comparison", "frontier", "claims", "run_files", "params:configured", RUN, DATA, UNCERTAINTY],
                 ["report_page", "report_text"],
                 name="write_report",
             ),
             node(
                 promote,
-                ["results", "manifests_by_technique", "metrics_by_technique", "audit", STUDY, "params:promotion"],
+                ["results", "run_files", "audit", STUDY, "params:promotion"],
                 "best_model",
                 name="promote",
             ),
