@@ -5,7 +5,7 @@ export DO_NOT_TRACK := 1
 RUN ?= sample
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup run test test-all coverage lint docs pages tracking viz package notebooks bench bench-full results lock clean clean-all
+.PHONY: help setup run test test-all coverage lint docs pages tracking viz package notebooks bench bench-full soak results lock clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ bench: run  ## Measure beside the paper's script and transformers' pipeline, abo
 
 bench-full: setup  ## Add to that, in 10 minutes: our side once on all posts
 	$(BIN)/python -m benchmarks.run --full
+
+soak: setup  ## Attack the service for 10 minutes (MINUTES) while good clients ask it, and print a table
+	$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),10) --model data/06_models/$(RUN)/best
 
 results: setup  ## Copy the tables of a run (RUN=kaggle) into docs/results, and write docs/results.md from them
 	$(BIN)/python -m docs._make.results $(RUN)

@@ -7,8 +7,10 @@ import re
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count, takewhile
 from statistics import quantiles
 from time import perf_counter
 from typing import Any
@@ -43,32 +45,41 @@ def service(model: str, threads: int) -> Iterator[int]:
         yield int(found[1])
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            print("The service did not stop within 60 s, and was killed.", file=sys.stderr)
 
 
-def load(port: int, clients: int, requests: int) -> dict[str, Any]:
-    """Send ``requests`` requests of one post each, shared by ``clients``; return rate, times, errors and memory."""
-    return asyncio.run(_load(port, clients, requests))
+def load(port: int, clients: int, requests: int | None = None, seconds: float = 0) -> dict[str, Any]:
+    """Send ``requests`` requests of one post each, or any number for ``seconds``; ``clients`` share them.
+
+    Return rate, times, errors and memory.
+    """
+    return asyncio.run(_load(port, clients, requests, seconds))
 
 
-async def _load(port: int, clients: int, requests: int) -> dict[str, Any]:
-    bodies = [json.dumps({"texts": text}).encode() for text in posts(min(requests, 1000))]
+async def _load(port: int, clients: int, requests: int | None, seconds: float) -> dict[str, Any]:
+    bodies = [json.dumps({"texts": text}).encode() for text in posts(min(requests or 1000, 1000))]
     before = await _memory(port)
     times: list[float] = []
     errors: list[str] = []
     start = perf_counter()
-    turns = iter(range(requests))
+    turns = iter(range(requests)) if requests else takewhile(lambda _: perf_counter() < start + seconds, count())
     await asyncio.gather(*(_client(port, bodies, turns, times, errors) for _ in range(clients)))
     seconds = perf_counter() - start
-    marks = quantiles(times, n=20) if len(times) > 1 else [0.0] * 19
+    marks = quantiles(times, n=100) if len(times) > 1 else [0.0] * 99
     return {
         "clients": clients,
-        "requests": requests,
+        "requests": len(times) + len(errors),
         "errors": len(errors),
         "first_error": errors[0] if errors else None,
+        "statuses": dict(Counter([error.partition(":")[0] for error in errors])) | {"200": len(times)},
         "rows_per_second": len(times) / seconds,
-        "p50_ms": 1000 * marks[9],
-        "p95_ms": 1000 * marks[18],
+        "p50_ms": 1000 * marks[49],
+        "p95_ms": 1000 * marks[94],
+        "p99_ms": 1000 * marks[98],
         "memory_before_mb": before,
         "memory_after_mb": await _memory(port),
     }
@@ -95,7 +106,9 @@ async def _asked(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, what: str, body: bytes = b""
 ) -> tuple[int, bytes]:
     """Send one request over an open connection; a client library would take more time than the service."""
-    head = f"{what} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        f"{what} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
     writer.write(head.encode() + body)
     answer = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", answer, re.I)

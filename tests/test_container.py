@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.conftest import PROJECT
-from tweet_sentiment.commands.serve import KEY, serve
+from tweet_sentiment.commands.serve import HOSTS, KEY, serve
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,6 @@ def test_compose_serves_on_loopback_read_only_with_the_key_of_the_environment():
     (service,) = yaml.safe_load((PROJECT / "compose.yaml").read_text())["services"].values()
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
     assert service["volumes"] == ["${MODEL:-./data/06_models/${RUN:-sample}/best}:/model:ro"]
-    assert service["environment"] == {KEY: f"${{{KEY}:-}}"}
+    assert service["environment"] == {KEY: f"${{{KEY}:-}}", HOSTS: f"${{{HOSTS}:-localhost}}"}
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]

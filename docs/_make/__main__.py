@@ -1,6 +1,7 @@
 """Write every page that is made from the project: ``make pages``."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from docs._make.pipelines import pipelines_page
 from docs._make.results import results_page
 
 from tweet_sentiment.pipeline_registry import register_pipelines
+from tweet_sentiment.serving.limits import Limits
 
 _BENCHMARKS = """# Benchmarks
 
@@ -24,12 +26,26 @@ def pages(project: Path) -> dict[Path, str]:
     docs, comparison = project / "docs", pd.read_csv(project / "docs/results/comparison.csv")
     results, serving, cold = (_read(project / f"benchmarks/{name}.md") for name in ("results", "serving", "cold_start"))
     return {
+        docs / "models.md": with_limits(_read(docs / "models.md")),
         docs / "parameters.md": parameters_page(project / "conf"),
         docs / "pipelines.md": pipelines_page(register_pipelines()),
         docs / "results.md": results_page(docs / "results"),
         docs / "benchmarks.md": benchmarks_page(results) + in_use(serving) + in_use(cold),
         docs / "pictures/accuracy.svg": accuracy_picture(comparison),
     }
+
+
+def with_limits(page: str) -> str:
+    """Return the page with the table of the service's limits as they are."""
+    rows = [
+        f"| {one.default:,} | {one.metadata['about']} | {_option(one.metadata['option'])} |" for one in fields(Limits)
+    ]
+    table = "\n".join(["| at most | | option of `kedro serve` |", "|---|---|---|", *rows])
+    return re.sub(r"(?s)(?<=<!-- limits -->\n).*?(?=<!-- end -->)", lambda _: f"{table}\n", page)
+
+
+def _option(name: str | None) -> str:
+    return f"`{name}`" if name else ""
 
 
 def _read(path: Path) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import (
+    CARD,
     ENSEMBLE,
     FORMAT,
     MANIFEST,
@@ -17,8 +18,6 @@ from tweet_sentiment.manifests import (
     write_manifest,
 )
 from tweet_sentiment.storage import atomic_write, exchange, restore
-
-CARD = "README.md"
 
 
 @dataclass(frozen=True)

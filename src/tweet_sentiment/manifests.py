@@ -10,7 +10,7 @@ from tweet_sentiment.parameters import InputSettings
 from tweet_sentiment.storage import file_hash, library_versions
 
 MANIFEST = "manifest.json"
-PICKLES = (".bin", ".pt", ".pkl")
+CARD = "README.md"
 FORMAT = "format"  # of a folder, in its manifest
 ENCODER, CLASSICAL, ENSEMBLE = "encoder", "classical", "ensemble"
 MEMBERS = "members"  # of an ensemble: by name, the folder as seen from its own, and the hash of its manifest
@@ -67,16 +67,19 @@ def checked_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of a folder whose files, and whose members if it is an ensemble, are those that it names.
 
     Raises:
-        StudyError: a file or a member is missing, has changed, or is a pickle that was put in.
+        StudyError: a file or a member is missing or has changed, or a file is there that the manifest does not list
+            (the card may be), or a symbolic link.
     """
     manifest = read_manifest(folder)
+    if links := [path for path in folder.rglob("*") if path.is_symlink()]:
+        raise StudyError(f"{links[0]} is a symbolic link; put the file itself in its place.")
     found = hashes(folder)
     for name, expected in manifest["files"].items():
         if found.get(name) != expected:
             what = "is missing" if name not in found else "has changed since it was saved"
             raise StudyError(f"{folder}: {name} {what}; {REMEDY}.")
-    if pickles := [name for name in found if name not in manifest["files"] and name.endswith(PICKLES)]:
-        raise StudyError(f"{folder}: {pickles[0]} is a pickle and is not read; take it away.")
+    if unlisted := [name for name in found if name not in manifest["files"] and name != CARD]:
+        raise StudyError(f"{folder}: {unlisted[0]} is not one of the files that {MANIFEST} lists; take it away.")
     for member in members_of(folder, manifest).values():
         checked_manifest(member)
     return manifest

@@ -11,7 +11,7 @@ from tests.predictor import conftest as models
 from tests.serving.test_page import on_http
 
 from tweet_sentiment.serving.app import create_app
-from tweet_sentiment.serving.schemas import Limits
+from tweet_sentiment.serving.limits import Limits
 
 settings, plain_folder, predictor = models.settings, models.plain_folder, models.predictor
 

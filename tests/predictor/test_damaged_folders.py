@@ -49,12 +49,6 @@ def test_a_manifest_that_is_none_is_damaged(folder, content):
     assert f"{MANIFEST} is damaged" in refusal(folder)
 
 
-def test_an_onnx_model_that_is_put_in_is_not_taken(plain_folder, tmp_path):
-    folder = shutil.copytree(plain_folder, tmp_path / "model")
-    (folder / "model.onnx").write_bytes(b"another model")
-    assert Predictor.load(folder, "cpu", precision="fp32").records(["ok"])
-
-
 def test_a_manifest_that_does_not_say_how_a_text_becomes_input_is_refused(folder):
     path = folder / MANIFEST
     manifest = json.loads(path.read_text())
@@ -116,10 +110,26 @@ class _Touch:
         return open, (str(self.path), "w")
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "base/pytorch_model.bin", "weights.pt"])
-def test_a_pickle_is_refused_and_never_opened(prompted_folder, tmp_path, name):
+@pytest.mark.parametrize(
+    "name",
+    ["pytorch_model.bin", "base/pytorch_model.bin", "model.onnx", "special_tokens_map.json", "adapter_config.json"],
+)
+def test_a_file_that_is_not_listed_is_refused_and_a_pickle_never_opened(prompted_folder, tmp_path, name):
     folder = shutil.copytree(prompted_folder, tmp_path / "model")
+    (folder / "README.md").write_text("the card may be written by hand")
+    assert Predictor.load(folder, device="cpu").records(["ok"])
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(pickle.dumps(_Touch(tmp_path / "run")))
-    assert f"{name} is a pickle and is not read" in refusal(folder)
+    assert f"{name} is not one of the files that {MANIFEST} lists; take it away" in refusal(folder)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["config.json", "README.md", "base"])
+def test_a_symbolic_link_is_refused(prompted_folder, tmp_path, name):
+    folder = shutil.copytree(prompted_folder, tmp_path / "model")
+    kept = tmp_path / "elsewhere"
+    kept.mkdir()
+    if (folder / name).is_file():
+        kept = shutil.move(folder / name, kept / name)
+    (folder / name).symlink_to(kept)
+    assert f"{folder / name} is a symbolic link" in refusal(folder)

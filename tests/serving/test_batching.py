@@ -68,18 +68,20 @@ def test_requests_that_wait_are_one_call_and_each_gets_its_own():
     assert [len(call) for call in run(scenario)] == [1, 40]
 
 
-def test_a_call_holds_no_more_posts_than_a_batch_and_none_is_lost_or_overtaken():
+def test_a_call_holds_no_more_posts_than_a_batch_and_many_posts_let_single_ones_go_before():
     async def scenario(batcher, echo):
         first = await busy(batcher, echo)
-        others = [asyncio.create_task(batcher([f"{i}"] * size)) for i, size in enumerate([2, 2, 7, 1, 3, 4])]
+        others = [asyncio.create_task(batcher([f"{i}"] * size)) for i, size in enumerate([2, 2, 700, 1, 3, 4])]
         await asyncio.sleep(0)
         echo.open.set()
-        await asyncio.gather(first, *others)
+        answers = await asyncio.gather(first, *others)
+        assert [len(answer) for answer in answers[1:]] == [2, 2, 700, 1, 3, 4]
         return echo.calls
 
     calls = run(scenario, batch=5)
-    assert [len(call) for call in calls] == [1, 4, 7, 4, 4]  # 7 is one request, and is not torn apart
-    assert "".join(text for call in calls[1:] for text in call) == "0011222222234445555"
+    assert max(map(len, calls)) == 5
+    assert {"0", "1", "3"} <= set(calls[1])
+    assert {text for call in calls[-100:] for text in call} == {"2"}
 
 
 def test_only_the_request_at_fault_fails():
@@ -102,7 +104,7 @@ def test_a_request_that_has_given_up_is_not_calculated():
         gone, stays = asyncio.create_task(batcher(["gone"])), asyncio.create_task(batcher(["stays"]))
         await asyncio.sleep(0)
         gone.cancel()
-        await asyncio.sleep(0)
+        await asyncio.gather(gone, return_exceptions=True)
         assert batcher.waiting == 2
         echo.open.set()
         await asyncio.gather(first, stays)

@@ -14,7 +14,7 @@ from schemathesis import GenerationMode, checks
 from starlette.testclient import TestClient
 
 from tweet_sentiment.serving.app import create_app
-from tweet_sentiment.serving.schemas import Limits
+from tweet_sentiment.serving.limits import Limits
 
 FEW, MANY = 400, 10_000  # requests
 SIZES = [FEW, pytest.param(MANY, marks=pytest.mark.slow)]

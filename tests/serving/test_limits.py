@@ -9,7 +9,7 @@ from tests.serving.conftest import Watched, detail
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.serving.app import create_app
-from tweet_sentiment.serving.schemas import Limits
+from tweet_sentiment.serving.limits import Limits
 
 TIGHT = Limits(body=1_000, csv_body=2_000, posts=3, explained_posts=2, csv_rows=3, characters=50, seconds=5)
 
@@ -129,14 +129,14 @@ def test_a_model_that_takes_too_long_is_answered_for_in_time(predictor):
         assert client.get("/health").json()["waiting_posts"] == 0
 
 
-def test_more_requests_than_may_be_under_way_are_refused_with_when_to_ask_again(predictor):
+def test_more_bytes_than_may_be_held_at_once_are_refused_with_when_to_ask_again(predictor):
     begun, go_on, answers = threading.Event(), threading.Event(), []
 
     def wait(texts):
         begun.set()
         go_on.wait(20)
 
-    with TestClient(create_app(Watched(predictor, wait), Limits(requests=1))) as client:
+    with TestClient(create_app(Watched(predictor, wait), Limits(held=20))) as client:
         first = threading.Thread(target=lambda: answers.append(post(client, {"texts": "a"})))
         first.start()
         try:
@@ -148,6 +148,83 @@ def test_more_requests_than_may_be_under_way_are_refused_with_when_to_ask_again(
         assert detail(refused, 503) == "Too many requests at once. Ask again in a moment."
         assert refused.headers["retry-after"] == "1"
         assert answers[0].status_code == post(client, {"texts": "b"}).status_code == 200
+
+
+HERE = ("localhost", "127.0.0.1", "[::1]", "*.example.com")
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("localhost:8000", True),
+        ("LOCALHOST", True),
+        ("127.0.0.1:1", True),
+        ("[::1]:8000", True),
+        ("a.example.com", True),
+        ("example.com.evil.org", False),
+        ("rebound.evil.org:8000", False),
+        ("localhost.evil.org", False),
+        ("a b", False),
+        ("", False),
+    ],
+)
+def test_a_request_must_call_the_service_by_one_of_its_names(predictor, host, known):
+    with TestClient(create_app(predictor, hosts=HERE), base_url="http://localhost") as client:
+        for path in ("/", "/health", "/model"):
+            answer = client.get(path, headers={"Host": host})
+            if known:
+                assert answer.status_code == 200
+            else:
+                told = detail(answer, 400)
+                assert told == f"This service is not called '{host}'; --allowed-host adds a name."
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://behind.a.proxy"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:3000"}, 403),
+        ({"Origin": "http://testserver"}, 200),
+        ({"Origin": "https://evil.org"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_a_page_of_another_site_may_link_here_but_not_ask(client, headers, status):
+    answer = post(client, {"texts": "a"}, **headers)
+    assert answer.status_code == status
+    if status == 403:
+        assert detail(answer, 403).startswith("A page of another site may not ask this service.")
+    assert client.get("/", headers=headers).status_code == 200
+
+
+MANY = Limits(csv_fields=50, csv_columns=20, csv_lines=30)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"text\n" + b"\n" * 40 + b"a\n", "more than 30 lines"),
+        (b",".join(b"%d" % i for i in range(21)) + b"\n1\n", "more than 20 columns"),
+        (b",".join(b"%d" % i for i in range(21)), "more than 20 columns"),
+        (b'"a\n' + b'","' * 21 + b'"\n', "more than 20 columns"),
+        (b"a,text\n" + b",,,,,,,,\n" * 9, "more than 50 fields"),
+        (b"sep=x\n" + b"ax" * 21 + b"\n", "more than 20 columns"),
+    ],
+)
+def test_a_csv_that_would_be_long_to_read_is_refused_unread(predictor, body, said):
+    with TestClient(create_app(predictor, MANY)) as client:
+        answer = client.post(
+            "/predict/csv?text_column=text&quoting=csv", content=body, headers={"Content-Type": "text/csv"}
+        )
+        assert detail(answer, 413) == f"The CSV has {said}. Send it in parts."
+
+
+def test_a_million_faults_are_one_sentence(client):
+    assert detail(post(client, b'{"texts": [' + b"1," * 400_000 + b"1]}"), 422) == "texts[0]: expected a text, found 1."
 
 
 def test_a_model_that_gives_nan_is_a_500_with_its_reason_and_never_a_label(settings, tmp_path):

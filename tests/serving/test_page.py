@@ -11,7 +11,7 @@ import uvicorn
 from tests.chromium import CONTROL, MISSING, NAME, Browser
 
 from tweet_sentiment.serving.app import create_app
-from tweet_sentiment.serving.schemas import Limits
+from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.server import bound_socket
 
 pytestmark = pytest.mark.skipif(NAME is None, reason=MISSING)

@@ -71,7 +71,7 @@ def test_it_listens_on_loopback_answers_and_ends_with_0_after_the_requests_under
 
 
 def test_it_warns_where_others_can_ask_bears_junk_and_slow_bodies_and_ends_at_ctrl_c(plain_folder):
-    with served(plain_folder, "--timeout", 0.5, "--host", "0.0.0.0") as (address, said, process):
+    with served(plain_folder, "--body-timeout", 0.5, "--host", "0.0.0.0") as (address, said, process):
         assert "there is no API key" in said
         here = ("127.0.0.1", int(address.rpartition(":")[2]))
         for junk in JUNK:

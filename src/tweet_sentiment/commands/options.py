@@ -47,17 +47,17 @@ class Text(click.ParamType[str]):
             return str(value)
 
 
-def _all(*options: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def combined(*options: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that adds options, in this order."""
     return lambda command: reduce(lambda done, option: option(done), reversed(options), command)
 
 
-takes_model = _all(
+takes_model = combined(
     click.option("--model", type=LocalPath(), metavar="FOLDER", help="A model's folder  [default: the run's best]"),
     click.option("--run", metavar="NAME", help="The run whose best model to take  [default: as conf/ says]"),
     click.option("--env", envvar="KEDRO_ENV", metavar="NAME", help="The environment in conf/ that names the run."),
 )
-takes_device = _all(
+takes_device = combined(
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
     click.option("--fp16", is_flag=True, help="Half precision, on a CUDA device."),
     click.option("--precision", default="auto", show_default=True, help="auto, fp32 or bf16."),
@@ -67,7 +67,7 @@ takes_device = _all(
 def takes_csv(encoding: str = "utf-8") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add the options that say how a CSV is written; ``encoding`` is what stands where none is named."""
     quoting = "csv: quotes enclose fields; none: they are ordinary characters."
-    return _all(
+    return combined(
         click.option(
             "--delimiter",
             default="auto",

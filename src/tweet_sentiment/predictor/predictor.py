@@ -1,7 +1,7 @@
 """Texts to labels and probabilities, with the cleaning and the prompt that the model was trained with."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -201,7 +201,7 @@ class Predictor:
         given = checked_texts(texts, keep_blank)
         inputs = self.inputs(given, entities)
         if not keep_blank:
-            self._refuse_emptied(inputs.emptied)
+            self.refuse_emptied(inputs.emptied)
         if count := int(inputs.truncated.sum()):
             logger.warning(
                 "%d of %d texts are longer than the %d word pieces that the model reads; the rest of them was cut.",
@@ -213,20 +213,11 @@ class Predictor:
         probabilities[inputs.emptied | _blank(given)] = np.nan
         return probabilities
 
-    def checked(self, texts: Iterable[str]) -> list[str]:
-        """Return the texts as a list.
-
-        Raises:
-            StudyError: one of them cannot be classified, or cleaning leaves nothing of it; it names the position.
-        """
-        given = checked_texts(texts)
-        self._refuse_emptied(_blank(self.cleaned(given)))
-        return given
-
-    def _refuse_emptied(self, emptied: NDArray[np.bool_]) -> None:
-        if emptied.any():
+    def refuse_emptied(self, emptied: Sequence[bool] | NDArray[np.bool_]) -> None:
+        """Refuse texts of which cleaning has left nothing; ``emptied`` says so of each."""
+        if np.any(emptied):
             raise StudyError(
-                f"texts[{emptied.argmax()}]: {EMPTIED} (data.cleaning: {self.input.cleaning}).\n"
+                f"texts[{np.argmax(emptied)}]: {EMPTIED} (data.cleaning: {self.input.cleaning}).\n"
                 "  Leave it out, or take a model that reads texts as they are (data.cleaning: none)."
             )
 

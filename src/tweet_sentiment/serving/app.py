@@ -1,5 +1,6 @@
 """The application: paths, and what stands behind each."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from tweet_sentiment import __version__
 from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.predictor import Predictor
+from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.metrics import MEDIA_TYPE
 from tweet_sentiment.serving.middleware import (
     CSV_PATH,
@@ -20,19 +22,19 @@ from tweet_sentiment.serving.middleware import (
     answer_errors,
     documented,
 )
-from tweet_sentiment.serving.schemas import Explanation, Health, Limits, Model, Posts, Prediction
+from tweet_sentiment.serving.schemas import Explanation, Health, Model, Posts, Prediction
 from tweet_sentiment.serving.service import Service
 from tweet_sentiment.serving.tables import Asked
 
 PAGE = Path(__file__).with_name("page")
-ERRORS = documented(400, 401, 408, 413, 415, 422, 500, 503, 504)
+ERRORS = documented(400, 401, 403, 408, 413, 415, 422, 500, 503, 504)
 STRING = {"schema": {"type": "string"}}
 CSV = {"content": {"text/csv": STRING}}
 
 router = APIRouter()
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
@@ -41,9 +43,16 @@ Served = Annotated[Service, Depends(_service)]
 
 
 def create_app(
-    predictor: Predictor, limits: Limits | None = None, api_key: str | None = None, folder: Path | None = None
+    predictor: Predictor,
+    limits: Limits | None = None,
+    api_key: str | None = None,
+    folder: Path | None = None,
+    hosts: Sequence[str] = ("*",),
 ) -> FastAPI:
-    """Return the application that serves ``predictor``; ``folder`` is where it was loaded from, for card and news."""
+    """Return the application that serves ``predictor`` under the names ``hosts``.
+
+    ``folder`` is where it was loaded from, for card and news.
+    """
     service = Service(predictor, limits or Limits(), folder)
     app = FastAPI(
         title="tweet-sentiment",
@@ -58,7 +67,8 @@ def create_app(
     app.include_router(router)
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
     answer_errors(app)
-    app.add_middleware(RequestLimits, limits=service.limits, api_key=api_key, observe=service.metrics.request)
+    observe = service.metrics.request
+    app.add_middleware(RequestLimits, limits=service.limits, api_key=api_key, hosts=hosts, observe=observe)
     return app
 
 
@@ -107,7 +117,7 @@ async def predict_csv(
     return Response(await service.table(await request.body(), asked), media_type="text/csv")
 
 
-@router.get("/health", response_model=Health, responses=documented(503))
+@router.get("/health", response_model=Health, responses=documented(400, 503))
 async def health(service: Served) -> Health:
     """Say whether requests are answered."""
     if not service.alive:
@@ -115,7 +125,7 @@ async def health(service: Served) -> Health:
     return Health(status="ok", waiting_posts=service.waiting)
 
 
-@router.get("/model", response_model=Model, responses=documented(401, 503))
+@router.get("/model", response_model=Model, responses=documented(400, 401, 503))
 async def model(service: Served) -> Model:
     """Return labels, manifest, card and limits of what is served."""
     return service.model()
@@ -124,7 +134,7 @@ async def model(service: Served) -> Model:
 @router.get(
     "/metrics",
     response_class=Response,
-    responses=documented(401, 503) | {200: {"description": "Figures", "content": {"text/plain": STRING}}},
+    responses=documented(400, 401, 503) | {200: {"description": "Figures", "content": {"text/plain": STRING}}},
 )
 async def metrics(service: Served) -> Response:
     """Return figures in Prometheus' text format."""

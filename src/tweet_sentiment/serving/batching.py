@@ -1,29 +1,36 @@
 """Requests that arrive together go through the model together: one queue, one worker thread, no waiting for company."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
-from tweet_sentiment.serving.middleware import ProblemError
+from tweet_sentiment.serving.middleware import BUSY, ProblemError
+
+PART = 16  # posts of one request that are taken at once: as many are calculated in vain for a client that leaves
+PATIENCE = 0.005  # seconds a post: so much later than a single post is one taken that is the last of many
 
 Records = list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class _Job:
-    posts: list[Any]
-    answer: "asyncio.Future[Records]"
+    due: float
+    number: int
+    posts: list[Any] = field(compare=False)
+    answer: "asyncio.Future[Records]" = field(compare=False)
 
 
 class Batcher:
     """Gathers what has come in while the model was busy, and hands it over in one call of ``work``.
 
     A request that finds the model idle is not held back. The thread that ``work`` runs in must be one: a model is no
-    faster for being asked twice at once. A call gets ``batch`` posts at most, ``most_waiting`` may wait, and
-    ``observe`` is told the number of posts of each call.
+    faster for being asked twice at once. A call gets ``batch`` posts at most; requests of many are taken in parts
+    (:data:`PART`), and let those of few go before (:data:`PATIENCE`). ``most_waiting`` posts may wait, and ``observe``
+    is told the number of posts of each call.
     """
 
     def __init__(
@@ -34,7 +41,7 @@ class Batcher:
         observe: Callable[[int], object] = lambda posts: None,
     ) -> None:
         self._work, self._batch, self._most_waiting, self._observe = work, batch, most_waiting, observe
-        self._jobs: deque[_Job] = deque()
+        self._jobs, self._numbers = list[_Job](), count()
         self._asked: list[_Job] = []  # those that the model is busy with
         self._task: asyncio.Task[None] | None = None
         self.waiting = 0
@@ -68,15 +75,22 @@ class Batcher:
         if not self.alive:
             raise ProblemError(503, "The service is not answering. Ask again when it has been started anew.")
         if self.waiting + len(posts) > self._most_waiting:
-            raise ProblemError(503, "Too many posts are waiting. Ask again in a moment.", {"Retry-After": "1"})
-        job = _Job(posts, asyncio.get_running_loop().create_future())
-        self._jobs.append(job)
+            raise ProblemError(503, "Too many posts are waiting. Ask again in a moment.", BUSY)
+        loop, jobs, last = asyncio.get_running_loop(), list[_Job](), 0
+        while last < len(posts):
+            first, last = last, min(last + min(PART, self._batch), len(posts))
+            due = loop.time() + PATIENCE * last
+            jobs.append(_Job(due, next(self._numbers), posts[first:last], loop.create_future()))
+            heappush(self._jobs, jobs[-1])
         self._came.set()
         self.waiting += len(posts)
         try:
-            return await job.answer
+            parts = await asyncio.gather(*(job.answer for job in jobs))
+            return [record for part in parts for record in part]
         finally:
             self.waiting -= len(posts)
+            for job in jobs:
+                job.answer.cancel()  # where one has failed
 
     async def _answer_all(self) -> None:
         while True:
@@ -86,10 +100,10 @@ class Batcher:
             await self._answer(self._asked)
 
     def _gather(self) -> list[_Job]:
-        """Return waiting jobs of ``batch`` posts at most in all; the first is taken whatever its size."""
+        """Return the jobs that are due first, of ``batch`` posts at most in all."""
         jobs, size = list[_Job](), 0
-        while self._jobs and (not jobs or size + len(self._jobs[0].posts) <= self._batch):
-            job = self._jobs.popleft()
+        while self._jobs and size + len(self._jobs[0].posts) <= self._batch:
+            job = heappop(self._jobs)
             if not job.answer.done():  # given up
                 jobs.append(job)
                 size += len(job.posts)

@@ -1,8 +1,9 @@
-"""What every request passes first: the key, limits of size and time; errors as JSON that says what to put right."""
+"""What every request passes first: host, key, limits of size and time; errors as JSON that says what to put right."""
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any
@@ -11,15 +12,19 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tweet_sentiment.serving.schemas import Limits, Problem
+from tweet_sentiment.serving.limits import Limits
+from tweet_sentiment.serving.schemas import Problem
 
 KEY_HEADER = "X-API-Key"
 OPEN_PATHS = {"/", "/health", "/docs", "/openapi.json", "/favicon.ico"}  # and /page/: asked without a key
 CSV_PATH = "/predict/csv"
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+BUSY = {"Retry-After": "1"}
 PROBLEM_TYPE = "application/problem+json"  # RFC 9457
 EXPECTED = 'Send {"texts": ["a post", "another"]} as application/json'
 SHOWN = 40  # characters of what was found
@@ -99,32 +104,31 @@ def _sentence(place: str, error: dict[str, Any]) -> str:
 
 
 class RequestLimits:
-    """Wraps the whole application. ``observe`` is told scope, status and seconds of every request."""
+    """Wraps the whole application. ``observe`` is told scope, status and seconds of every request.
+
+    Requests name one of ``hosts`` in their header Host, or else a page of any site could reach a service on loopback by
+    a name of its own that leads there (DNS rebinding). A request that its client gives up is cancelled.
+    """
 
     def __init__(
-        self, app: ASGIApp, limits: Limits, api_key: str | None, observe: Callable[[Scope, int, float], object]
+        self,
+        app: ASGIApp,
+        limits: Limits,
+        api_key: str | None,
+        hosts: Sequence[str],
+        observe: Callable[[Scope, int, float], object],
     ) -> None:
         self._app, self._limits, self._observe = app, limits, observe
+        self._hosts = TrustedHostMiddleware(_pass, hosts, www_redirect=False)
         self._key = api_key.encode() if api_key else None
-        self._under_way = 0
+        self._held = {False: 0, True: 0}  # bytes of bodies: of CSVs, or not
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer why not."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limits, csv = self._limits, scope["path"] == CSV_PATH
-        most, seconds = (limits.csv_body, limits.csv_seconds) if csv else (limits.body, limits.seconds)
-        start, status, size, reading = perf_counter(), 0, 0, True
-
-        async def receive_limited() -> Message:
-            nonlocal size, reading
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > most:
-                raise ProblemError(413, f"The body is larger than {most:,} bytes. Send the posts in parts.")
-            reading = message.get("more_body", False)
-            return message
+        start, status = perf_counter(), 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -135,40 +139,111 @@ class RequestLimits:
                     headers.setdefault(name, value)
             await send(message)
 
-        self._under_way += 1
+        async def refuse(status_code: int, detail: str, headers: Any = None) -> None:
+            if not status:
+                await problem(status_code, detail, headers)(scope, receive, send_with_headers)
+
         try:
-            self._check(scope)
-            async with asyncio.timeout(seconds):
-                await self._app(scope, receive_limited, send_with_headers)
+            await self._check(scope, receive)
+            async with self._body(scope, receive) as body:
+                await self._answer(scope, body, receive, send_with_headers)
         except ClientDisconnect:
             pass
-        except Exception as error:
-            if not status:
-                await _answer_to(error, reading, seconds)(scope, receive, send_with_headers)
-            if not isinstance(error, ProblemError | TimeoutError):
-                raise
+        except ProblemError as error:
+            await refuse(error.status_code, error.detail, error.headers)
+        except asyncio.CancelledError:  # by the server, which has waited long enough
+            await refuse(503, "The service is stopping. Ask again when it is back.")
+        except Exception:
+            await refuse(500, "The service failed at this request; its log says more. Other requests are answered.")
+            raise
         finally:
-            self._under_way -= 1
             self._observe(scope, status or 499, perf_counter() - start)
 
-    def _check(self, scope: Scope) -> None:
-        if self._under_way > self._limits.requests:  # or their bodies could fill the memory
-            raise ProblemError(503, "Too many requests at once. Ask again in a moment.", {"Retry-After": "1"})
+    async def _check(self, scope: Scope, receive: Receive) -> None:
+        headers, refusals = Headers(scope=scope), list[Message]()
+
+        async def note(message: Message) -> None:
+            refusals.append(message)
+
+        await self._hosts(scope, receive, note)
+        if refusals:
+            found = headers.get("host", "")
+            raise ProblemError(400, f"This service is not called '{found[:SHOWN]}'; --allowed-host adds a name.")
+        if scope["method"] not in ("GET", "HEAD") and _from_another_site(headers):
+            raise ProblemError(403, "A page of another site may not ask this service. Ask from its own, or a program.")
         if self._key is None or scope["path"] in OPEN_PATHS or scope["path"].startswith("/page/"):
             return
-        given = Headers(scope=scope).get(KEY_HEADER)
+        given = headers.get(KEY_HEADER)
         if given is None or not secrets.compare_digest(given.encode(), self._key):
             found = "is missing" if given is None else "is not the right one"
             raise ProblemError(401, f"The API key {found}. Send it in the header {KEY_HEADER}.")
 
+    @asynccontextmanager
+    async def _body(self, scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+        """Give the body; its bytes count as held until the request has been answered."""
+        limits, csv, body = self._limits, scope["path"] == CSV_PATH, bytearray()
+        most = limits.csv_body if csv else limits.body
+        try:
+            try:
+                async with asyncio.timeout(limits.body_seconds):
+                    more = True
+                    while more:
+                        message = await receive()
+                        if message["type"] == "http.disconnect":
+                            raise ClientDisconnect
+                        body += message.get("body", b"")
+                        self._held[csv] += len(message.get("body", b""))
+                        if len(body) > most:
+                            raise ProblemError(413, f"The body is larger than {most:,} bytes. Send the posts in parts.")
+                        if self._held[csv] > limits.held:
+                            raise ProblemError(503, "Too many requests at once. Ask again in a moment.", BUSY)
+                        more = message.get("more_body", False)
+            except TimeoutError:
+                said = f"The body did not arrive within {limits.body_seconds:g} s. Send it again."
+                raise ProblemError(408, said) from None
+            yield bytes(body)
+        finally:
+            self._held[csv] -= len(body)
 
-def _answer_to(error: Exception, reading: bool, seconds: float) -> JSONResponse:
-    match error:
-        case ProblemError():
-            return problem(error.status_code, error.detail, error.headers)
-        case TimeoutError() if reading:
-            return problem(408, f"The body did not arrive within {seconds:g} s. Send it again.")
-        case TimeoutError():
-            advice = "Send fewer posts, or ask again when the service is less busy."
-            return problem(504, f"No answer within {seconds:g} s. {advice}")
-    return problem(500, "The service failed at this request; its log says more. Other requests are answered.")
+    async def _answer(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        """Let the application answer, as long as the client waits for it and the time lasts."""
+        seconds = self._limits.csv_seconds if scope["path"] == CSV_PATH else self._limits.seconds
+        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        gone = asyncio.create_task(_disconnected(receive))
+
+        async def receive_read() -> Message:
+            return messages.pop() if messages else await asyncio.shield(gone)
+
+        answer = asyncio.ensure_future(self._app(scope, receive_read, send))
+        try:
+            await asyncio.wait((answer, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                answer.result()
+            elif gone.done():
+                raise ClientDisconnect
+            else:
+                advice = "Send fewer posts, or ask again when the service is less busy."
+                raise ProblemError(504, f"No answer within {seconds:g} s. {advice}")
+        finally:
+            answer.cancel()
+            gone.cancel()
+            await asyncio.gather(answer, gone, return_exceptions=True)
+
+
+async def _pass(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer nothing: the host is one of the service's."""
+
+
+async def _disconnected(receive: Receive) -> Message:
+    """Return when the client is gone, or has its answer."""
+    while (message := await receive())["type"] != "http.disconnect":
+        pass
+    return message
+
+
+def _from_another_site(headers: Headers) -> bool:
+    """Tell by what browsers say of a page's request; programs say nothing."""
+    if (site := headers.get("sec-fetch-site")) is not None:
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != headers.get("host")

@@ -1,10 +1,8 @@
-"""What requests and answers look like, which the OpenAPI document is made of, and how much a request may ask for."""
+"""What requests and answers look like, which the OpenAPI document is made of."""
 
-from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-
-from tweet_sentiment.errors import StudyError
 
 EXAMPLES: list[JsonValue] = [
     {"texts": ["I love it, best game in years!", "It keeps crashing."]},
@@ -12,34 +10,7 @@ EXAMPLES: list[JsonValue] = [
 ]
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Sizes in bytes, posts and characters; times in seconds.
-
-    ``requests`` may be under way at once; ``waiting`` posts may wait for the model, which gets ``batch`` in one call.
-    """
-
-    body: int = 1_000_000
-    csv_body: int = 20_000_000
-    posts: int = 1_000
-    explained_posts: int = 20
-    csv_rows: int = 50_000
-    characters: int = 10_000
-    seconds: float = 30
-    csv_seconds: float = 600
-    requests: int = 500
-    waiting: int = 20_000
-    batch: int = 256
-
-    def __post_init__(self) -> None:
-        """Refuse a limit that nothing could pass.
-
-        Raises:
-            StudyError: a limit is not above 0; it is named.
-        """
-        for name, value in vars(self).items():
-            if not value > 0:
-                raise StudyError(f"The limit {name} is {value}: give a number above 0.")
+Texts = str | Annotated[list[str], Field(fail_fast=True)]  # a million faults of one list are one
 
 
 class Posts(BaseModel):
@@ -47,8 +18,8 @@ class Posts(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": EXAMPLES})
 
-    texts: str | list[str] = Field(description="A text, or a list of texts.")
-    entities: str | list[str] | None = Field(
+    texts: Texts = Field(description="A text, or a list of texts.")
+    entities: Texts | None = Field(
         None, description="What each text is about, for a model that reads it: one for all, or one a text."
     )
 

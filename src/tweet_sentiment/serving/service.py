@@ -9,13 +9,15 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from tweet_sentiment.data.checking import checked_texts
 from tweet_sentiment.errors import MissingExtraError, StudyError
 from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.serving.batching import Batcher, Records
+from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.metrics import Metrics
 from tweet_sentiment.serving.middleware import ProblemError
-from tweet_sentiment.serving.schemas import Limits, Model, Posts
+from tweet_sentiment.serving.schemas import Model, Posts
 from tweet_sentiment.serving.tables import Asked, Post, read_table
 
 EXPLAINED_AT_ONCE = 4  # posts; each takes some fifty times as long as a prediction, and predictions wait meanwhile
@@ -42,7 +44,7 @@ class Service:
     @asynccontextmanager
     async def running(self, _: FastAPI) -> AsyncIterator[None]:
         """Answer requests while the application lives."""
-        with ThreadPoolExecutor(1, "model") as thread:
+        with ThreadPoolExecutor(1, "model") as thread, ThreadPoolExecutor(1, "tables") as self._tables:
             self._predict.start(thread)
             self._explain.start(thread)
             yield
@@ -69,11 +71,13 @@ class Service:
         texts, entities = posts.listed()
         self._check(texts, self.limits.explained_posts if explain else self.limits.posts)
         try:
-            self.predictor.checked(texts)
+            checked_texts(texts)
             entities = self.predictor.checked_entities(len(texts), entities)
+            records = await self._ask(list(zip(texts, entities or [""] * len(texts), strict=True)), explain)
+            self.predictor.refuse_emptied([record["label"] is None for record in records])
         except StudyError as error:
             raise ProblemError(422, " ".join(str(error).split())) from None
-        return await self._ask(list(zip(texts, entities or [""] * len(texts), strict=True)), explain)
+        return records
 
     def _check(self, texts: list[str], most: int) -> None:
         if not texts:
@@ -88,11 +92,7 @@ class Service:
     async def _ask(self, posts: list[Post], explain: bool = False) -> Records:
         """Ask the model about posts that are known to be fit; what fails then is the model."""
         try:
-            if explain:
-                parts = await asyncio.gather(*(self._explain([post]) for post in posts))
-                records = [record for part in parts for record in part]
-            else:
-                records = await self._predict(posts)
+            records = await (self._explain if explain else self._predict)(posts)
         except StudyError as error:
             raise ProblemError(501 if isinstance(error, MissingExtraError) else 500, str(error)) from error
         self.metrics.labels([record["label"] for record in records if record["label"] is not None])
@@ -104,11 +104,12 @@ class Service:
             self.predictor.check_entities(asked.entity is not None, "name their column: ?entity_column=…")
         except StudyError as error:
             raise ProblemError(422, str(error)) from None
-        table = await asyncio.to_thread(read_table, body, asked, self.limits, self.predictor.labels)
+        loop, labels = asyncio.get_running_loop(), self.predictor.labels  # one table is read at a time
+        table = await loop.run_in_executor(self._tables, read_table, body, asked, self.limits, labels)
         posts, records, size = table.chunk.posts, Records(), self.limits.batch
         for start in range(0, len(posts), size):
             records += await self._ask(posts[start : start + size])
-        return await asyncio.to_thread(table.with_predictions, records)
+        return await loop.run_in_executor(self._tables, table.with_predictions, records)
 
     def model(self) -> Model:
         """Describe what is served, and say whether the folder holds another model by now."""

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from tweet_sentiment.data.lines import Source, as_query
-from tweet_sentiment.data.records import AUTO, CsvForm
+from tweet_sentiment.data.records import AUTO, DELIMITERS, CsvForm
 from tweet_sentiment.data.tables import CsvTable, Row
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor.files import Chunk, Texts
 from tweet_sentiment.predictor.writing import write_csv
+from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.middleware import ProblemError
-from tweet_sentiment.serving.schemas import Limits
 
+_DELIMITERS = [mark.encode() for mark in DELIMITERS]
 USUAL_NAMES = ("text", "post", "tweet", "content")
 
 Post = tuple[str, str]  # a text, and what it is about ("" where the model does not ask)
@@ -60,16 +61,19 @@ def read_table(body: bytes, asked: Asked, limits: Limits, labels: list[str]) -> 
         ProblemError: it is no such CSV, or has a column already that would be added (422), or it has too many rows or
             too long a text (413); the row is named.
     """
+    _check_size(body, limits)
     source = Source.of("The CSV", body)
     try:
         plain = CsvTable(source, replace(asked.form, header=False), as_query)
         header, text = _header_and_text(plain, asked)
+        if len(plain.first) > limits.csv_columns:
+            raise _too_many(limits.csv_columns, "columns")
         texts = Texts(CsvTable(source, replace(plain.form, header=header), as_query), text, asked.entity, as_query)
         column, rows = texts.schema.names.index(text), list[Row]()
         for row in texts.table.rows():
             rows.append(row)
             if len(rows) > limits.csv_rows:
-                raise ProblemError(413, f"The CSV has more than {limits.csv_rows:,} rows. Send it in parts.")
+                raise _too_many(limits.csv_rows, "rows")
             if len(row.values[column] or "") > limits.characters:
                 raise ProblemError(413, f"Row {len(rows)}: more than {limits.characters:,} characters in '{text}'.")
         if not rows:
@@ -77,6 +81,23 @@ def read_table(body: bytes, asked: Asked, limits: Limits, labels: list[str]) -> 
         return CsvBody(texts, texts.chunk(rows), texts.result_schema(labels, asked.prefix, as_query), labels)
     except StudyError as error:
         raise ProblemError(422, " ".join(str(error).split())) from None
+
+
+def _check_size(body: bytes, limits: Limits) -> None:
+    """Count what would be long to read, before it is read."""
+    end = body.find(b"\n")
+    first, whole = (max(body.count(mark, 0, to) for mark in _DELIMITERS) for to in (end % (len(body) + 1), len(body)))
+    for found, most, what in (
+        (body.count(b"\n"), limits.csv_lines, "lines"),
+        (first + 1, limits.csv_columns, "columns"),
+        (whole + 1, limits.csv_fields, "fields"),
+    ):
+        if found > most:
+            raise _too_many(most, what)
+
+
+def _too_many(most: int, what: str) -> ProblemError:
+    return ProblemError(413, f"The CSV has more than {most:,} {what}. Send it in parts.")
 
 
 def _header_and_text(table: CsvTable, asked: Asked) -> tuple[bool, str]:
