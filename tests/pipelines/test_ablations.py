@@ -8,16 +8,15 @@ from tests.trainings import encoded, examples, few, node_inputs, setup_of, small
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.pipelines.ablation.nodes import (
+    at_size,
     by_tweet,
     compare_trainings,
     measure_sizes,
-    plot_sizes,
-    plot_sweep,
     sweep_blocks,
     sweep_heads,
 )
-from tweet_sentiment.pipelines.ablation.sizes import at_size
 from tweet_sentiment.pipelines.reporting.nodes import COLUMNS
+from tweet_sentiment.reports.figures import learning_figure
 from tweet_sentiment.techniques import TUNABLE
 
 TRAININGS = ("training_ablation", "data", "uncertainty", "full_fine_tuning", "lora")
@@ -94,14 +93,6 @@ def test_each_number_of_blocks_is_a_row_and_is_kept_for_a_longer_sweep_but_not_u
     assert narrow["high"][0] - narrow["low"][0] < first["high"][0] - first["low"][0]
 
 
-def test_the_figure_of_a_sweep_shows_both_accuracies_and_names_the_best_on_the_dev_split(sections):
-    table = pd.DataFrame({"top_blocks": [0, 1], "accuracy": [0.5, 0.6], "dev_accuracy": [0.7, 0.4]})
-    table = table.assign(low=0.3, high=0.8, trainable_parameters=9, seconds=1.0)
-    figure = plot_sweep("top_blocks", "unfrozen blocks", table, sections.study)
-    assert [list(line.y) for line in figure.data] == [[0.5, 0.6], [0.7, 0.4]]
-    assert "Best on the dev split: 0 unfrozen blocks" in figure.layout.title.text
-
-
 def test_each_head_beside_the_prompt_is_a_row_and_alone_the_prompt_is_trained_only(sections, tmp_path):
     sections = changed(sections, "prompt_tuning", num_virtual_tokens=3, row_limit=16)
     given = posts() | node_inputs(sections, tmp_path, "prompt_tuning", "uncertainty")
@@ -159,7 +150,7 @@ def test_each_size_is_a_row_and_what_all_posts_would_give_is_not_called_measured
     assert expected[["seconds", "dev_accuracy", "eval_loss"]].isna().all(axis=None)
     assert table.loc[table["measured"], ["dev_accuracy", "accuracy", "seconds"]].notna().all(axis=None)
     assert set(table) - {"error_floor", "error_excess", "exponent"} <= set(COLUMNS) | {"expected_calibration_error"}
-    figure = plot_sizes(table, sections.study)
+    figure = learning_figure(table, sections.study)
     assert "not measured" in "".join(trace.name or "" for trace in figure.data)
     assert figure.layout.title.text.startswith("Expected of all posts: lora ")
     more = sizes(changed(sections, "learning_curve", sizes=[8, 16, 20, 24], techniques=["lora"]), tmp_path)

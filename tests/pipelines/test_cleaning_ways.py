@@ -24,10 +24,10 @@ from tweet_sentiment.pipelines.ablation.cleaning import (
     compare_variants,
     examples_by_variant,
     fit_cleaned,
-    plot_variants,
     summarise_variants,
 )
-from tweet_sentiment.pipelines.ablation.cleaning_summary import summary_markdown, variants_figure
+from tweet_sentiment.reports.cleaning import cleaning_summary
+from tweet_sentiment.reports.figures import cleaning_figure
 from tweet_sentiment.scoring.comparison import NOT_SHOWN
 from tweet_sentiment.techniques import layer_unfreezing
 
@@ -63,7 +63,7 @@ def test_there_are_thirteen_ways_and_each_but_one_has_a_plain_reference():
     names = [variant.name for variant in VARIANTS]
     assert len(set(names)) == len(names) == 13
     assert [v.name for v in VARIANTS if not v.reference] == ["corrected_plain"]
-    assert all(v.reference == f"{v.cleaning}_plain" for v in VARIANTS if v.steps != "plain")
+    assert all(v.reference == f"{v.cleaning}_plain" for v in VARIANTS if not v.name.endswith("plain"))
     assert {PLAIN[name].reference for name in ("published", "none")} == {"corrected_plain"}
 
 
@@ -151,7 +151,7 @@ def test_all_the_ways_are_measured_on_the_same_posts_and_compared_and_kept(secti
     assert by_name.loc["corrected_plain", ["difference", "p_value", "p_adjusted"]].isna().all()
     pd.testing.assert_frame_equal(compare_variants(**split, **own), table)  # from what is finished
     study, uncertainty = sections.study, sections.uncertainty
-    assert sum(len(points.x) for points in plot_variants(table, study, uncertainty).data) == len(VARIANTS)
+    assert sum(len(points.x) for points in cleaning_figure(table, study, uncertainty).data) == len(VARIANTS)
     summary = summarise_variants(table, "sample", study, sections.model, uncertainty)
     assert all(f"`{name}` {row['accuracy']:.3f}" in summary for name, row in by_name.iterrows())
     fewer = sections.preprocessing_ablation.model_copy(update={"row_limit": 7})
@@ -195,7 +195,7 @@ def table_of(outcomes):
 
 
 def summary_of(table, study, level=0.95):
-    return summary_markdown(table, {}, "sample", study, "embedded", level)
+    return cleaning_summary(table, {}, "sample", study, "embedded", level)
 
 
 def line_of(summary, start):
@@ -240,9 +240,9 @@ def test_the_published_protocol_is_said_to_measure_memory(parameters, protocol, 
     assert ("memory" in summary_of(table_of([(-0.1, 0.001)] * len(VARIANTS)), study)) == said
 
 
-def test_the_figure_marks_the_ways_as_the_comparison_does():
+def test_the_figure_marks_the_ways_as_the_comparison_does(parameters):
     outcomes = [(-0.2, 0.001), *[(0.1, 0.5)] * 10, (0.2, 0.001), (0.1, 0.5)]
-    figure = variants_figure(table_of(outcomes), "leak_free", 0.95)
+    figure = cleaning_figure(table_of(outcomes), parameters.study, parameters.uncertainty)
     marked = {trace.name: list(trace.y) for trace in figure.data}
     assert marked["worse than its reference"] == ["published: plain"]
     assert marked["better than its reference"] == ["none: no stop words, lemmas"]

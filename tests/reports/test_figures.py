@@ -8,14 +8,15 @@ import pytest
 from tests.reports.made import AUDIT, LEAKING, row
 
 from tweet_sentiment.pipelines.data_processing.figures import plot_lengths
-from tweet_sentiment.pipelines.evaluation.figures import plot_confusion, plot_curves, plot_entities
 from tweet_sentiment.reports.figures import (
     MARKS,
     SERIES,
     accuracy_figure,
-    cost_figure,
     leaks_figure,
     learning_figure,
+    plot_confusion,
+    plot_curves,
+    plot_entities,
     sweep_figure,
 )
 
@@ -83,15 +84,14 @@ def made(parameters):
     tokens = type("Tokens", (dict,), {"__len__": lambda self: len(self["input_ids"])})(tokens)
     return {
         "accuracy": accuracy_figure(pd.DataFrame(LEAKING)),
-        "cost": cost_figure(pd.DataFrame(LEAKING)),
         "leaks": leaks_figure(AUDIT),
         "no audit": leaks_figure({}),
         "confusion": plot_confusion(PREDICTIONS, parameters.study),
         "curves": plot_curves(CURVES, parameters.study),
         "entities": plot_entities(table_of_entities([0.5, 0.9]), parameters.study, parameters.uncertainty),
-        "sweep": sweep_figure(SWEEP, "k", "blocks", "leak_free", "dev split"),
+        "sweep": sweep_figure("k", "blocks", SWEEP, parameters.study),
         "learning": learning_figure(
-            pd.DataFrame(SIZES).assign(error_floor=0.2, error_excess=0.1, exponent=0.3), "grouped"
+            pd.DataFrame(SIZES).assign(error_floor=0.2, error_excess=0.1, exponent=0.3), parameters.study
         ),
         "lengths": plot_lengths(tokens, tokens, {"training": {"truncated": 1}}, parameters.model, parameters.study),
     }
@@ -145,11 +145,12 @@ def test_the_look_up_is_what_the_leak_is_worth():
     assert "right for 100.0% of the test posts, and for 50.0% once what leaks is out" in title(leaks_figure(both))
 
 
-def test_a_sweep_names_the_setting_that_was_chosen_not_the_one_that_is_best_on_the_reported_posts():
-    figure = sweep_figure(SWEEP, "k", "blocks", "leak_free", "dev split")
+def test_a_sweep_names_the_setting_that_was_chosen_not_the_one_that_is_best_on_the_reported_posts(parameters):
+    figure = sweep_figure("k", "blocks", SWEEP, parameters.study)
     assert title(figure) == "Best on the dev split: 1 blocks, 65.0% (leak_free)"
     assert figure.data[0].text[1] == "2,000 parameters, 2 s"
     assert list(figure.data[0].error_y.array) == list(SWEEP["high"] - SWEEP["accuracy"])
+    published = parameters.study.model_copy(update={"protocol": "published"})
     for nothing in (None, float("nan")):
-        figure = sweep_figure(SWEEP.assign(dev_accuracy=nothing), "k", "blocks", "published", "test posts")
+        figure = sweep_figure("k", "blocks", SWEEP.assign(dev_accuracy=nothing), published)
         assert title(figure) == "Best on the test posts: 0 blocks, 90.0% (published)"

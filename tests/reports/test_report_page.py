@@ -71,7 +71,7 @@ def test_the_page_needs_no_network_and_shows_every_figure():
     page = as_html("t", made)
     outside_the_library = re.sub(r"<script>/\*\*?\n\* plotly\.js.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r'(src|href)="(https?:)?//', outside_the_library)
-    assert page.count('class="drawing"') == 3  # accuracy, cost, and the curves that are of no fold
+    assert page.count('class="drawing"') == 2  # accuracy, and the curves that are of no fold
     assert page.count("plotly.js v") == 1
 
 

@@ -1,6 +1,6 @@
 """What the models of all parameters share: strictness, and types with limits."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -58,3 +58,7 @@ class Strict(BaseModel):
     def identity(self) -> dict[str, Any]:
         """Return what results are stored under: all that decides about them."""
         return self.model_dump(exclude=set(self.NOT_DECISIVE))
+
+    def under(self, **changes: Any) -> Self:
+        """Return the section with those of the changes that it has a key for."""
+        return self.model_copy(update={name: one for name, one in changes.items() if name in type(self).model_fields})

@@ -1,15 +1,33 @@
-"""The figures of the study, in one look: marks differ in darkness and in shape, so that grey print loses nothing."""
+"""The figures of the study, in one look: marks differ in darkness and in shape, so that grey print loses nothing.
 
+Names stand on an axis, one row each, and never beside a mark: however near the marks lie, no label covers another.
+"""
+
+from collections.abc import Sequence
 from textwrap import wrap
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tweet_sentiment.parameters import Study, UncertaintyParameters
 from tweet_sentiment.reports.audit import kinds
-from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, by_protocol, fallen
+from tweet_sentiment.reports.choice import how_chosen
+from tweet_sentiment.reports.cleaning import judged
+from tweet_sentiment.reports.frontier import PROTOCOL, cheapest, chosen_row
+from tweet_sentiment.reports.tables import COSTS, MAIN_PROTOCOLS, fallen
+from tweet_sentiment.scoring.calibration import (
+    calibration_noise,
+    confidence_of,
+    expected_calibration_error,
+    reliability_table,
+    right_of,
+)
+from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE
 
 INK, QUIET, FAINT = "#1f1f1f", "#6e6e6e", "#d4d4d4"
+FAINT_MARK = "#b08d57"
+SMALLEST = {"trainable_parameters": 1.0, "seconds": 0.1, "ms_per_post": 0.001}  # what 0 is drawn at
 SERIES = ("#08415c", "#b5651d", "#5c8a97", "#1f1f1f", "#8c8c8c", "#c9a66b")  # dark and light in turn
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "solid")
 MARKS = {  # of each protocol: colour, symbol
@@ -18,29 +36,51 @@ MARKS = {  # of each protocol: colour, symbol
     "grouped": ("#5c8a97", "square"),
     "paper": ("#1f1f1f", "x-thin-open"),
 }
-SHARES = {"title": "accuracy", "tickformat": ".0%"}
-_LINE = 84  # characters of a title in one line
+WAYS = {  # of cleaning, by verdict: legend, symbol, grey
+    "": ("compared with nothing", "diamond", INK),
+    NOT_SHOWN: ("no difference to its reference is shown", "circle-open", QUIET),
+    WORSE: ("worse than its reference", "triangle-left", INK),
+    BETTER: ("better than its reference", "triangle-right", INK),
+}
+STEPS = {("kept", "no"): "plain", ("removed", "no"): "no stop words", ("kept", "yes"): "lemmas"}
+BOTH_STEPS = "no stop words, lemmas"
+CURVES = (  # the paper's, in two panels
+    {"loss": "training loss", "eval_loss": "evaluation loss"},
+    {"accuracy": "accuracy", "f1": "F1", "precision": "precision", "recall": "recall"},
+)
+ACCURACY = {"title": "accuracy", "tickformat": ".0%"}
+SHARES = {"range": [-0.02, 1.02], "tickformat": ".0%", "showgrid": True, "gridcolor": FAINT}
+_LINE, _NAME = 84, 26  # characters in a line of a title, and of a name on an axis
 
 
-def styled(figure: Any, finding: str, shows: str, **layout: Any) -> Any:
+def styled(figure: Any, finding: str, shows: str, width: int = 0, **layout: Any) -> Any:
     """Return the figure with its finding as the title; ``shows`` says in words what is drawn, for who cannot see it.
 
-    Both make the text alternative, kept as ``layout.meta.alt``. ``layout`` is Plotly's.
+    Both make the text alternative, kept as ``layout.meta.alt``. ``width``: the fewest pixels that its texts need.
+    ``layout`` is Plotly's.
     """
     lines = wrap(finding, _LINE) or [""]
-    legend = {"orientation": "h", "yanchor": "top", "y": -0.18, "x": 0, "font": {"size": 13}}
+    figure.update_traces(cliponaxis=False, selector={"type": "scatter"})
     return figure.update_layout(
         **{
             "template": "simple_white",
             "title": {"text": "<br>".join(lines), "x": 0.01, "xanchor": "left", "font": {"size": 17, "color": INK}},
             "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
-            "legend": legend,
+            "legend": {"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.01, "x": 0},
             "colorway": SERIES,
-            "margin": {"t": 45 + 22 * len(lines), "l": 70, "r": 30, "b": 60},
-            "meta": {"alt": f"{finding.rstrip('.')}. {shows}"},
+            "margin": {"t": 45 + 22 * len(lines), "l": 70, "r": 30, "b": 90},
+            "meta": {"finding": finding, "alt": f"{finding.rstrip('.')}. {shows}", "width": width},
             **layout,
         }
     )
+
+
+def rows_of(names: Sequence[str], **axis: Any) -> dict[str, Any]:
+    """Return the layout of a figure with one row a name, the first at the bottom; long names take several lines."""
+    texts = [wrap(name, _NAME) or [""] for name in names]
+    places = {"tickmode": "array", "tickvals": list(names), "ticktext": ["<br>".join(lines) for lines in texts]}
+    order = {"type": "category", "categoryorder": "array", "categoryarray": list(names), "automargin": True}
+    return {"yaxis": {**order, **places, **axis}, "height": 190 + sum(10 + 17 * len(lines) for lines in texts)}
 
 
 def whisker(value: Any, low: Any, high: Any) -> dict[str, Any]:
@@ -54,11 +94,18 @@ def interval_of(rows: pd.DataFrame) -> dict[str, Any]:
     return whisker(rows["accuracy"], rows["accuracy_low"], rows["accuracy_high"])
 
 
+def marker_of(protocol: str) -> dict[str, Any]:
+    """Return Plotly's marker of a protocol, or of the paper."""
+    colour, symbol = MARKS.get(protocol, MARKS["grouped"])
+    return {"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2, "color": colour}}
+
+
 def percent(share: float) -> str:
     """Write a share as per cent with one digit."""
     return f"{share:.1%}"
 
 
+# ---------------------------------------------------------------- of all techniques
 def accuracy_figure(comparison: pd.DataFrame) -> Any:
     """Draw accuracy by technique, one mark a protocol with its interval; folds are left out if there is more."""
     import plotly.graph_objects as go
@@ -67,44 +114,25 @@ def accuracy_figure(comparison: pd.DataFrame) -> Any:
     rows = main if len(main) else comparison
     honest = rows.assign(honest=rows["protocol"] != "published").sort_values(["honest", "accuracy"])
     order = list(honest.drop_duplicates("technique", keep="last")["technique"])  # from the bottom up
-    figure = go.Figure()
-    for technique, one in by_protocol(rows).items():
-        if {"published", "leak_free"} <= one.keys():
-            figure.add_scatter(
-                x=[one["published"]["accuracy"], one["leak_free"]["accuracy"]],
-                y=[technique] * 2,
-                mode="lines",
-                line={"color": FAINT, "width": 6},
-                showlegend=False,
-                hoverinfo="skip",
-            )
-    for protocol, of_protocol in rows.groupby("protocol", sort=False):
-        colour, symbol = MARKS.get(str(protocol), MARKS["grouped"])
-        marker = {"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2, "color": colour}}
-        _marks(figure, str(protocol), of_protocol, "accuracy", marker, error_x=interval_of(of_protocol))
+    figure, look = go.Figure(), {"mode": "markers", "hovertemplate": "%{y}: %{x:.4f}"}
+    by_protocol = rows.pivot_table(index="technique", columns="protocol", values="accuracy", sort=False)
+    if both := {"published", "leak_free"} <= set(by_protocol):
+        line = {"color": FAINT, "width": 6}
+        for technique, ends in by_protocol[["published", "leak_free"]].dropna().iterrows():
+            figure.add_scatter(x=ends, y=[technique] * 2, mode="lines", line=line, showlegend=False, hoverinfo="skip")
+    for protocol, mine in rows.groupby("protocol", sort=False):
+        marker, error = marker_of(str(protocol)), interval_of(mine)
+        figure.add_scatter(x=mine["accuracy"], y=mine["technique"], name=protocol, marker=marker, error_x=error, **look)
     paper = rows.drop_duplicates("technique").dropna(subset=["paper_accuracy"])
     if len(paper):
-        colour, symbol = MARKS["paper"]
-        marker = {"color": colour, "symbol": symbol, "size": 9, "line": {"width": 2, "color": colour}}
-        _marks(figure, "the paper, whose protocol leaks", paper, "paper_accuracy", marker)
+        name = "the paper, whose protocol leaks"
+        figure.add_scatter(
+            x=paper["paper_accuracy"], y=paper["technique"], name=name, marker=marker_of("paper"), **look
+        )
     shown = ["One row a technique, the best on top: a mark for each protocol with its interval"]
     shown += ["a cross for the paper's accuracy"] * bool(len(paper))
-    shown += ["a line between the accuracy with the leak and without it"] * (
-        {"published", "leak_free"} <= set(rows["protocol"])
-    )
-    return styled(
-        figure,
-        finding(rows),
-        f"{', '.join(shown)}.",
-        xaxis={**SHARES, "range": [0, 1.02], "showgrid": True},
-        yaxis={"categoryorder": "array", "categoryarray": order, "automargin": True},
-        height=190 + 30 * len(order),
-    )
-
-
-def _marks(figure: Any, name: str, rows: pd.DataFrame, value: str, marker: dict[str, Any], **more: Any) -> None:
-    look = {"mode": "markers", "marker": marker, "hovertemplate": "%{y}: %{x:.4f}"}
-    figure.add_scatter(x=rows[value], y=rows["technique"], name=name, **look, **more)
+    shown += ["a line between the accuracy with the leak and without it"] * both
+    return styled(figure, finding(rows), f"{', '.join(shown)}.", xaxis=SHARES | {"title": "accuracy"}, **rows_of(order))
 
 
 def finding(comparison: pd.DataFrame) -> str:
@@ -126,32 +154,48 @@ def finding(comparison: pd.DataFrame) -> str:
     return f"Without the leak {technique} falls from {before} to {after}; {highest}"
 
 
-def cost_figure(comparison: pd.DataFrame) -> Any:
-    """Draw accuracy against the seconds that a technique took; size is the number of trainable parameters."""
-    import plotly.graph_objects as go
+def frontier_figure(table: pd.DataFrame) -> Any:
+    """Draw one row a technique: its accuracy with its interval, then each cost on a logarithmic scale.
 
-    figure = go.Figure()
-    for protocol, rows in comparison.groupby("protocol", sort=False):
-        colour, symbol = MARKS.get(str(protocol), MARKS["grouped"])
-        figure.add_scatter(
-            x=rows["seconds"].clip(lower=0.1),
-            y=rows["accuracy"],
-            text=rows["technique"],
-            mode="markers+text",
-            textposition="top center",
-            name=str(protocol),
-            marker={"size": 8 + rows["trainable_parameters"].pow(0.2), "color": colour, "symbol": symbol},
-        )
-    slowest = comparison.sort_values("seconds").to_dict("records")[-1]
+    Dark marks are the chosen one and those not shown to be worse; a full mark is one that nothing beats at its cost.
+    """
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(rows=1, cols=1 + len(COSTS), shared_yaxes=True, horizontal_spacing=0.05)
+    colours = table["stands"].map(lambda stands: FAINT_MARK if stands == WORSE else SERIES[0])
+    look = {"mode": "markers", "hovertemplate": "%{y}: %{x}<extra></extra>"}
+    marker, names = {"size": 10, "color": colours}, table["technique"]
+    figure.add_scatter(x=table["accuracy"], y=names, error_x=interval_of(table), marker=marker, row=1, col=1, **look)
+    figure.update_xaxes(title="accuracy", tickformat=".0%", nticks=4, row=1, col=1)
+    for column, (cost, words) in enumerate(COSTS.items(), start=2):
+        full = [words in named.split(", ") for named in table["on_frontier"]]
+        marks = marker | {"symbol": ["circle" if one else "circle-open" for one in full], "line": {"width": 2}}
+        values = table[cost].astype("float64").clip(lower=SMALLEST[cost])
+        figure.add_scatter(x=values, y=names, marker=marks, row=1, col=column, **look)
+        title = words.replace(" ", "<br>", 1)
+        figure.update_xaxes(type="log", title=title, tickformat="~s", nticks=4, row=1, col=column)
     return styled(
         figure,
-        f"The most seconds, {slowest['seconds']:,.0f}, went into {slowest['technique']}, for "
-        f"{percent(slowest['accuracy'])} under {slowest['protocol']}",
-        "A mark for each technique and protocol: seconds from left to right on a logarithmic scale, accuracy upwards, "
-        "larger where more parameters learn.",
-        xaxis={"title": "seconds", "type": "log"},
-        yaxis={**SHARES, "range": [0, 1.05]},
+        _cheaper(table),
+        "One row a technique, the most accurate on top: its accuracy with its interval, then each cost, on a "
+        "logarithmic scale. Dark marks are the chosen one and those not shown to be worse; a full mark is one that "
+        "none is as accurate as for less.",
+        width=680,
+        showlegend=False,
+        **rows_of(list(names)[::-1]),
     )
+
+
+def _cheaper(table: pd.DataFrame) -> str:
+    if table.empty:
+        return f"Nothing was run under {PROTOCOL}"
+    best, quickest = chosen_row(table), cheapest(table, "ms_per_post")
+    if best is None:
+        return f"Accuracy against cost ({PROTOCOL}); none is chosen, as none was measured on the dev split"
+    title = f"{best['technique']}, {how_chosen(best)}, has {percent(best['accuracy'])} ({PROTOCOL})"
+    if quickest is None or quickest["technique"] == best["technique"]:
+        return title
+    return f"{title}; {quickest['technique']} is faster and not shown to be worse"
 
 
 def leaks_figure(audit: dict[str, Any]) -> Any:
@@ -197,77 +241,229 @@ def leaks_figure(audit: dict[str, Any]) -> Any:
         said,
         "Bars: the share of test posts that are known from training, by kind, and the share that a look-up, "
         "which learns nothing, answers right.",
-        xaxis={"range": [0, 1.08], "tickformat": ".0%"},
-        yaxis={"autorange": "reversed", "automargin": True},
-        height=400,
+        xaxis={"range": [0, 1.2], "tickvals": [0, 0.25, 0.5, 0.75, 1], "tickformat": ".0%"},
+        **rows_of([*known, *looked_up], autorange="reversed"),
     )
 
 
-def learning_figure(table: pd.DataFrame, protocol: str) -> Any:
+def learning_figure(table: pd.DataFrame, study: Study) -> Any:
     """Draw what was measured with its intervals, and the law with its interval at all posts, one colour a technique."""
     import plotly.graph_objects as go
 
     figure, found = go.Figure(), []
     for place, (technique, rows) in enumerate(table.groupby("technique", sort=False)):
         known, colour = rows["measured"].astype(bool), SERIES[place % len(SERIES)]
-        _points(figure, rows[known], str(technique), {"color": colour, "size": 9})
+        hollow = {"color": "white", "line": {"color": colour, "width": 2}, "size": 9}
+        for part, name, marker in (
+            (rows[known], technique, {"color": colour, "size": 9}),
+            (rows[~known], f"{technique}, not measured", hollow),
+        ):
+            look = {"mode": "markers", "name": name, "marker": marker}
+            figure.add_scatter(x=part["n_train"], y=part["accuracy"], error_y=interval_of(part), **look)
         for row in rows[~known].to_dict("records"):
-            hollow = {"color": "white", "line": {"color": colour, "width": 2}, "size": 9}
-            _points(figure, rows[~known], f"{technique}, not measured", hollow)
             sizes = rows.loc[known, "n_train"]
             along = np.geomspace(float(sizes.min()), float(row["n_train"]), 50)
             error = row["error_floor"] + row["error_excess"] * (along / float(sizes.max())) ** -row["exponent"]
             line = {"color": colour, "dash": "dot"}
             figure.add_scatter(x=along, y=1 - error, mode="lines", line=line, showlegend=False, hoverinfo="skip")
             found.append(f"{technique} {percent(row['accuracy'])}")
+    ticks = sorted(set(table["n_train"].astype(int)))
     return styled(
         figure,
-        f"Expected of all posts: {', '.join(found)} ({protocol})",
+        f"Expected of all posts: {', '.join(found)} ({study.protocol})",
         "Accuracy by the number of posts learnt from, on a logarithmic scale: full marks with intervals were measured, "
         "hollow ones are expected, and dotted lines are the law between them.",
-        xaxis={"title": "posts learnt from", "type": "log"},
-        yaxis={"title": "accuracy"},
+        xaxis={"title": "posts learnt from", "type": "log", "tickvals": ticks, "ticktext": [f"{n:,}" for n in ticks]},
+        yaxis=ACCURACY,
     )
 
 
-def _points(figure: Any, rows: pd.DataFrame, name: str, marker: dict[str, Any]) -> None:
-    ends = interval_of(rows)
-    figure.add_scatter(x=rows["n_train"], y=rows["accuracy"], error_y=ends, mode="markers", name=name, marker=marker)
-
-
-def sweep_figure(table: pd.DataFrame, setting: str, described: str, protocol: str, chosen_on: str) -> Any:
+def sweep_figure(setting: str, described: str, table: pd.DataFrame, study: Study) -> Any:
     """Draw accuracy on the dev split and, with its interval, on the test posts, by setting.
 
     ``table`` has ``setting``, ``dev_accuracy``, ``accuracy``, ``low``, ``high``, ``trainable_parameters`` and
-    ``seconds``. Under ``published`` the choice is made on the test posts, and ``chosen_on`` says so.
+    ``seconds``. Under ``published`` the choice is made on the test posts, and the title says so.
     """
     import plotly.graph_objects as go
 
-    settings = table[setting].astype(str)
     dev = table["dev_accuracy"].astype("float64").fillna(table["accuracy"])
     cost = [f"{row['trainable_parameters']:,} parameters, {row['seconds']:,.0f} s" for row in table.to_dict("records")]
+    common = {"x": table[setting].astype(str), "text": cost}
+    whole, square = {"color": MARKS["leak_free"][0], "size": 9}, {"symbol": "square", "size": 8}
+    error, line = whisker(table["accuracy"], table["low"], table["high"]), {"dash": "dot", "color": MARKS["grouped"][0]}
     figure = go.Figure()
-    figure.add_scatter(
-        x=settings,
-        y=table["accuracy"],
-        error_y=whisker(table["accuracy"], table["low"], table["high"]),
-        text=cost,
-        name="test posts",
-        marker={"color": MARKS["leak_free"][0], "size": 9},
-    )
-    figure.add_scatter(
-        x=settings,
-        y=dev,
-        text=cost,
-        name="dev split",
-        line={"dash": "dot", "color": MARKS["grouped"][0]},
-        marker={"symbol": "square", "size": 8},
-    )
+    figure.add_scatter(**common, y=table["accuracy"], error_y=error, name="test posts", marker=whole)
+    figure.add_scatter(**common, y=dev, name="dev split", line=line, marker=square)
+    figure.update_traces(mode="lines+markers")
     best = table.assign(chosen_by=dev).sort_values("chosen_by", kind="stable").to_dict("records")[-1]
     return styled(
         figure,
-        f"Best on the {chosen_on}: {best[setting]} {described}, {percent(best['accuracy'])} ({protocol})",
+        f"Best on the {study.chosen_on}: {best[setting]} {described}, {percent(best['accuracy'])} ({study.protocol})",
         f"Accuracy by {described}: circles with intervals for test posts, squares for the dev split.",
-        xaxis={"title": described, "type": "category"},
-        yaxis={"title": "accuracy"},
+        xaxis={"title": described, "type": "category", "automargin": True},
+        yaxis=ACCURACY,
+    )
+
+
+def cleaning_figure(table: pd.DataFrame, study: Study, uncertainty: UncertaintyParameters) -> Any:
+    """Draw accuracy with its interval, the ways grouped by cleaning; the mark says what the comparison says."""
+    import plotly.graph_objects as go
+
+    steps = [STEPS.get(pair, BOTH_STEPS) for pair in zip(table["stop_words"], table["lemmas"], strict=True)]
+    rows = judged(table, uncertainty.level).assign(way=table["cleaning"] + ": " + pd.Series(steps, index=table.index))
+    rows["verdict"] = rows["verdict"].mask(rows["p_adjusted"].isna(), "")
+    figure = go.Figure()
+    for kind, (legend, symbol, grey) in WAYS.items():
+        mine = rows[rows["verdict"] == kind]
+        if len(mine):
+            look = {"mode": "markers", "name": legend, "marker": {"symbol": symbol, "size": 11, "color": grey}}
+            error = whisker(mine["accuracy"], mine["low"], mine["high"])
+            figure.add_scatter(x=mine["accuracy"], y=mine["way"], error_x=error, **look)
+    for i in np.flatnonzero(rows["cleaning"].ne(rows["cleaning"].shift()))[1:]:
+        figure.add_hline(float(i) - 0.5, line={"color": FAINT, "width": 1})
+    return styled(
+        figure,
+        f"{rows['verdict'].isin([WORSE, BETTER]).sum()} of {len(rows)} ways of cleaning are shown to differ from their "
+        f"reference ({study.protocol}, {rows['n_validation'].iloc[0]:,} test posts, {uncertainty.level:.0%} intervals)",
+        "One row a way of cleaning, with a mark at its accuracy and a line for its interval; the mark's shape says "
+        "whether a difference is shown.",
+        xaxis=ACCURACY,
+        **rows_of(list(rows["way"]), range=[len(rows) - 0.5, -0.5]),
+    )
+
+
+# ---------------------------------------------------------------- of one technique
+def plot_confusion(predictions: pd.DataFrame, study: Study) -> Any:
+    """Draw how often each label (rows) was given which (columns): share of the row, and number of posts."""
+    import plotly.express as px
+    from sklearn.metrics import confusion_matrix
+
+    labels = study.labels
+    counts = confusion_matrix(predictions["label"], predictions["predicted"], labels=labels)
+    wrong = counts - np.diag(np.diag(counts))
+    true, given = (labels[int(i)] for i in np.unravel_index(wrong.argmax(), wrong.shape))
+    worst = f"; most often wrong: {true} taken for {given}, {wrong.max():,} posts" if wrong.max() else ""
+    figure = px.imshow(
+        counts / counts.sum(axis=1, keepdims=True).clip(1),
+        x=labels,
+        y=labels,
+        zmin=0,
+        zmax=1,
+        color_continuous_scale="Greys",
+        labels={"x": "given", "y": "true", "color": "share"},
+        aspect="auto",
+    )
+    figure.update_traces(text=counts, texttemplate="%{text:,d}")
+    rows = rows_of(labels, autorange="reversed", title="true")
+    return styled(
+        figure,
+        f"{percent(right_of(predictions).mean())} of {len(predictions):,} posts right{worst} ({study.protocol})",
+        "A table: true labels as rows, given labels as columns, the number of posts in each cell, darker for a larger "
+        "share of the row.",
+        coloraxis_showscale=False,
+        xaxis={"title": "given", "automargin": True},
+        **rows | {"height": rows["height"] + 30 * len(labels)},
+    )
+
+
+def plot_curves(curves: pd.DataFrame, study: Study) -> Any:
+    """Draw the paper's curves over steps: above the losses, below what was measured after each epoch."""
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
+    runs = list(curves.groupby("prompt", sort=False)) if "prompt" in curves else [("", curves)]
+    for i, (run, rows) in enumerate(runs):
+        for place, names in enumerate(CURVES, start=1):
+            for j, (name, words) in enumerate((name, words) for name, words in names.items() if name in rows):
+                measured = rows.dropna(subset=[name])
+                line = {"color": SERIES[(j + 2 * i) % len(SERIES)], "dash": DASHES[j], "width": 2}
+                label = "<br>".join(wrap(f"{words} · {run!s}" if run else words, _LINE // 2))
+                figure.add_scatter(
+                    x=measured["step"], y=measured[name], name=label, line=line, mode="lines+markers", row=place, col=1
+                )
+    return styled(
+        figure,
+        f"{_turning(curves, study.chosen_on)} ({study.protocol})",
+        "Lines over training steps: above the training and evaluation loss, below accuracy, F1, precision and recall, "
+        f"measured after each epoch on the {study.chosen_on}.",
+        xaxis2={"title": "step", "tickformat": ",d"},
+        yaxis={"title": "loss"},
+        yaxis2={"title": "score"},
+        height=480 + 24 * len(figure.data),
+    )
+
+
+def _turning(curves: pd.DataFrame, chosen_on: str) -> str:
+    """Say where accuracy is highest, and where the evaluation loss is lowest: after that a model learns by heart."""
+    measured = curves.reindex(columns=["step", "accuracy", "eval_loss"]).astype("float64").set_index("step")
+    accuracy, loss = (measured[name].dropna() for name in ("accuracy", "eval_loss"))
+    if accuracy.empty:
+        return "Nothing was measured on the way"
+    last = accuracy[::-1].idxmax()
+    said = f"Accuracy on the {chosen_on} is highest at step {last:,.0f}, {percent(accuracy.max())}"
+    return said if loss.empty else f"{said}; their loss is lowest at step {loss.idxmin():,.0f}"
+
+
+def plot_reliability(predictions: pd.DataFrame, study: Study) -> Any:
+    """Draw accuracy by confidence, and below it the posts; a technique that knows itself keeps to the diagonal."""
+    from plotly.subplots import make_subplots
+
+    table = reliability_table(predictions, study.labels)
+    confidence, right = confidence_of(predictions, study.labels), right_of(predictions)
+    error, noise = expected_calibration_error(confidence, right), calibration_noise(confidence, study.seed)
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.7, 0.3])
+    hover = "confidence %{customdata[0]:.3f}, accuracy %{customdata[1]:.3f}, %{customdata[2]:,d} posts<extra></extra>"
+    for row, column, colour in ((1, "accuracy", "#a9a9a9"), (2, "posts", SERIES[0])):
+        figure.add_bar(
+            x=(table["low"] + table["high"]) / 2,
+            y=table[column],
+            width=table["high"] - table["low"],
+            customdata=table[["confidence", "accuracy", "posts"]],
+            hovertemplate=hover,
+            marker={"color": colour, "line": {"color": "white", "width": 1}},
+            name=column,
+            showlegend=False,
+            row=row,
+            col=1,
+        )
+    line = {"color": INK, "dash": "dot"}
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, name="right as often as it says", row=1, col=1)
+    return styled(
+        figure,
+        f"Says {confidence.mean():.0%} sure, is right {right.mean():.0%} of the time (ECE {error:.3f}, by "
+        f"chance {noise:.3f}, {study.protocol})",
+        "Bars above: accuracy by confidence; on the dotted diagonal a technique is right as often as it says. Bars "
+        "below: the number of posts.",
+        xaxis={"range": [-0.01, 1.01]},
+        xaxis2={"title": "confidence", "range": [-0.01, 1.01], "tickformat": ".0%"},
+        yaxis=ACCURACY | {"range": [0, 1.05]},
+        yaxis2={"title": "posts", "tickformat": ",d", "rangemode": "tozero"},
+        height=520,
+    )
+
+
+def plot_entities(table_of_accuracy_by_group: pd.DataFrame, study: Study, uncertainty: UncertaintyParameters) -> Any:
+    """Draw accuracy by entity with its interval, beside that of all posts; without entities, by length in words."""
+    import plotly.graph_objects as go
+
+    grouping = "entity" if (table_of_accuracy_by_group["grouping"] == "entity").any() else "length"
+    rows = table_of_accuracy_by_group[table_of_accuracy_by_group["grouping"] == grouping]
+    rows = rows.sort_values("accuracy") if grouping == "entity" else rows.iloc[::-1]
+    overall = rows["right"].sum() / rows["posts"].sum()
+    apart = int(((rows["wilson_low"] > overall) | (rows["wilson_high"] < overall)).sum())
+    error = whisker(rows["accuracy"], rows["wilson_low"], rows["wilson_high"])
+    look = {"mode": "markers", "marker": {"color": SERIES[0], "size": 9}, "showlegend": False}
+    hover = {"text": rows["posts"].astype("str"), "hovertemplate": "%{y}: %{x:.3f} of %{text} posts"}
+    figure = go.Figure()
+    figure.add_scatter(x=rows["accuracy"], y=rows["group"], error_x=error, **look, **hover)
+    figure.add_vline(overall, line={"color": QUIET, "dash": "dot"})
+    return styled(
+        figure,
+        f"{apart} of {len(rows)} {'entities' if grouping == 'entity' else 'lengths'} lie apart from the "
+        f"{percent(overall)} of all posts by their interval; by chance alone it would be "
+        f"{(1 - uncertainty.level) * len(rows):.1f} ({study.protocol})",
+        f"One row for each {grouping}, with a mark at its accuracy and a line for its interval; a dotted line is "
+        "at the accuracy of all posts.",
+        xaxis=SHARES | {"title": "accuracy"},
+        **rows_of(list(rows["group"].astype(str)), title="words in a post" if grouping == "length" else None),
     )

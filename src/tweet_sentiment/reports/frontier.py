@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.reports.choice import how_chosen
-from tweet_sentiment.reports.figures import interval_of, styled
 from tweet_sentiment.reports.tables import COSTS, FEWER, amount, interval
 from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE, against
 
@@ -28,8 +27,6 @@ STANDINGS = {  # how the others stand to the chosen one
     NOT_TESTED: "Not tested against it",
 }
 ALIKE = {"seconds": 1.25, "ms_per_post": 1.25}  # a time this many times the lowest may be the machine's load
-COLOURS = {WORSE: "#c7b299", NOT_SHOWN: "#1b5e7d", BETTER: "#1b5e7d", CHOSEN: "#1b5e7d", NOT_TESTED: "#999999"}
-SMALLEST = {"trainable_parameters": 1.0, "seconds": 0.1, "ms_per_post": 0.001}  # what 0 is drawn at
 
 
 def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -63,7 +60,8 @@ def _undominated(row: dict[Any, Any], cost: str, table: pd.DataFrame) -> bool:
     return not bool((no_worse & better).any())
 
 
-def _chosen(table: pd.DataFrame) -> dict[Any, Any] | None:
+def chosen_row(table: pd.DataFrame) -> dict[Any, Any] | None:
+    """Return the row of the chosen technique; None where none was chosen."""
     return next(iter(table[table["stands"] == CHOSEN].to_dict("records")), None)
 
 
@@ -84,7 +82,7 @@ def recommendations(table: pd.DataFrame) -> list[str]:
     """Say in words which technique to take for which need: of those not shown to be worse, the cheapest."""
     if table.empty:
         return []
-    if (best := _chosen(table)) is None:
+    if (best := chosen_row(table)) is None:
         return ["No technique was measured on the dev split, so none is chosen."]
     standing = {one: ", ".join(table.loc[table["stands"] == one, "technique"]) for one in STANDINGS}
     known = f"{best['accuracy']:.4f} ({interval(best['accuracy_low'], best['accuracy_high'])}) on the test posts"
@@ -122,54 +120,3 @@ def _cautions(table: pd.DataFrame, alike: bool) -> list[str]:
     if len(devices) > 1:
         said.append(f"Times are of {', '.join(devices)}: compare them only where these are the same.")
     return said
-
-
-def frontier_figure(table: pd.DataFrame) -> Any:
-    """Draw one panel a cost, logarithmic, with intervals; ``table`` is ``frontier_table``'s.
-
-    Dark points are the chosen one and those not shown to be worse. The line joins what nothing beats at its cost.
-    """
-    from plotly.subplots import make_subplots
-
-    figure = make_subplots(rows=1, cols=len(COSTS), shared_yaxes=True, horizontal_spacing=0.03)
-    for column, (cost, words) in enumerate(COSTS.items(), start=1):
-        rows = table.dropna(subset=[cost])
-        rows = rows.assign(x=rows[cost].astype("float64").clip(lower=SMALLEST[cost]))
-        figure.add_scatter(
-            x=rows["x"],
-            y=rows["accuracy"],
-            error_y=interval_of(rows),
-            text=rows["technique"],
-            mode="markers+text",
-            textposition="top center",
-            textfont={"size": 10},
-            marker={"size": 9, "color": [COLOURS[stands] for stands in rows["stands"]]},
-            row=1,
-            col=column,
-        )
-        on_line = rows["on_frontier"].str.split(", ").map(lambda named, words=words: words in named).astype(bool)
-        line, shape = rows[on_line].sort_values(["x", "accuracy"]), {"shape": "hv", "dash": "dot", "color": "#1b5e7d"}
-        figure.add_scatter(
-            x=line["x"], y=line["accuracy"], mode="lines", line=shape, hoverinfo="skip", row=1, col=column
-        )
-        figure.update_xaxes(type="log", title=words, row=1, col=column)
-    figure.update_yaxes(title="accuracy", row=1, col=1)
-    return styled(
-        figure,
-        _finding(table),
-        "A panel a cost, on a logarithmic scale: a mark for each technique at its accuracy with its interval, dark "
-        "where it is the chosen one or not shown to be worse, and a dotted line that no technique lies above.",
-        showlegend=False,
-    )
-
-
-def _finding(table: pd.DataFrame) -> str:
-    if table.empty:
-        return f"Nothing was run under {PROTOCOL}"
-    best, quickest = _chosen(table), cheapest(table, "ms_per_post")
-    if best is None:
-        return f"Accuracy against cost ({PROTOCOL}); none is chosen, as none was measured on the dev split"
-    title = f"{best['technique']}, {how_chosen(best)}, has {best['accuracy']:.1%} ({PROTOCOL})"
-    if quickest is None or quickest["technique"] == best["technique"]:
-        return title
-    return f"{title}; {quickest['technique']} is faster and not shown to be worse"

@@ -8,8 +8,8 @@ import pandas as pd
 from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables, headline
 from tweet_sentiment.reports.choice import choices, how_chosen
 from tweet_sentiment.reports.claims import answers
-from tweet_sentiment.reports.figures import accuracy_figure, cost_figure, leaks_figure, learning_figure
-from tweet_sentiment.reports.frontier import frontier_figure, recommendations
+from tweet_sentiment.reports.figures import accuracy_figure, frontier_figure, leaks_figure
+from tweet_sentiment.reports.frontier import recommendations
 from tweet_sentiment.reports.inputs import HONEST, ReportInputs, Section
 from tweet_sentiment.reports.reproduce import reproduction
 from tweet_sentiment.reports.tables import (
@@ -21,6 +21,7 @@ from tweet_sentiment.reports.tables import (
     fallen,
     folds,
     interval,
+    listed,
     markdown,
     part_rows,
     plain_rows,
@@ -130,8 +131,8 @@ def _best(inputs: ReportInputs) -> str:
         NOT_SHOWN: "is not shown to differ from {}",
         "": "was not tested against {}",
     }
-    said = [text.format(_listed(stands[one])) for one, text in words.items() if one in stands]
-    verdict = _listed(said) or "is the only one that was run"
+    said = [text.format(listed(stands[one])) for one, text in words.items() if one in stands]
+    verdict = listed(said) or "is the only one that was run"
     if chosen:
         named = f"{best['technique']} is {how_chosen(best)}"
         return f"Under {protocol} {named}; its accuracy is {known}, and it {verdict}."
@@ -139,16 +140,11 @@ def _best(inputs: ReportInputs) -> str:
     return f"Under {protocol}{memory} the highest accuracy is {known}, of {best['technique']}, which {verdict}."
 
 
-def _listed(items: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
-
-
 def _pictures(inputs: ReportInputs) -> list[Section]:
     """Return the figures: the study's first, then those of each technique."""
     from plotly.graph_objects import Figure
 
     comparison, best = inputs.comparison, inputs.honest_keys
-    main = comparison[comparison["protocol"].isin(MAIN_PROTOCOLS)]
     compared = [("Accuracy by technique and protocol", accuracy_figure(comparison))]
     leaks = [("The leak", leaks_figure(inputs.audit))] if inputs.audit else []
     both = {"published", "leak_free"} <= set(comparison["protocol"])
@@ -164,7 +160,6 @@ def _pictures(inputs: ReportInputs) -> list[Section]:
     return [
         Section("Accuracy with the leak and without it" if both else "Accuracy", figures=compared + leaks),
         Section("Accuracy by entity" if inputs.about.entities else "Accuracy by length", figures=of_best),
-        Section("Cost", figures=[("Cost", cost_figure(main))] if len(main) else []),
         Section("The posts", figures=inputs.figures("lengths.json")),
         Section("The search", figures=searched),
         Section("Curves over steps", [_CURVES] * bool(curves), figures=curves),
@@ -266,7 +261,7 @@ def _learning(inputs: ReportInputs) -> Section:
     curves = inputs.of("learning_curve/sizes.csv").items()
     said = [words for _, table in curves for words in _extrapolations(table, inputs.comparison)]
     tables = [Table(f"Accuracy by posts learnt from ({name})", *plain_rows(table[SIZES])) for name, table in curves]
-    figures = [(f"Learning curves ({name})", learning_figure(table, name)) for name, table in curves]
+    figures = inputs.figures("learning_curve/sizes.json")
     return Section("What more posts give", [*said, _LAW] if curves else [], tables, figures)
 
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.scoring.bootstrap import ENDS
 from tweet_sentiment.scoring.comparison import p_words
 from tweet_sentiment.scoring.metrics import CHOSEN_BY, INTERVALS, SCORES
-
-ENDS = ("low", "high")  # of an interval
 
 PARTS = ("originals", "resembling", "not_resembling")  # of the test posts
 COLUMNS = ["technique", "protocol", "encoder", "n_train", "n_validation", "trainable_parameters", *SCORES]
@@ -159,6 +158,11 @@ def fallen(comparison: pd.DataFrame) -> list[tuple[str, dict[Any, Any], dict[Any
     ]
     apart = [pair for pair in pairs if pair[1]["accuracy_low"] > pair[2]["accuracy_high"]]
     return sorted(apart, key=lambda pair: pair[2]["accuracy"] - pair[1]["accuracy"])
+
+
+def listed(items: Sequence[str]) -> str:
+    """Join with commas and "and"."""
+    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
 
 
 def rendered(template: str, *, escaped: bool = False, **values: Any) -> str:

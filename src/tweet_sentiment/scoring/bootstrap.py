@@ -5,17 +5,41 @@ tweet ids are drawn, with all their rows (cluster bootstrap: C. A. Field, A. H. 
 Journal of the Royal Statistical Society B 69, 2007, 369-390). Where every id occurs once it is the ordinary bootstrap.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import Study, UncertaintyParameters
-from tweet_sentiment.scoring.metrics import FORMULAS, INTERVALS, Counts, Floats
+from tweet_sentiment.scoring.calibration import calibration_noise, confidence_of, expected_calibration_error, right_of
+from tweet_sentiment.scoring.metrics import FORMULAS, INTERVALS, Counts, Floats, score_table
 
 Integers = NDArray[np.int64]
 
+ENDS = ("low", "high")  # of an interval
 _CELLS = 4_000_000  # numbers in one block of draws: 32 MB
+
+
+def scores_of(predictions: pd.DataFrame, study: Study, uncertainty: UncertaintyParameters) -> dict[str, Any]:
+    """Return all scores of a table of predictions, the intervals, and how far its confidence is off.
+
+    ``calibration_noise`` is the calibration error to be expected of a perfectly calibrated model with these
+    confidences.
+    """
+    confidence = confidence_of(predictions, study.labels)
+    return {
+        **score_table(predictions, study.labels),
+        "intervals": {name: list(ends) for name, ends in intervals_of(predictions, study, uncertainty).items()},
+        "expected_calibration_error": expected_calibration_error(confidence, right_of(predictions)),
+        "calibration_noise": calibration_noise(confidence, study.seed),
+    }
+
+
+def ends_of(intervals: dict[str, Any]) -> dict[str, float]:
+    """Return the ends of intervals by their column: ``accuracy_low``, ``accuracy_high``, …"""
+    return {f"{name}_{end}": at for name, pair in intervals.items() for end, at in zip(ENDS, pair, strict=True)}
 
 
 def intervals_of(

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.pipelines.evaluation.figures import plot_reliability
 from tweet_sentiment.pipelines.evaluation.nodes import evaluate
+from tweet_sentiment.reports.figures import plot_reliability
 
 TRAINING = {"texts": "raw", "n_train": 10, "trainable_parameters": 5, "seconds": 1.0}
 COUNTS = {"files": {"training": {"sha256": "0"}}}
@@ -82,9 +82,9 @@ def test_the_reliability_diagram_states_and_shows_what_the_metrics_say(predictio
     assert f"is right {metrics['accuracy']:.0%} of the time" in title
     error, noise = metrics["expected_calibration_error"], metrics["calibration_noise"]
     assert f"(ECE {error:.3f}, by chance {noise:.3f}, leak_free)" in title
-    bars, diagonal = figure.data
-    assert sum(int(posts) for posts in bars.text) == 200
-    assert sum(int(n) * y for n, y in zip(bars.text, bars.y, strict=True)) / 200 == pytest.approx(metrics["accuracy"])
+    bars, posts, diagonal = figure.data
+    assert sum(posts.y) == 200
+    assert sum(n * y for n, y in zip(posts.y, bars.y, strict=True)) / 200 == pytest.approx(metrics["accuracy"])
     assert list(diagonal.x) == list(diagonal.y) == [0, 1]
 
 

@@ -20,13 +20,8 @@ from tweet_sentiment.techniques import layer_unfreezing as unfreezing
 from .nodes import Experiment
 
 LETTERS_KEPT = "published_letters_kept"
-CLEANINGS = ("published", "corrected", "none")
-STEPS = {
-    (False, False): "plain",
-    (True, False): "no stop words",
-    (False, True): "lemmas",
-    (True, True): "no stop words, lemmas",
-}
+SPLIT = ("split_training_posts", "split_test_posts")
+EXAMPLE = "This was the WORST match, don't blame us 🤣 https://t.co/x1 <br/> #fail"
 
 
 @dataclass(frozen=True)
@@ -34,18 +29,14 @@ class Variant:
     """One way: a key of ``data.cleaning.VARIANTS``; then, if true, stop words go and words become lemmas."""
 
     cleaning: str
-    stop_words_removed: bool
-    lemmatised: bool
-
-    @property
-    def steps(self) -> str:
-        """What is done beside the cleaning, in words."""
-        return STEPS[self.stop_words_removed, self.lemmatised]
+    stop_words_removed: bool = False
+    lemmatised: bool = False
 
     @property
     def name(self) -> str:
-        """The namespace of its nodes and data."""
-        return f"{self.cleaning}_{self.steps.replace(', ', '_').replace(' ', '_')}"
+        """Its row in the table, and its folder of checkpoints."""
+        steps = ["no_stop_words"] * self.stop_words_removed + ["lemmas"] * self.lemmatised
+        return "_".join([self.cleaning, *(steps or ["plain"])])
 
     @property
     def reference(self) -> str:
@@ -54,21 +45,14 @@ class Variant:
         A way with one of the steps: the same cleaning without them. The published one that keeps its letters: the
         published one. Another plain way: the corrected one.
         """
-        if self.cleaning == LETTERS_KEPT:
-            return Variant("published", False, False).name
-        plain = Variant(self.cleaning, False, False)
-        if self != plain:
-            return plain.name
-        return "" if self.cleaning == "corrected" else Variant("corrected", False, False).name
+        plain = {LETTERS_KEPT: "published", "corrected": "", "published": "corrected", "none": "corrected"}
+        other = self.cleaning if self.stop_words_removed or self.lemmatised else plain[self.cleaning]
+        return other and Variant(other).name
 
 
-VARIANTS = (
-    *(Variant(cleaning, *steps) for cleaning, steps in product(CLEANINGS, STEPS)),
-    Variant(LETTERS_KEPT, False, False),
-)
-
-SPLIT = ("split_training_posts", "split_test_posts")
-EXAMPLE = "This was the WORST match, don't blame us 🤣 https://t.co/x1 <br/> #fail"
+STEPS = ((False, False), (True, False), (False, True), (True, True))
+VARIANTS = [Variant(way, *steps) for way, steps in product(("published", "corrected", "none"), STEPS)]
+VARIANTS.append(Variant(LETTERS_KEPT))
 
 
 def cleaned(posts: pd.DataFrame, variant: Variant) -> pd.DataFrame:
@@ -105,44 +89,32 @@ def compare_variants(
 
     examples_by_variant()  # NLTK's data are missed at once, not after hours
     setup, examples, _ = from_inputs(given, SPLIT)
-    setup = replace(setup, model=setup.model.model_copy(update={"encoder_dropout": False}))
-    head = layer_unfreezing.model_copy(
-        update={
-            "top_blocks": 0,
-            "load_best_model_at_end": False,
-            "row_limit": preprocessing_ablation.row_limit,
-            "hyperparameters": preprocessing_ablation.hyperparameters,
-        }
-    )
+    setup = replace(setup, model=setup.model.under(encoder_dropout=False))
+    head = layer_unfreezing.under(top_blocks=0, load_best_model_at_end=False, **dict(preprocessing_ablation))
     posts, test = examples.limited(preprocessing_ablation.row_limit).training, examples.evaluation
     experiment, rows = Experiment(setup, None, uncertainty), []
-    for variant in VARIANTS:
-        experiment.examples = replace(examples, training=cleaned(posts, variant), evaluation=cleaned(test, variant))
-        experiment.setup = setup.within(variant.name)
-        experiment.fit_by(fit_cleaned, variant.name, "layer_unfreezing", head)
-    for variant in VARIANTS:
-        row, scores = (
-            experiment.row("variant", variant.name),
-            score_table(experiment.predictions[variant.name], setup.labels),
-        )
-        told = {name: experiment.figures[variant.name][name] for name in ("empty_after_cleaning", "mean_word_pieces")}
+    for way in VARIANTS:
+        experiment.examples = replace(examples, training=cleaned(posts, way), evaluation=cleaned(test, way))
+        experiment.setup = setup.within(way.name)
+        experiment.fit(way.name, "layer_unfreezing", head, fit_cleaned)
+        row, scores = experiment.row("variant", way.name), score_table(experiment.predictions[way.name], setup.labels)
+        told = {name: experiment.figures[way.name][name] for name in ("empty_after_cleaning", "mean_word_pieces")}
         rows.append(
             {
-                "variant": variant.name,
-                "cleaning": variant.cleaning,
-                "stop_words": "removed" if variant.stop_words_removed else "kept",
-                "lemmas": "yes" if variant.lemmatised else "no",
+                "variant": way.name,
+                "cleaning": way.cleaning,
+                "stop_words": "removed" if way.stop_words_removed else "kept",
+                "lemmas": "yes" if way.lemmatised else "no",
                 "n_train": len(posts),
                 "n_validation": len(test),
                 **told,
                 **{name: row[name] for name in ("accuracy", "low", "high")},
                 **{name: scores[name] for name in ("f1", "macro_f1")},
-                "reference": variant.reference,
-                **experiment.difference(variant.name, variant.reference),
+                "reference": way.reference,
             }
         )
-    table = pd.DataFrame(rows)
-    return table.assign(p_adjusted=holm(table["p_value"].to_numpy()))
+    differences = pd.DataFrame([experiment.difference(way.name, way.reference) for way in VARIANTS])
+    return pd.DataFrame(rows).join(differences).assign(p_adjusted=holm(differences["p_value"].to_numpy()))
 
 
 def fit_cleaned(examples: Any, head: unfreezing.Parameters, setup: Any) -> Any:
@@ -175,14 +147,7 @@ def fit_cleaned(examples: Any, head: unfreezing.Parameters, setup: Any) -> Any:
 def summarise_variants(
     table: pd.DataFrame, run: str, study: Study, model: ModelParameters, uncertainty: UncertaintyParameters
 ) -> str:
-    """Answer both questions in words; what is not significant is not claimed."""
-    from .cleaning_summary import summary_markdown
+    """Answer in words what each step costs; what is not significant is not claimed."""
+    from tweet_sentiment.reports.cleaning import cleaning_summary
 
-    return summary_markdown(table, examples_by_variant(), run, study, model.checkpoint, uncertainty.level)
-
-
-def plot_variants(table: pd.DataFrame, study: Study, uncertainty: UncertaintyParameters) -> Any:
-    """Draw the accuracy of each way with its interval, grouped by cleaning."""
-    from .cleaning_summary import variants_figure
-
-    return variants_figure(table, study.protocol, uncertainty.level)
+    return cleaning_summary(table, examples_by_variant(), run, study, model.checkpoint, uncertainty.level)

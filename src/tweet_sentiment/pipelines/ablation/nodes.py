@@ -14,14 +14,15 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import (
     DataParameters,
     LearningCurveParameters,
-    Study,
     TrainerParameters,
     TrainingAblationParameters,
     UncertaintyParameters,
     UnfreezingSweepParameters,
 )
-from tweet_sentiment.scoring.bootstrap import bootstrap_intervals, tweet_codes
+from tweet_sentiment.scoring.bootstrap import ends_of, intervals_of, scores_of, tweet_codes
+from tweet_sentiment.scoring.calibration import right_of
 from tweet_sentiment.scoring.comparison import holm, paired_difference, verdict
+from tweet_sentiment.scoring.power_law import extrapolate
 from tweet_sentiment.techniques import FEATURES, POSTS, TECHNIQUES
 from tweet_sentiment.techniques import layer_unfreezing as unfreezing
 from tweet_sentiment.techniques import prompt_tuning as prompting
@@ -29,6 +30,9 @@ from tweet_sentiment.techniques import prompt_tuning as prompting
 logger = logging.getLogger(__name__)
 
 FIGURES = ("trainable_parameters", "n_train", "seconds", "epoch", "encoder_cached", "steps", "encoder")
+OF_SIZES = ("encoder", "texts", "n_train", "trainable_parameters", "seconds")
+OF_SIZES += ("dev_accuracy", "chosen_on", "device", "dtype")
+FEWEST = 3  # sizes that a power law needs
 NO_HEAD = "none"
 
 
@@ -36,31 +40,26 @@ class Experiment:
     """One fit a variant: what all of them share, and the row that each gives."""
 
     def __init__(self, setup: Any, examples: Any, uncertainty: UncertaintyParameters) -> None:
-        self.setup, self.examples = setup, examples
-        self.resampling = {**uncertainty.model_dump(include={"resamples", "level"}), "seed": setup.study.seed}
+        self.setup, self.examples, self.uncertainty = setup, examples, uncertainty
+        self.resampling = {**uncertainty.model_dump(), "seed": setup.study.seed}
         self.predictions: dict[Any, pd.DataFrame] = {}
         self.figures: dict[Any, dict[str, Any]] = {}
 
-    def fit(self, name: Any, technique: str, parameters: Any) -> None:
-        """Fit the variant ``name``, or take what was fitted before."""
-        self.fit_by(TECHNIQUES[technique].fit, name, technique, parameters)
-
-    def fit_by(self, fit: Any, name: Any, technique: str, parameters: Any) -> None:
-        """Do the same by a function of one's own."""
+    def fit(self, name: Any, technique: str, parameters: Any, fit: Any = None) -> None:
+        """Fit the variant ``name``, by the technique's function or another, or take what was fitted before."""
         from tweet_sentiment.modeling.fitting import fit_once
 
         logger.info("%s, %s", technique, name)
-        finished = fit_once(technique, fit, self.examples, parameters, self.setup)
+        finished = fit_once(technique, fit or TECHNIQUES[technique].fit, self.examples, parameters, self.setup)
         self.predictions[name], self.figures[name] = finished.predictions, finished.figures
 
     def row(self, column: str, name: Any) -> dict[str, Any]:
         """Return accuracy on the test posts with its interval, on the dev split, and the figures of the fit."""
         mine, figures = self.predictions[name], self.figures[name]
-        low, high = bootstrap_intervals(mine, self.setup.labels, **self.resampling)["accuracy"]
-        accuracy = float((mine["label"] == mine["predicted"]).mean())
+        low, high = intervals_of(mine, self.setup.study, self.uncertainty)["accuracy"]
         told = {key: figures[key] for key in FIGURES if key in figures}
-        scores = {"dev_accuracy": figures.get("dev_accuracy"), "accuracy": accuracy, "low": low, "high": high}
-        return {column: name, **scores, **told, "seed": self.setup.study.seed}
+        scores = {"dev_accuracy": figures.get("dev_accuracy"), "accuracy": float(right_of(mine).mean())}
+        return {column: name, **scores, "low": low, "high": high, **told, "seed": self.setup.study.seed}
 
     def difference(self, name: Any, reference: Any) -> dict[str, Any]:
         """Return the paired difference in accuracy to another variant; nothing to itself."""
@@ -69,13 +68,6 @@ class Experiment:
             found = paired_difference(self.predictions[name], self.predictions[reference], **self.resampling)
         ends = {"difference_low": found["low"], "difference_high": found["high"]}
         return {"difference": found["difference"], **ends, "test": found["test"], "p_value": found["p_value"]}
-
-
-def judged(table: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Adjust the p-values of a table's differences for their number (Holm), and give the verdict on each."""
-    table = table.assign(p_adjusted=holm(table["p_value"].to_numpy()))
-    ends = zip(table["difference_low"], table["difference_high"], table["p_adjusted"], strict=True)
-    return table.assign(verdict=[verdict(*one, level=level) for one in ends])
 
 
 def by_tweet(examples: Any, seed: int) -> Any:
@@ -100,11 +92,10 @@ def sweep_blocks(
     from tweet_sentiment.modeling.fitting import from_inputs
 
     setup, examples, _ = from_inputs(given, FEATURES)
-    experiment, sweep, rows = Experiment(setup, examples, uncertainty), unfreezing_sweep, []
-    for blocks in sweep.top_blocks:
-        changes = {"top_blocks": blocks, "hold_out_dev_split": True, "hyperparameters": sweep.hyperparameters}
-        changes |= {"row_limit": sweep.row_limit, "load_best_model_at_end": sweep.load_best_model_at_end}
-        experiment.fit(blocks, "layer_unfreezing", layer_unfreezing.model_copy(update=changes))
+    experiment, rows = Experiment(setup, examples, uncertainty), []
+    changes = {name: one for name, one in unfreezing_sweep if name != "top_blocks"} | {"hold_out_dev_split": True}
+    for blocks in unfreezing_sweep.top_blocks:
+        experiment.fit(blocks, "layer_unfreezing", layer_unfreezing.under(**changes, top_blocks=blocks))
         rows.append(experiment.row("top_blocks", blocks))
     return pd.DataFrame(rows)
 
@@ -119,7 +110,7 @@ def sweep_heads(prompt_tuning: prompting.Parameters, uncertainty: UncertaintyPar
     setup, examples, _ = from_inputs(given, POSTS)
     experiment, rows = Experiment(setup.within("heads"), examples, uncertainty), []
     for head in prompt_tuning.heads_to_compare:
-        name, one = " and ".join(head) or NO_HEAD, prompt_tuning.model_copy(update={"trainable_head": head})
+        name, one = " and ".join(head) or NO_HEAD, prompt_tuning.under(trainable_head=head)
         experiment.fit(name, "prompt_tuning", one.one_prompt(prompt_tuning.hard_prompts[-1]))
         rows.append(experiment.row("trainable_head", name))
     return pd.DataFrame(rows)
@@ -162,15 +153,16 @@ def compare_trainings(
             "Each of training_ablation.variants reads a column that the file lacks.\n"
             "  Add one that does not, such as plain: {}, or name the column in data.columns."
         )
-    experiment = Experiment(setup, by_tweet(examples, setup.study.seed), uncertainty)
+    experiment, first = Experiment(setup, by_tweet(examples, setup.study.seed), uncertainty), next(iter(varied))
     for name, one in varied.items():
         experiment.fit(name, technique, one)
-    first = next(iter(varied))
     rows = [
         {"variant": name, "technique": technique} | experiment.row("variant", name) | experiment.difference(name, first)
         for name in varied
     ]
-    return judged(pd.DataFrame(rows).drop(columns="test"), uncertainty.level)
+    table = pd.DataFrame(rows).drop(columns="test").assign(p_adjusted=lambda rows: holm(rows["p_value"].to_numpy()))
+    ends = zip(table["difference_low"], table["difference_high"], table["p_adjusted"], strict=True)
+    return table.assign(verdict=[verdict(*one, uncertainty.level) for one in ends])
 
 
 def measure_sizes(
@@ -187,31 +179,36 @@ def measure_sizes(
     """
     from tweet_sentiment.modeling.fitting import from_inputs
 
-    from .sizes import at_size, below, extrapolated, measured
-
     setup, examples, techniques = from_inputs(given, POSTS)
-    experiment = Experiment(setup, by_tweet(examples, setup.study.seed), uncertainty)
+    study, experiment = setup.study, Experiment(setup, by_tweet(examples, setup.study.seed), uncertainty)
     every, rows = len(examples.with_dev_split().training), list[dict[str, Any]]()
-    sizes = below(learning_curve.sizes, every)
+    sizes = [size for size in learning_curve.sizes if size < every]
+    if len(sizes) < FEWEST:
+        raise StudyError(
+            f"learning_curve.sizes: {len(sizes)} of {learning_curve.sizes} are below the {every} training posts; "
+            f"give {FEWEST} or more."
+        )
+    of_all = {"protocol": study.protocol, "seed": study.seed, "selected": False}
     for technique in learning_curve.techniques:
+        predictions = {}
         for size in sizes:
             experiment.fit((technique, size), technique, at_size(techniques[technique], size, every))
-            found = experiment.figures[technique, size], experiment.predictions[technique, size]
-            rows.append(measured(technique, *found, setup.study, uncertainty))
-        predictions = {size: experiment.predictions[technique, size] for size in sizes}
-        rows.append(extrapolated(rows[-1], predictions, every, experiment.resampling))
-    return pd.DataFrame(rows)
+            predictions[size] = experiment.predictions[technique, size]
+            scores = scores_of(predictions[size], study, uncertainty)
+            told = {name: experiment.figures[technique, size].get(name) for name in OF_SIZES}
+            told |= {"technique": technique, "n_validation": len(predictions[size]), "measured": True}
+            rows.append({**of_all, **told, **scores, **ends_of(scores["intervals"])})
+        law, (low, high) = extrapolate(predictions, every, **experiment.resampling)
+        same = ("technique", "encoder", "n_validation", "trainable_parameters", "texts")
+        expected = {"accuracy": 1 - law.error(every), "accuracy_low": low, "accuracy_high": high, "measured": False}
+        constants = {"error_floor": law.floor, "error_excess": law.excess, "exponent": law.exponent}
+        rows.append({**of_all, **{name: rows[-1][name] for name in same}, "n_train": every, **expected, **constants})
+    return pd.DataFrame(rows).drop(columns=["per_class", "intervals"])
 
 
-def plot_sweep(column: str, words: str, table: pd.DataFrame, study: Study) -> Any:
-    """Draw accuracy by the setting that was varied."""
-    from tweet_sentiment.reports.figures import sweep_figure
-
-    return sweep_figure(table, column, words, study.protocol, study.chosen_on)
-
-
-def plot_sizes(table_of_sizes: pd.DataFrame, study: Study) -> Any:
-    """Draw accuracy by the number of training posts."""
-    from tweet_sentiment.reports.figures import learning_figure
-
-    return learning_figure(table_of_sizes, study.protocol)
+def at_size(parameters: Any, size: int, every: int) -> Any:
+    """Return a technique's parameters for ``size`` of ``every`` posts: as many rows, a warm-up of the same share."""
+    hyperparameters = parameters.hyperparameters
+    if isinstance(hyperparameters.warmup_steps, int):
+        hyperparameters = hyperparameters.under(warmup_steps=hyperparameters.warmup_steps * size // every)
+    return parameters.under(row_limit=size, hyperparameters=hyperparameters, hold_out_dev_split=True)

@@ -1,119 +1,106 @@
 """Wiring of the experiments: each fits every variant, and draws the table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
 from typing import Any
 
 from kedro.pipeline import Pipeline, node
 
+from tweet_sentiment.reports.figures import cleaning_figure, learning_figure, sweep_figure
 from tweet_sentiment.techniques import FEATURES, POSTS, TUNABLE
-from tweet_sentiment.techniques.technique import SETUP, SHARED
+from tweet_sentiment.techniques.technique import SETUP
 
 from . import cleaning, nodes
 
-UNCERTAINTY = {"uncertainty": "params:uncertainty"}
+STUDY, UNCERTAINTY = "params:study", "params:uncertainty"
+PAST = "past_the_paper"
 
 
 def create_unfreezing_sweep() -> Pipeline:
     """Layer unfreezing with the top 0, 1, 2 … blocks."""
-    plot = _sweep_figure("top_blocks", "unfrozen blocks")
-    sections = ("unfreezing_sweep", "layer_unfreezing")
-    return _experiment(
-        "unfreezing_sweep", FEATURES, sections, nodes.sweep_blocks, "sweep", "blocks", plot, "plot_sweep"
-    )
+    draw = _sweep("top_blocks", "unfrozen blocks")
+    sections = ["unfreezing_sweep", "layer_unfreezing"]
+    return _experiment(sections, FEATURES, nodes.sweep_blocks, "sweep", "blocks", (draw, STUDY), "plot_sweep")
 
 
 def create_head_sweep() -> Pipeline:
     """Train one prompt with and without layers of the head beside it."""
-    plot = _sweep_figure("trainable_head", "of the head beside the prompt")
+    draw, sections = _sweep("trainable_head", "of the head beside the prompt"), ["prompt_tuning"]
     return _experiment(
-        "prompt_tuning",
+        sections,
         POSTS,
-        ("prompt_tuning",),
         nodes.sweep_heads,
         "sweep_heads",
         "heads",
-        plot,
+        (draw, STUDY),
         "plot_heads",
-        tag="prompt_head_sweep",
+        tags=["prompt_head_sweep", PAST],
     )
 
 
 def create_training_ablation() -> Pipeline:
     """One technique trained in several ways, one change at a time."""
-    plot = _sweep_figure("variant", "variant of the training")
-    sections = ("training_ablation", "data", "full_fine_tuning", "lora")
+    draw, sections = (
+        _sweep("variant", "variant of the training"),
+        ["training_ablation", "data", "full_fine_tuning", "lora"],
+    )
     return _experiment(
-        "training_ablation",
-        POSTS,
-        sections,
-        nodes.compare_trainings,
-        "compare_variants",
-        "trainings",
-        plot,
-        "plot_variants",
+        sections, POSTS, nodes.compare_trainings, "compare_variants", "trainings", (draw, STUDY), "plot_variants"
     )
 
 
 def create_learning_curve() -> Pipeline:
     """Techniques on a growing number of posts, and what a power law gives for all."""
-    sections = ("learning_curve", *TUNABLE)
-    plot = node(nodes.plot_sizes, ["table_of_sizes", "params:study"], "figure_of_sizes", name="plot_sizes")
-    return _experiment(
-        "learning_curve", POSTS, sections, nodes.measure_sizes, "measure_sizes", "sizes", lambda *_: plot, "plot_sizes"
-    )
+    sections, draw = ["learning_curve", *TUNABLE], (learning_figure, STUDY)
+    return _experiment(sections, POSTS, nodes.measure_sizes, "measure_sizes", "sizes", draw, "plot_sizes")
 
 
 def create_preprocessing_ablation() -> Pipeline:
     """Every way of cleaning through the same head. The posts are data_processing's, as split."""
-
-    def plot(table: str, figure: str, name: str) -> Any:
-        return node(cleaning.plot_variants, [table, "params:study", "params:uncertainty"], figure, name=name)
-
-    sections = ("preprocessing_ablation", "layer_unfreezing")
-    words = ["table_of_variants", "params:run", "params:study", "params:model", "params:uncertainty"]
+    words = ["table_of_variants", "params:run", STUDY, "params:model", UNCERTAINTY]
+    summary = node(cleaning.summarise_variants, words, "summary", name="summarise_variants")
+    sections, draw = ["preprocessing_ablation", "layer_unfreezing"], (cleaning_figure, STUDY, UNCERTAINTY)
+    compare = cleaning.compare_variants
     return _experiment(
-        "preprocessing_ablation",
-        cleaning.SPLIT,
         sections,
-        cleaning.compare_variants,
+        cleaning.SPLIT,
+        compare,
         "compare_variants",
         "variants",
-        plot,
+        draw,
         "plot_variants",
-        node(cleaning.summarise_variants, words, "summary", name="summarise_variants"),
+        summary,
+        tags=sections[:1],
     )
 
 
-def _sweep_figure(column: str, words: str) -> Callable[[str, str, str], Any]:
-    draw = update_wrapper(partial(nodes.plot_sweep, column, words), nodes.plot_sweep)
-    return lambda table, figure, name: node(draw, [table, "params:study"], figure, name=name)
+def _sweep(column: str, words: str) -> Callable[..., Any]:
+    return update_wrapper(partial(sweep_figure, column, words), sweep_figure)
 
 
 def _experiment(
-    namespace: str,
-    reads: tuple[str, ...],
-    sections: tuple[str, ...],
+    sections: list[str],
+    reads: Sequence[str],
     measure: Callable[..., Any],
     name: str,
     what: str,
-    plot: Callable[[str, str, str], Any],
+    plot: tuple[Any, ...],
     plot_name: str,
     *more: Any,
-    tag: str = "",
+    tags: Sequence[str] = (),
 ) -> Pipeline:
-    """Return the node that fits every variant, and the one that draws its table."""
-    own = {section: f"params:{section}" for section in sections}
-    data = {dataset: dataset for dataset in reads}
-    table = f"table_of_{what}"
+    """Return the node that fits every variant, and the one that draws its table, in the namespace ``sections[0]``."""
+    table, own = f"table_of_{what}", {section: f"params:{section}" for section in sections}
+    inputs = {dataset: dataset for dataset in reads} | SETUP | {"uncertainty": UNCERTAINTY} | own
+    nodes = [
+        node(measure, inputs, table, name=name, tags="device"),
+        node(plot[0], [table, *plot[1:]], f"figure_of_{what}", name=plot_name),
+        *more,
+    ]
     return Pipeline(
-        [
-            node(measure, data | SETUP | UNCERTAINTY | own, table, name=name, tags="device"),
-            plot(table, f"figure_of_{what}", plot_name),
-            *more,
-        ],
-        namespace=namespace,
+        nodes,
+        namespace=sections[0],
         inputs={*reads, "row_counts"},
-        parameters={*SHARED, "params:uncertainty", *own.values(), *(["params:run"] if more else [])},
-        tags=[tag or namespace, *([] if namespace == "preprocessing_ablation" else ["past_the_paper"])],
+        parameters={one for part in nodes for one in part.inputs if one.startswith("params:")},
+        tags=tags or [sections[0], PAST],
     )

@@ -6,9 +6,8 @@ import pandas as pd
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import Compute, ModelParameters, Study, UncertaintyParameters
-from tweet_sentiment.scoring.bootstrap import intervals_of
-from tweet_sentiment.scoring.calibration import calibration_noise, confidence_of, expected_calibration_error, right_of
-from tweet_sentiment.scoring.metrics import CHOSEN_BY, score_table
+from tweet_sentiment.scoring.bootstrap import scores_of
+from tweet_sentiment.scoring.metrics import CHOSEN_BY
 from tweet_sentiment.scoring.speed import POSTS, ms_per_post
 from tweet_sentiment.storage import library_versions
 
@@ -75,8 +74,7 @@ def evaluate(
     """Score the predictions, and put beside the scores all that a reader must know of them.
 
     ``speed`` is :func:`measure_speed`'s; a technique without a model of its own says it in ``training``. ``parts`` is
-    :func:`accuracy_by_part`'s. ``calibration_noise`` is the calibration error to be expected of a perfectly calibrated
-    model with these confidences.
+    :func:`accuracy_by_part`'s.
 
     Raises:
         StudyError: nothing was trained or predicted.
@@ -88,14 +86,9 @@ def evaluate(
         )
     if not training or predictions.empty:
         raise StudyError("There is nothing to evaluate yet: run this technique's whole pipeline first.")
-    confidence = confidence_of(predictions, study.labels)
-    intervals = intervals_of(predictions, study, uncertainty)
     return {
-        **score_table(predictions, study.labels),
-        "intervals": {name: list(ends) for name, ends in intervals.items()},
+        **scores_of(predictions, study, uncertainty),
         "parts": accuracy_by_part(predictions, split_test_posts, study, uncertainty),
-        "expected_calibration_error": expected_calibration_error(confidence, right_of(predictions)),
-        "calibration_noise": calibration_noise(confidence, study.seed),
         "protocol": study.protocol,
         "texts": training["texts"],
         "encoder": training.get("encoder", model.checkpoint),

@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Pipeline, node
 
-from .figures import plot_confusion, plot_curves, plot_entities, plot_reliability
+from tweet_sentiment.reports.figures import plot_confusion, plot_curves, plot_entities, plot_reliability
+
 from .misclassified import analyse_errors
 from .nodes import evaluate, measure_speed, predict, predict_dev, predict_posts
 

@@ -17,8 +17,11 @@ from tweet_sentiment.parameters import (
 )
 from tweet_sentiment.reports.audit import About
 from tweet_sentiment.reports.choice import NAMED, advice, candidates, select
+from tweet_sentiment.reports.figures import accuracy_figure, frontier_figure
+from tweet_sentiment.reports.frontier import PROTOCOL, frontier_table
 from tweet_sentiment.reports.reproduce import pipeline_of
-from tweet_sentiment.reports.tables import COLUMNS, ENDS
+from tweet_sentiment.reports.tables import COLUMNS
+from tweet_sentiment.scoring.bootstrap import ends_of
 from tweet_sentiment.techniques import STUDIED, TECHNIQUES
 
 logger = logging.getLogger(__name__)
@@ -66,13 +69,12 @@ def collect_results(
 def _row(
     technique: str, metrics: dict[str, Any], repeated: pd.DataFrame | None, paper_accuracy: float | None
 ) -> dict[str, Any]:
-    intervals = {name: dict(zip(ENDS, pair, strict=True)) for name, pair in metrics["intervals"].items()}
-    nested = (intervals | metrics["parts"]).items()
     others = [] if repeated is None or repeated.empty else list(repeated["accuracy"])
     accuracies = pd.Series([metrics["accuracy"], *others])
     return {
         **{name: metrics.get(name) for name in COLUMNS},
-        **{f"{name}_{figure}": value for name, of in nested for figure, value in of.items()},
+        **ends_of(metrics["intervals"]),
+        **{f"{part}_{figure}": value for part, of in metrics["parts"].items() for figure, value in of.items()},
         "technique": technique,
         "measured": True,
         "paper_accuracy": paper_accuracy if About.of(metrics.get("data", {})).paper else None,
@@ -150,12 +152,9 @@ def _measured(comparison: pd.DataFrame) -> pd.DataFrame:
     return comparison[comparison["measured"]].reset_index(drop=True)
 
 
-def plot_comparison(comparison: pd.DataFrame) -> tuple[Any, Any]:
-    """Draw accuracy by technique and protocol beside the paper's, and accuracy against cost."""
-    from tweet_sentiment.reports.figures import accuracy_figure, cost_figure
-
-    measured = _measured(comparison)
-    return accuracy_figure(measured), cost_figure(measured)
+def plot_comparison(comparison: pd.DataFrame) -> Any:
+    """Draw accuracy by technique and protocol beside the paper's."""
+    return accuracy_figure(_measured(comparison))
 
 
 def draw_frontier(
@@ -166,8 +165,6 @@ def draw_frontier(
     uncertainty: UncertaintyParameters,
 ) -> tuple[pd.DataFrame, Any]:
     """Put leak-free accuracy beside what it costs, as a table and as a figure."""
-    from tweet_sentiment.reports.frontier import PROTOCOL, frontier_figure, frontier_table
-
     by_protocol = _by_protocol(earlier_results, "differences.csv") | {study.protocol: differences}
     table = frontier_table(comparison, by_protocol.get(PROTOCOL, pd.DataFrame()), uncertainty.level)
     return table, frontier_figure(table)
@@ -192,13 +189,6 @@ def answer_claims(
     by_protocol = _by_protocol(earlier_results, "differences.csv") | {study.protocol: differences}
     cleaned = _by_protocol(earlier_results, "preprocessing_ablation/variants.csv")
     return claims_table(comparison, by_protocol, cleaned, uncertainty.level)
-
-
-def plot_leaks(audit: dict[str, Any]) -> Any:
-    """Draw how many test posts are known from training, and what a look-up makes of it."""
-    from tweet_sentiment.reports.figures import leaks_figure
-
-    return leaks_figure(audit)
 
 
 def write_report(

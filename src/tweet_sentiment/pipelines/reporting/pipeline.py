@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from kedro.pipeline import Pipeline, node
 
+from tweet_sentiment.reports.figures import leaks_figure
 from tweet_sentiment.techniques import SEEDED
 
 from .nodes import (
@@ -13,7 +14,6 @@ from .nodes import (
     compare_techniques,
     draw_frontier,
     plot_comparison,
-    plot_leaks,
     promote,
     write_report,
 )
@@ -44,8 +44,8 @@ def create_pipeline(techniques: Collection[str]) -> Pipeline:
                 ["comparison", "comparison_report"],
                 name="compare",
             ),
-            node(plot_comparison, "comparison", ["figure_of_accuracy", "figure_of_cost"], name="plot_comparison"),
-            node(plot_leaks, "audit", "figure_of_leaks", name="plot_leaks"),
+            node(plot_comparison, "comparison", "figure_of_accuracy", name="plot_comparison"),
+            node(leaks_figure, "audit", "figure_of_leaks", name="plot_leaks"),
             node(
                 draw_frontier, [*TESTED, STUDY, UNCERTAINTY], ["frontier", "figure_of_frontier"], name="draw_frontier"
             ),

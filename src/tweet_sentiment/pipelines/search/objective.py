@@ -46,9 +46,7 @@ class Objective:
         return float(last[self.setup.training.metric_for_best_model])
 
     def _trial(self, hyperparameters: Hyperparameters) -> Any:
-        changes = {**OFF, "row_limit": self.row_limit, "hyperparameters": hyperparameters}
-        known = {name: value for name, value in changes.items() if hasattr(self.parameters, name)}
-        return self.parameters.model_copy(update=known)
+        return self.parameters.under(**OFF, row_limit=self.row_limit, hyperparameters=hyperparameters)
 
     def identity(self) -> dict[str, Any]:
         """Return what trials depend on beside the setup and the search: not on what each of them sets itself."""
