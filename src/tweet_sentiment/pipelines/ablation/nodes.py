@@ -30,8 +30,8 @@ from tweet_sentiment.techniques import prompt_tuning as prompting
 logger = logging.getLogger(__name__)
 
 FIGURES = ("trainable_parameters", "n_train", "seconds", "epoch", "encoder_cached", "steps", "encoder")
-OF_SIZES = ("encoder", "texts", "n_train", "trainable_parameters", "seconds")
-OF_SIZES += ("dev_accuracy", "chosen_on", "device", "dtype")
+OF_SIZES = ["encoder", "texts", "n_train", "trainable_parameters", "seconds"]
+OF_SIZES += ["dev_accuracy", "chosen_on", "device", "dtype"]
 FEWEST = 3  # sizes that a power law needs
 NO_HEAD = "none"
 
@@ -50,7 +50,8 @@ class Experiment:
         from tweet_sentiment.modeling.fitting import fit_once
 
         logger.info("%s, %s", technique, name)
-        finished = fit_once(technique, fit or TECHNIQUES[technique].fit, self.examples, parameters, self.setup)
+        by: Any = fit or TECHNIQUES[technique].fit
+        finished = fit_once(technique, by, self.examples, parameters, self.setup)
         self.predictions[name], self.figures[name] = finished.predictions, finished.figures
 
     def row(self, column: str, name: Any) -> dict[str, Any]:
