@@ -25,7 +25,7 @@ def main(site: Path) -> None:
     metrics = next(node["id"] for node in nodes if node["name"] == "logistic_regression.metrics")
     views = {
         "graph.png": ("?pid=__default__&types=nodes", "read_posts"),
-        "metrics.png": (f"?sid={metrics}", "macro f1"),
+        "metrics.png": (f"?sid={metrics}", "macro_f1"),
     }
     with served(site) as address, Browser() as browser:
         browser.window(1000, 640)
