@@ -28,7 +28,7 @@ from tweet_sentiment.parameters.inference import InferenceParameters
 from tweet_sentiment.predictor.files import Texts
 from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.limits import Limits
-from tweet_sentiment.serving.middleware import ProblemError
+from tweet_sentiment.serving.problems import ProblemError
 from tweet_sentiment.serving.tables import Asked, read_table
 
 settings, plain_folder, predictor = models.settings, models.plain_folder, models.predictor

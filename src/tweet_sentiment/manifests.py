@@ -99,7 +99,7 @@ def members_of(folder: Path, manifest: dict[str, Any]) -> dict[str, Path]:
             what = "has changed since the ensemble was made of it" if path.is_file() else "is missing"
             raise StudyError(
                 f"{folder}: its member {name}, {found[name]}, {what}.\n"
-                "  Make the ensemble anew (kedro run --pipeline=ensemble), or bring the member back as it was."
+                "  Make the ensemble anew (kedro run --pipelines=ensemble), or bring the member back as it was."
             )
     return found
 
@@ -134,7 +134,7 @@ class Ensemble:
             if not path.is_file():
                 raise StudyError(
                     f"The ensemble's member {name} has no model folder {path.parent}.\n"
-                    "  Run its pipeline again, then: kedro run --pipeline=ensemble"
+                    "  Run its pipeline again, then: kedro run --pipelines=ensemble"
                 )
             members[name] = {"folder": f"../{name}", "manifest": file_hash(path)}
         folder.mkdir(parents=True)

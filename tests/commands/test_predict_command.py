@@ -57,6 +57,18 @@ def test_json_is_what_the_predictor_says(project, predictor):
     ]
 
 
+def test_each_line_from_a_pipe_is_a_text(project, predictor, monkeypatch):
+    monkeypatch.chdir(project)
+    texts = ["I love this", "so bad 🤣 \u2028 really"]
+    done = CliRunner().invoke(command, ["--json"], input="\ufeffI love this\r\n\n" + texts[1])
+    assert [(one["text"], one["label"]) for one in json.loads(done.stdout)] == [
+        (one["text"], one["label"]) for one in predictor.records(texts)
+    ]
+    refused = CliRunner().invoke(command, [], input=b"ok\n\xff")
+    assert refused.exit_code == 2
+    assert "Standard input is not UTF-8: byte 3 is 0xff." in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

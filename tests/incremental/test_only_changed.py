@@ -226,7 +226,7 @@ def test_the_command_skips_what_is_as_it_was_and_shows_the_comparison_all_the_sa
 def test_the_command_notices_changed_code_of_a_module_that_is_imported_late(study):
     source = study / "src/tweet_sentiment/classical.py"
     source.write_text(source.read_text() + "\nMORE = 1\n")
-    said = only_changed(study, "--pipeline=classical")
+    said = only_changed(study, "--pipelines=classical")
     assert "linear_svc.fit_predict runs: its code changed (tweet_sentiment/classical.py)" in said
     assert "linear_svc.evaluate runs: after linear_svc.fit_predict" in said
     assert "Unchanged, and skipped: read_posts, filter_posts" in said

@@ -198,5 +198,5 @@ def test_an_adapter_of_an_earlier_version_is_refused_with_what_to_do(saved, load
     folder = saved()
     (folder / "adapter_config.json").write_text("{}")
     write_manifest(folder, read_manifest(folder) | {"input": READS})
-    with pytest.raises(StudyError, match=r"as an adapter; train it again:\s+kedro run --pipeline=prompt_tuning"):
+    with pytest.raises(StudyError, match=r"as an adapter; train it again:\s+kedro run --pipelines=prompt_tuning"):
         load(folder)

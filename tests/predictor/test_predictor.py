@@ -138,10 +138,9 @@ def test_any_column_of_texts_will_do(predictor):
         (["ok", "ab\ud83d"], "texts[1]: found half a character (the lone surrogate U+D83D) at position 2"),
         (["ok", ""], "texts[1]: the text is empty or blank"),
         ([" \t\n\u00a0"], "texts[0]: the text is empty or blank"),
-        ("ok", "Put a single text into a list: [text]"),
         (b"ok", "Expected a list of texts, found b'ok' of type bytes"),
         ({"text": "ok"}, "Expected a list of texts"),
-        (pd.DataFrame({"text": ["ok"]}), "Give a list, or one column"),
+        (pd.DataFrame({"text": ["ok"]}), "Give a text, a list, or one column"),
         (None, "Expected a list of texts, found None of type NoneType"),
     ],
 )
@@ -150,6 +149,11 @@ def test_what_is_no_text_is_refused_with_its_position(predictor, texts, said):
         with pytest.raises(StudyError) as refused:
             ask(texts)
         assert said in str(refused.value)
+
+
+def test_one_text_gets_one_result(predictor):
+    assert predictor("so bad").equals(predictor(["so bad"]))
+    assert predictor.records("so bad", explain=True) == predictor.records(["so bad"], explain=True)
 
 
 def test_a_blank_text_has_no_label_if_one_wants_it_kept(predictor):
@@ -176,7 +180,7 @@ def test_a_text_that_is_too_long_is_cut_as_in_training_and_counted_in_the_log(pr
 @pytest.mark.parametrize("text", ["🤣🤣", "https://t.co/abc www.x.yz", "#hash", "12345", "!?"])
 def test_a_text_of_which_cleaning_leaves_nothing_is_at_fault_as_a_blank_one_is(cleaning_predictor, text):
     assert list(cleaning_predictor.inputs([text, "ok"]).emptied) == [True, False]
-    for ask in (cleaning_predictor, cleaning_predictor.records, cleaning_predictor.checked):
+    for ask in (cleaning_predictor, cleaning_predictor.records):
         with pytest.raises(StudyError, match=r"texts\[1\]: the model's cleaning leaves nothing.*corrected"):
             ask(["ok", text])
     sound, emptied = cleaning_predictor.records(["ok", text], keep_blank=True)

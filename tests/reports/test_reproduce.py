@@ -54,12 +54,12 @@ def test_a_run_whose_environment_the_report_names_is_made_by_that_environment(ru
 def test_a_run_of_another_name_or_file_is_named_in_the_command():
     *runs, report = commands(inputs(LEAKING, run="mine"))
     assert runs[0] == "kedro run --pipelines=classical --params=run=mine,protocol=published"
-    assert report == "kedro run --pipeline=reporting --params=run=mine"
+    assert report == "kedro run --pipelines=reporting --params=run=mine"
     named = {"data.training_file": "in/mine.csv", "data.columns.label": "stars"}
     run, report = commands(inputs([row("lora", "leak_free", 0.6)], run="mine", named=named))
     told = "run=mine,data.training_file=in/mine.csv,data.columns.label=stars"
     assert run == f"kedro run --pipelines=lora --params={told},protocol=leak_free"
-    assert report == f"kedro run --pipeline=reporting --params={told}"
+    assert report == f"kedro run --pipelines=reporting --params={told}"
 
 
 def test_the_commands_run_what_stands_in_the_report_and_nothing_else():
@@ -90,7 +90,7 @@ def test_a_technique_that_was_trained_with_other_parameters_has_a_command_that_s
         "kedro run --env=kaggle --pipelines=lora "
         "--params=protocol=leak_free,lora.row_limit=50,lora.hyperparameters.num_train_epochs=1",
         "kedro run --env=kaggle --pipelines=ensemble --params=protocol=leak_free",
-        "kedro run --env=kaggle --pipeline=reporting",
+        "kedro run --env=kaggle --pipelines=reporting",
     ]
 
 

@@ -10,7 +10,7 @@ from tests.serving.conftest import Watched
 
 from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.batching import Batcher
-from tweet_sentiment.serving.middleware import ProblemError
+from tweet_sentiment.serving.problems import ProblemError
 
 
 class Echo:

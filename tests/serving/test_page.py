@@ -135,10 +135,10 @@ def test_a_screen_reader_gets_a_name_for_everything_and_hears_what_came_of_it(pa
     classified(page, 1)
     spoken = page.spoken()
     assert [role for role, name in spoken if role in NAMED and not name] == []
-    assert {("textbox", "Posts, one a line"), ("button", "Classify"), ("heading", "Classify posts")} <= set(spoken)
+    assert {("textbox", "Posts, one per line"), ("button", "Classify"), ("heading", "Classify posts")} <= set(spoken)
     assert ("table", "Probability of each label") in spoken
     assert page.evaluate("document.getElementById('status').getAttribute('aria-live')") == "polite"
-    assert not [name for _, name in spoken if name.startswith("As the model reads it")]  # said by the sentence
+    assert not [name for _, name in spoken if name.startswith("Influence of each word:")]  # said by the sentence
     assert page.evaluate("document.documentElement.lang") == "en"
 
 
@@ -161,7 +161,11 @@ def test_a_refusal_is_said_and_the_next_question_is_answered(page):
     page.type("\n".join(["a post"] * 6))
     page.press("Enter", CONTROL)
     page.until("document.getElementById('status').className == 'wrong'")
-    assert "6 posts, at most 5 a request" in page.evaluate("document.getElementById('status').textContent")
+    said = page.evaluate("document.getElementById('status').textContent")
+    assert said == "6 posts, at most 5 a request. Send them in parts."
+    page.evaluate("document.getElementById('posts').value = 'a post\\n' + 'x'.repeat(10001)")
+    page.press("Enter", CONTROL)
+    page.until("document.getElementById('status').textContent.startsWith('Post 2: 10,001 characters')")
     page.evaluate("document.getElementById('posts').value = ''")
     page.press("Enter", CONTROL)
     page.until("document.getElementById('status').textContent == 'Type a post first.'")
@@ -178,7 +182,7 @@ def test_more_posts_than_are_explained_at_once_are_classified_without_words_and_
     assert classified(page, 4) == [one["label"] for one in predictor.records([*POSTS, *POSTS])]
     assert page.evaluate("document.querySelectorAll('#results .words').length") == 0
     said = page.evaluate("document.getElementById('status').textContent")
-    assert said == "4 posts classified. Words are shown for at most 3 posts at once."
+    assert said == "4 posts classified. The influence of each word is shown for at most 3 posts at once."
 
 
 def test_markup_in_a_post_is_text(page):
@@ -234,7 +238,9 @@ def test_a_csv_with_semicolons_is_read_and_said_where_commas_are_chosen(page, pr
     page.evaluate("document.getElementById('delimiter').value = ','")
     page.evaluate("document.querySelector('#upload button').click()")
     page.until("document.getElementById('file-status').className == 'wrong'")
-    assert "separated by ';'" in page.evaluate("document.getElementById('file-status').textContent")
+    said = page.evaluate("document.getElementById('file-status').textContent")
+    assert said.endswith("The fields seem to be separated by ';': set “Delimiter” to “semicolon”.")
+    assert page.evaluate("document.getElementById('form').open")
     page.evaluate("document.getElementById('delimiter').value = 'auto'")
     page.evaluate("document.querySelector('#upload button').click()")
     text = downloaded(page, tmp_path / "mine_predicted.csv")
@@ -249,9 +255,8 @@ def test_a_csv_that_cannot_be_read_is_said(page, tmp_path):
     page.choose("#file", source)
     page.evaluate("document.querySelector('#upload button').click()")
     page.until("document.getElementById('file-status').className == 'wrong'")
-    assert "does not show which column holds the texts" in page.evaluate(
-        "document.getElementById('file-status').textContent"
-    )
+    said = page.evaluate("document.getElementById('file-status').textContent")
+    assert said.endswith("does not show which column holds the texts; it has 'a', 'b'. Name one: fill in “Text column”")
 
 
 def test_the_key_is_asked_for_where_it_is_needed_and_then_used(browser, predictor):

@@ -87,5 +87,5 @@ def test_soft_labels_are_the_mean_of_what_each_teacher_says_through_its_own_inpu
 
 
 def test_a_teacher_that_was_not_trained_is_named(softened):
-    with pytest.raises(StudyError, match="kedro run --pipeline=full_fine_tuning"):
+    with pytest.raises(StudyError, match="kedro run --pipelines=full_fine_tuning"):
         softened({})

@@ -23,13 +23,15 @@ STOPPED = "Stopped; nothing was written."
     default="onnx",
     expose_value=False,
     show_default=True,
-    help="What to write.",
+    help="Format to write.",
 )
-@click.option("--quantize", type=click.Choice(["int8"]), help="Smaller and faster, with somewhat other answers.")
-@click.option("--output", type=LocalPath(), metavar="FOLDER", help="Where to write it  [default: beside the model]")
-@click.option("--csv", type=LocalPath(), help="Posts to compare on  [default: the test posts of the model's run]")
-@click.option("--text-column", default="text", show_default=True, metavar="NAME", help="The CSV's column of posts.")
-@click.option("--label-column", metavar="NAME", help="The CSV's column of labels, to compare accuracies.")
+@click.option("--quantize", type=click.Choice(["int8"]), help="8-bit numbers: smaller and faster; some labels change.")
+@click.option("--output", type=LocalPath(), metavar="FOLDER", help="Folder to write  [default: beside the model]")
+@click.option(
+    "--csv", type=LocalPath(), help="CSV of posts to compare on  [default: the test posts of the model's run]"
+)
+@click.option("--text-column", default="text", show_default=True, metavar="NAME", help="Name of the CSV's text column.")
+@click.option("--label-column", metavar="NAME", help="Name of its label column, to compare accuracies.")
 @takes_csv()
 def export(
     model: Path | None,

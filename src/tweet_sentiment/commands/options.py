@@ -53,9 +53,9 @@ def combined(*options: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], C
 
 
 takes_model = combined(
-    click.option("--model", type=LocalPath(), metavar="FOLDER", help="A model's folder  [default: the run's best]"),
-    click.option("--run", metavar="NAME", help="The run whose best model to take  [default: as conf/ says]"),
-    click.option("--env", envvar="KEDRO_ENV", metavar="NAME", help="The environment in conf/ that names the run."),
+    click.option("--model", type=LocalPath(), metavar="FOLDER", help="Model folder  [default: the run's best]"),
+    click.option("--run", metavar="NAME", help="Run whose best model to take  [default: as conf/ says]"),
+    click.option("--env", envvar="KEDRO_ENV", metavar="NAME", help="Environment in conf/ that names the run."),
 )
 takes_device = combined(
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
@@ -73,13 +73,18 @@ def takes_csv(encoding: str = "utf-8") -> Callable[[Callable[..., Any]], Callabl
             default="auto",
             show_default=True,
             callback=lambda context, option, value: value.replace("\\t", "\t"),
-            help="Between the fields of a CSV.",
+            help="Delimiter of a CSV.",
         ),
         click.option("--no-header", is_flag=True, help="The CSV has no line of column names."),
         click.option(
             "--quoting", type=click.Choice(["auto", "csv", "none"]), default="auto", show_default=True, help=quoting
         ),
-        click.option("--encoding", default=encoding, show_default=True, help="auto, or any that Python knows."),
+        click.option(
+            "--encoding",
+            default=encoding,
+            show_default=True,
+            help="Encoding of the file: auto, or a name such as cp1252.",
+        ),
     )
 
 

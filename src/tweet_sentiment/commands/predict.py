@@ -1,4 +1,4 @@
-"""``kedro predict``: texts on the command line, or a file of any size."""
+"""``kedro predict``: texts on the command line or from a pipe, or a file of any size."""
 
 import codecs
 import json
@@ -22,6 +22,7 @@ OF_A_CSV = ("delimiter", "no_header", "quoting", "encoding")
 OF_FILES = ("text_column", "entity_column", "output", "on_error", "format", *OF_A_CSV, "prefix", "part_rows")
 
 
+ON_ERROR = "keep: a faulty row stays, with the error and no label; stop: the first one ends the run."
 STOPPED = "Stopped. The same command goes on from the last finished part."
 
 
@@ -44,23 +45,30 @@ class Predict(Command):
 @takes_model
 @takes_device
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@click.option("--entity", type=Text(), help="What the texts are about, if the model reads entities.")
-@click.option("--csv", "--input", "source", type=LocalPath(), help="CSV, Parquet, JSON Lines; - for standard input.")
-@click.option("--text-column", metavar="NAME", help="The file's column of texts; a position with --no-header.")
-@click.option("--entity-column", metavar="NAME", help="The file's column of entities, if the model reads them.")
-@click.option("--output", type=LocalPath(), metavar="FILE", help="A .csv, .parquet or .jsonl to write.")
-@click.option("--on-error", type=click.Choice(["keep", "stop"]), default="keep", show_default=True, help="Faulty rows.")
-@click.option("--format", type=click.Choice(["csv", "jsonl", "parquet"]), help="Where the name tells nothing.")
+@click.option("--entity", type=Text(), help="What the texts are about, for a model that reads entities.")
+@click.option(
+    "--csv", "--input", "source", type=LocalPath(), help="A CSV, Parquet or JSON Lines file; - is standard input."
+)
+@click.option("--text-column", metavar="NAME", help="Name of the text column; with --no-header its position, from 0.")
+@click.option("--entity-column", metavar="NAME", help="Name of the entity column, for a model that reads entities.")
+@click.option("--output", type=LocalPath(), metavar="FILE", help="File to write: .csv, .parquet or .jsonl.")
+@click.option("--on-error", type=click.Choice(["keep", "stop"]), default="keep", show_default=True, help=ON_ERROR)
+@click.option(
+    "--format", type=click.Choice(["csv", "jsonl", "parquet"]), help="Format of the file, if its name does not tell."
+)
 @takes_csv()
-@click.option("--prefix", default="", help="Before the names of the columns that are added.")
-@click.option("--part-rows", type=click.IntRange(min=1), default=5000, show_default=True, help="Rows a part.")
+@click.option("--prefix", default="", help="Prefix of the names of the added columns.")
+@click.option(
+    "--part-rows", type=click.IntRange(min=1), default=5000, show_default=True, help="Rows that a kill can cost."
+)
 def predict(texts: tuple[str, ...], source: Path | None, **options: Any) -> None:
-    """Classify TEXTS, or every row of a file, with a trained model.
+    """Classify TEXTS, or every row of a file, with a trained model; from a pipe, each line is a text.
 
     A file is written whole when it is done. A run that was killed goes on from its last part when the same command is
     given again.
     """
     command = click.get_current_context().command_path
+    texts = texts or (() if source else _piped())
     if bool(texts) == bool(source):
         raise click.UsageError(f'Give texts or a file: {command} "I love this"  or  {command} --csv FILE …')
     if source:
@@ -78,6 +86,19 @@ def predict(texts: tuple[str, ...], source: Path | None, **options: Any) -> None
                     f"{command} --csv {text} --text-column NAME --output FILE"
                 )
         _predict_texts(list(texts), options)
+
+
+def _piped() -> tuple[str, ...]:
+    """Return the lines that come by a pipe, blank ones left out."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return ()
+    try:
+        lines = sys.stdin.buffer.read().decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(
+            f"Standard input is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}."
+        ) from None
+    return tuple(line.removesuffix("\r") for line in lines if line.strip())
 
 
 def _refuse(names: tuple[str, ...], given: str, other: str) -> None:

@@ -49,6 +49,8 @@ def run(only_changed: bool, **options: Any) -> None:
     """Run pipelines; see ``kedro run --help``."""
     if project.PACKAGE_NAME is None:  # started by tweet-sentiment: no kedro command has set the project up
         project.configure_project("tweet_sentiment")
+    if options["pipeline"] and not options["pipelines"]:  # the name of old, which Kedro calls deprecated
+        options |= {"pipelines": [options["pipeline"]], "pipeline": None}
     if only_changed and options["runner"]:
         raise StudyError(
             f"--only-changed and --runner={options['runner']} were given together.\n"

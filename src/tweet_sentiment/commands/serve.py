@@ -31,8 +31,16 @@ takes_limits = combined(
 
 @click.command(name="serve", cls=Command, short_help="Answer over HTTP, with a page to try it on.")
 @takes_model
-@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines ask.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets other machines ask."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
 @click.option(
     "--allowed-host",
     multiple=True,
@@ -41,7 +49,7 @@ takes_limits = combined(
     help="A name that requests may call the service by, *.example.com too; can be repeated  [default: on loopback "
     "localhost, else any]",
 )
-@click.option("--api-key", envvar=KEY, help=f"Asked for in the header X-API-Key; best given as {KEY}.")
+@click.option("--api-key", envvar=KEY, help=f"Key that requests must send as X-API-Key; best set as {KEY}.")
 @takes_device
 @takes_limits
 def serve(model: Path | None, run: str | None, env: str | None, **options: Any) -> None:

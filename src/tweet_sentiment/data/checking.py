@@ -40,15 +40,15 @@ def _shown(value: object) -> str:
 
 
 def checked_texts(texts: Iterable[Any], keep_blank: bool = False) -> list[str]:
-    """Return the texts as a list. Blank ones are a fault too, unless ``keep_blank``.
+    """Return the texts, or the one text, as a list. Blank ones are a fault too, unless ``keep_blank``.
 
     Raises:
         StudyError: these are no texts, or one of them cannot be classified; the message names its position from 0.
     """
-    if isinstance(texts, str | bytes | Mapping) or hasattr(texts, "columns") or not isinstance(texts, Iterable):
-        hint = "Put a single text into a list: [text]." if isinstance(texts, str) else "Give a list, or one column."
-        raise StudyError(f"Expected a list of texts, found {_shown(texts)} of type {type(texts).__name__}.\n  {hint}")
-    given = list(texts)
+    if isinstance(texts, bytes | Mapping) or hasattr(texts, "columns") or not isinstance(texts, Iterable):
+        found = f"found {_shown(texts)} of type {type(texts).__name__}"
+        raise StudyError(f"Expected a list of texts, {found}.\n  Give a text, a list, or one column.")
+    given = [texts] if isinstance(texts, str) else list(texts)
     for place, text in enumerate(given):
         if (fault := fault_of(text)) and not (keep_blank and fault == BLANK):
             raise StudyError(

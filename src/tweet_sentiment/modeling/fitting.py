@@ -249,7 +249,7 @@ def refuse_adapted_to_other_posts(checkpoint: str, setup: Setup) -> None:
     if other := [name for name, value in now.items() if found[name] != value]:
         raise StudyError(
             f"{checkpoint}: this encoder was adapted under another {' and '.join(other)}, so it may have read the "
-            f"posts that are held out now.\n  Adapt one for this run:  kedro run --pipeline=domain_adaptation"
+            f"posts that are held out now.\n  Adapt one for this run:  kedro run --pipelines=domain_adaptation"
         )
 
 

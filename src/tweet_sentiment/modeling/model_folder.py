@@ -65,7 +65,7 @@ def load_weights(folder: Path, manifest: dict[str, Any], make: Make = lambda set
     if (folder / "adapter_config.json").is_file():
         raise StudyError(
             f"{folder}: an earlier version wrote this soft-prompted model, as an adapter; train it again:\n"
-            f"  kedro run --pipeline={manifest.get('technique', 'prompt_tuning')}"
+            f"  kedro run --pipelines={manifest.get('technique', 'prompt_tuning')}"
         )
     family, settings = read_config(folder)
 

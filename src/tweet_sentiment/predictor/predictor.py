@@ -26,7 +26,7 @@ from tweet_sentiment.manifests import (
 from tweet_sentiment.modeling.batching import in_batches
 from tweet_sentiment.modeling.tokenization import read_tokenizer, word_pieces
 from tweet_sentiment.parameters.data import InputSettings
-from tweet_sentiment.predictor.explanation import Explained, by_leaving_out
+from tweet_sentiment.predictor.explanation import Explained, by_gradients, by_leaving_out
 from tweet_sentiment.scoring.metrics import PROBABILITY, probabilities_of
 from tweet_sentiment.storage import refuse_address, settle
 
@@ -78,7 +78,8 @@ class Predictor:
     """
 
     def __init__(self, tokenizer: Any, manifest: dict[str, Any], backend: Backend, name: str = "The model") -> None:
-        self.tokenizer, self.backend = tokenizer, backend
+        self.tokenizer = tokenizer
+        self.backend: Any = backend  # None for a model that is no encoder
         self._describe(manifest, name, backend.description)
 
     def _describe(self, manifest: dict[str, Any], name: str, description: str) -> None:
@@ -156,7 +157,7 @@ class Predictor:
             raise StudyError("This model was trained on texts alone: leave the entities out.")
 
     def checked_entities(self, texts: int, entities: Iterable[str] | None) -> list[str] | None:
-        """Return the entities as a list, None where the model reads none.
+        """Return the entities, or the one of all texts, as a list; None where the model reads none.
 
         Raises:
             StudyError: they are missing or too many, or one is none (it names the position).
@@ -164,7 +165,7 @@ class Predictor:
         self.check_entities(entities is not None)
         if entities is None:
             return None
-        given = list(entities)
+        given = [entities] * texts if isinstance(entities, str) else list(entities)
         if len(given) != texts:
             raise StudyError(f"Expected an entity a text: found {len(given)} entities, {texts} texts.")
         for place, entity in enumerate(given):
@@ -230,7 +231,7 @@ class Predictor:
     @property
     def explains(self) -> bool:
         """Whether the model can say which words mattered; an exported one has no gradients to tell by."""
-        return hasattr(type(self.backend), "in_fp32")
+        return self.backend is None or hasattr(type(self.backend), "in_fp32")
 
     def explain(self, texts: Iterable[str], entities: Iterable[str] | None = None) -> Explained:
         """Return each word of each text with its share in the decision, above 0 for the label, below 0 against it.
@@ -245,9 +246,14 @@ class Predictor:
         return self._explained(cleaned, self.checked_entities(len(cleaned), entities))
 
     def _explained(self, cleaned: list[str], entities: list[str] | None) -> Explained:
-        from tweet_sentiment.predictor.explanation import by_gradients
+        if self.backend is not None:
+            return by_gradients(self, cleaned, entities)
 
-        return by_gradients(self, cleaned, entities)
+        def ask(variants: list[str], positions: list[int]) -> Probabilities:
+            of = None if entities is None else [entities[position] for position in positions]
+            return self.probabilities_of(self._inputs_of(variants, of))
+
+        return by_leaving_out(ask, cleaned)
 
     def __call__(
         self,
@@ -258,6 +264,7 @@ class Predictor:
     ) -> "pd.DataFrame":
         """Return one row a text: text, label, and one probability a class; see :meth:`probabilities`.
 
+        A single text is one row, ``predictor("I love this")``; so it is for the other methods.
         With ``explain`` there is a column ``words`` too; see :meth:`explain`.
         """
         import pandas as pd
@@ -296,23 +303,7 @@ class Predictor:
         return records
 
 
-class _WithoutGradients(Predictor):
-    """A model that explains itself by leaving words out."""
-
-    @property
-    def explains(self) -> bool:
-        """It always can."""
-        return True
-
-    def _explained(self, cleaned: list[str], entities: list[str] | None) -> Explained:
-        def ask(variants: list[str], positions: list[int]) -> Probabilities:
-            of = None if entities is None else [entities[position] for position in positions]
-            return self.probabilities_of(self._inputs_of(variants, of))
-
-        return by_leaving_out(ask, cleaned)
-
-
-class ClassicalPredictor(_WithoutGradients):
+class ClassicalPredictor(Predictor):
     """A :class:`Predictor` of a classical model: texts go in whole, without word pieces and torch.
 
     Raises:
@@ -326,7 +317,7 @@ class ClassicalPredictor(_WithoutGradients):
             raise StudyError(
                 f"{folder} is a classical model: it runs on the CPU, in fp64. Leave device and precision out."
             )
-        self._model = load_classical(folder)
+        self.backend, self._model = None, load_classical(folder)
         self._describe(self._model.manifest, str(folder), f"scikit-learn {version('scikit-learn')} cpu")
 
     def _inputs_of(self, cleaned: list[str], entities: list[str] | None) -> Inputs:
@@ -338,7 +329,7 @@ class ClassicalPredictor(_WithoutGradients):
         return self._model.probabilities(inputs.input_ids)
 
 
-class EnsemblePredictor(_WithoutGradients):
+class EnsemblePredictor(Predictor):
     """A :class:`Predictor` whose probabilities are the mean of its members', each of which reads texts in its own way.
 
     ``members`` are predictors by name; device and precision are those of the encoders among them.
@@ -357,6 +348,7 @@ class EnsemblePredictor(_WithoutGradients):
             else Predictor.load(path)
             for name, path in folders.items()
         }
+        self.backend = None
         described = dict.fromkeys(member.description for member in self.members.values())
         self._describe(manifest, str(folder), f"mean of {', '.join(described)}")
         for name, member in self.members.items():

@@ -59,7 +59,7 @@ def commands(inputs: ReportInputs) -> list[str]:
         options.sort(key=lambda option: option[0].removeprefix(" --pipelines=") in LAST)
         for chosen, given in options:
             said.append(f"{start}{chosen} --params={quote(','.join([*named, f'protocol={protocol}', *given]))}")
-    return [*said, f"{start} --pipeline=reporting" + (f" --params={quote(','.join(named))}" if named else "")]
+    return [*said, f"{start} --pipelines=reporting" + (f" --params={quote(','.join(named))}" if named else "")]
 
 
 def _given(inputs: ReportInputs, protocol: str, techniques: list[str]) -> tuple[str, ...]:

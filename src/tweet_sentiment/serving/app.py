@@ -14,14 +14,8 @@ from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.metrics import MEDIA_TYPE
-from tweet_sentiment.serving.middleware import (
-    CSV_PATH,
-    KEY_HEADER,
-    ProblemError,
-    RequestLimits,
-    answer_errors,
-    documented,
-)
+from tweet_sentiment.serving.middleware import CSV_PATH, KEY_HEADER, RequestLimits
+from tweet_sentiment.serving.problems import ProblemError, answer_errors, documented
 from tweet_sentiment.serving.schemas import Explanation, Health, Model, Posts, Prediction
 from tweet_sentiment.serving.service import Service
 from tweet_sentiment.serving.tables import Asked

@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from tweet_sentiment.serving.middleware import BUSY, ProblemError
+from tweet_sentiment.serving.problems import BUSY, ProblemError
 
 PART = 16  # posts of one request that are taken at once: as many are calculated in vain for a client that leaves
 PATIENCE = 0.005  # seconds a post: so much later than a single post is one taken that is the last of many

@@ -1,33 +1,25 @@
-"""What every request passes first: host, key, limits of size and time; errors as JSON that says what to put right."""
+"""What every request passes first: host, key, limits of size and time."""
 
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tweet_sentiment.serving.limits import Limits
-from tweet_sentiment.serving.schemas import Problem
+from tweet_sentiment.serving.problems import BUSY, SHOWN, ProblemError, problem
+from tweet_sentiment.serving.tables import check_size
 
 KEY_HEADER = "X-API-Key"
 OPEN_PATHS = {"/", "/health", "/docs", "/openapi.json", "/favicon.ico"}  # and /page/: asked without a key
 CSV_PATH = "/predict/csv"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-BUSY = {"Retry-After": "1"}
-PROBLEM_TYPE = "application/problem+json"  # RFC 9457
-EXPECTED = 'Send {"texts": ["a post", "another"]} as application/json'
-SHOWN = 40  # characters of what was found
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -35,72 +27,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-
-
-class ProblemError(HTTPException):
-    """A request that cannot be answered: the status, and what to do about it."""
-
-
-def problem(status: int, detail: str, headers: Any = None) -> JSONResponse:
-    """Return the response; lone surrogates, which cannot be encoded, are escaped."""
-    printable = detail.encode("utf-8", "backslashreplace").decode("utf-8")
-    told = Problem(title=HTTPStatus(status).phrase, status=status, detail=printable)
-    return JSONResponse(told.model_dump(), status, headers, PROBLEM_TYPE)
-
-
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the errors of a path for the OpenAPI document."""
-    content = {PROBLEM_TYPE: {"schema": Problem.model_json_schema()}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
-
-
-def answer_errors(app: FastAPI) -> None:
-    """Answer errors, the framework's too, as problems."""
-    app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-
-
-async def _refused(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    detail = error.detail
-    if not isinstance(error, ProblemError):
-        allowed = (error.headers or {}).get("Allow", "another method")
-        ours = {
-            400: 'The body cannot be read. Send {"texts": ["a post"]} as application/json, in UTF-8.',
-            404: f"There is no {request.url.path} here; /docs lists what there is.",
-            405: f"{request.url.path} does not answer {request.method}: use {allowed}.",
-        }
-        detail = ours.get(error.status_code, detail)
-    return problem(error.status_code, detail, error.headers)
-
-
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    errors = [(_place(one["loc"]), one) for one in error.errors()]
-    parents = {place.partition("[")[0] for place, _ in errors if "[" in place}
-    lines = {_sentence(place, one) for place, one in errors if place not in parents}
-    return problem(422, " ".join(sorted(lines)))
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    """Return ``texts[3]`` for ``("body", "texts", "list[str]", 3)``: the names of a union's branches say nothing."""
-    parts = [part for part in location[1:] if isinstance(part, int) or not part.startswith(("str", "list["))]
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
-
-
-def _sentence(place: str, error: dict[str, Any]) -> str:
-    kind, found = error["type"], error["input"]
-    shown = repr(found[:SHOWN]) if isinstance(found, str | bytes) else ascii(found)
-    shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
-    if kind == "json_invalid":
-        return f'The body is not JSON: {error["ctx"]["error"]} at character {error["loc"][-1]}. Send {{"texts": …}}.'
-    if not place or (place == "texts" and kind == "missing"):
-        return f"The body is not as expected. {EXPECTED}."
-    if kind == "extra_forbidden":
-        return f"{place}: there is no such field; the body has the field texts."
-    if kind in ("string_type", "list_type", "string_unicode"):
-        return f"{place}: expected a text, found {shown}."
-    return f"{place}: {error['msg']}; found {shown}."
 
 
 class RequestLimits:
@@ -181,7 +107,7 @@ class RequestLimits:
     @asynccontextmanager
     async def _body(self, scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
         """Give the body; its bytes count as held until the request has been answered."""
-        limits, csv, body = self._limits, scope["path"] == CSV_PATH, bytearray()
+        limits, csv, body, counted = self._limits, scope["path"] == CSV_PATH, bytearray(), 0
         most = limits.csv_body if csv else limits.body
         try:
             try:
@@ -197,6 +123,9 @@ class RequestLimits:
                             raise ProblemError(413, f"The body is larger than {most:,} bytes. Send the posts in parts.")
                         if self._held[csv] > limits.held:
                             raise ProblemError(503, "Too many requests at once. Ask again in a moment.", BUSY)
+                        if csv and len(body) > 2 * counted:  # each byte twice, however many come at a time
+                            check_size(body, limits)
+                            counted = len(body)
                         more = message.get("more_body", False)
             except TimeoutError:
                 said = f"The body did not arrive within {limits.body_seconds:g} s. Send it again."

@@ -52,7 +52,7 @@ def serve(
         address, port = bound.getsockname()[:2]
         at_home = ipaddress.ip_address(address.partition("%")[0]).is_loopback
         if not api_key and not at_home:
-            say("Everybody who reaches this machine can ask: there is no API key (--api-key).")
+            say("Anyone who can reach this machine can use the service: there is no API key (--api-key).")
         shown = f"[{host}]" if ":" in host else host
         hosts = (shown, *LOOPBACK, *allowed_host) if at_home or allowed_host else ("*",)
         name = title(model, predictor.manifest)

@@ -16,7 +16,7 @@ from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.serving.batching import Batcher, Records
 from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.metrics import Metrics
-from tweet_sentiment.serving.middleware import ProblemError
+from tweet_sentiment.serving.problems import ProblemError
 from tweet_sentiment.serving.schemas import Model, Posts
 from tweet_sentiment.serving.tables import Asked, Post, read_table
 

@@ -13,7 +13,7 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor.files import Chunk, Texts
 from tweet_sentiment.predictor.writing import write_csv
 from tweet_sentiment.serving.limits import Limits
-from tweet_sentiment.serving.middleware import ProblemError
+from tweet_sentiment.serving.problems import ProblemError
 
 _DELIMITERS = [mark.encode() for mark in DELIMITERS]
 USUAL_NAMES = ("text", "post", "tweet", "content")
@@ -61,7 +61,7 @@ def read_table(body: bytes, asked: Asked, limits: Limits, labels: list[str]) -> 
         ProblemError: it is no such CSV, or has a column already that would be added (422), or it has too many rows or
             too long a text (413); the row is named.
     """
-    _check_size(body, limits)
+    check_size(body, limits)
     source = Source.of("The CSV", body)
     try:
         plain = CsvTable(source, replace(asked.form, header=False), as_query)
@@ -83,8 +83,12 @@ def read_table(body: bytes, asked: Asked, limits: Limits, labels: list[str]) -> 
         raise ProblemError(422, " ".join(str(error).split())) from None
 
 
-def _check_size(body: bytes, limits: Limits) -> None:
-    """Count what would be long to read, before it is read."""
+def check_size(body: bytes | bytearray, limits: Limits) -> None:
+    """Refuse a CSV, or the beginning of one, that would be long to read.
+
+    Raises:
+        ProblemError: it has too many lines, columns or fields (413).
+    """
     end = body.find(b"\n")
     first, whole = (max(body.count(mark, 0, to) for mark in _DELIMITERS) for to in (end % (len(body) + 1), len(body)))
     for found, most, what in (

@@ -64,7 +64,7 @@ def with_soft_labels(tokens: Any, soft_labels: "pd.DataFrame") -> Any:
     if lacking := sum(row not in of_row for row in tokens["row"]):
         raise StudyError(
             f"{lacking} of {len(tokens)} training posts have no soft label: the data were split anew since.\n"
-            "  Make them again:  kedro run --pipeline=distillation"
+            "  Make them again:  kedro run --pipelines=distillation"
         )
     return tokens.remove_columns("label").add_column("label", [of_row[row] for row in tokens["row"]])
 
@@ -106,7 +106,7 @@ def soft_labels(
     if missing := [name for name in distillation.teachers if name not in teachers]:
         raise StudyError(
             f"distillation.teachers: {', '.join(missing)} has no model under protocol {setup.study.protocol}.\n"
-            f"  Train it first:  kedro run --pipeline={missing[0]}"
+            f"  Train it first:  kedro run --pipelines={missing[0]}"
         )
     said = []
     for name in distillation.teachers:

@@ -36,7 +36,7 @@ def average(
     if missing := [name for name in members if not len(predictions.get(name, ())) or not metrics.get(name)]:
         raise StudyError(
             f"ensemble.members: {', '.join(missing)} has no predictions under this protocol.\n"
-            f"  Run it first:  kedro run --pipeline={missing[0]}   or take it out of conf/*/parameters_ensemble.yml"
+            f"  Run it first:  kedro run --pipelines={missing[0]}   or take it out of conf/*/parameters_ensemble.yml"
         )
     known = [metrics[name] for name in members]
     on_dev = [dev_predictions.get(name, pd.DataFrame()) for name in members]

@@ -106,7 +106,7 @@ def _posts_of_run(model: Path, predictor: Predictor) -> CheckPosts:
         looked = f"there is no {path}" if path else f"{model} does not lie in data/06_models/<run>"
         raise StudyError(
             f"The posts to compare on are not there: {looked}.\n"
-            "  Make them (kedro run --pipeline=data_processing), or give some: --csv FILE --text-column NAME"
+            "  Make them (kedro run --pipelines=data_processing), or give some: --csv FILE --text-column NAME"
         )
     posts = pd.read_parquet(path)
     return _check_posts(posts, posts["post"].tolist(), "label", predictor)

@@ -1,5 +1,5 @@
 "use strict";
-// The OpenAPI document for people. The usual viewers come from other hosts; this service needs none.
+// Shows the OpenAPI document. The usual viewers are loaded from other hosts; this one is not.
 
 function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
@@ -36,7 +36,7 @@ function operation(document_, path, method, told) {
   const item = answer && Object.values(answer[1].content ?? {})[0]?.schema;
   const answers = resolved(document_, item?.items ?? item);
   if (answers?.properties) {
-    parts.push(element("details", {}, element("summary", { textContent: "The answer's schema" }),
+    parts.push(element("details", {}, element("summary", { textContent: "Schema of the answer" }),
       element("pre", { textContent: pretty(answers), tabIndex: 0 })));
   }
   const errors = Object.entries(told.responses).filter(([status]) => status >= "400");

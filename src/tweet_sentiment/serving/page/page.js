@@ -1,7 +1,8 @@
 "use strict";
-// The page of the service: everything is asked from the paths that any program can ask.
+// The page of the service. It uses the same API as any program.
 
 const LIKELY = 0.1; // a word of this share or more is named in the sentence, and shown in bold
+const FIELDS = { text_column: "column", entity_column: "entity-column" }; // others are called as the API calls them
 const $ = (id) => document.getElementById(id);
 const percent = (value) => `${Math.round(100 * value)} %`;
 let explains = true;
@@ -29,6 +30,21 @@ async function ask(path, options = {}) {
   throw new Error(told.detail);
 }
 
+// Say what the API says in the words of the form.
+function inWords(message) {
+  return message
+    .replace(/(?:add )?\?(\w+)=(\S*?)(?=[.;,]?(?:\s|$))/g, (found, name, value) => {
+      const field = $(FIELDS[name] ?? name);
+      if (!field) return found;
+      for (let at = field.parentElement; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+      const label = field.labels[0].textContent.replace(/ \(.*/, "");
+      const option = [...field.options ?? []].find((one) => one.value === decodeURIComponent(value));
+      return option ? `set “${label}” to “${option.textContent}”` : `fill in “${label}”`;
+    })
+    .replace(/\btexts\[(\d+)\]/g, (_, place) => `Post ${Number(place) + 1}`)
+    .replace(/^texts: /, "");
+}
+
 function say(where, text, wrong = false) {
   $(where).textContent = text;
   $(where).className = wrong ? "wrong" : "";
@@ -41,7 +57,7 @@ async function busy(form, where, work) {
   try {
     await work();
   } catch (error) {
-    say(where, error.message, true);
+    say(where, inWords(error.message), true);
   } finally {
     button.disabled = false;
   }
@@ -63,7 +79,7 @@ function sentence(prediction) {
   const said = named(prediction.words.filter((one) => one.share >= LIKELY));
   const against = named(prediction.words.filter((one) => one.share <= -LIKELY));
   if (!said && !against) return `No single word decided for ${prediction.label}.`;
-  return [said && `Spoke for ${prediction.label}: ${said}.`, against && `Spoke against it: ${against}.`]
+  return [said && `For ${prediction.label}: ${said}.`, against && `Against it: ${against}.`]
     .filter(Boolean).join(" ");
 }
 
@@ -75,7 +91,7 @@ function words(prediction) {
       one.word);
     return [span, " "];
   });
-  const read = element("p", { className: "words" }, "As the model reads it: ", ...shown);
+  const read = element("p", { className: "words" }, "Influence of each word: ", ...shown);
   read.setAttribute("aria-hidden", "true"); // the sentence says the same without colours
   return [read, element("p", { className: "help", textContent: sentence(prediction) })];
 }
@@ -102,7 +118,7 @@ async function classify(event) {
     const predictions = await answer.json();
     $("results").replaceChildren(...predictions.map(shown));
     const first = predictions.length === 1 ? `: ${predictions[0].label}` : "";
-    const left = asked && !explained ? ` Words are shown for at most ${mostExplained} posts at once.` : "";
+    const left = asked && !explained ? ` The influence of each word is shown for at most ${mostExplained} posts at once.` : "";
     say("status", `${predictions.length} ${predictions.length === 1 ? "post" : "posts"} classified${first}.${left}`);
   });
 }
@@ -114,7 +130,8 @@ async function upload(event) {
   await busy($("upload"), "file-status", async () => {
     const column = $("column").value.trim();
     const query = new URLSearchParams({ prefix: "predicted_", delimiter: $("delimiter").value,
-      header: $("header").checked,
+      header: $("header").value,
+      quoting: $("quoting").value, encoding: $("encoding").value,
       ...(column ? { text_column: column } : {}),
       ...(readsEntities ? { entity_column: $("entity-column").value.trim() } : {}) });
     const answer = await ask(`/predict/csv?${query}`,
