@@ -59,6 +59,7 @@ package: setup  ## Build the wheel and pack the configuration, both into dist/
 	$(BIN)/kedro package
 
 notebooks: setup  ## Execute the notebooks in their place on what a run has left (KEDRO_ENV=kaggle for the real data)
+	$(BIN)/python -m pip install --quiet --progress-bar off --no-deps kaleido==0.2.1  # an image beside each figure
 	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
 
 bench: run  ## Measure beside the paper's script and transformers' pipeline, about 35 minutes on two idle cores
