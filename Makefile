@@ -5,7 +5,7 @@ export DO_NOT_TRACK := 1
 RUN ?= sample
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup run test test-all coverage lint docs pages tracking viz package notebooks bench bench-full soak results lock clean clean-all
+.PHONY: help setup run test test-all faults coverage lint docs pages tracking viz package notebooks bench bench-full soak results lock clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ test: setup lint  ## Run ruff, mypy, import-linter and the quick tests, in some 
 
 test-all: setup lint  ## Run the same and every test: what CI runs
 	$(PYTEST) --durations=10
+
+faults: setup  ## Provoke the faults that the project answers for, as a user meets them, and print what came of each
+	$(BIN)/python -m pytest -q -s tests/faults
 
 coverage: setup  ## Run every test and say which lines none runs
 	$(PYTEST) --cov=tweet_sentiment --cov-report=term-missing:skip-covered

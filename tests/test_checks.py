@@ -10,7 +10,7 @@ from tweet_sentiment.pipeline_registry import register_pipelines
 
 def test_an_encoder_that_is_not_there_is_refused_before_a_pipeline_that_makes_tokens(parameters):
     absent = parameters.model.model_copy(update={"checkpoint": "./nowhere"})
-    sections = {"params:model": absent, "params:compute": parameters.compute}
+    sections = {"params:model": absent, "params:compute": parameters.compute, "parameters": vars(parameters)}
     catalog = DataCatalog({name: MemoryDataset(section) for name, section in sections.items()})
     pipelines = register_pipelines()
     with pytest.raises(StudyError, match=r"there is no folder \./nowhere"):

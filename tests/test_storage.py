@@ -1,7 +1,9 @@
 """Files and folders are written whole or not at all."""
 
+import errno
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -82,6 +84,22 @@ def test_a_folder_takes_the_place_of_a_file_but_never_a_file_that_of_a_folder(tm
     with pytest.raises(IsADirectoryError), atomic_write(tmp_path / "one") as beside:
         write(beside, "a file")
     assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
+        OSError("Error writing bytes to file. Detail: [errno 28] No space left on device"),
+        RuntimeError("[enforce fail at inline_container.cc:672] . PytorchStreamWriter failed writing file data/1"),
+        sqlite3.OperationalError("database or disk is full"),
+    ],
+)
+def test_a_full_disk_is_told_with_the_file_whoever_writes(tmp_path, error):
+    with pytest.raises(OSError, match="No space left on device") as told, atomic_write(tmp_path / "it"):
+        raise error
+    assert (told.value.errno, told.value.filename) == (errno.ENOSPC, str(tmp_path / "it"))
 
 
 KILLED = """

@@ -1,7 +1,6 @@
 """The project's commands: beside Kedro's own as ``kedro …``, and as ``tweet-sentiment …`` where only the wheel is."""
 
 import _thread
-import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +14,11 @@ from typing import Any, NoReturn
 import click
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.storage import disk_error
 
 # Each is a function of that name in its module of commands/.
 COMMANDS = ("export", "init", "predict", "promote", "run", "serve")
 ABOUT_CONFIGURATION = {"kedro", "omegaconf", "yaml"}  # what they raise themselves is about names and files of conf
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class Commands(click.Group):
@@ -126,9 +125,9 @@ def message_of(error: BaseException) -> str | None:
     for link in chain:
         if isinstance(link, StudyError):
             return str(link)
+    if found := disk_error(error):
+        return f"{found.filename or 'A file'} cannot be written: {found.strerror}. Nothing that was there is changed."
     for link in chain:
-        if isinstance(link, OSError) and link.errno in OF_THE_DISK:
-            return f"{link.filename or 'A file'} cannot be written: {link.strerror}. Nothing that was there is changed."
         if isinstance(link, FileNotFoundError):  # in a node's own work it is our mistake
             return _not_made(error, link) if isinstance(error, DatasetError) else None
     if isinstance(error, YAMLError | UnicodeDecodeError) and (file := _unreadable()):
@@ -136,8 +135,10 @@ def message_of(error: BaseException) -> str | None:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    raised_by = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
-    return str(error) if raised_by in ABOUT_CONFIGURATION and not isinstance(error, DatasetError) else None
+    frame = None if trace is None else trace.tb_frame
+    raised_by = "" if frame is None else str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    in_node = isinstance(error, DatasetError) and frame is not None and frame.f_code.co_name != "from_config"
+    return str(error).strip() if raised_by in ABOUT_CONFIGURATION and not in_node else None
 
 
 def _not_made(error: BaseException, missing: FileNotFoundError) -> str:

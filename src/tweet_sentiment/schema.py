@@ -66,7 +66,8 @@ def validate(raw: Mapping[str, Any]) -> Sections:
         sections["compute"] = Compute(**{key: sections[key] for key in Compute.model_fields})
         wrong = _disagreements(sections)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, one['loc'])) or 'parameters'}: {_reason(dict(one))}" for one in error.errors()]
+        found = [(".".join(map(str, one["loc"])), _reason(dict(one))) for one in error.errors()]
+        wrong = [f"{key}: {reason}" if key else reason for key, reason in found]
     if wrong:
         lines = "\n".join(f"  {one}" for one in wrong)
         raise StudyError(
@@ -107,6 +108,8 @@ def _disagreements(of: Sections) -> list[str]:
                 f"{name}.direction is {section.direction}, but of training.metric_for_best_model "
                 f"({training.metric_for_best_model}) {better} is better: set {name}.direction to auto"
             )
+    if data.row_limit is not None and data.row_limit < len(study.labels):
+        wrong.append(f"data.row_limit ({data.row_limit}) is less than the number of labels ({len(study.labels)})")
     weights = training.class_weights
     if isinstance(weights, dict) and set(weights) != set(study.labels):
         wrong.append(f"training.class_weights names {sorted(weights)}; it must name each of {sorted(study.labels)}")

@@ -1,5 +1,6 @@
 """Files and folders of this machine: written atomically, beside the old ones and then renamed; and hashes."""
 
+import errno
 import hashlib
 import json
 import os
@@ -25,6 +26,14 @@ PACKAGES = (
     *("statsmodels", "scipy", "pandas", "pyarrow", "numpy", "nltk", "rapidfuzz", "jinja2", "plotly"),
     *("kedro", "kedro-datasets"),
 )
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+_NUMBER = re.compile(r"(?:os error|errno) (\d+)", re.IGNORECASE)  # in messages of Rust and Arrow
+_TOLD_BY = {  # SQLite, torch and NumPy
+    "database or disk is full": errno.ENOSPC,
+    "attempt to write a readonly database": errno.EROFS,
+    "disk I/O error": errno.EIO,
+    **dict.fromkeys(("PytorchStreamWriter failed writing", "unexpected pos ", "requested and "), errno.ENOSPC),
+}
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/:]")  # s3://…, zip::…; s3:/… is what Path makes of the first
 
 
@@ -89,6 +98,40 @@ def _sync(path: Path, inside: bool = True) -> None:
         os.close(descriptor)
 
 
+def disk_error(error: BaseException) -> OSError | None:
+    """Return what the disk says in an error, or in one that it comes from: libraries say it in their own ways."""
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(cause)
+    found = None
+    for link in chain:
+        number = link.errno if isinstance(link, OSError) else None
+        if number is None and (told := _NUMBER.search(str(link))):
+            number = int(told[1])
+        told_by = next((one for words, one in _TOLD_BY.items() if words in str(link)), None)
+        if number in OF_THE_DISK or told_by:
+            number = told_by or number or 0
+            found = OSError(number, os.strerror(number), getattr(link, "filename", None))
+            if found.filename:
+                break
+    return found
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file or folder that is written in this block in the error of a disk that is full or read-only.
+
+    Raises:
+        OSError: such an error, which names none, came up in the block.
+    """
+    try:
+        yield
+    except Exception as error:
+        if (found := disk_error(error)) is None or found.filename:
+            raise
+        raise OSError(found.errno, found.strerror, str(path)) from error
+
+
 def restore(path: Path, keep: Path | None = None) -> None:
     """Bring back what a killed replacement had moved aside: to ``path``, or where that is replaced to ``keep``."""
     old = _aside(path)
@@ -121,8 +164,9 @@ def atomic_write(path: Path, keep: Path | None = None) -> Iterator[Path]:
     _sweep(path)
     new, old = _unfinished(path, os.getpid()), _aside(path)
     try:
-        yield new
-        _sync(new)
+        with naming(path):
+            yield new
+            _sync(new)
         _put_away(old, keep)
         if new.is_dir() and path.exists():
             os.replace(path, old)

@@ -55,6 +55,7 @@ def test_a_markdown_table_has_a_line_a_row_whatever_the_texts(rows):
     for line in lines:
         assert len(re.findall(r"(?<!\\)\|", line)) == 3 or "\\" in line
         assert "\n" not in line
+        assert not re.search("<[a-z/!?]", line, re.IGNORECASE)
 
 
 def test_counts_are_parted_shares_have_four_digits_and_no_p_value_is_written_as_nothing():

@@ -22,6 +22,10 @@ ONLY_CHANGED = click.Option(
 
 def split_params(context: click.Context, option: click.Parameter, value: str) -> Any:
     """Part ``--params`` at its commas, but at none within brackets: ``labels=[bad,good],seed=7`` are two."""
+    plain = re.sub(r"\[[^\]]*\]|\{[^}]*\}", "", value) if isinstance(value, str) else ""
+    keys = re.findall(r"(?:^|,)\s*([\w.]+)=", plain)
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        context.fail(f"--params: {twice[0]} is given twice; leave one out.")
     if not isinstance(value, str) or not re.search(r"[\[{]", value):
         return KEDRO_PARAMS.callback(context, option, value)  # type: ignore[misc]
     items = [item.strip() for item in re.findall(r"(?:[^,\[{]|\[[^\]]*\]|\{[^}]*\}|[\[{])+", value)]

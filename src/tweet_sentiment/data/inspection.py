@@ -96,6 +96,12 @@ def inspect(file: Path | str | Source, advise: Advise | None = None, asked: CsvF
     reasons, form = {"encoding": how, "header": "such files name their columns"}, None
     names: list[str] | None = table.schema.names
     if isinstance(table, CsvTable):
+        if rows and len(whole) * 2 < len(rows):
+            raise StudyError(
+                f"{file.name}, line 1: found {len(table.schema)} fields, expected {table.usual_width()}, as most rows "
+                "have.\n"
+                "  Put the row right, or what parts the fields."
+            )
         form, names = table.form, names if table.form.header else None
         fields = f"{len(whole):,} of {len(rows):,} rows have as many fields as the first row: {len(table.schema)}"
         reasons = {"encoding": how, "header": table.why_header, "delimiter": fields}

@@ -9,6 +9,7 @@ swallows the lines up to the next. So what speaks for either is counted, over th
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -107,15 +108,16 @@ def _found_delimiter(lines: list[str], quoting: str) -> str:
 
 
 def _fit(lines: list[str], delimiter: str, quoting: str) -> tuple[int, int]:
-    """Return how many rows are as wide as the first, and that width; 0 where these are few, or of one field."""
+    """Return how many rows are as wide as most, if not wider than the first, and that width; 0 where these are few."""
     if (_evidence_of(lines, delimiter).verdict(delimiter) if quoting == AUTO else quoting) == "none":
         widths = [line.count(delimiter) + 1 for line in lines if line.strip()]
     else:
         widths = []
         with suppress(csv.Error):  # up to an endless field
             widths += (len(fields) for fields in csv.reader(map(_hide_returns, lines), delimiter=delimiter) if fields)
-    same = sum(width == widths[0] for width in widths)
-    return (same, widths[0]) if same * 2 > len(widths) and widths[0] > 1 else (0, 0)
+    width = min([Counter(widths).most_common(1)[0][0], widths[0]] if widths else [0])
+    same = widths.count(width)  # below a name of one field texts have delimiters
+    return (same, width) if same * 2 > len(widths) and width > 1 else (0, 0)
 
 
 @dataclass

@@ -6,6 +6,7 @@ A row that does not fit its file is faulty: whoever reads decides whether that e
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -167,13 +168,18 @@ class CsvTable:
                 )
             yield Row(record.line, [*fields[:width], *[None] * (width - found)], fault, sum(map(len, fields)))
 
+    def usual_width(self) -> int:
+        """Return how many fields most rows have."""
+        return Counter(len(record.fields) for record in self._records()).most_common(1)[0][0]
+
     def delimiter_hint(self, width: int | None = None) -> str:
         """Name the delimiter that splits the first row into ``width`` fields, or a single one into several; else ""."""
         if width is None and len(self.first) > 1:
             return ""
         row = self.form.delimiter.join(self.first).split("\n")[0].replace("\r", " ")
+        unquoted = re.sub(r'"[^"]*"', "", row)
         for other, shown in DELIMITERS.items():
-            fields = row.count(other) + 1
+            fields = unquoted.count(other) + 1
             if other != self.form.delimiter and (fields == width if width else fields > 1):
                 return f"The fields seem to be separated by {shown}: {self._advise('delimiter', other)}."
         return ""

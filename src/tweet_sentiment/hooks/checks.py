@@ -2,11 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -38,6 +40,7 @@ class CheckMachine:
     @hook_impl
     def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
         refuse_addresses(conf_catalog)
+        refuse_misspelt(conf_catalog)
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
@@ -48,10 +51,45 @@ class CheckMachine:
             from tweet_sentiment.modeling.devices import choose_device
 
             choose_device(compute.device, compute.fp16, compute.precision)
+        checkpoint: str = catalog.load("params:model").checkpoint
         if any(TOKENS in node.outputs for node in pipeline.nodes):
             from tweet_sentiment.modeling.encoder_files import checkpoint_folder
+            from tweet_sentiment.modeling.encoders import load_tokenizer
 
-            checkpoint_folder(catalog.load("params:model").checkpoint)
+            checkpoint_folder(checkpoint)  # what is not there is said before torch is imported
+            load_tokenizer(checkpoint)
+        if any(map(_reads_encoder, pipeline.nodes)):
+            techniques = {str(node.namespace).partition(".")[0] for node in pipeline.nodes if _trains(node)}
+            check_encoder(checkpoint, techniques, catalog.load("parameters"))
+
+
+def check_encoder(checkpoint: str, techniques: Collection[str], sections: Mapping[str, Any]) -> None:
+    """Load the encoder, and look in it for the layers that parameters of these techniques name.
+
+    Raises:
+        StudyError: a file of the encoder is damaged, or it has no such layer or fewer blocks.
+    """
+    from tweet_sentiment.modeling.encoders import load_classifier
+    from tweet_sentiment.modeling.freezing import unfreeze
+
+    classifier = load_classifier(checkpoint, sections["labels"], sections["seed"])
+    if {"layer_unfreezing", "hyperparameter_search"} & {*techniques}:
+        unfreeze(classifier, sections["layer_unfreezing"].unfreeze, sections["layer_unfreezing"].top_blocks)
+    if "unfreezing_sweep" in techniques:
+        unfreeze(classifier, [], max(sections["unfreezing_sweep"].top_blocks))
+    if "lora" in techniques:
+        layers = [name for name, _ in classifier.named_modules()]
+        for key in ("target_modules", "ia3_target_modules", "ia3_feedforward_modules"):
+            named = getattr(sections["lora"], key)
+            for name in named if isinstance(named, list) else ():
+                if not any(f".{layer}".endswith(f".{name}") for layer in layers):
+                    raise StudyError(f"lora.{key}: the encoder {checkpoint} has no layer '{name}'.")
+
+
+def _reads_encoder(node: Node) -> bool:
+    """Tell whether a node starts from the encoder: it uses the device, and not for a model that is there already."""
+    inputs = node.inputs
+    return DEVICE in node.tags and "params:model" in inputs and not any(name.endswith(".model") for name in inputs)
 
 
 class CheckWarmUp:
@@ -81,8 +119,7 @@ class CheckWarmUp:
 
 
 def _trains(node: Node) -> bool:
-    """Tell whether a node trains: it uses the device, and not for a model that is there already."""
-    return DEVICE in node.tags and bool(node.namespace) and not any(name.endswith(".model") for name in node.inputs)
+    return _reads_encoder(node) and bool(node.namespace)
 
 
 def refuse_several_processes(environment: Mapping[str, str]) -> None:
@@ -111,6 +148,21 @@ def refuse_addresses(catalog: Mapping[str, Any]) -> None:
         if any(str(kind).startswith("tweet_sentiment.datasets.") for kind in types):
             for key in ("filepath", "path", "models"):
                 refuse_address(str(keys.get(key, "")), f"{name}.{key} in the catalog")
+
+
+def refuse_misspelt(catalog: Mapping[str, Any]) -> None:
+    """Refuse a dataset of a catalog's configuration that no pipeline has, and whose name is nearly that of one.
+
+    Raises:
+        StudyError: there is one: what it says would have no effect.
+    """
+    known = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
+    for name in catalog:
+        if "{" not in name and name not in known and (near := get_close_matches(name, known, 1, 0.85)):
+            raise StudyError(
+                f"{name} in the catalog is in no pipeline; did you mean {near[0]}?\n"
+                "  Call it so, or give it a name that is not nearly the same."
+            )
 
 
 class EnoughDisk:

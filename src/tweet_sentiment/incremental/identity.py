@@ -205,7 +205,7 @@ def dataset_hash(dataset: Any) -> str | None:
 
 def difference(old: Record, new: Record, output: str) -> str | None:
     """Say in a few words what is no longer as it was; None if nothing is. ``output`` is the file's name."""
-    changed = {field: _changed(getattr(old, field), getattr(new, field)) for field in REASONS}
+    changed = {field: changed_keys(getattr(old, field), getattr(new, field)) for field in REASONS}
     field = next((field for field, names in changed.items() if names), "")
     names = changed.get(field, [])
     listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
@@ -222,13 +222,13 @@ def difference(old: Record, new: Record, output: str) -> str | None:
     return f"{output} " + ("is missing" if new.output == MISSING else "was altered after it was written")
 
 
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any], before: str = "") -> list[str]:
+def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any], before: str = "") -> list[str]:
     """Return the keys whose values differ, inner ones behind a dot."""
     keys = []
     for key in old.keys() | new.keys():
         one, other = old.get(key), new.get(key)
         if isinstance(one, dict) and isinstance(other, dict):
-            keys += _changed(one, other, f"{before}{key}.")
+            keys += changed_keys(one, other, f"{before}{key}.")
         elif one != other or (key in old) != (key in new):
             keys.append(f"{before}{key}")
     return sorted(keys)

@@ -10,13 +10,15 @@ from kedro.framework.hooks import hook_impl
 from tweet_sentiment.incremental.identity import (
     WORKING_FOLDER,
     Record,
+    changed_keys,
     data_inputs,
     dataset_hash,
     environment,
     path_of,
     record_of,
 )
-from tweet_sentiment.storage import fingerprint
+from tweet_sentiment.parameters import Compute
+from tweet_sentiment.storage import as_json, fingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +34,8 @@ class RecordFingerprints:
         self._records: dict[str, Record] = {}
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
+        _warn_of_what_is_stored(pipeline, catalog, run_params.get("runtime_params") or {})
         self._catalog = catalog
         self._inputs: dict[str, dict[str, str | None]] = {node.name: {} for node in pipeline.nodes}
         self._records = {node.name: record_of(node, catalog) for node in pipeline.nodes}
@@ -84,6 +87,39 @@ class RecordFingerprints:
             logger.warning("%s is written, but not what it was made of (%s): it is rebuilt.", dataset_name, error)
 
 
+def _warn_of_what_is_stored(pipeline: Any, catalog: Any, given: dict[str, Any]) -> None:
+    """Warn of parameters that are given and decide what is read here, but was made before, with other values."""
+    given = {name: value for name, value in given.items() if name not in Compute.model_fields}
+    sections = {name: as_json(value) for name, value in catalog.load("parameters").items()} if given else {}
+    seen, todo = set[str](), sorted(name for name in pipeline.inputs() if not name.startswith("params"))
+    while given and todo:
+        seen.add(name := todo.pop())
+        path = path_of(catalog.get(name))
+        record = None if path is None else Record.read(Record.path(path, name))
+        if record is None:
+            continue
+        todo += sorted(record.inputs.keys() - seen - {*todo})
+        now = {key: sections.get(key) for key in record.parameters}
+        if others := [key for key in changed_keys(record.parameters, now) if _is_given(key, given)]:
+            logger.warning(
+                "%s is another than the one that %s was made with, and this run does not make that anew: run %s too.",
+                ", ".join(others),
+                name,
+                record.node,
+            )
+
+
+def _is_given(key: str, given: Any) -> bool:
+    """Tell whether a key with dots is set in a tree, or a part of what is."""
+    for part in key.split("."):
+        if not isinstance(given, dict):
+            return True
+        if part not in given:
+            return False
+        given = given[part]
+    return True
+
+
 def folder_for(working_folder: Path, node: str, conditions: Any) -> Path:
     """Return the node's folder for unfinished work under these conditions: code, libraries, data and machine.
 
@@ -92,7 +128,7 @@ def folder_for(working_folder: Path, node: str, conditions: Any) -> Path:
     name = node.rpartition(".")[2]
     mine = working_folder / f"{name}-{fingerprint(conditions)}"
     others = sorted(set(working_folder.glob(f"{name}-*")) - {mine}, key=lambda folder: folder.stat().st_mtime)
-    if others and not mine.exists():
+    if others and not mine.exists() and any(others[-1].iterdir()):
         logger.info("%s: code, libraries, data or machine have changed; unfinished work is begun anew.", node)
     for old in others[:-1]:
         shutil.rmtree(old)

@@ -199,9 +199,13 @@ def load_tokenizer(checkpoint: str) -> "PreTrainedTokenizerFast":
         raise StudyError(f"{folder}: no tokenizer here, expected tokenizer.json or vocab.txt.")
     family, settings = (FAMILIES["distilbert"], {}) if checkpoint == EMBEDDED else read_config(folder)
     positions = settings.get("max_position_embeddings", 512)
-    tokenizer = family.transformers("TokenizerFast").from_pretrained(
-        folder, model_max_length=positions, split_special_tokens=True, local_files_only=True
-    )
+    try:
+        tokenizer = family.transformers("TokenizerFast").from_pretrained(
+            folder, model_max_length=positions, split_special_tokens=True, local_files_only=True
+        )
+    except Exception as error:  # each file of it is read by another library
+        reason = str(error).splitlines()[0]
+        raise StudyError(f"{folder}: the tokenizer cannot be read, it is damaged: {reason}") from error
     check_vocabulary(tokenizer, folder)
     return tokenizer
 

@@ -30,7 +30,7 @@ from tweet_sentiment.modeling.losses import Loss, training_loss
 from tweet_sentiment.modeling.model_folder import TrainedModel
 from tweet_sentiment.modeling.prediction import predictions_table, scores_on
 from tweet_sentiment.modeling.tokenization import tokenize, tokens_as_trained
-from tweet_sentiment.modeling.trainer import OnEpoch, ignore, train
+from tweet_sentiment.modeling.trainer import OnEpoch, ignore, is_whole, seal, train
 from tweet_sentiment.parameters import Compute, ModelParameters, Study, TrainerParameters, TrainingParameters
 from tweet_sentiment.scoring.metrics import dev_scores
 from tweet_sentiment.storage import atomic_write, fingerprint
@@ -315,10 +315,11 @@ def fit_once(
 ) -> Finished:
     """Return a fit that is made now or was made before, so that a series of fits is resumed where it was interrupted.
 
-    It lies in the setup's working folder, by a fingerprint of all that decides about it.
+    It lies in the setup's working folder, by a fingerprint of all that decides about it; one that is damaged is made
+    again.
     """
     folder = setup.working_folder / f"finished-{fingerprint(setup.identity(), technique, parameters.identity())}"
-    if not folder.is_dir():
+    if not is_whole(folder):
         fitted = fit(examples, parameters, setup)
         model = fitted.model({"labels": setup.labels})
         predictions = predictions_table(model, evaluation_tokens(fitted, examples, setup), setup.device, setup.model)
@@ -329,6 +330,7 @@ def fit_once(
             (new / "figures.json").write_text(json.dumps(fitted.figures), encoding="utf-8")
             if keep_model:
                 model.save(new / "model")
+            seal(new)
     return Finished(
         json.loads((folder / "figures.json").read_text(encoding="utf-8")),
         pd.read_csv(folder / "curves.csv"),

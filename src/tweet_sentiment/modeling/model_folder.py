@@ -45,7 +45,11 @@ def load_model(folder: Path) -> TrainedModel:
 
     manifest = checked_manifest(folder)
     model = load_weights(folder, manifest)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    try:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # transformers says what it would have tried in its place
+        reason = str(error).splitlines()[0]
+        raise StudyError(f"{folder}: the tokenizer cannot be read, it is missing or damaged: {reason}") from error
     check_vocabulary(tokenizer, folder)
     return TrainedModel(model, tokenizer, manifest)
 

@@ -34,7 +34,7 @@ from tweet_sentiment.modeling.speed import fast_forward
 from tweet_sentiment.parameters import Hyperparameters
 from tweet_sentiment.progress import progress_bar
 from tweet_sentiment.scoring.metrics import SCORES, score, softmax
-from tweet_sentiment.storage import fingerprint, sha256
+from tweet_sentiment.storage import fingerprint, naming, sha256
 
 if TYPE_CHECKING:
     from tweet_sentiment.modeling.fitting import Setup
@@ -146,7 +146,7 @@ def run_trainer(trainer: Any, folder: Path, steps: int) -> TrainerState:
         if (saved := TrainerState.load_from_json(str(start / "trainer_state.json"))) and _ran_out_of_patience(saved):
             trainer.args.num_train_epochs = saved.epoch or 0.0  # the Trainer would train one epoch more
     try:
-        with fast_forward(trainer.model):
+        with fast_forward(trainer.model), naming(folder):
             trainer.train(resume_from_checkpoint=str(start) if start else None)
     except TrainingStopped as end:
         shutil.rmtree(folder)
@@ -336,7 +336,7 @@ def newest_valid(folder: Path) -> Path | None:
     ]
     newest: Path | None = None
     for _, path in sorted(numbered, reverse=True):
-        if not _is_whole(path):
+        if not is_whole(path):
             logger.info("A damaged checkpoint is deleted: %s", path.name)
             shutil.rmtree(path)
         elif newest is None:
@@ -344,7 +344,8 @@ def newest_valid(folder: Path) -> Path | None:
     return newest
 
 
-def _is_whole(checkpoint: Path) -> bool:
+def is_whole(checkpoint: Path) -> bool:
+    """Tell whether every file of a folder is as it was when :func:`seal` sealed it."""
     try:
         expected = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -357,7 +358,7 @@ def _hashes(checkpoint: Path, names: Any) -> dict[str, str]:
 
 
 def seal(checkpoint: Path) -> None:
-    """Write the hash of every file of a checkpoint, in one step, after all of them."""
+    """Write the hash of every file of a folder, in one step, after all of them."""
     files = sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != MANIFEST)
     new = checkpoint / f".{MANIFEST}"
     new.write_text(

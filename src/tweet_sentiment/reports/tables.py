@@ -1,5 +1,6 @@
 """The tables of the report, as text."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from tweet_sentiment.scoring.bootstrap import ENDS
 from tweet_sentiment.scoring.comparison import p_words
 from tweet_sentiment.scoring.metrics import CHOSEN_BY, INTERVALS, SCORES
 
+_HTML = re.compile(r"<(?=[A-Za-z/!?])")  # where a tag begins
 PARTS = ("originals", "resembling", "not_resembling")  # of the test posts
 COLUMNS = ["technique", "protocol", "encoder", "n_train", "n_validation", "trainable_parameters", *SCORES]
 COLUMNS += ["seconds", "ms_per_post", "paper_accuracy", *(f"{name}_{end}" for name in INTERVALS for end in ENDS)]
@@ -133,8 +135,8 @@ def _cell(name: str, value: Any) -> str:
 
 
 def markdown(header: list[str], rows: Rows) -> list[str]:
-    """Return the lines of a Markdown table; a bar in a text is escaped, a line break becomes a space."""
-    clean = [[" ".join(cell.replace("|", "\\|").split()) for cell in row] for row in rows]
+    """Return the lines of a Markdown table; a bar and HTML in a text are escaped, a line break becomes a space."""
+    clean = [[" ".join(_HTML.sub("&lt;", cell.replace("|", "\\|")).split()) for cell in row] for row in rows]
     return ["| " + " | ".join(header) + " |", "|" + "---|" * len(header), *("| " + " | ".join(r) + " |" for r in clean)]
 
 

@@ -292,11 +292,27 @@ def test_the_database_lies_in_the_folder_whatever_its_name(tmp_path, name):
     assert len(search(tmp_path / name, 2).trials) == 2
 
 
-def test_hyperparameters_in_the_database_that_were_not_drawn_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (
+            "UPDATE trial_params SET param_value = 0.005 WHERE param_name = 'learning_rate'",
+            "hyperparameters than are drawn",
+        ),
+        ("UPDATE trial_values SET value = 0.99 WHERE trial_id = 1", "values than were measured"),
+        (
+            "UPDATE trial_intermediate_values SET intermediate_value = 0.99 WHERE trial_id = 1",
+            "values than were measured",
+        ),
+        ("UPDATE trials SET state = 'FAIL' WHERE trial_id = 1", "values than were measured"),
+    ],
+    ids=["hyperparameters", "value", "value of an epoch", "state"],
+)
+def test_what_somebody_has_put_into_the_database_is_refused(tmp_path, edit, said):
     search(tmp_path, 2)
     with sqlite3.connect(tmp_path / DATABASE) as database:
-        database.execute("UPDATE trial_params SET param_value = 0.005 WHERE param_name = 'learning_rate'")
-    with pytest.raises(StudyError, match="trial 0 has other hyperparameters than are drawn for it"):
+        assert database.execute(edit).rowcount
+    with pytest.raises(StudyError, match=f"trial 0 has other {said}"):
         search(tmp_path, 2)
 
 

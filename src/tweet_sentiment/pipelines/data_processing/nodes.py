@@ -39,7 +39,9 @@ def read_posts(
                 "no ids of posts, set data.columns.id to null; if a spreadsheet rounded them, take the original file.",
                 reason,
             )
-    return read["training"], read.get("validation", read["training"].head(0)), account
+    posts = read["training"], read.get("validation", read["training"].head(0))
+    filter_posts(*posts, data, study)  # what it refuses is refused before anything is written
+    return *posts, account
 
 
 def _describe(file: RawFile, posts: pd.DataFrame) -> dict[str, Any]:
@@ -93,6 +95,8 @@ def split_posts(
     training, test = (
         splitting.with_cleaned(posts, data) for posts in (filtered_training_posts, filtered_validation_posts)
     )
+    for name, posts in (("training", training), ("validation", test)):
+        filtering.check_not_emptied(posts[splitting.CLEANED], data, f"The {name} posts")
     given = None if data.validation_file is None else test
     training, test, counts = splitting.split_posts(training, given, protocol, data, study.seed)
     training, left_out = splitting.mark_dev_split(training, protocol, dev_split, data, study.seed)

@@ -18,6 +18,7 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import Hyperparameters, direction_of
 from tweet_sentiment.parameters.search import Hyperband, IntRange, SearchParameters, SearchSpace
 from tweet_sentiment.progress import progress_bar
+from tweet_sentiment.storage import fingerprint, naming
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ Objective = Callable[[Hyperparameters, OnEpoch], float]
 Outcome = tuple[TrialState, float | None]
 DATABASE = "study.sqlite3"
 CUT_OFF = "cut_off"  # how often a trial was cut off before it came to an end
+SEAL = "seal"  # of what came of a trial
 CAUGHT = (RuntimeError, StudyError, MemoryError, ValueError)
 
 
@@ -74,6 +76,21 @@ def run_study(
     """
     _warn_if_pruner_is_idle(search)
     _check_database(folder / DATABASE)
+    with naming(folder / DATABASE):
+        return _run_trials(folder, name, search, objective, seed, metric, key, processes, budget_reached)
+
+
+def _run_trials(
+    folder: Path,
+    name: str,
+    search: SearchParameters,
+    objective: Objective,
+    seed: int,
+    metric: str,
+    key: str,
+    processes: int,
+    budget_reached: Callable[[list[FrozenTrial]], bool],
+) -> optuna.Study:
     study = _open(folder / DATABASE, name, search, metric)
     left = search.n_trials - _say_what_is_done(study, search, key)
     draws = optuna.create_study(
@@ -97,6 +114,7 @@ def run_study(
                 delayed(_run_trial)(folder, name, search, place, drawn[place], objective, metric) for place in todo
             )
             for place, (state, value) in zip(todo, outcomes, strict=True):
+                _trial(study, place).set_user_attr(SEAL, _seal(study.trials[place], state, value))
                 study.tell(place, value, state)
                 _log_trial(study, place)
             for place in places:
@@ -124,7 +142,16 @@ def _is_finished(study: optuna.Study, drawn: FrozenTrial, path: Path) -> bool:
     known = study.trials[drawn.number : drawn.number + 1]
     if known and known[0].params != drawn.params:
         raise _damaged(path, f"trial {drawn.number} has other hyperparameters than are drawn for it")
-    return bool(known) and known[0].state.is_finished()
+    if not known or not known[0].state.is_finished():
+        return False
+    if known[0].user_attrs.get(SEAL) != _seal(known[0], known[0].state, known[0].value):
+        raise _damaged(path, f"trial {drawn.number} has other values than were measured")
+    return True
+
+
+def _seal(trial: FrozenTrial, state: TrialState, value: float | None) -> str:
+    """Return a hash of what came of a trial; of one that was pruned Optuna itself makes up the value."""
+    return fingerprint(state.name, value if state == TrialState.COMPLETE else None, trial.intermediate_values)
 
 
 def _begin(study: optuna.Study, drawn: FrozenTrial) -> None:
@@ -203,13 +230,18 @@ def _open(path: Path, name: str, search: SearchParameters, metric: str, begun: b
     The path reaches SQLite as it is, not by a URL, which would end at a ? or #.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    connect = partial(sqlite3.connect, path, check_same_thread=False)
-    storage = optuna.storages.RDBStorage(
-        "sqlite:///study",
-        engine_kwargs={"creator": connect},
-        skip_compatibility_check=begun,
-        skip_table_creation=begun,
-    )
+    connect, new = partial(sqlite3.connect, path, check_same_thread=False), not path.exists()
+    try:
+        storage = optuna.storages.RDBStorage(
+            "sqlite:///study",
+            engine_kwargs={"creator": connect},
+            skip_compatibility_check=begun,
+            skip_table_creation=begun,
+        )
+    except Exception:
+        if new:  # without all of its tables it would be taken for damaged
+            path.unlink(missing_ok=True)
+        raise
     return optuna.create_study(
         study_name=name,
         storage=storage,
