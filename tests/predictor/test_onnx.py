@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from contextlib import nullcontext
+from copy import deepcopy
 
 import numpy as np
 import onnxruntime as ort
@@ -23,12 +23,12 @@ from tests.predictor.conftest import save_plain, save_prompted
 from tweet_sentiment.commands.export import export as command
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
-from tweet_sentiment.modeling.batching import in_batches
 from tweet_sentiment.modeling.encoders import set_pooling
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
 from tweet_sentiment.modeling.soft_prompts import add_prompt_encoder, fold
 from tweet_sentiment.predictor import Predictor
-from tweet_sentiment.predictor.onnx.backend import MODEL, OnnxBackend
+from tweet_sentiment.predictor.onnx import export as exporting
+from tweet_sentiment.predictor.onnx.backend import MODEL
 from tweet_sentiment.predictor.onnx.export import compare, export, refuse_other_answers
 from tweet_sentiment.predictor.onnx.quantize import quantize_layers
 from tweet_sentiment.storage import sha256
@@ -245,17 +245,9 @@ def test_an_export_is_refused_that_labels_or_computes_otherwise_unless_quantized
 
 
 def test_an_export_that_answers_otherwise_is_not_written(plain_folder, check_posts, tmp_path, monkeypatch):
-    from copy import deepcopy
-    from dataclasses import replace
-
-    import torch
-
-    from tweet_sentiment.predictor.onnx import export as exporting
-
     def write_another(trained, path, quantize):
-        other = replace(trained, model=deepcopy(trained.model))
-        with torch.no_grad():
-            other.model.classifier.bias += torch.arange(len(trained.model.classifier.bias))
+        other = deepcopy(trained)
+        other.model.classifier.bias.data += torch.arange(len(other.model.classifier.bias))
         write(other, path, quantize)
 
     write = exporting.write_onnx
@@ -282,11 +274,6 @@ def test_posts_that_cannot_be_compared_on_are_said(plain_folder, check_posts, tm
         export(plain_folder, tmp_path / "out", None, **arguments | {"csv": Path(arguments["csv"])})
 
 
-def test_an_export_is_not_exported_again(exported, check_posts, tmp_path):
-    with pytest.raises(StudyError, match="is an ONNX model already"):
-        export(exported("plain"), tmp_path / "out", None, check_posts, "text", None)
-
-
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
@@ -300,7 +287,9 @@ def test_a_device_or_precision_that_it_has_not_is_refused(exported, choice, said
         Predictor.load(exported("plain"), **choice)
 
 
-def test_it_does_not_explain_and_says_what_does(onnx):
+def test_it_is_not_exported_again_and_does_not_explain_and_says_what_does(onnx, exported, check_posts, tmp_path):
+    with pytest.raises(StudyError, match="is an ONNX model already"):
+        export(exported("plain"), tmp_path / "out", None, check_posts, "text", None)
     assert not onnx.explains
     with pytest.raises(StudyError, match="load the folder it was exported from"):
         onnx.explain(["I love it"])
@@ -368,18 +357,17 @@ def copied(folder, target, change):
     return target
 
 
-def test_a_truncated_model_is_said(exported, tmp_path):
+def test_a_truncated_model_or_another_number_of_classes_is_said(exported, tmp_path):
     cut = copied(exported("plain"), tmp_path / "cut", lambda path: path.write_bytes(path.read_bytes()[:1000]))
-    with pytest.raises(StudyError, match="cannot be read by onnxruntime"):
-        Predictor.load(cut)
-
-
-def test_another_number_of_classes_is_refused(exported, tmp_path):
-    folder = copied(exported("plain"), tmp_path / "other", lambda path: None)
-    manifest = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).write_text(json.dumps(manifest | {"labels": ["good", "bad"]}))
-    with pytest.raises(StudyError, match="classes, the manifest 2; export the model again"):
-        Predictor.load(folder)
+    other = copied(exported("plain"), tmp_path / "other", lambda path: None)
+    manifest = json.loads((other / MANIFEST).read_text())
+    (other / MANIFEST).write_text(json.dumps(manifest | {"labels": ["good", "bad"]}))
+    for folder, said in (
+        (cut, "cannot be read by onnxruntime"),
+        (other, "classes, the manifest 2; export the model again"),
+    ):
+        with pytest.raises(StudyError, match=said):
+            Predictor.load(folder)
 
 
 @pytest.mark.parametrize("quantize", [None, "int8"])
@@ -395,21 +383,3 @@ def test_a_model_that_is_replaced_or_cut_off_on_disk_goes_on_as_it_was(exported,
     assert onnx.backend.batches_at_once == threads
     replace(folder / MODEL)
     np.testing.assert_allclose(onnx.probabilities(many), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize(("wanted", "opened"), [(1, 0), (3, 2)])
-def test_a_further_session_is_opened_when_there_is_a_batch_for_it(wanted, opened):
-    together, more = threading.Barrier(wanted), []
-
-    class Session:
-        def run(self, _, batch):
-            together.wait(timeout=30)  # so many are asked at once, each in a session of its own
-            return [batch["input_ids"][:, :2].astype("float32")]
-
-    def another():
-        more.append(Session())
-        return more[-1]
-
-    backend = OnnxBackend(Session(), 3, another)
-    assert len(in_batches(backend.logits, [[1, 2]] * wanted * 5, tokens=2, at_once=wanted)) == wanted * 5
-    assert len(more) == opened

@@ -4,6 +4,7 @@
 """
 
 import json
+from urllib.parse import urlencode
 
 import pytest
 import schemathesis
@@ -115,13 +116,27 @@ def test_any_json_gets_an_answer_or_a_reason(client, requests):
     asked(requests, 1, answers, value=ANY_JSON, path=st.sampled_from(["/predict", "/explain"]))
 
 
+MARKS = ['"', ",", "\n", "\r", ";", "\t", "|", "\0", " ", "a", "text", "sep=", "\ufeff", "é", "\u2028", "=1+1"]
+CSV_MARKS = st.lists(st.sampled_from(MARKS), max_size=60).map("".join)
+CODECS = st.sampled_from(["utf-8", "utf-16", "utf-16-le", "utf-32", "cp1252", "latin-1"])
 CSV_CELLS = st.lists(st.lists(st.text(st.characters(codec="utf-8"), max_size=9), max_size=3).map(",".join))
-ANY_BODY = st.binary(max_size=300) | CSV_CELLS.map(lambda rows: "\n".join(["id,text,more", *rows]).encode())
+ANY_BODY = st.binary(max_size=300) | st.builds(lambda text, codec: text.encode(codec, "replace"), CSV_MARKS, CODECS)
+ANY_BODY |= CSV_CELLS.map(lambda rows: "\n".join(["id,text,more", *rows]).encode())
 
 
 @pytest.mark.parametrize("requests", SIZES)
 def test_any_bytes_get_an_answer_or_a_reason(client, requests):
-    paths = st.sampled_from(["/predict", "/explain", "/predict/csv", "/predict/csv?text_column=text"])
+    csv = {
+        "text_column": st.sampled_from(["", "text", "0", "a"]),
+        "header": st.sampled_from(["auto", "true", "false"]),
+        "delimiter": st.sampled_from(["auto", ",", ";", "\t", "|"]),
+        "quoting": st.sampled_from(["auto", "csv", "none"]),
+        "encoding": st.sampled_from(["auto", "utf-8", "utf-16", "cp1252"]),
+        "prefix": st.sampled_from(["", "predicted_"]),
+    }
+    paths = st.sampled_from(["/predict", "/explain"]) | st.fixed_dictionaries({}, optional=csv).map(
+        lambda query: f"/predict/csv?{urlencode(query)}"
+    )
     kinds = st.sampled_from(["application/json", "text/csv", "text/plain", "application/octet-stream", ""])
 
     def answers(body, path, kind):

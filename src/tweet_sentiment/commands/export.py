@@ -9,7 +9,6 @@ from tweet_sentiment.cli import Command
 from tweet_sentiment.commands.options import LocalPath, model_folder, takes_csv, takes_model
 from tweet_sentiment.errors import extra
 
-HELP = "Write a model as ONNX, compared with PyTorch first."
 STOPPED = "Stopped; nothing was written."
 
 

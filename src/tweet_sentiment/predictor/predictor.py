@@ -271,9 +271,8 @@ class Predictor:
 
         given = checked_texts(texts, keep_blank)
         probabilities = self.probabilities(given, entities, keep_blank)
-        columns = {f"{PROBABILITY}{label}": probabilities[:, i] for i, label in enumerate(self.labels)}
-        label = pd.Series(self.named(probabilities), dtype="str")
-        table = pd.DataFrame({"text": pd.Series(given, dtype="str"), "label": label, **columns})
+        table = pd.DataFrame({"text": given, "label": self.named(probabilities)}, dtype="str")
+        table[[f"{PROBABILITY}{label}" for label in self.labels]] = probabilities
         return table.assign(words=pd.Series(self.explain(given, entities), dtype="object")) if explain else table
 
     def records(

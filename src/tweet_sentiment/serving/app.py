@@ -50,7 +50,7 @@ def create_app(
     service = Service(predictor, limits or Limits(), folder)
     app = FastAPI(
         title="tweet-sentiment",
-        description="Labels and probabilities of posts. Errors are application/problem+json and say what to put right.",
+        description="Labels and probabilities of posts. Errors are application/problem+json and say what to mend.",
         version=__version__,
         docs_url=None,
         redoc_url=None,
@@ -74,7 +74,7 @@ async def predict(posts: Posts, service: Served) -> JSONResponse:
 
 @router.post("/explain", response_model=list[Explanation], responses=documented(501) | ERRORS)
 async def explain(posts: Posts, service: Served) -> JSONResponse:
-    """Return the same, and each word's share in the decision (integrated gradients; the cleaned words)."""
+    """Return the same, and the influence of each word of the cleaned text (integrated gradients)."""
     if not service.predictor.explains:
         raise ProblemError(501, "An ONNX model has no gradients. Serve the folder it was exported from.")
     return JSONResponse(await service.answer(posts, explain=True))
@@ -89,18 +89,22 @@ async def explain(posts: Posts, service: Served) -> JSONResponse:
 async def predict_csv(
     request: Request,
     service: Served,
-    text_column: Annotated[str | None, Query(description="The column with the posts")] = None,
-    entity_column: Annotated[str | None, Query(description="That of entities, if the model reads them")] = None,
+    text_column: Annotated[str | None, Query(description="Name of the text column")] = None,
+    entity_column: Annotated[
+        str | None, Query(description="Name of the entity column, for a model that reads entities")
+    ] = None,
     header: Annotated[
-        Literal["auto", "true", "false"], Query(description="Whether the first row names the columns")
+        Literal["auto", "true", "false"], Query(description="Whether the first row is a header")
     ] = "auto",
-    delimiter: Annotated[str, Query(pattern=r"^([,;|\t]|auto)$", description="Between fields")] = "auto",
+    delimiter: Annotated[str, Query(pattern=r"^([,;|\t]|auto)$", description="Delimiter of the fields")] = "auto",
     quoting: Annotated[
         Literal["auto", "csv", "none"],
         Query(description="csv: quotes enclose fields; none: they are ordinary characters"),
     ] = "auto",
-    encoding: Annotated[str, Query(max_length=40, description="Any that Python knows; auto")] = "utf-8",
-    prefix: Annotated[str, Query(max_length=100, description="Before the names of the added columns")] = "",
+    encoding: Annotated[
+        str, Query(max_length=40, description="Encoding of the file: auto, or a name such as utf-8")
+    ] = "utf-8",
+    prefix: Annotated[str, Query(max_length=100, description="Prefix of the names of the added columns")] = "",
 ) -> Response:
     """Return the CSV with the columns label, probability_<label> and error behind each row."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
