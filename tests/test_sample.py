@@ -4,7 +4,6 @@ import pytest
 
 from tests.conftest import PROJECT
 from tests.projects import copy_project, kedro_here
-from tweet_sentiment.data.cleaning import clean_as_intended
 from tweet_sentiment.data.lines import RawFile
 from tweet_sentiment.data.reading import read_posts
 
@@ -23,9 +22,9 @@ def sample():
 
 def test_it_is_as_large_and_varied_as_said(sample):
     training, validation = sample["training"], sample["validation"]
-    assert 1_100 <= len(training) <= 1_300
+    assert 1_800 <= len(training) <= 2_000
     assert 110 <= len(validation) <= 150
-    assert training["id"].nunique() >= 250
+    assert training["id"].nunique() >= 500
     assert training["entity"].nunique() >= 12
     assert set(training["label"]) == set(validation["label"]) == {"Negative", "Neutral", "Positive", "Irrelevant"}
     assert training.groupby("id")["post"].nunique().median() >= 3
@@ -44,19 +43,49 @@ def test_missing_and_blank_posts_emoji_and_leaking_ids_are_in_it(sample):
     assert sample["validation"]["id"].isin(sample["training"]["id"]).any()
 
 
+PLAIN = {
+    "Positive": [
+        "My kids adore their new teacher",
+        "The soup was delicious",
+        "I am so glad we came here",
+        "Great job, everyone",
+        "No problems so far, I like it",
+        "The hotel was clean and the view was beautiful",
+        "It works perfectly",
+    ],
+    "Negative": [
+        "I do not love this game",
+        "Not happy at all",
+        "The hotel was dirty and the view was ugly",
+        "I don't like the taste",
+        "It never works when I need it",
+        "They lost my luggage and nobody cared",
+        "This book is not worth reading",
+        "I am so angry right now",
+    ],
+    "Neutral": [
+        "The library is closed on Sundays",
+        "Is there a bus to the airport?",
+        "She works in the office on Tuesdays",
+        "The concert starts at half past seven",
+        "The report has twelve pages",
+    ],
+}
+
+
+def test_none_of_the_plain_sentences_stands_in_it(sample):
+    posts = set(sample["training"]["post"].str.lower().str.strip(" .!?"))
+    assert posts.isdisjoint(text.lower().strip(" .!?") for texts in PLAIN.values() for text in texts)
+
+
 @pytest.mark.slow
-def test_a_model_trained_on_it_classifies_plain_new_sentences(tmp_path, encoder):
-    from transformers import pipeline
+def test_prompt_tuning_on_it_answers_plain_sentences_and_negations(tmp_path, encoder):
+    from tweet_sentiment import Predictor
 
     project = copy_project(tmp_path / "sample", encoder)
-    done = kedro_here(project, "run", "--pipelines=layer_unfreezing", "--params=device=cpu")
+    done = kedro_here(project, "run", "--pipelines=prompt_tuning", "--params=device=cpu")
     assert done.returncode == 0, done.stderr
-    folder = project / "data/06_models/sample/leak_free/layer_unfreezing"
-    classify = pipeline("text-classification", model=str(folder), device="cpu")
-    sentences = {
-        "I love this, it works wonderfully and made my day!": "Positive",
-        "Worst purchase ever, it broke after a day and support is useless.": "Negative",
-        "The new version will be released on Tuesday at 10 am.": "Neutral",
-    }
-    given = [answer["label"] for answer in classify([clean_as_intended(text) for text in sentences])]
-    assert given == list(sentences.values())
+    predictor = Predictor.load(project / "data/06_models/sample/leak_free/prompt_tuning")
+    answers = {label: predictor(texts) for label, texts in PLAIN.items()}
+    wrong = [text for label, given in answers.items() for text in given["text"][given["label"] != label]]
+    assert len(wrong) <= 2, wrong
