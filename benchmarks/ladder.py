@@ -132,10 +132,10 @@ def _autograd(head: Head, vectors: torch.Tensor, labels: torch.Tensor) -> float:
 
 def _by_hand(head: Head, vectors: torch.Tensor, labels: torch.Tensor) -> float:
     step = HeadStep(head, 0.0, 1.0)
-    targets = functional.one_hot(labels, head.last.out_features).float()
+    targets = functional.one_hot(labels, head.classifier.config.num_labels).float()
     start = perf_counter()
     with step.context():
         for batch, target in zip(vectors.split(16), targets.split(16), strict=True):
-            loss = step(1e-3, batch, target, None, draw_kept(batch.shape, head.dropout.p, batch.device))
+            loss = step(1e-3, batch, target, None, [draw_kept(batch.shape, one, batch.device) for one in head.dropouts])
     float(loss)
     return len(vectors) / (perf_counter() - start)

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tweet_sentiment.data.cleaning import clean_as_intended, clean_as_published, lemmatize, remove_stop_words
+from tweet_sentiment.data.cleaning import (
+    clean_as_intended,
+    clean_as_published,
+    clean_minimally,
+    lemmatize,
+    remove_stop_words,
+)
 
 
 @pytest.mark.parametrize(("word", "published"), [("struggling", "truggling"), ("worst", "ort"), ("Swiss", "i")])
@@ -100,3 +106,18 @@ def test_stop_words_take_out_not():
 @pytest.mark.nltk
 def test_the_lemmatiser_leaves_verbs_and_breaks_short_words():
     assert lemmatize("running ran runner was us") == "running ran runner wa u"
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned", "named"),
+    [
+        ("LOVE it!! https://t.co/x1 @Nvidia_1 &amp;amp; more", "LOVE it!! http @user & more", None),
+        ("see www.x.com,  a\n\tb  pic.twitter.com/q", "see http a b http", None),
+        ("mail a@b.com, 5<6, café, 素晴らしい #fail", "mail a@b.com, 5<6, café, 素晴らしい #fail", None),
+        ("so 🤣👍🏽 ❤️", "so 🤣👍🏽 ❤️", "so :rolling on the floor laughing: :thumbs up sign: :heavy black heart:"),
+    ],
+)
+def test_minimal_cleaning_replaces_links_and_users_and_keeps_the_rest(text, cleaned, named):
+    assert clean_minimally(text) == cleaned
+    assert clean_minimally(cleaned) == cleaned
+    assert clean_minimally(text, emoji_named=True) == (named or cleaned)

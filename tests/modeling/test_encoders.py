@@ -11,14 +11,13 @@ from transformers import BertModel, DistilBertConfig, DistilBertModel, pipeline
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.encoder_files import embedded_folder
 from tweet_sentiment.modeling.encoders import (
-    embeddings_of,
     encoder_of,
-    family_of,
-    is_of_encoder,
+    linear_layers,
     load_classifier,
     load_embedded,
     load_encoder,
     load_tokenizer,
+    parts_of,
     set_pooling,
 )
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
@@ -154,7 +153,9 @@ def test_weights_that_are_not_finite_are_refused(copy):
     [
         ({"n_layers": 3}, "disagree at 16 weights"),
         ({"n_heads": 5}, "describes no model"),
-        ({"model_type": "bert"}, "config.json says model_type 'bert', expected 'distilbert'"),
+        ({"model_type": "bert"}, "disagree at"),
+        ({"model_type": "clip"}, "model_type 'clip', of which transformers has no text classifier"),
+        ({"model_type": 3}, "names no model_type"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_refused(copy, changes, said):
@@ -168,6 +169,7 @@ def test_a_missing_or_empty_tokenizer_is_refused(copy):
     (copy / "vocab.txt").unlink(missing_ok=True)
     with pytest.raises(StudyError, match="no tokenizer here"):
         load_tokenizer(str(copy))
+    (copy / "tokenizer_config.json").unlink()  # it names a class that reads tokenizer.json alone
     (copy / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n")
     with pytest.raises(StudyError, match="its vocabulary is not whole"):
         load_tokenizer(str(copy))
@@ -181,17 +183,14 @@ def test_a_folder_with_a_language_modelling_head_is_an_encoder_all_the_same(copy
     assert all(torch.equal(found[name], tensor) for name, tensor in plain.items())
 
 
-def test_a_family_s_names_are_those_of_its_model(tiny_classifier):
-    family = family_of(tiny_classifier)
-    modules, names = dict(tiny_classifier.named_modules()), dict(tiny_classifier.named_parameters())
-    encoder, block = modules[family.encoder], modules[f"{family.encoder}.{family.blocks}"][0]
-    assert encoder is encoder_of(tiny_classifier)
-    assert encoder.get_submodule(family.embeddings) is embeddings_of(tiny_classifier)
-    linear = {name.split(".")[-1] for name, one in block.named_modules() if isinstance(one, torch.nn.Linear)}
-    assert linear == set(family.linear_layers)
-    assert [name for name in names if not is_of_encoder(name)] == [
-        f"{n}.{k}" for n in family.head for k in ("weight", "bias")
-    ]
+def test_the_parts_of_distilbert_are_found(tiny_classifier):
+    parts = parts_of(tiny_classifier)
+    assert encoder_of(tiny_classifier) is tiny_classifier.distilbert
+    assert (parts.encoder, parts.embeddings) == ("distilbert", "distilbert.embeddings")
+    assert (parts.blocks, parts.count) == ("distilbert.transformer.layer", 2)
+    assert parts.head == ("pre_classifier", "classifier")
+    names = {name.rpartition(".")[2] for name in linear_layers(tiny_classifier)}
+    assert names == {"q_lin", "k_lin", "v_lin", "out_lin", "lin1", "lin2"}
 
 
 def from_mean(classifier, batch):

@@ -113,7 +113,7 @@ DISAGREE = "config.json and model.safetensors disagree"
         ({"activation": "unheard of"}, "describes no model"),
         ({"activation": ["gelu"]}, "describes no model"),
         ({"dim": None}, "describes no model"),
-        ({"model_type": "bert"}, "expected 'distilbert'"),
+        ({"model_type": "clip"}, "transformers has no text classifier"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_refused_by_transformers_and_without(folder, changes, said):
@@ -130,7 +130,7 @@ def test_a_configuration_that_does_not_fit_is_refused_by_transformers_and_withou
     [
         ("config.json", "", "cannot be read"),
         ("config.json", "{", "cannot be read"),
-        ("config.json", "[]", "says model_type 'None'"),
+        ("config.json", "[]", "names no model_type"),
         ("config.json", '{"model_type": "distilbert", "activation": "gelu"}', "no attribute 'vocab_size'"),
         (WEIGHTS, "", "cannot be read, it is truncated or damaged"),
         (WEIGHTS, "1234567", "cannot be read, it is truncated or damaged"),

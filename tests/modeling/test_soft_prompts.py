@@ -11,7 +11,7 @@ from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.freezing import count_trainable
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
 from tweet_sentiment.modeling.prediction import pad
-from tweet_sentiment.modeling.soft_prompts import add_prompt_encoder, add_soft_prompt, describe, fold
+from tweet_sentiment.modeling.soft_prompts import add_soft_prompt, describe, fold
 from tweet_sentiment.modeling.tokenization import word_pieces
 from tweet_sentiment.predictor import Predictor
 
@@ -153,7 +153,7 @@ def test_beside_an_entity_the_prompt_stays_first(trained, tokenizer, pooling):
 
 def test_a_network_behind_the_prompt_is_folded_too(tiny_folder, tokenizer, parameters):
     prompt = parameters.p_tuning.model_copy(update={"num_virtual_tokens": 4, "encoder_hidden_size": 16})
-    model = add_prompt_encoder(load_classifier(str(tiny_folder), LABELS, seed=1), prompt, 5).eval()
+    model = add_soft_prompt(load_classifier(str(tiny_folder), LABELS, seed=1), None, prompt, 5).eval()
     ids, _ = word_pieces(TEXTS, tokenizer, 40)
     found, _ = folded_logits(*fold(model, tokenizer), TEXTS, 40)
     torch.testing.assert_close(found, logits(model, pad(ids, 0)), atol=1e-5, rtol=0)

@@ -80,7 +80,8 @@ def test_without_the_wing_predictions_and_the_trained_head_are_the_same(tiny_fol
 
 
 OF_A_FAMILY = re.compile(
-    r"\bDistilBert(?!_)\w*\b|\bdistilbert\.|pre_classifier|\b[qkv]_lin\b|\bout_lin\b|\blin[12]\b|\.layer\.|transformer\.layer"
+    r"\b(Distil|Modern|Al|Ro)?[Bb]ert(a|For|Model|Config)(?!_)\w*\b|\b(MPNet|Electra|DebertaV2)\w*\b|\bdistilbert\.|pre_classifier"
+    r"|\b[qkv]_lin\b|\bout_lin\b|\blin[12]\b|\.layer\.|transformer\.layer|attention\.self|Wqkv|\bpooler\b"
 )
 
 

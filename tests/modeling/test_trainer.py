@@ -13,7 +13,7 @@ from tests.conftest import PROJECT, raw_parameters, validate_parameters
 from tests.trainings import LABELS, copy_of, cross_entropies, few, moved, same_bits, setup_of, small
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
+from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.freezing import unfreeze
 from tweet_sentiment.modeling.losses import training_loss
 from tweet_sentiment.modeling.prediction import pad
@@ -38,9 +38,9 @@ def fit(
     chosen = {"num_train_epochs": EPOCHS, "learning_rate": 1e-2, "warmup_steps": 2, "weight_decay": 0.01} | hyper
     section = few(sections.lora, **chosen)
     model = model or top_block(encoder)
-    setup, tokenizer = setup_of(sections, folder), load_tokenizer(str(encoder))
+    setup = setup_of(sections, folder)
     more = {"identity": [], "load_best_model_at_end": best, "loss": loss, "on_epoch": on_epoch}
-    return model, train(model, tokenizer, *tokens, section.hyperparameters, setup, **more)
+    return model, train(model, *tokens, section.hyperparameters, setup, **more)
 
 
 def top_block(encoder):

@@ -50,7 +50,7 @@ def test_a_trained_head_gives_on_features_what_the_whole_model_gives(trained, to
 
 
 def test_a_frozen_layer_of_the_head_does_not_move(trained):
-    classifier, outcome = trained(damage=lambda head: head.first.requires_grad_(False))
+    classifier, outcome = trained(damage=lambda head: head.classifier.pre_classifier.requires_grad_(False))
     assert torch.equal(classifier.pre_classifier.weight, outcome.weights["pre_classifier.weight"])
     assert not torch.equal(classifier.classifier.weight, outcome.weights["classifier.weight"])
 
@@ -72,7 +72,7 @@ def test_the_best_epoch_is_kept_when_asked_for(trained, features):
 
 def test_divergence_stops_with_the_step(trained):
     with pytest.raises(StudyError, match=r"diverged: the loss is nan at step \d+"):
-        trained(damage=lambda head: head.last.weight.data.fill_(float("nan")))
+        trained(damage=lambda head: head.classifier.classifier.weight.data.fill_(float("nan")))
 
 
 def test_padding_and_company_change_no_probability(tiny_classifier, tokens):

@@ -97,7 +97,7 @@ def test_each_head_beside_the_prompt_is_a_row_and_alone_the_prompt_is_trained_on
     sections = changed(sections, "prompt_tuning", num_virtual_tokens=3, row_limit=16)
     given = posts() | node_inputs(sections, tmp_path, "prompt_tuning", "uncertainty")
     table = sweep_heads(**given)
-    assert list(table["trainable_head"]) == ["none", "classifier", "pre_classifier and classifier"]
+    assert list(table["trainable_head"]) == ["none", "classifier", "head"]
     prompt, classifier, pre_classifier = 3 * 32, 32 * 3 + 3, 32 * 32 + 32
     assert list(table["trainable_parameters"]) == list(np.cumsum([prompt, classifier, pre_classifier]))
     assert set(table["n_train"]) == {16}

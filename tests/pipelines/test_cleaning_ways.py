@@ -59,9 +59,9 @@ def sections(parameters, encoder):
     return small(parameters, encoder, uncertainty=uncertainty, preprocessing_ablation=ablation)
 
 
-def test_there_are_thirteen_ways_and_each_but_one_has_a_plain_reference():
+def test_there_are_fifteen_ways_and_each_but_one_has_a_plain_reference():
     names = [variant.name for variant in VARIANTS]
-    assert len(set(names)) == len(names) == 13
+    assert len(set(names)) == len(names) == 15
     assert [v.name for v in VARIANTS if not v.reference] == ["corrected_plain"]
     assert all(v.reference == f"{v.cleaning}_plain" for v in VARIANTS if not v.name.endswith("plain"))
     assert {PLAIN[name].reference for name in ("published", "none")} == {"corrected_plain"}

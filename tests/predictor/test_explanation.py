@@ -39,7 +39,7 @@ def decision(model, rows, mask_of, target=None):
 def test_the_words_add_up_to_the_decision_less_that_on_the_baseline(request, name):
     predictor = request.getfixturevalue(name)
     pieces = pieces_of(predictor, POSTS)
-    found = attributions(predictor.backend.model, pieces, 0, MANY_STEPS)
+    found = attributions(predictor.backend.model, pieces, MANY_STEPS)
     rows = [one.input_ids for one in pieces]
     blank = [
         [0 if word >= 0 else piece for piece, word in zip(one.input_ids, one.word_of_piece, strict=True)]
@@ -73,13 +73,13 @@ def test_the_hard_prompt_and_special_pieces_get_no_share(prompted):
 def test_a_word_of_several_pieces_has_the_sum_of_them(predictor):
     (one,) = pieces_of(predictor, ["unfathomably good"])
     assert one.word_of_piece.count(0) > 1
-    (found,) = attributions(predictor.backend.model, [one], 0)
+    (found,) = attributions(predictor.backend.model, [one])
     single = one.__class__(
         ["piece"] * len(one.input_ids),
         one.input_ids,
         [i if word >= 0 else -1 for i, word in enumerate(one.word_of_piece)],
     )
-    (by_piece,) = attributions(predictor.backend.model, [single], 0)
+    (by_piece,) = attributions(predictor.backend.model, [single])
     np.testing.assert_allclose(found, [by_piece[1 : 1 + one.word_of_piece.count(0)].sum(), by_piece[-2]], atol=1e-5)
 
 

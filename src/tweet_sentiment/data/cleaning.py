@@ -1,4 +1,4 @@
-"""Both ways of cleaning a post: the paper's, letter for letter, and the one it meant."""
+"""Ways of cleaning a post: the paper's, letter for letter, the one it meant, and as little as an encoder wants."""
 
 import html
 import re
@@ -45,6 +45,19 @@ def clean_as_intended(text: str) -> str:
     return " ".join(_words(_APOSTROPHE.sub("", text)))
 
 
+def clean_minimally(text: str, emoji_named: bool = False) -> str:
+    """Replace what tells an encoder nothing, and leave the rest: case, marks, emoji and every script.
+
+    Links become "http" and user names "@user", HTML entities are decoded, white space becomes single spaces. With
+    ``emoji_named`` an emoji becomes its name in Unicode between colons, for encoders whose vocabulary has none.
+    Source: Barbieri et al., "TweetEval", 2020, whose preprocessing this is.
+    """
+    text = _USER.sub("@user", _LINK.sub("http", _decoded(text)))
+    if emoji_named:
+        text = _EMOJI.sub(lambda found: f" :{unicodedata.name(found[0][0], 'emoji').lower()}: ", text)
+    return " ".join(text.split())
+
+
 _ENTITY = re.compile(r"&(?:#(?:\d{1,7}|[xX][0-9a-fA-F]{1,6})|[A-Za-z][A-Za-z0-9]*);")
 _ELEMENTS = (
     "a abbr article aside audio b big blockquote body br button center cite code dd del div dl dt em figure font "
@@ -55,6 +68,9 @@ _ELEMENTS = (
 _ATTRIBUTES = r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+))*"""
 _TAG = re.compile(rf"</?(?:{'|'.join(_ELEMENTS.split())}){_ATTRIBUTES}\s*/?>|<!--.*?-->|<!doctype[^<>]*>", re.DOTALL)
 _URL = re.compile(r"https?://\S*|(?<!\w)www\.\S*|pic\.twitter\.com\S*")
+_LINK = re.compile(r"(?:https?://|(?<!\w)www\.|pic\.twitter\.com)\S+", re.IGNORECASE)
+_USER = re.compile(r"(?<![\w@])@\w+")
+_EMOJI = re.compile("[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff][\ufe0f\u200d\U0001f3fb-\U0001f3ff]*")
 _HASHTAG = re.compile(r"(?<!\w)#\w+")
 _APOSTROPHE = re.compile("['`´‘’‛ʻʼ′＇]")
 _JOINERS = "\u200c\u200d"  # within a word of Persian or Malayalam; beside an emoji they are no letters
@@ -142,6 +158,8 @@ def lemmatize(text: str) -> str:
 VARIANTS: dict[str, Callable[[str], str]] = {
     "published": clean_as_published,
     "corrected": clean_as_intended,
+    "minimal": clean_minimally,
+    "minimal_emoji_named": partial(clean_minimally, emoji_named=True),
     "none": str,
     "published_letters_kept": partial(clean_as_published, letters_eaten=False),
 }

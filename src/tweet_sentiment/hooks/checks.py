@@ -69,7 +69,7 @@ def check_encoder(checkpoint: str, techniques: Collection[str], sections: Mappin
     Raises:
         StudyError: a file of the encoder is damaged, or it has no such layer or fewer blocks.
     """
-    from tweet_sentiment.modeling.encoders import load_classifier
+    from tweet_sentiment.modeling.encoders import check_prompt_pooling, load_classifier
     from tweet_sentiment.modeling.freezing import unfreeze
 
     classifier = load_classifier(checkpoint, sections["labels"], sections["seed"])
@@ -77,6 +77,8 @@ def check_encoder(checkpoint: str, techniques: Collection[str], sections: Mappin
         unfreeze(classifier, sections["layer_unfreezing"].unfreeze, sections["layer_unfreezing"].top_blocks)
     if "unfreezing_sweep" in techniques:
         unfreeze(classifier, [], max(sections["unfreezing_sweep"].top_blocks))
+    for name in {"prompt_tuning", "p_tuning"} & {*techniques}:
+        check_prompt_pooling(classifier, sections[name].pooling)
     if "lora" in techniques:
         layers = [name for name, _ in classifier.named_modules()]
         for key in ("target_modules", "ia3_target_modules", "ia3_feedforward_modules"):

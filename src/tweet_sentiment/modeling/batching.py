@@ -60,16 +60,30 @@ def batches_by_length(lengths: list[int], tokens: int) -> Iterator[list[int]]:
         order = order[size:]
 
 
-def padded(rows: list[list[int]], padding_id: int, to: int | None = None, multiple: int = 1) -> dict[str, NDArray[Any]]:
+def padding_of(config: Any) -> dict[str, Any]:
+    """Return how a model of this configuration wants its word pieces padded: arguments of :func:`padded`."""
+    types = (getattr(config, "type_vocab_size", None) or 0) > 1
+    separator = getattr(config, "sep_token_id", None) if types else None
+    return {"padding_id": getattr(config, "pad_token_id", None) or 0, "separator": separator}
+
+
+def padded(
+    rows: list[list[int]], padding_id: int, to: int | None = None, multiple: int = 1, separator: int | None = None
+) -> dict[str, NDArray[Any]]:
     """Pad word pieces on the right to ``to``, or to the longest row rounded up to a multiple of ``multiple``.
 
-    Returns ``input_ids`` and ``attention_mask``, both int64 of shape (rows, width).
+    Returns ``input_ids`` and ``attention_mask``, both int64 of shape (rows, width); with a ``separator``
+    ``token_type_ids`` too, which are 1 behind the first one.
     """
     width = to or -(-max(map(len, rows)) // multiple) * multiple
     held = np.arange(width) < np.array([len(row) for row in rows])[:, None]
     ids = np.full(held.shape, padding_id, dtype=np.int64)
     ids[held] = list(chain.from_iterable(rows))
-    return {"input_ids": ids, "attention_mask": held.astype(np.int64)}
+    batch = {"input_ids": ids, "attention_mask": held.astype(np.int64)}
+    if separator is not None:
+        ends = ids == separator
+        batch["token_type_ids"] = ((ends.cumsum(axis=1) > ends) & held).astype(np.int64)
+    return batch
 
 
 def threads() -> int:

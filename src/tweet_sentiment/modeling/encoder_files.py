@@ -21,7 +21,8 @@ SHA256 = {
 }
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
-FILES = [CONFIG, WEIGHTS, "tokenizer.json", "tokenizer_config.json", "vocab.txt"]
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json")  # one of them is there
+FILES = [CONFIG, WEIGHTS, *TOKENIZERS, "merges.txt", "tokenizer_config.json", "special_tokens_map.json"]
 HUB_PATIENCE = 0.8  # seconds
 
 

@@ -1,14 +1,18 @@
-"""Encoders: which families are known, how one is loaded, and which of its vectors the head reads.
+"""Encoders of any family: how one is loaded, where its parts lie, and which of its vectors the head reads.
 
-This is the only module (``fast`` aside, which may be deleted) that names classes, modules or weights of a family;
-all others ask its :class:`Family`. Importing it does not import transformers.
+There is no table of families. Classes come from transformers by the ``model_type`` of config.json, never from a model
+folder; encoder, embeddings, blocks and head are found in the model itself. This is the only module (``fast`` aside,
+which may be deleted) that knows of classes, modules or weights of a family. Importing it does not import transformers.
 """
 
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from safetensors import safe_open
@@ -18,114 +22,161 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.encoder_files import (
     CONFIG,
     EMBEDDED,
+    TOKENIZERS,
     WEIGHTS,
     check_embedded,
     checkpoint_folder,
     embedded_folder,
     existing_file,
 )
-from tweet_sentiment.modeling.tokenization import check_vocabulary
+from tweet_sentiment.modeling.tokenization import TEXTS, check_vocabulary, layout
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 Weights = dict[str, torch.Tensor]
 
+TESTED = ("albert", "bert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta")
 POOLING = "sentence_pooling"  # in config.json
+OWN_POOLING = "classifier_pooling"  # what a family that can pool both ways calls it there
 MEAN = "-with-mean-pooling, which tweet_sentiment.Predictor loads"  # ends its model_type: transformers refuses it
 MEAN_NOTE = (
-    "The head reads the mean of the word pieces' vectors. transformers' DistilBERT would read [CLS], so transformers "
-    "refuses this folder; load it with tweet_sentiment."
+    "The head reads the mean of the word pieces' vectors. transformers would read the first, so it refuses this "
+    "folder; load it with tweet_sentiment."
 )
+POOLER = ("pooler", "pooler_activation")  # the part of some families' heads that lies in the encoder
 
 
 @dataclass(frozen=True)
-class Family:
-    """What differs from one family of encoders to another. Names are those of transformers.
+class Parts:
+    """Where the parts of a classifier lie, by the names of its modules.
 
     Attributes:
-        stem: what the names of its classes begin with.
-        encoder: the classifier's module that is the encoder, and the prefix of its weights.
-        embeddings, blocks: modules of the encoder: the table of word pieces, and the list of its blocks.
-        linear_layers: of a block, those that an adapter can be put on.
-        head: the classifier's two linear layers between the encoder's vector and the logits.
-        activation: what comes behind the first of them.
-        head_dropout: its probability's name in the configuration.
-        unused: what the names of weights begin with that are neither the encoder's nor of a classifier.
-        vocabulary_logits: what the masked-language model makes of the encoder's vectors.
+        encoder, embeddings: modules.
+        blocks: the list of the encoder's blocks, of which there are ``count``. They may share weights: then it is one.
+        head: the modules between the encoder's vectors and the logits.
     """
 
-    stem: str
     encoder: str
     embeddings: str
     blocks: str
-    linear_layers: tuple[str, ...]
-    head: tuple[str, str]
-    activation: Callable[[torch.Tensor], torch.Tensor]
-    head_dropout: str
-    unused: tuple[str, ...]
-    vocabulary_logits: Callable[[Any, torch.Tensor], torch.Tensor]
+    count: int
+    head: tuple[str, ...]
 
-    def transformers(self, kind: str) -> Any:
-        """Return the class of transformers: ``Config``, ``Model``, ``ForSequenceClassification``, …"""
-        import transformers
-
-        return getattr(transformers, self.stem + kind)
-
-    def parts(self, name: str) -> list[str]:
+    def named(self, name: str) -> list[str]:
         """Return the modules that ``head``, ``encoder`` or ``embeddings`` stands for; of another name, itself."""
-        named = {"head": [*self.head], "encoder": [self.encoder], "embeddings": [f"{self.encoder}.{self.embeddings}"]}
-        return named.get(name, [name])
+        known = {"head": [*self.head], "encoder": [self.encoder], "embeddings": [self.embeddings]}
+        return known.get(name, [name])
 
-    def block_of(self, name: str) -> int | None:
-        """Return the number, from 0 at the bottom, of the block that a classifier's parameter belongs to."""
-        prefix = f"{self.encoder}.{self.blocks}."
-        return int(name.removeprefix(prefix).split(".")[0]) if name.startswith(prefix) else None
-
-
-FAMILIES = {
-    "distilbert": Family(
-        stem="DistilBert",
-        encoder="distilbert",
-        embeddings="embeddings",
-        blocks="transformer.layer",
-        linear_layers=("q_lin", "k_lin", "v_lin", "out_lin", "lin1", "lin2"),
-        head=("pre_classifier", "classifier"),
-        activation=nn.functional.relu,
-        head_dropout="seq_classif_dropout",
-        unused=("vocab_", "qa_outputs."),
-        vocabulary_logits=lambda model, vectors: model.vocab_projector(
-            model.vocab_layer_norm(model.activation(model.vocab_transform(vectors)))
-        ),
-    )
-}
+    def depth(self, name: str) -> int:
+        """Return how many layers lie between a parameter and the logits: 0 in the head, most in the embeddings."""
+        if below(name, self.head):
+            return 0
+        in_block = below(name, [self.blocks])
+        return self.count - (int(name.removeprefix(f"{self.blocks}.").split(".")[0]) if in_block else -1)
 
 
-def family_of(model: Any) -> Family:
-    """Return the family of a model of transformers, or of ours."""
-    return FAMILIES[model.config.model_type.removesuffix(MEAN)]
-
-
-def encoder_of(classifier: Any) -> Any:
-    """Return the encoder within a classifier."""
-    return classifier.get_submodule(family_of(classifier).encoder)
-
-
-def embeddings_of(classifier: Any) -> Any:
-    """Return the module with ``word_embeddings`` and ``position_embeddings`` of a classifier."""
-    return encoder_of(classifier).get_submodule(family_of(classifier).embeddings)
-
-
-def is_of_encoder(name: str) -> bool:
-    """Tell whether a classifier's parameter belongs to its encoder."""
-    return name.startswith(tuple(f"{family.encoder}." for family in FAMILIES.values()))
-
-
-def read_config(folder: Path) -> tuple[Family, dict[str, Any]]:
-    """Return the family that a folder's config.json names, and its settings.
+def parts_of(classifier: Any) -> Parts:
+    """Find the parts of a classifier, or of peft's wrapper of one.
 
     Raises:
-        StudyError: it is missing or damaged, or names none that is known.
+        StudyError: it has no encoder of blocks, one above the other.
+    """
+    plain, encoder = plain_model(classifier), encoder_of(classifier)
+    prefix, modules = plain.base_model_prefix, dict(encoder.named_modules())
+    blocks = next((name for name, module in modules.items() if isinstance(module, nn.ModuleList)), "")
+    if not blocks:
+        raise StudyError(f"model_type '{plain.config.model_type}' has no list of blocks; take one of {TESTED}.")
+    pooler = [f"{prefix}.{name}" for name in POOLER[:1] if getattr(encoder, name, None) is not None]
+    own = [name for name, module in plain.named_children() if name != prefix and any(True for _ in module.parameters())]
+    embeddings = f"{prefix}.{_embeddings_within(encoder)}"
+    return Parts(prefix, embeddings, f"{prefix}.{blocks}", len(modules[blocks]), (*pooler, *own))
+
+
+def _embeddings_within(encoder: Any) -> str:
+    words = encoder.get_input_embeddings()
+    return next(name.rpartition(".")[0] for name, module in encoder.named_modules() if module is words)
+
+
+def plain_model(model: Any) -> Any:
+    """Return the model that peft has wrapped; another one as it is."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def encoder_of(model: Any) -> Any:
+    """Return the encoder within a model, the encoder itself of one."""
+    plain = plain_model(model)
+    return getattr(plain, plain.base_model_prefix, plain)
+
+
+def below(name: str, parts: Any) -> bool:
+    """Tell whether a parameter or module is one of ``parts``, or lies in one."""
+    return any(name == part or name.startswith(f"{part}.") for part in parts)
+
+
+def linear_layers(classifier: Any) -> dict[str, nn.Linear]:
+    """Return the linear layers of the encoder's blocks, by name: those that an adapter can be put on."""
+    blocks = parts_of(classifier).blocks
+    named = classifier.named_modules()
+    return {name: one for name, one in named if isinstance(one, nn.Linear) and below(name, [blocks])}
+
+
+def ia3_layers(classifier: Any) -> tuple[list[str], list[str]]:
+    """Return the layers that IA3 scales by its paper, by name: keys, values and narrowing ones; and the last alone.
+
+    Keys and values may be one layer with the queries; it is then scaled whole.
+    """
+    layers = linear_layers(classifier)
+    narrowing = [name for name, layer in layers.items() if layer.in_features > layer.out_features]
+    attention = [n for n in layers if re.fullmatch(r"(k|v|key|value)(_lin|_proj)?|Wqkv", n.rpartition(".")[2])]
+    return [*attention, *narrowing], narrowing
+
+
+def position_table(model: Any) -> torch.Tensor | None:
+    """Return the vectors of an encoder's positions, the first position first; None where there is no such table."""
+    encoder = encoder_of(model)
+    table = getattr(encoder.get_submodule(_embeddings_within(encoder)), "position_embeddings", None)
+    if not isinstance(table, nn.Embedding):
+        return None
+    return table.weight if table.padding_idx is None else table.weight[table.padding_idx + 1 :]
+
+
+def check_prompt_pooling(classifier: Any, pooling: str) -> None:
+    """Refuse a soft prompt that pools [CLS] where [CLS] cannot be moved to the front, where the classifier reads.
+
+    Raises:
+        StudyError: attention depends on how far word pieces are apart, not on a table of positions alone.
+    """
+    names = [name for name, _ in encoder_of(classifier).named_parameters()]
+    distances = position_table(classifier) is None or any(re.search(r"relative|distance|\brel_", one) for one in names)
+    if pooling == "cls" and distances:
+        raise StudyError(
+            "pooling 'cls' of a soft prompt puts [CLS] before the virtual tokens, and attention in "
+            f"'{classifier.config.model_type}' depends on how far word pieces are apart: set pooling=first there."
+        )
+
+
+def check_length(model: Any, longest: int, virtual: int = 0) -> None:
+    """Refuse word pieces that an encoder, or the one within a model, has no positions for.
+
+    Raises:
+        StudyError: they are too many.
+    """
+    table = position_table(model)
+    most = plain_model(model).config.max_position_embeddings if table is None else len(table)
+    if longest + virtual > most:
+        soft = f" and {virtual} virtual tokens" if virtual else ""
+        raise StudyError(
+            f"This encoder has {most} positions, and a post has {longest} word pieces{soft}: "
+            f"set model.max_length={most - virtual}."
+        )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the settings of a folder's config.json.
+
+    Raises:
+        StudyError: it is missing or damaged, or names no family.
     """
     path = existing_file(folder, CONFIG)
     try:
@@ -133,12 +184,27 @@ def read_config(folder: Path) -> tuple[Family, dict[str, Any]]:
     except (OSError, ValueError) as error:
         raise StudyError(f"{path} cannot be read, it is damaged: {error}") from error
     kind = settings.get("model_type") if isinstance(settings, dict) else None
-    family = FAMILIES.get(str(kind).removesuffix(MEAN))
-    if family is None:
+    if not isinstance(kind, str):
+        raise StudyError(f"{folder}: config.json names no model_type; expected one such as {', '.join(TESTED)}.")
+    return settings | {"model_type": kind.removesuffix(MEAN)}
+
+
+def classifier_of(settings: dict[str, Any], folder: Path) -> Callable[[], Any]:
+    """Return what makes transformers' classifier of these settings; code in a model folder is not run.
+
+    Raises:
+        StudyError: transformers has none of this ``model_type``.
+    """
+    from transformers import CONFIG_MAPPING, MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+
+    kind = settings["model_type"]
+    if kind not in CONFIG_MAPPING or CONFIG_MAPPING[kind] not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
         raise StudyError(
-            f"{folder}: config.json says model_type '{kind}', expected {' or '.join(map(repr, FAMILIES))}."
+            f"{folder}: config.json says model_type '{kind}', of which transformers has no text classifier; "
+            f"take an encoder such as {', '.join(TESTED)}."
         )
-    return family, settings | {"model_type": str(kind).removesuffix(MEAN)}
+    config, classifiers = CONFIG_MAPPING[kind], cast(Any, MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING)
+    return lambda: classifiers[config](config(**settings))
 
 
 def read_weights(folder: Path) -> Weights:
@@ -161,52 +227,81 @@ def read_weights(folder: Path) -> Weights:
         raise StudyError(f"{path} cannot be read, it is truncated or damaged: {error}") from error
 
 
-def assemble(make: Callable[[], Any], weights: Weights, folder: Path) -> Any:
-    """Return the model that ``make`` gives, with these weights, in evaluation mode; no random ones are drawn first.
+def blank(make: Callable[[], Any], folder: Path) -> Any:
+    """Return the model that ``make`` gives, without weights; none are drawn, and no memory is taken.
 
     Raises:
-        StudyError: the configuration makes no model, weights are missing, too many or of other shapes, or not finite.
+        StudyError: the configuration makes no model.
     """
     try:
         with torch.device("meta"):
-            model = make()
+            return make()
     except Exception as error:  # each family checks its settings in its own way
         raise StudyError(f"{folder}: {CONFIG} describes no model: {error}") from error
+
+
+def fill(model: Any, weights: Weights, folder: Path, optional: str = " ") -> Any:
+    """Give a blank model its weights, and return it in evaluation mode.
+
+    Those whose names begin with ``optional`` may be missing, and stay blank.
+
+    Raises:
+        StudyError: weights are missing, too many or of other shapes, or not finite.
+    """
     expected, found = ({name: one.shape for name, one in those.items()} for those in (model.state_dict(), weights))
-    if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
+    wrong = [name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)]
+    if wrong := sorted(name for name in wrong if name in found or not name.startswith(optional)):
         raise StudyError(f"{folder}: {CONFIG} and {WEIGHTS} disagree at {len(wrong)} weights: {wrong[:3]}.")
     for name, tensor in weights.items():
         if not torch.isfinite(torch.stack(tensor.aminmax())).all():  # torch.isfinite of all takes as much memory again
             raise StudyError(f"{folder}: the weights '{name}' are not finite: damaged, or the training diverged.")
-    model.load_state_dict(weights, assign=True)
-    for name, buffer in [(name, buffer) for name, buffer in model.named_buffers() if buffer.is_meta]:  # in no file
-        module, _, attribute = name.rpartition(".")
-        values = torch.zeros(buffer.shape, dtype=buffer.dtype)
-        if attribute == "position_ids":
-            values += torch.arange(buffer.shape[-1])
-        setattr(model.get_submodule(module), attribute, nn.Buffer(values, persistent=False))
+    model.load_state_dict(weights, assign=True, strict=False)
+    if buffers := [name for name, buffer in model.named_buffers() if buffer.is_meta]:  # in no file
+        for name in buffers:
+            module, _, attribute = name.rpartition(".")
+            empty = torch.empty_like(model.get_buffer(name), device="cpu")
+            setattr(model.get_submodule(module), attribute, nn.Buffer(empty, persistent=False))
+        for tensor in model.state_dict(keep_vars=True).values():
+            tensor._is_hf_initialized = True  # so that the buffers alone are
+        model.initialize_weights()
     return model.eval()
 
 
 def load_tokenizer(checkpoint: str) -> "PreTrainedTokenizerFast":
     """Load the checkpoint's tokenizer and check its vocabulary.
 
+    ``tokenizer.json`` is read as it is. Without one the tokenizer is built of the vocabulary, as its family does it.
+
     Raises:
-        StudyError: its files are missing, or it does not know ordinary words.
+        StudyError: its files are missing or of a kind that is not read, or it does not know ordinary words.
     """
     folder = checkpoint_folder(checkpoint)
-    if not (folder / "tokenizer.json").is_file() and not (folder / "vocab.txt").is_file():
-        raise StudyError(f"{folder}: no tokenizer here, expected tokenizer.json or vocab.txt.")
-    family, settings = (FAMILIES["distilbert"], {}) if checkpoint == EMBEDDED else read_config(folder)
-    positions = settings.get("max_position_embeddings", 512)
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        raise StudyError(f"{folder}: no tokenizer here, expected {' or '.join(TOKENIZERS[:2])}.")
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    settings = {} if checkpoint == EMBEDDED else read_config(folder)
+    kind: Any = PreTrainedTokenizerFast if (folder / TOKENIZERS[0]).is_file() else AutoTokenizer
     try:
-        tokenizer = family.transformers("TokenizerFast").from_pretrained(
-            folder, model_max_length=positions, split_special_tokens=True, local_files_only=True
-        )
-    except Exception as error:  # each file of it is read by another library
-        reason = str(error).splitlines()[0]
-        raise StudyError(f"{folder}: the tokenizer cannot be read, it is damaged: {reason}") from error
+        tokenizer: Any = kind.from_pretrained(folder, split_special_tokens=True, local_files_only=True)
+        inner = tokenizer.backend_tokenizer
+    except Exception as error:  # a package that is not installed, a damaged file, or a tokenizer without a fast form
+        raise StudyError(
+            f"{folder}: the tokenizer cannot be read, it is damaged or of another kind: {str(error).splitlines()[0]}\n"
+            "  Expected tokenizer.json. Where the tokenizer's own package (sentencepiece, say) is installed, "
+            "transformers writes one:\n  AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+        ) from error
+    inner.no_padding()
+    inner.no_truncation()
     check_vocabulary(tokenizer, folder)
+    specials = [token for token, _ in layout(inner)]
+    padding = inner.id_to_token(settings.get("pad_token_id") or 0)
+    for name, token in {"cls_token": specials[0], "sep_token": specials[-1], "pad_token": padding}.items():
+        if getattr(tokenizer, name) is None and token not in TEXTS:
+            setattr(tokenizer, name, token)
+    tokenizer.model_max_length = min(tokenizer.model_max_length, settings.get("max_position_embeddings", 512))
+    with_types = settings.get("type_vocab_size", 0) > 1 and any(kind for _, kind in layout(inner, pair=True))
+    tokenizer.model_input_names = ["input_ids", *(["token_type_ids"] if with_types else []), "attention_mask"]
     return tokenizer
 
 
@@ -216,17 +311,37 @@ def load_encoder(checkpoint: str) -> "PreTrainedModel":
     Raises:
         StudyError: weights are missing, do not match the configuration, or are not finite.
     """
+    return _draw(_load_encoder(checkpoint), seed=0)
+
+
+def _load_encoder(checkpoint: str) -> "PreTrainedModel":
+    """Load the encoder, of its family's classifier; where a pooler is not in the checkpoint, it stays blank."""
     if checkpoint == EMBEDDED:
         return load_embedded()
     folder = checkpoint_folder(checkpoint)
-    family, settings = read_config(folder)
-    others = (*(f"{layer}." for layer in family.head), *family.unused)
-    weights = {
-        name.removeprefix(f"{family.encoder}.").replace(".gamma", ".weight").replace(".beta", ".bias"): tensor
-        for name, tensor in read_weights(folder).items()
-        if not name.startswith(others)
-    }
-    return assemble(lambda: family.transformers("Model")(family.transformers("Config")(**settings)), weights, folder)
+    classifier = blank(classifier_of(read_config(folder), folder), folder)
+    encoder, prefix = encoder_of(classifier), f"{classifier.base_model_prefix}."
+    found, known = read_weights(folder), encoder.state_dict()
+    own = {name.removeprefix(prefix): one for name, one in found.items() if name.startswith(prefix)} or found
+    own = {name.replace(".gamma", ".weight").replace(".beta", ".bias"): one for name, one in own.items()}
+    blocks = [parts_of(classifier).blocks.removeprefix(prefix)]
+    weights = {name: one for name, one in own.items() if name in known or below(name, blocks)}
+    return fill(encoder, weights, folder, optional=POOLER[0])
+
+
+def _draw(model: Any, seed: int) -> Any:
+    """Draw the weights of the layers that are blank, as transformers draws them, and return the model."""
+    draws = torch.Generator().manual_seed(seed)
+    for layer in model.modules():
+        if any(one.is_meta for one in layer.parameters(recurse=False)):
+            layer.to_empty(device="cpu", recurse=False)
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=model.config.initializer_range, generator=draws)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+            else:
+                layer.reset_parameters()
+    return model
 
 
 BERT_NAMES = {
@@ -250,7 +365,9 @@ def load_embedded() -> "PreTrainedModel":
     Raises:
         StudyError: the weights are not those whose sha256 is known.
     """
-    family, folder = FAMILIES["distilbert"], embedded_folder()
+    from transformers import DistilBertConfig, DistilBertModel
+
+    folder = embedded_folder()
     check_embedded(folder / WEIGHTS)
     bert = {name.removeprefix("bert."): tensor for name, tensor in read_weights(folder).items()}
     positions = "embeddings.position_embeddings.weight"
@@ -261,8 +378,8 @@ def load_embedded() -> "PreTrainedModel":
         for name, tensor in bert.items()
         if name.startswith(("embeddings.", "encoder.")) and not name.endswith(left_out)
     }
-    config = family.transformers("Config")(dim=384, hidden_dim=1536, n_layers=6, n_heads=12, vocab_size=30522)
-    return assemble(lambda: family.transformers("Model")(config), weights, folder)
+    config = DistilBertConfig(dim=384, hidden_dim=1536, n_layers=6, n_heads=12, vocab_size=30522)
+    return fill(blank(lambda: DistilBertModel(config), folder), weights, folder)
 
 
 def _renamed(name: str) -> str:
@@ -272,14 +389,18 @@ def _renamed(name: str) -> str:
 
 
 def load_classifier(checkpoint: str, labels: list[str], seed: int) -> "PreTrainedModel":
-    """Put an untrained head, drawn with ``seed``, on the pretrained encoder (paper, section "Model choice").
+    """Put the head of its family, drawn with ``seed``, on the pretrained encoder (paper, section "Model choice").
 
     Of DistilBERT it is ``pre_classifier`` (dim x dim), ReLU, dropout, ``classifier`` (dim x labels). A head that the
-    checkpoint may bring is not used: every technique starts from the same one.
+    checkpoint may bring is not used: every technique starts from the same one. A pooler that lies in the encoder is.
+
+    Raises:
+        StudyError: the checkpoint cannot be loaded, or its family's classifier does not read the first vector.
     """
-    encoder = load_encoder(checkpoint)
-    family = family_of(encoder)
-    kind = family.transformers("ForSequenceClassification")
+    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+
+    encoder = _load_encoder(checkpoint)
+    kind: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(encoder.config)]
     config = type(encoder.config)(
         **{
             **encoder.config.to_dict(),
@@ -289,26 +410,113 @@ def load_classifier(checkpoint: str, labels: list[str], seed: int) -> "PreTraine
             "problem_type": "single_label_classification",
         }
     )
+    if getattr(config, "type_vocab_size", 0) > 1:
+        tokenizer = load_tokenizer(checkpoint)
+        config.sep_token_id = tokenizer.sep_token_id if "token_type_ids" in tokenizer.model_input_names else None
     with torch.device("meta"):
         classifier = kind(config)
-    setattr(classifier, family.encoder, encoder)
-    draws = torch.Generator().manual_seed(seed)
-    for layer in head_layers(classifier):  # as transformers draws them
-        layer.to_empty(device="cpu")
-        nn.init.normal_(layer.weight, std=config.initializer_range, generator=draws)
-        nn.init.zeros_(layer.bias)
+    setattr(classifier, classifier.base_model_prefix, encoder)
+    _draw(classifier, seed)
+    if config.model_type not in TESTED:
+        _check_head(classifier.eval())
     return classifier.eval()
 
 
-def head_layers(classifier: Any) -> Iterable[nn.Linear]:
-    """Return the two linear layers of a classifier's head."""
-    return [classifier.get_submodule(name) for name in family_of(classifier).head]
+def without_encoder(classifier: Any) -> Any:
+    """Return a copy of a classifier that takes vectors for what its encoder gives: ``inputs_embeds``, first vectors."""
+    alone = copy(classifier)
+    encoder = classifier.base_model_prefix
+    alone._modules = {
+        name: _Given(module) if name == encoder else deepcopy(module) for name, module in classifier._modules.items()
+    }
+    return alone
+
+
+class _Given(nn.Module):
+    """Stands in the place of an encoder: gives what it is given, and what the encoder's pooler makes of it."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        for name in POOLER:
+            setattr(self, name, deepcopy(getattr(encoder, name, None)))
+
+    def forward(self, *_: Any, inputs_embeds: torch.Tensor, **__: Any) -> Any:
+        from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+        return read_instead(self, BaseModelOutputWithPooling(), inputs_embeds)
+
+
+def read_instead(encoder: Any, output: Any, vectors: torch.Tensor) -> Any:
+    """Put vectors of shape (posts, positions, dim) in the place of an encoder's, for its classifier to read."""
+    output["last_hidden_state"] = vectors
+    if (pooler := getattr(encoder, POOLER[0], None)) is not None:
+        activation = getattr(encoder, POOLER[1], None)
+        output["pooler_output"] = pooler(vectors) if activation is None else activation(pooler(vectors[:, 0]))
+    return output
+
+
+def unload_encoder(classifier: Any) -> None:
+    """Leave a classifier with its head alone; the rest would only take memory."""
+    for name, module in encoder_of(classifier).named_children():
+        if name not in POOLER:
+            module._apply(lambda weights: weights.to("meta"))
+
+
+def head_logits(model: Any, vectors: torch.Tensor) -> torch.Tensor:
+    """Return what the layers above the encoder make of its vectors, of shape (vectors, dim)."""
+    from transformers.modeling_outputs import BaseModelOutput
+
+    encoder, given = encoder_of(model), vectors.unsqueeze(0)
+    encoder.forward = lambda *_, **__: BaseModelOutput(last_hidden_state=given)
+    try:
+        logits: torch.Tensor = model(inputs_embeds=given).logits[0]
+    finally:
+        del encoder.forward
+    return logits
+
+
+def with_vocabulary(encoder: Any, seed: int) -> Any:
+    """Put the layers that guess masked words, drawn with ``seed``, on a copy of an encoder.
+
+    Raises:
+        StudyError: its family has none.
+    """
+    from transformers import MODEL_FOR_MASKED_LM_MAPPING
+
+    if type(encoder.config) not in MODEL_FOR_MASKED_LM_MAPPING:
+        raise StudyError(f"domain_adaptation: '{encoder.config.model_type}' does not guess masked words.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = cast(Any, MODEL_FOR_MASKED_LM_MAPPING)[type(encoder.config)](encoder.config)
+    encoder_of(model).load_state_dict(encoder.state_dict(), strict=False)  # it may have a pooler
+    return model
+
+
+def _check_head(classifier: Any) -> None:
+    """Refuse a family that nobody has tried here and whose classifier reads something else than the first vector."""
+    ids, same = torch.arange(8)[None], False
+    with suppress(Exception), torch.inference_mode(), pooled_first(encoder := encoder_of(classifier)):
+        vectors = encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[:, :1]
+        expected = classifier(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        same = torch.allclose(without_encoder(classifier)(inputs_embeds=vectors).logits, expected, atol=1e-4)
+    if not same:
+        raise StudyError(
+            f"model_type '{classifier.config.model_type}' is not an encoder whose head reads its first vector; "
+            f"take one of {', '.join(TESTED)}."
+        )
 
 
 def set_pooling(classifier: Any, pooling: str) -> None:
-    """Let the head read the mean over the word pieces (``mean``) or [CLS] (``cls``); the configuration records it."""
-    setattr(classifier.config, POOLING, pooling)
-    apply_pooling(classifier)
+    """Let the head read the mean over the word pieces (``mean``), the first vector (``cls``), or as its family does.
+
+    The configuration records it.
+    """
+    if hasattr(classifier.config, OWN_POOLING):
+        own = getattr(classifier.config, OWN_POOLING)
+        setattr(classifier.config, OWN_POOLING, own if pooling == "default" else pooling)
+    elif pooling != "default":
+        setattr(classifier.config, POOLING, pooling)
+        apply_pooling(classifier)
 
 
 def apply_pooling(classifier: Any) -> None:
@@ -322,8 +530,20 @@ def apply_pooling(classifier: Any) -> None:
 
 
 def pools_mean(classifier: Any) -> bool:
-    """Tell whether the head reads the mean."""
+    """Tell whether the head reads the mean, as it does not in transformers."""
     return bool(getattr(classifier.config, POOLING, "cls") == "mean")
+
+
+@contextmanager
+def pooled_first(encoder: Any) -> Iterator[None]:
+    """Let an encoder give at position 0 what its family's classifier reads: the mean, of those that read that."""
+    own = getattr(encoder.config, OWN_POOLING, "cls") == "mean"
+    hook = encoder.register_forward_hook(_mean_first, with_kwargs=True) if own else None
+    try:
+        yield
+    finally:
+        if hook:
+            hook.remove()
 
 
 def mark_pooling(path: Path) -> None:
@@ -333,9 +553,9 @@ def mark_pooling(path: Path) -> None:
         path.write_text(json.dumps(config | {"model_type": config["model_type"] + MEAN}, indent=2), encoding="utf-8")
 
 
-def _mean_first(_: Any, __: Any, given: dict[str, Any], output: Any) -> Any:
+def _mean_first(encoder: Any, _: Any, given: dict[str, Any], output: Any) -> Any:
     hidden = output["last_hidden_state"]
     mask = given.get("attention_mask")
     weight = torch.ones_like(hidden[..., :1]) if mask is None else mask.unsqueeze(-1).to(hidden.dtype)
-    output["last_hidden_state"] = (hidden * weight).sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True)
-    return output
+    mean = (hidden * weight).sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True)
+    return read_instead(encoder, output, mean)

@@ -29,7 +29,7 @@ from tweet_sentiment.modeling.heads import Features, Head, evaluate_head
 from tweet_sentiment.modeling.losses import Loss, training_loss
 from tweet_sentiment.modeling.model_folder import TrainedModel
 from tweet_sentiment.modeling.prediction import predictions_table, scores_on
-from tweet_sentiment.modeling.tokenization import tokenize, tokens_as_trained
+from tweet_sentiment.modeling.tokenization import TEXTS, layout, tokenize, tokens_as_trained
 from tweet_sentiment.modeling.trainer import OnEpoch, ignore, is_whole, seal, train
 from tweet_sentiment.parameters import Compute, ModelParameters, Study, TrainerParameters, TrainingParameters
 from tweet_sentiment.scoring.metrics import dev_scores
@@ -198,7 +198,6 @@ def fit_encoder(
     weights = class_weights(setup.training.class_weights, setup.labels, training["label"])
     outcome = train(
         model,
-        tokenizer,
         training if targets is None else targets(training),
         evaluation,
         parameters.hyperparameters,
@@ -215,7 +214,7 @@ def fit_encoder(
         "encoder": checkpoint,
         "texts": setup.texts,
         "second_segment": parameters.second_segment,
-        "notes": _notes(model, parameters),
+        "notes": _notes(model, tokenizer, parameters),
         "dev_split_held_out": holds_out,
         "trainable_parameters": count_trainable(model),
         "n_train": len(training),
@@ -253,9 +252,11 @@ def refuse_adapted_to_other_posts(checkpoint: str, setup: Setup) -> None:
         )
 
 
-def _notes(model: Any, parameters: TrainerParameters) -> list[str]:
+def _notes(model: Any, tokenizer: PreTrainedTokenizerFast, parameters: TrainerParameters) -> list[str]:
     """Return what a user of the model folder must know, for its manifest."""
-    segment = f"The input is '[CLS] {parameters.second_segment} [SEP] post [SEP]': predictions depend on both."
+    texts = dict(zip(TEXTS, (parameters.second_segment, "post"), strict=True))
+    joined = " ".join(str(texts.get(part, part)) for part, _ in layout(tokenizer, pair=True))
+    segment = f"The input is '{joined}': predictions depend on both."
     return [*([MEAN_NOTE] if pools_mean(model) else []), *([segment] if parameters.second_segment else [])]
 
 

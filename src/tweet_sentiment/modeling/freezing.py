@@ -5,7 +5,7 @@ from typing import Any
 from torch import nn
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.encoders import family_of
+from tweet_sentiment.modeling.encoders import below, parts_of
 
 
 def freeze(model: nn.Module) -> None:
@@ -22,16 +22,15 @@ def unfreeze(model: Any, names: list[str], top_blocks: int = 0) -> list[str]:
     Raises:
         StudyError: a name fits no parameter, or the encoder has fewer blocks.
     """
-    family, known = family_of(model), [name for name, _ in model.named_parameters()]
-    prefixes = [part for name in names for part in family.parts(name)]
+    parts, known = parts_of(model), [name for name, _ in model.named_parameters()]
+    prefixes = [part for name in names for part in parts.named(name)]
     for prefix in prefixes:
-        if not any(_below(name, [prefix]) for name in known):
+        if not any(below(name, [prefix]) for name in known):
             raise StudyError(f"layer_unfreezing.unfreeze: the model has no parameter '{prefix}'.")
-    count = model.config.num_hidden_layers
-    if top_blocks > count:
-        raise StudyError(f"layer_unfreezing.top_blocks is {top_blocks}; the encoder has {count} blocks.")
-    prefixes += [f"{family.encoder}.{family.blocks}.{i}" for i in range(count - top_blocks, count)]
-    learning = [name for name in known if _below(name, prefixes)]
+    if top_blocks > parts.count:
+        raise StudyError(f"layer_unfreezing.top_blocks is {top_blocks}; the encoder has {parts.count} blocks.")
+    prefixes += [f"{parts.blocks}.{i}" for i in range(parts.count - top_blocks, parts.count)]
+    learning = [name for name in known if below(name, prefixes)]
     for name, parameter in model.named_parameters():
         parameter.requires_grad = name in learning
     return learning
@@ -39,13 +38,9 @@ def unfreeze(model: Any, names: list[str], top_blocks: int = 0) -> list[str]:
 
 def unfreeze_all(model: Any, but: list[str]) -> None:
     """Let every parameter learn but those named, as in :func:`unfreeze`."""
-    frozen = [part for name in but for part in family_of(model).parts(name)]
+    frozen = [part for name in but for part in parts_of(model).named(name)]
     for name, parameter in model.named_parameters():
-        parameter.requires_grad = not _below(name, frozen)
-
-
-def _below(name: str, prefixes: list[str]) -> bool:
-    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+        parameter.requires_grad = not below(name, frozen)
 
 
 def count_trainable(model: nn.Module) -> int:
@@ -56,22 +51,15 @@ def count_trainable(model: nn.Module) -> int:
 def layerwise_groups(model: Any, learning_rate: float, weight_decay: float, decay: float) -> list[dict[str, Any]]:
     """Return the optimizer's groups of what learns: head at ``learning_rate``, each layer below at ``decay`` times it.
 
-    Of an encoder with n blocks, the top block learns at ``decay``, the lowest at ``decay ** n``, and the embeddings at
-    ``decay ** (n + 1)`` times the head's rate. Biases and layer norms have no weight decay. The head comes first, so
-    the curves show its rate. Source: K. Clark et al., "ELECTRA", 2020, appendix B.
+    Of an encoder with n blocks, the top block learns at ``decay``, the lowest at ``decay ** n``, and the embeddings and
+    what else is in no block at ``decay ** (n + 1)`` times the head's rate. Biases and layer norms have no weight decay.
+    The head comes first, so the curves show its rate. Source: K. Clark et al., "ELECTRA", 2020, appendix B.
     """
-    family, blocks = family_of(model), model.config.num_hidden_layers
-
-    def depth(name: str) -> int:
-        """Return how many layers lie between a parameter and the head: 0 is the head itself."""
-        if (block := family.block_of(name)) is not None:
-            return blocks - block
-        return blocks + 1 if _below(name, family.parts("embeddings")) else 0
-
+    parts = parts_of(model)
     groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups.setdefault((depth(name), parameter.ndim > 1), []).append(parameter)
+            groups.setdefault((parts.depth(name), parameter.ndim > 1), []).append(parameter)
     return [
         {
             "params": groups[depth, decays],

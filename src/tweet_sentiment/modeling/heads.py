@@ -1,10 +1,9 @@
 """Heads trained on features: what the Trainer does with a frozen encoder, without running the encoder again."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from transformers import get_scheduler
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.dropout import draw_kept
-from tweet_sentiment.modeling.encoders import family_of, head_layers
+from tweet_sentiment.modeling.encoders import without_encoder
 from tweet_sentiment.modeling.speed import head_step
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
 from tweet_sentiment.progress import progress_bar
@@ -36,27 +35,56 @@ class Features:
 
 
 class Head(nn.Module):
-    """A copy of a classifier's head (linear, activation, dropout, linear): features of shape (posts, dim) to logits."""
+    """A copy of a classifier without its encoder: features of shape (posts, dim) to logits.
+
+    ``dropouts`` are the probabilities of its dropouts, in the order in which they fall; each is on (posts, dim).
+    """
 
     def __init__(self, classifier: Any) -> None:
         super().__init__()
-        family = family_of(classifier)
-        self.first, self.last = (deepcopy(layer) for layer in head_layers(classifier))
-        self.activation = family.activation
-        self.dropout = nn.Dropout(getattr(classifier.config, family.head_dropout))
-        self._layers = {"first": family.head[0], "last": family.head[1]}
+        self.classifier = without_encoder(classifier)
+        self._masks = _Masks()
+        for module in list(self.classifier.modules()):
+            for name, layer in module.named_children():
+                if isinstance(layer, nn.Dropout):
+                    setattr(module, name, _Dropout(layer.p, self._masks))
+        with torch.no_grad():
+            self.train()(torch.zeros(1, classifier.config.hidden_size))
+        self.eval()
+        self.dropouts = self._masks.probabilities
 
-    def forward(self, features: torch.Tensor, kept: torch.Tensor | None = None) -> torch.Tensor:
-        """Return the logits; where dropout falls, ``kept``, shape (posts, dim), is False if it is given."""
-        hidden = self.activation(self.first(features))
-        dropped = self.dropout(hidden) if kept is None else hidden * kept / (1 - self.dropout.p)
-        logits: torch.Tensor = self.last(dropped)
+    def forward(self, features: torch.Tensor, kept: Sequence[torch.Tensor] | None = None) -> torch.Tensor:
+        """Return the logits; ``kept`` has for each dropout a mask of shape (posts, dim), False where it falls."""
+        self._masks.kept = None if kept is None else iter(kept)
+        logits: torch.Tensor = self.classifier(inputs_embeds=features.unsqueeze(1)).logits
         return logits
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Return copies of the weights on the CPU, by the classifier's names."""
-        copies = ((*name.split("."), tensor.detach().cpu().clone()) for name, tensor in self.state_dict().items())
-        return {f"{self._layers[layer]}.{kind}": tensor for layer, kind, tensor in copies}
+        return {name: tensor.detach().cpu().clone() for name, tensor in self.classifier.state_dict().items()}
+
+
+@dataclass
+class _Masks:
+    """Where the head's dropouts fall in the next pass, and how likely each was in one for which nobody said it."""
+
+    kept: Iterator[torch.Tensor] | None = None
+    probabilities: list[float] = field(default_factory=list)
+
+
+class _Dropout(nn.Module):
+    """A dropout that falls where it is told."""
+
+    def __init__(self, probability: float, masks: _Masks) -> None:
+        super().__init__()
+        self.probability, self.masks = probability, masks
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        if self.masks.kept is not None:
+            return values * next(self.masks.kept) / (1 - self.probability)
+        if self.training:
+            self.masks.probabilities.append(self.probability)
+        return values
 
 
 @dataclass(frozen=True)
@@ -122,10 +150,14 @@ class _Fit:
         settings: TrainingParameters,
         weight: torch.Tensor | None,
     ) -> None:
-        self.head, self.steps, device = head, hyperparameters.steps(len(training.labels)), head.last.weight.device
+        self.head, self.steps, device = (
+            head,
+            hyperparameters.steps(len(training.labels)),
+            next(head.parameters()).device,
+        )
         self.vectors = torch.as_tensor(training.vectors, device=device)
         labels = torch.as_tensor(training.labels, device=device)
-        self.targets = functional.one_hot(labels, head.last.out_features).float()
+        self.targets = functional.one_hot(labels, head.classifier.config.num_labels).float()
         self.weights = None if weight is None else weight[labels].unsqueeze(1)
         if self.weights is not None:
             self.targets *= self.weights
@@ -151,9 +183,10 @@ class _Fit:
         """Yield vectors, targets, weights and dropout's mask of each batch; fetched for many steps together."""
         vectors, targets = self.vectors.index_select(0, rows), self.targets.index_select(0, rows)
         weights = None if self.weights is None else self.weights.index_select(0, rows).split(self.batch_size)
-        kept = draw_kept(vectors.shape, self.head.dropout.p, vectors.device).split(self.batch_size)
-        parts = vectors.split(self.batch_size), targets.split(self.batch_size), weights or [None] * len(kept), kept
-        return zip(*parts, strict=True)
+        drawn = [draw_kept(vectors.shape, one, vectors.device).split(self.batch_size) for one in self.head.dropouts]
+        parts = vectors.split(self.batch_size), targets.split(self.batch_size)
+        kept = [*zip(*drawn, strict=True)] or [()] * len(parts[0])
+        return zip(*parts, weights or [None] * len(kept), kept, strict=True)
 
     def _log(self) -> int:
         taken = self.step - self.logged

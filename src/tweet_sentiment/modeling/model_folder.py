@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import checked_manifest, write_manifest
-from tweet_sentiment.modeling.encoders import apply_pooling, assemble, mark_pooling, read_config, read_weights
+from tweet_sentiment.modeling.encoders import (
+    apply_pooling,
+    blank,
+    classifier_of,
+    fill,
+    mark_pooling,
+    read_config,
+    read_weights,
+)
 from tweet_sentiment.modeling.tokenization import check_vocabulary, virtual_tokens
 
 if TYPE_CHECKING:
@@ -71,12 +79,8 @@ def load_weights(folder: Path, manifest: dict[str, Any], make: Make = lambda set
             f"{folder}: an earlier version wrote this soft-prompted model, as an adapter; train it again:\n"
             f"  kedro run --pipelines={manifest.get('technique', 'prompt_tuning')}"
         )
-    family, settings = read_config(folder)
-
-    def by_transformers() -> Any:
-        return family.transformers("ForSequenceClassification")(family.transformers("Config")(**settings))
-
-    model = assemble(make(settings) or by_transformers, read_weights(folder), folder)
+    settings = read_config(folder)
+    model = fill(blank(make(settings) or classifier_of(settings, folder), folder), read_weights(folder), folder)
     if (found := list(model.config.id2label.values())) != manifest["labels"]:
         raise StudyError(f"{folder}: config.json has the classes {found}, the manifest {manifest['labels']}.")
     apply_pooling(model)

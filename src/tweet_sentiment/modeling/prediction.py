@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tweet_sentiment.modeling.batching import TOKENS_PER_BATCH, batches_at_once, in_batches, padded
+from tweet_sentiment.modeling.batching import TOKENS_PER_BATCH, batches_at_once, in_batches, padded, padding_of
 from tweet_sentiment.modeling.devices import Device
+from tweet_sentiment.modeling.encoders import check_length, pooled_first
 from tweet_sentiment.modeling.speed import fast_forward
 from tweet_sentiment.progress import progress_bar
 from tweet_sentiment.scoring.metrics import PROBABILITY, probabilities_of, score
@@ -29,14 +30,17 @@ Batch = dict[str, torch.Tensor]
 MULTIPLE = {"cpu": 1, "cuda": 8}  # of widths: what a GPU's matrix units like; a CPU takes any, and each pad costs
 
 
-def pad(rows: list[list[int]], padding_id: int, to: int | None = None, multiple: int = 1) -> Batch:
+def pad(
+    rows: list[list[int]], padding_id: int, to: int | None = None, multiple: int = 1, separator: int | None = None
+) -> Batch:
     """Return what :func:`~tweet_sentiment.modeling.batching.padded` does, as tensors."""
-    return {name: torch.from_numpy(one) for name, one in padded(rows, padding_id, to, multiple).items()}
+    return {name: torch.from_numpy(one) for name, one in padded(rows, padding_id, to, multiple, separator).items()}
 
 
 def without_idle_mask(batch: Batch) -> Batch:
     """Leave out a mask that hides nothing: attention is faster without, and a GPU need not be asked what it holds."""
-    return {"input_ids": batch["input_ids"]} if batch["attention_mask"].all() else batch
+    idle = batch["attention_mask"].all()
+    return {name: one for name, one in batch.items() if not idle or name != "attention_mask"}
 
 
 class TorchBackend:
@@ -45,9 +49,9 @@ class TorchBackend:
     Safe to be asked from several threads. ``description`` says what decides about the last digits of a probability.
     """
 
-    def __init__(self, model: nn.Module, device: Device, padding_id: int = 0) -> None:
+    def __init__(self, model: nn.Module, device: Device) -> None:
         self.model = cast_linear_layers(model, device).to(device.name).eval()
-        self.device, self.padding_id = device, padding_id
+        self.device = device
         self.tokens_a_batch, self.batches_at_once = TOKENS_PER_BATCH[device.kind], batches_at_once(device.kind)
         self.description = f"torch {device.name} {device.precision}"
         self._fast = fast_forward(self.model)  # for as long as the backend lives
@@ -56,7 +60,7 @@ class TorchBackend:
     def logits(self, input_ids: list[list[int]]) -> NDArray[np.float32]:
         """Return the logits of one batch of word pieces, shape (rows, classes)."""
         with torch.inference_mode(), self.device.autocast():
-            return _output(self.model, input_ids, self.device, self.padding_id).logits.float().cpu().numpy()
+            return _output(self.model, input_ids, self.device).logits.float().cpu().numpy()
 
     @cached_property
     def in_fp32(self) -> nn.Module:
@@ -74,10 +78,8 @@ def cast_linear_layers(model: nn.Module, device: Device) -> nn.Module:
     return model
 
 
-def _output(
-    model: nn.Module, rows: list[list[int]], device: Device, padding_id: int = 0, pad_to: int | None = None
-) -> Any:
-    batch = without_idle_mask(pad(rows, padding_id, pad_to, MULTIPLE[device.kind]))
+def _output(model: Any, rows: list[list[int]], device: Device, pad_to: int | None = None) -> Any:
+    batch = without_idle_mask(pad(rows, to=pad_to, multiple=MULTIPLE[device.kind], **padding_of(model.config)))
     if device.kind == "cuda":  # so that the copy need not be waited for
         batch = {name: tensor.pin_memory().to(device.name, non_blocking=True) for name, tensor in batch.items()}
     return model(**batch)
@@ -107,12 +109,15 @@ def _read(
 def encode(
     encoder: nn.Module, input_ids: list[list[int]], device: Device, description: str = "Encoding"
 ) -> NDArray[np.float32]:
-    """Return the last hidden state at [CLS] of each post, shape (posts, dim), without dropout: what the head reads.
+    """Return what the head reads of each post, the vector at [CLS] of most, shape (posts, dim), without dropout.
 
     Raises:
+        StudyError: a post is longer than the encoder has positions.
         FloatingPointError: a feature is not finite.
     """
-    features = _read(encoder, input_ids, device, lambda output: output.last_hidden_state[:, 0], description)
+    check_length(encoder, max(map(len, input_ids), default=0))
+    with pooled_first(encoder):
+        features = _read(encoder, input_ids, device, lambda output: output.last_hidden_state[:, 0], description)
     if not np.isfinite(features).all():
         raise FloatingPointError("the encoder gave features that are not finite")
     return features

@@ -1,5 +1,6 @@
 """Soft prompts by peft: what is trainable and what is pooled is chosen here, not left to suffixes and positions."""
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,7 @@ from peft import (
     get_peft_model,
 )
 from safetensors.torch import load_file, save_file
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import AddedToken, Tokenizer, normalizers
 from tokenizers.processors import TemplateProcessing
 from torch import nn
 from transformers import (
@@ -28,78 +29,74 @@ from transformers import (
     TrainingArguments,
 )
 
-from tweet_sentiment.modeling.encoders import embeddings_of, encoder_of, family_of
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.modeling.encoders import (
+    OWN_POOLING,
+    below,
+    blank,
+    check_prompt_pooling,
+    encoder_of,
+    fill,
+    parts_of,
+    position_table,
+    read_instead,
+    set_pooling,
+)
 from tweet_sentiment.modeling.fitting import Fitted
-from tweet_sentiment.modeling.tokenization import VIRTUAL
+from tweet_sentiment.modeling.tokenization import PROBE, TEXTS, VIRTUAL, layout
 
 TRAINABLE = "trainable.safetensors"
 POOLED = "[pooled]"  # [CLS] at position 0, before the virtual tokens
 
 
 def add_soft_prompt(
-    classifier: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerFast,
-    prompt: Any,
-    seed: int,
+    classifier: PreTrainedModel, tokenizer: PreTrainedTokenizerFast | None, prompt: Any, seed: int
 ) -> PeftModel:
     """Put virtual tokens before the word pieces; they are trainable, with those layers of the head that are named.
 
-    Dimensions come from the classifier's configuration. peft keeps both layers of the head trainable, since it
-    matches "classifier" as a suffix; here ``prompt.trainable_head`` alone decides. Source: the paper, section
-    "Prompt tuning"; https://huggingface.co/docs/peft/package_reference/prompt_tuning
+    Of P-tuning (X. Liu et al., "GPT understands, too", 2021) the network behind them is; what :func:`fold` makes of it
+    holds the vectors alone. ``tokenizer`` cuts the text that they start as. peft keeps both layers of DistilBERT's head
+    trainable, since it matches "classifier" as a suffix; here ``prompt.trainable_head`` alone decides. Source: the
+    paper, section "Prompt tuning"; https://huggingface.co/docs/peft/package_reference/prompt_tuning
     """
     with TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        tokenizer.save_pretrained(folder)
-        model = get_peft_model(
-            classifier,
-            PromptTuningConfig(
-                **_dimensions(classifier.config, prompt),
-                prompt_tuning_init=PromptTuningInit(prompt.prompt_tuning_init),
-                prompt_tuning_init_text=prompt.prompt_tuning_init_text if prompt.prompt_tuning_init == "TEXT" else None,
-                tokenizer_name_or_path=folder,
-            ),
-        )
-    adapter: Any = model.peft_config["default"]
-    adapter.tokenizer_name_or_path, adapter.base_model_name_or_path = "", ""  # a name would be looked up on the hub
-    choose_trainable(model, prompt.trainable_head)
-    pool(model, prompt.pooling)
-    return model
-
-
-def add_prompt_encoder(classifier: PreTrainedModel, prompt: Any, seed: int) -> PeftModel:
-    """Put virtual tokens before the word pieces; their network is trainable, with the named layers of the head.
-
-    What :func:`fold` makes of it holds the vectors and not the network.
-    Source: X. Liu et al., "GPT understands, too", 2021.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = get_peft_model(
-            classifier,
-            PromptEncoderConfig(
-                **_dimensions(classifier.config, prompt),
+        if prompt.peft_type == "P_TUNING":
+            config: Any = PromptEncoderConfig(
+                **_dimensions(classifier, prompt),
                 encoder_reparameterization_type=PromptEncoderReparameterizationType(
                     prompt.encoder_reparameterization_type
                 ),
                 encoder_hidden_size=prompt.encoder_hidden_size,
-            ),
-        )
-    model.peft_config["default"].base_model_name_or_path = ""  # a name would be looked up on the hub
+            )
+        else:
+            if tokenizer is not None:
+                tokenizer.save_pretrained(folder)
+            config = PromptTuningConfig(
+                **_dimensions(classifier, prompt),
+                prompt_tuning_init=PromptTuningInit(prompt.prompt_tuning_init),
+                prompt_tuning_init_text=prompt.prompt_tuning_init_text if prompt.prompt_tuning_init == "TEXT" else None,
+                tokenizer_name_or_path=folder,
+            )
+        model = get_peft_model(classifier, config)
+    config.tokenizer_name_or_path, config.base_model_name_or_path = "", ""  # a name would be looked up on the hub
     choose_trainable(model, prompt.trainable_head)
     pool(model, prompt.pooling)
     return model
 
 
-def _dimensions(config: Any, prompt: Any) -> dict[str, Any]:
+def _dimensions(classifier: Any, prompt: Any) -> dict[str, Any]:
     """Return what peft must know of the classifier, and how many virtual tokens there are."""
+    config = classifier.config
+    check_prompt_pooling(classifier, prompt.pooling)
+    set_pooling(classifier, "cls" if hasattr(config, OWN_POOLING) else "default")  # the head reads position 0
     return {
         "task_type": TaskType.SEQ_CLS,
         "num_virtual_tokens": prompt.num_virtual_tokens,
         "num_transformer_submodules": 1,
         "num_attention_heads": config.num_attention_heads,
         "num_layers": config.num_hidden_layers,
-        "token_dim": config.hidden_size,
+        "token_dim": classifier.get_input_embeddings().embedding_dim,
     }
 
 
@@ -136,13 +133,23 @@ def _take_back(model: Any, checkpoint: Path) -> None:
 
 
 def choose_trainable(model: PeftModel, trainable_head: list[Any]) -> None:
-    """Make the soft prompt trainable, and of the head the named layers."""
+    """Make the soft prompt trainable, and of the head the named layers; ``head`` is all of it.
+
+    Raises:
+        StudyError: a name fits no parameter.
+    """
+    parts, names = parts_of(model), {name: _plain_name(name) for name, _ in model.named_parameters()}
+    chosen = [part for name in trainable_head for part in parts.named(name)]
+    if unknown := [part for part in chosen if not any(below(name, [part]) for name in names.values())]:
+        raise StudyError(f"trainable_head: the model has no parameter '{unknown[0]}'; its head is {[*parts.head]}.")
     for name, parameter in model.named_parameters():
-        parameter.requires_grad = _is_trainable(name, trainable_head)
+        parameter.requires_grad = name.startswith("prompt_encoder.") or below(names[name], chosen)
 
 
-def _is_trainable(name: str, trainable_head: list[Any]) -> bool:
-    return name.startswith("prompt_encoder.") or any(f".{layer}.modules_to_save." in name for layer in trainable_head)
+def _plain_name(name: str) -> str:
+    """Return the name that a parameter has without peft, "" if it is the copy that peft keeps."""
+    name = name.removeprefix("base_model.").replace(".modules_to_save.default.", ".")
+    return "" if ".original_module." in name else name
 
 
 def pool(model: Any, pooling: str) -> None:
@@ -151,9 +158,8 @@ def pool(model: Any, pooling: str) -> None:
     virtual = model.peft_config["default"].num_virtual_tokens
     model.pooled_position = virtual if pooling == "cls" else 0
 
-    def behind_the_prompt(_: Any, __: Any, output: Any) -> Any:
-        output["last_hidden_state"] = output["last_hidden_state"][:, virtual:]
-        return output
+    def behind_the_prompt(encoder: Any, _: Any, output: Any) -> Any:
+        return read_instead(encoder, output, output["last_hidden_state"][:, virtual:])
 
     if pooling == "cls":
         encoder_of(model.get_base_model()).register_forward_hook(behind_the_prompt)
@@ -163,8 +169,8 @@ def describe(model: PeftModel) -> str:
     """Say in one line what is trainable, how much of it, and which position is pooled."""
     trainable = {name: p.numel() for name, p in model.named_parameters() if p.requires_grad}
     parts = {"soft prompt": sum(n for name, n in trainable.items() if name.startswith("prompt_encoder."))}
-    for layer in family_of(model).head:
-        parts[layer] = sum(n for name, n in trainable.items() if f".{layer}." in name)
+    for layer in parts_of(model).head:
+        parts[layer] = sum(n for name, n in trainable.items() if below(_plain_name(name), [layer]))
     counts = ", ".join(f"{part} {count:,}" for part, count in parts.items() if count)
     pooled = "[CLS]" if model.tweet_sentiment_pooling == "cls" else "the first virtual token"
     return f"Trainable: {counts} parameters; pooled: {pooled}."
@@ -181,15 +187,17 @@ def fold(
     embeddings, so that what enters the first block is the same, in another order. ``model`` is not changed.
     """
     inner: Any = model.get_base_model()
-    classifier: Any = type(inner)(inner.config)
-    classifier.load_state_dict(_without_wrappers(inner.state_dict()))
+    config, weights = deepcopy(inner.config), inner.state_dict()
+    weights = {_plain_name(name): tensor.detach().cpu().clone() for name, tensor in weights.items()}
+    weights.pop("", None)
+    classifier: Any = fill(blank(lambda: type(inner)(config), Path()), weights, Path())
     first = model.tweet_sentiment_pooling == "first"
-    embeddings = embeddings_of(classifier)
+    table: Any = classifier.get_input_embeddings()
     with torch.no_grad():
-        words, positions = embeddings.word_embeddings.weight, embeddings.position_embeddings.weight
+        words, positions = table.weight, position_table(classifier)
         vectors = model.get_prompt(1)[0].float().cpu()
         count = len(vectors)
-        if not first:
+        if not first and positions is not None:
             pooled = words[tokenizer.cls_token_id] + positions[count] - positions[0]
             vectors = torch.cat([vectors + positions[:count] - positions[1 : count + 1], pooled[None]])
         names = [*(f"{VIRTUAL}{i}]" for i in range(count)), *([] if first else [POOLED])]
@@ -197,7 +205,7 @@ def fold(
         ids = [int(folded.vocab[name]) for name in names]
         weight = torch.zeros(max(len(words), *(i + 1 for i in ids)), words.shape[1])
         weight[: len(words)], weight[ids] = words, vectors
-    embeddings.word_embeddings = nn.Embedding.from_pretrained(weight, freeze=False, padding_idx=0)
+    classifier.set_input_embeddings(nn.Embedding.from_pretrained(weight, freeze=False, padding_idx=table.padding_idx))
     classifier.config.vocab_size = len(weight)
     return classifier.eval(), folded
 
@@ -209,20 +217,29 @@ def _with_prompt(tokenizer: PreTrainedTokenizerFast, names: list[str], hard_prom
     inner.no_truncation()
     inner.encode_special_tokens = True
     hard = inner.encode(hard_prompt, add_special_tokens=False)
+    _keep_the_space(inner, hard_prompt)
     inner.add_special_tokens([AddedToken(name, normalized=False) for name in names])
-    ids, cls, sep = [inner.token_to_id(name) for name in names], str(tokenizer.cls_token), str(tokenizer.sep_token)
-    pooled = names[-1] == POOLED
+    ids, pooled = [inner.token_to_id(name) for name in names], names[-1] == POOLED
     virtual = len(names) - pooled
-    start = f"{POOLED} virtual" if pooled else f"virtual {cls}"
-    before = "hard " if hard.ids else ""
+
+    def template(text: str, parts: list[tuple[str, int]]) -> str:
+        """Put the virtual tokens first, with [CLS] before them if it is pooled, and the hard prompt before the text."""
+        parts = [(POOLED, 0), ("virtual", 0), *parts[1:]] if pooled else [("virtual", 0), *parts]
+        at = [part for part, _ in parts].index(text)
+        return " ".join(
+            f"{part}:{kind}" for part, kind in [*parts[:at], *([("hard", parts[at][1])] * bool(hard.ids)), *parts[at:]]
+        )
+
+    single, pair = layout(inner), layout(inner, pair=True)
+    specials = {part for part, _ in (*single, *pair)} - {*TEXTS}
     inner.post_processor = TemplateProcessing(
-        single=f"{start} {before}$A {sep}",
-        pair=f"{start} $A {sep} {before}$B {sep}",
+        single=template(TEXTS[0], single),
+        pair=template(TEXTS[1], pair),
         special_tokens=[
             {"id": "virtual", "ids": ids[:virtual], "tokens": names[:virtual]},
             {"id": "hard", "ids": hard.ids, "tokens": hard.tokens},
-            *([(POOLED, ids[-1])] if pooled else [(cls, tokenizer.cls_token_id)]),
-            (sep, tokenizer.sep_token_id),
+            *([(POOLED, ids[-1])] if pooled else []),
+            *((token, inner.token_to_id(token)) for token in specials),
         ],
     )
     kinds = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -235,9 +252,12 @@ def _with_prompt(tokenizer: PreTrainedTokenizerFast, names: list[str], hard_prom
     )
 
 
-def _without_wrappers(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    kept = {name: tensor for name, tensor in state.items() if ".original_module." not in name}
-    return {name.replace(".modules_to_save.default.", "."): tensor for name, tensor in kept.items()}
+def _keep_the_space(tokenizer: Tokenizer, hard_prompt: str) -> None:
+    """Let a tokenizer to which a space is part of the next word see the one behind the hard prompt."""
+    apart, joined = (tokenizer.encode(text, add_special_tokens=False).ids for text in (PROBE, f"{hard_prompt} {PROBE}"))
+    if hard_prompt and joined[-len(apart) :] != apart:
+        prepend = normalizers.Prepend(" ")
+        tokenizer.normalizer = normalizers.Sequence([prepend, *filter(None, [tokenizer.normalizer])])
 
 
 def folded(fitted: Fitted, hard_prompt: str = "") -> Fitted:

@@ -4,6 +4,7 @@ This is the only place that imports ``fast``. Results are the same to rounding, 
 encoder's blocks.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ except ImportError as error:
 
 
 class PlainStep:
-    """A step of those weights of the head that learn: autograd, gradients clipped, AdamW; biases do not decay.
+    """A step of those weights of the head that learn: autograd, gradients clipped, AdamW; matrices alone decay.
 
     ``context`` is what all steps are taken in.
     """
@@ -33,10 +34,10 @@ class PlainStep:
 
     def __init__(self, head: Any, weight_decay: float, max_grad_norm: float) -> None:
         self.head, self.max_grad_norm = head, max_grad_norm
-        learning = [(name, one) for name, one in head.named_parameters() if one.requires_grad]
+        learning = [one for one in head.parameters() if one.requires_grad]
         groups = [
-            {"params": [one for name, one in learning if name.endswith("bias") == bias], "weight_decay": decay}
-            for bias, decay in ((False, weight_decay), (True, 0.0))
+            {"params": [one for one in learning if (one.ndim > 1) == matrix], "weight_decay": decay}
+            for matrix, decay in ((True, weight_decay), (False, 0.0))
         ]
         self.optimizer = torch.optim.AdamW([group for group in groups if group["params"]], fused=True)
 
@@ -46,12 +47,12 @@ class PlainStep:
         vectors: torch.Tensor,
         targets: torch.Tensor,
         weights: torch.Tensor | None,
-        kept: torch.Tensor,
+        kept: Sequence[torch.Tensor],
     ) -> torch.Tensor:
         """Take a step and return the mean cross-entropy before it.
 
         ``vectors`` has shape (posts, dim); ``targets`` (posts, classes) is one-hot, times the post's weight;
-        ``weights`` (posts, 1) are those, None if all are 1; ``kept`` (posts, dim) is False where dropout falls.
+        ``weights`` (posts, 1) are those, None if all are 1; ``kept``, each (posts, dim), are False where dropout falls.
         """
         loss = -(self.head(vectors, kept).log_softmax(1) * targets).sum()
         loss = loss / (len(targets) if weights is None else weights.sum())

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FILE = "tokenizer.json"
 VIRTUAL = "[virtual "  # followed by a number: the tokens of a soft prompt in a model's own vocabulary
+TEXTS = ("$A", "$B")  # what stands for the two texts of an input
+UNKNOWN = ("[UNK]", "<unk>")
 PROBE = "the worst thing is not the price"
 
 
@@ -40,9 +42,22 @@ def check_vocabulary(tokenizer: "Tokenizer | PreTrainedTokenizerFast", folder: P
     Raises:
         StudyError: its vocabulary is not whole.
     """
-    inner: Any = _inner(tokenizer)
-    if inner.model.unk_token in inner.encode(PROBE).tokens:
+    inner = _inner(tokenizer)
+    unknown, one = {getattr(inner.model, "unk_token", None), *UNKNOWN}, inner.encode(PROBE)
+    pieces = [piece for part in (one, *one.overflowing) for piece in zip(part.tokens, part.offsets, strict=True)]
+    known = [span for token, span in pieces if token not in unknown]
+    if not all(any(start <= at < end for start, end in known) for at, letter in enumerate(PROBE) if letter != " "):
         raise StudyError(f"{folder}: its tokenizer does not know the words of '{PROBE}'; its vocabulary is not whole.")
+
+
+def layout(tokenizer: "Tokenizer | PreTrainedTokenizerFast", pair: bool = False) -> list[tuple[str, int]]:
+    """Return what an input of one text or of two is made of: special tokens, ``$A`` and ``$B``, each with its type."""
+    one, parts = _inner(tokenizer).encode("a", "a" if pair else None), []
+    for token, kind, text in zip(one.tokens, one.type_ids, one.sequence_ids, strict=True):
+        part = (token if text is None else TEXTS[text], kind)
+        if text is None or part not in parts:
+            parts.append(part)
+    return parts
 
 
 def _inner(tokenizer: "Tokenizer | PreTrainedTokenizerFast") -> Tokenizer:
@@ -59,8 +74,9 @@ def encodings(
 ) -> list[Encoding]:
     """Tokenize texts with the hard prompt before each; nothing is padded, and virtual tokens come on top.
 
-    With ``entities``, one a text, an input is "[CLS] <entity> [SEP] <text> [SEP]", of which the text is truncated.
-    "[SEP]" and the like in a text are text. Source: the paper, sections "Data collection" and "Prompt tuning".
+    With ``entities``, one a text, an input is a pair, "[CLS] <entity> [SEP] <text> [SEP]" or as the tokenizer joins
+    them, of which the text is truncated. "[SEP]" and the like in a text are text.
+    Source: the paper, sections "Data collection" and "Prompt tuning".
     """
     inner = _inner(tokenizer)
     truncation: dict[str, Any] = {

@@ -3,22 +3,21 @@
 import json
 import logging
 import math
-import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import torch
 from datasets import Dataset
 from transformers import (
-    DataCollatorWithPadding,
     EarlyStoppingCallback,
     EvalPrediction,
-    PreTrainedTokenizerFast,
     PrinterCallback,
     ProgressCallback,
     Trainer,
@@ -29,22 +28,25 @@ from transformers import (
 )
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import MANIFEST, hashes, write_manifest
+from tweet_sentiment.modeling.batching import padding_of
+from tweet_sentiment.modeling.encoders import check_length
 from tweet_sentiment.modeling.losses import Loss
+from tweet_sentiment.modeling.prediction import pad
 from tweet_sentiment.modeling.speed import fast_forward
 from tweet_sentiment.parameters import Hyperparameters
 from tweet_sentiment.progress import progress_bar
 from tweet_sentiment.scoring.metrics import SCORES, score, softmax
-from tweet_sentiment.storage import fingerprint, naming, sha256
+from tweet_sentiment.storage import fingerprint, naming
 
 if TYPE_CHECKING:
     from tweet_sentiment.modeling.fitting import Setup
 
 logger = logging.getLogger(__name__)
 
-INPUTS = ["input_ids", "attention_mask", "label"]
+INPUTS = ["input_ids", "label"]
 LOGS_PER_RUN = 10
 WORKERS = 2  # processes that collate batches while a GPU computes
-MANIFEST = "manifest.json"
 
 OnEpoch = Callable[[int, dict[str, Any]], None]
 
@@ -68,7 +70,6 @@ class Outcome:
 
 def train(
     model: Any,
-    tokenizer: PreTrainedTokenizerFast,
     training: Dataset,
     evaluation: Dataset,
     hyperparameters: Hyperparameters,
@@ -96,6 +97,8 @@ def train(
         [setup.identity(), identity, len(training), hyperparameters, setup.device.name, setup.device.precision],
     )
     steps = hyperparameters.steps(len(training))
+    virtual = getattr(getattr(model, "active_peft_config", None), "num_virtual_tokens", 0)
+    check_length(model, max(len(ids) for part in (training, evaluation) for ids in part["input_ids"]), virtual)
     setup.training.warn_if_never_warm(hyperparameters, steps)
     metric = setup.training.metric_for_best_model
     arguments = training_arguments(
@@ -117,7 +120,11 @@ def train(
         args=arguments,
         train_dataset=training.select_columns(INPUTS),
         eval_dataset=_by_length(evaluation).select_columns(INPUTS),
-        data_collator=_collator(tokenizer, setup.model.padding, setup.model.max_length),
+        data_collator=partial(
+            collate,
+            padding=padding_of(model.config),
+            to=setup.model.max_length if setup.model.padding == "max_length" else None,
+        ),
         compute_metrics=lambda outcome: _scores(outcome, setup.labels),
         optimizer_cls_and_kwargs=_optimizer(arguments, optimizer_groups),
         callbacks=[*callbacks, *patience, SealCheckpoints(), StopIfNotFinite(), ReportEpochs(on_epoch), ShowProgress()],
@@ -221,10 +228,10 @@ def _optimizer(arguments: TrainingArguments, groups: list[dict[str, Any]] | None
     return kind, {**settings, "params": groups}
 
 
-def _collator(tokenizer: PreTrainedTokenizerFast, padding: str, max_length: int) -> DataCollatorWithPadding:
-    if padding == "max_length":
-        return DataCollatorWithPadding(tokenizer, padding="max_length", max_length=max_length)
-    return DataCollatorWithPadding(tokenizer, padding="longest", pad_to_multiple_of=8)
+def collate(rows: list[dict[str, Any]], padding: dict[str, Any], to: int | None) -> dict[str, torch.Tensor]:
+    """Return a batch of rows with ``input_ids`` and ``label``, a class or a probability each."""
+    batch = pad([row["input_ids"] for row in rows], to=to, multiple=8, **padding)
+    return batch | {"labels": torch.tensor([row["label"] for row in rows])}
 
 
 def _by_length(tokens: Dataset) -> Dataset:
@@ -347,24 +354,15 @@ def newest_valid(folder: Path) -> Path | None:
 def is_whole(checkpoint: Path) -> bool:
     """Tell whether every file of a folder is as it was when :func:`seal` sealed it."""
     try:
-        expected = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        expected = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return bool(expected) and hashes(checkpoint).items() >= expected.items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
-    return bool(expected) and isinstance(expected, dict) and _hashes(checkpoint, expected) == expected
-
-
-def _hashes(checkpoint: Path, names: Any) -> dict[str, str]:
-    return {name: sha256((checkpoint / name).read_bytes()) for name in names if (checkpoint / name).is_file()}
 
 
 def seal(checkpoint: Path) -> None:
-    """Write the hash of every file of a folder, in one step, after all of them."""
-    files = sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != MANIFEST)
-    new = checkpoint / f".{MANIFEST}"
-    new.write_text(
-        json.dumps(_hashes(checkpoint, [path.relative_to(checkpoint).as_posix() for path in files])), encoding="utf-8"
-    )
-    os.replace(new, checkpoint / MANIFEST)
+    """Write the hash of every file of a folder, after all of them."""
+    write_manifest(checkpoint, {})
 
 
 class SealCheckpoints(TrainerCallback):

@@ -17,6 +17,7 @@ from tweet_sentiment.parameters.shared import (
 )
 
 RAW = "raw"  # texts as posted
+Cleaning = Literal["published", "corrected", "minimal", "minimal_emoji_named", "none"]
 
 
 class Columns(Strict):
@@ -51,8 +52,9 @@ class DataParameters(Strict):
     """The files, how to read them, and how to filter, clean and split their posts.
 
     CSV, TSV, JSON Lines or Parquet. ``auto``: found out from each file. ``quoting``: ``csv``, quotes enclose fields;
-    ``none``, they are ordinary characters. ``encoding``: a name that Python knows.
-    ``cleaning``: ``none`` gives the model the texts as they are; ``corrected`` does what the paper describes,
+    ``none``, they are ordinary characters. ``encoding``: a name that Python knows. ``cleaning``: ``none`` gives the
+    model the texts as they are; ``minimal`` replaces links and user names and decodes HTML entities, and
+    ``minimal_emoji_named`` puts the names of emoji in their place; ``corrected`` does what the paper describes,
     ``published`` what its code does, letter for letter, and keeps ASCII letters alone. A run is stopped where cleaning
     leaves nothing of more than a fifth of the posts.
     """
@@ -69,7 +71,7 @@ class DataParameters(Strict):
     validation_share: Share
     leak_free: LeakFreeRules
     audit: AuditParameters
-    cleaning: Literal["published", "corrected", "none"]
+    cleaning: Cleaning
     remove_stop_words: bool
     lemmatize: bool
 
@@ -98,7 +100,7 @@ class InputSettings(Strict):
     ``second_segment`` ``entity``: the input is "[CLS] <entity> [SEP] <text> [SEP]"; null: the text alone.
     """
 
-    cleaning: Literal["published", "corrected", "none"]
+    cleaning: Cleaning
     remove_stop_words: bool
     lemmatize: bool
     hard_prompt: str = ""

@@ -46,7 +46,7 @@ Delimiter = Annotated[
 Quoting = Literal["auto", "csv", "none"]
 Encoding = Annotated[str, Field(min_length=1)]
 
-MAX_POSITIONS = 512  # of DistilBERT; virtual tokens and word pieces share them
+MAX_POSITIONS = 512  # that virtual tokens and word pieces share; an encoder with fewer says so when it is loaded
 
 
 class Strict(BaseModel):

@@ -126,24 +126,25 @@ class TrainingParameters(Strict):
 def _possible(peft_type: Any) -> Any:
     if peft_type == "PREFIX_TUNING":
         raise ValueError(
-            "prefix tuning puts keys and values before those of every layer (past_key_values), and DistilBERT takes "
+            "prefix tuning puts keys and values before those of every layer (past_key_values), and encoders take "
             "none; take PROMPT_TUNING (pipeline prompt_tuning), P_TUNING (p_tuning), or LORA or IA3 (lora)"
         )
     return peft_type
 
 
 PeftType = BeforeValidator(_possible)
+Pooling = Literal["default", "cls", "mean"]  # default: as the classifier of the encoder's family does it
 
 
 class TrainerParameters(Strict):
     """What the techniques that train through the encoder share.
 
-    ``checkpoint``: the encoder to start from; null for ``model.checkpoint``. ``second_segment`` ``entity`` reads
-    "[CLS] entity [SEP] post [SEP]". ``label_smoothing_factor``: how much of a label is spread over all.
-    ``early_stopping_patience``: stop after so many epochs without a better one. ``row_limit``: train on so many posts;
-    null for all. ``load_best_model_at_end`` chooses the epoch on the dev split, which is then not trained on;
-    ``hold_out_dev_split`` keeps it out even where no epoch is chosen, so that techniques can be compared on it.
-    ``repeat_seeds``: train again with each further one of ``seeds``.
+    ``checkpoint``: the encoder to start from; null for ``model.checkpoint``. ``second_segment`` ``entity`` reads "[CLS]
+    entity [SEP] post [SEP]", or as the tokenizer joins a pair. ``label_smoothing_factor``: how much of a label is
+    spread over all. ``early_stopping_patience``: stop after so many epochs without a better one. ``row_limit``: train
+    on so many posts; null for all. ``load_best_model_at_end`` chooses the epoch on the dev split, which is then not
+    trained on; ``hold_out_dev_split`` keeps it out even where no epoch is chosen, so that techniques can be compared on
+    it. ``repeat_seeds``: train again with each further one of ``seeds``.
     """
 
     checkpoint: Annotated[str, Field(min_length=1)] | None

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError, extra
-from tweet_sentiment.modeling.batching import batches_by_length
+from tweet_sentiment.modeling.batching import batches_by_length, padding_of
 from tweet_sentiment.modeling.tokenization import before_text, encodings
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def by_gradients(predictor: "Predictor", cleaned: list[str], entities: list[str]
     tokenizer, settings = predictor.tokenizer, predictor.input
     encoded = encodings(cleaned, tokenizer, settings.most_pieces, settings.hard_prompt, entities)
     pieces = split_into_pieces(encoded, cleaned, before_text(settings.hard_prompt), 0 if entities is None else 1)
-    found = attributions(backend.in_fp32, pieces, backend.padding_id)
+    found = attributions(backend.in_fp32, pieces)
     return [shares(one.words, each) for one, each in zip(pieces, found, strict=True)]
 
 
@@ -98,14 +98,14 @@ def split_into_pieces(
     for text, one in zip(texts, encoded, strict=True):
         starts = [word.start() + shift for word in re.finditer(r"\S+", text)]
         places = zip(one.sequence_ids, one.offsets, strict=True)
-        belongs = [bisect_right(starts, at) - 1 if of == segment and at >= shift else -1 for of, (at, _) in places]
+        belongs = [
+            bisect_right(starts, end - 1) - 1 if of == segment and end > shift else -1 for of, (_, end) in places
+        ]
         pieces.append(Pieces(re.findall(r"\S+", text), one.ids, belongs))
     return pieces
 
 
-def attributions(
-    model: Any, pieces: Sequence[Pieces], padding_id: int, steps: int = STEPS
-) -> list[NDArray[np.float64]]:
+def attributions(model: Any, pieces: Sequence[Pieces], steps: int = STEPS) -> list[NDArray[np.float64]]:
     """Return what each word adds to the decision, one array of (words,) a text, in logits, in fp32.
 
     The decision is the highest logit less the mean of all, since logits count only against each other. The baseline
@@ -121,20 +121,20 @@ def attributions(
     from tweet_sentiment.modeling.prediction import pad
 
     found: list[NDArray[np.float64]] = [np.zeros(len(one.words)) for one in pieces]
-    embedding = model.get_input_embeddings()
+    embedding, padding = model.get_input_embeddings(), padding_of(model.config)
     device = embedding.weight.device
     lengths = [len(one.input_ids) for one in pieces]
     for rows in batches_by_length(lengths, PIECES_AT_ONCE // steps):
         few = [pieces[i] for i in rows]
-        padded = pad([one.input_ids for one in few], padding_id, multiple=1)
+        padded = pad([one.input_ids for one in few], **padding)
         batch = {name: tensor.to(device) for name, tensor in padded.items()}
         of_words = torch.zeros_like(batch["input_ids"], dtype=torch.bool)
         for row, one in enumerate(few):
             of_words[row, : len(one.word_of_piece)] = torch.tensor(one.word_of_piece) >= 0
         with torch.no_grad():
             actual = embedding(batch["input_ids"])
-            baseline = embedding(batch["input_ids"].masked_fill(of_words, padding_id))
-        for i, of_pieces in zip(rows, _integrate(model, actual, baseline, batch["attention_mask"], steps), strict=True):
+            baseline = embedding(batch.pop("input_ids").masked_fill(of_words, padding["padding_id"]))
+        for i, of_pieces in zip(rows, _integrate(model, actual, baseline, batch, steps), strict=True):
             words = np.array(pieces[i].word_of_piece)
             np.add.at(found[i], words[words >= 0], of_pieces[: len(words)][words >= 0])
     if not all(np.isfinite(one).all() for one in found):
@@ -143,21 +143,21 @@ def attributions(
 
 
 def _integrate(
-    model: Any, actual: "torch.Tensor", baseline: "torch.Tensor", mask: "torch.Tensor", steps: int
+    model: Any, actual: "torch.Tensor", baseline: "torch.Tensor", beside: "dict[str, torch.Tensor]", steps: int
 ) -> NDArray[np.float64]:
     """Return attributions of shape (texts, pieces) for word-piece vectors of shape (texts, pieces, dim)."""
     with extra("explain", "An explanation"):
         from captum.attr import IntegratedGradients
     import torch
 
-    def decision(vectors: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
-        logits = model(inputs_embeds=vectors, attention_mask=mask).logits.float()
+    def decision(vectors: "torch.Tensor", *beside_them: "torch.Tensor") -> "torch.Tensor":
+        logits = model(inputs_embeds=vectors, **dict(zip(beside, beside_them, strict=True))).logits.float()
         return logits - logits.mean(dim=1, keepdim=True)
 
     with torch.no_grad():
-        target = decision(actual, mask).argmax(dim=1)
+        target = decision(actual, *beside.values()).argmax(dim=1)
     with torch.enable_grad():
         integrated = IntegratedGradients(decision).attribute(
-            actual, baseline, target=target, additional_forward_args=(mask,), n_steps=steps
+            actual, baseline, target=target, additional_forward_args=(*beside.values(),), n_steps=steps
         )
     return integrated.sum(dim=2).double().cpu().numpy()

@@ -113,16 +113,14 @@ class Predictor:
 
         manifest = checked_manifest(path)
         tokenizer, model = read_tokenizer(path), load_network(path, manifest)
-        padding = getattr(model.config, "pad_token_id", None) or 0
-        return cls(tokenizer, manifest, TorchBackend(model, choose_device(*choice), padding), str(path))
+        return cls(tokenizer, manifest, TorchBackend(model, choose_device(*choice)), str(path))
 
     @classmethod
     def of(cls, trained: "TrainedModel", device: "Device", name: str = "The model") -> Self:
         """Put a model to use; it is moved and cast, so no longer fit to be trained or saved."""
         from tweet_sentiment.modeling.prediction import TorchBackend
 
-        backend = TorchBackend(trained.model, device, trained.tokenizer.pad_token_id)
-        return cls(trained.tokenizer.backend_tokenizer, trained.manifest, backend, name)
+        return cls(trained.tokenizer.backend_tokenizer, trained.manifest, TorchBackend(trained.model, device), name)
 
     def cleaned(self, texts: Iterable[str]) -> list[str]:
         """Return the texts as the model's training posts were cleaned."""

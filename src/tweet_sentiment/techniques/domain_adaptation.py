@@ -40,10 +40,9 @@ def adapt_encoder(
     import shutil
 
     import pandas as pd
-    import torch
     from transformers import DataCollatorForLanguageModeling
 
-    from tweet_sentiment.modeling.encoders import encoder_of, family_of, load_encoder, load_tokenizer
+    from tweet_sentiment.modeling.encoders import encoder_of, load_encoder, load_tokenizer, with_vocabulary
     from tweet_sentiment.modeling.trainer import (
         SealCheckpoints,
         ShowProgress,
@@ -55,10 +54,7 @@ def adapt_encoder(
 
     chosen, inputs = domain_adaptation, ["input_ids", "attention_mask"]
     encoder = load_encoder(setup.model.checkpoint)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(setup.study.seed)
-        model = family_of(encoder).transformers("ForMaskedLM")(encoder.config)
-    encoder_of(model).load_state_dict(encoder.state_dict())
+    model = with_vocabulary(encoder, setup.study.seed)
     model.pooled_position = None  # all are read, so none may be left out
     folder = checkpoints_folder(
         setup.working_folder, [setup.identity(), chosen.identity(), len(training), setup.device.name]
@@ -85,14 +81,15 @@ def adapt_encoder(
     state = run_trainer(trainer, folder, steps)
     shutil.rmtree(folder)
     curves = pd.DataFrame(state.log_history).reindex(columns=["step", "epoch", "loss", "eval_loss"])
-    return encoder_of(model).cpu().eval(), curves.dropna(subset=["loss", "eval_loss"], how="all")
+    encoder.load_state_dict(encoder_of(model).state_dict(), strict=False)  # it may have more than what was trained
+    return encoder, curves.dropna(subset=["loss", "eval_loss"], how="all")
 
 
 def _trainer() -> Any:
     """Return a Trainer that guesses at the masked places alone: the vocabulary is by far the widest layer."""
     from torch.nn.functional import cross_entropy
 
-    from tweet_sentiment.modeling.encoders import encoder_of, family_of
+    from tweet_sentiment.modeling.encoders import encoder_of, head_logits
     from tweet_sentiment.modeling.trainer import OneDeviceTrainer
 
     class MaskedTrainer(OneDeviceTrainer):
@@ -102,7 +99,7 @@ def _trainer() -> Any:
             masked = inputs["labels"] != NOT_MASKED
             with self.accelerator.autocast():  # which the Trainer puts around the model as a whole alone
                 encoded = encoder_of(model)(inputs["input_ids"], attention_mask=inputs["attention_mask"])
-                logits = family_of(model).vocabulary_logits(model, encoded.last_hidden_state[masked])
+                logits = head_logits(model, encoded.last_hidden_state[masked])
             words = inputs["labels"][masked]
             total = cross_entropy(logits.float(), words, reduction="sum")
             loss = total / max(1, len(words))  # in a few short posts nothing may be masked

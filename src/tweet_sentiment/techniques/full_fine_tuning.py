@@ -1,10 +1,10 @@
 """Full fine-tuning: all layers are trained, the lower ones at lower rates."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from tweet_sentiment.parameters.training import TrainerParameters
+from tweet_sentiment.parameters.training import Pooling, TrainerParameters
 
 if TYPE_CHECKING:
     from tweet_sentiment.modeling.fitting import Examples, Fitted, Setup
@@ -14,13 +14,13 @@ class Parameters(TrainerParameters):
     """All layers are trained; with ``freeze_embeddings`` all but the embeddings.
 
     The head is trained with ``learning_rate``; each block below with ``layerwise_learning_rate_decay`` times the rate
-    of the one above, the embeddings last. 1.0: all alike. ``pooling``: the head reads [CLS], or the mean over the word
-    pieces.
+    of the one above, the embeddings last. 1.0: all alike. ``pooling``: the head reads [CLS], the mean over the word
+    pieces, or what it reads in its family.
     """
 
     layerwise_learning_rate_decay: Annotated[float, Field(gt=0, le=1)]
     freeze_embeddings: bool
-    pooling: Literal["cls", "mean"]
+    pooling: Pooling
 
 
 def fit(examples: "Examples", full_fine_tuning: Parameters, setup: "Setup", **more: Any) -> "Fitted":

@@ -1,5 +1,6 @@
 """Layer unfreezing: train the head, and the top blocks if asked for (paper, section "Layer unfreezing")."""
 
+from collections.abc import Iterable
 from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 class Parameters(Strict):
     """Which parameters are trainable: those whose name is, or starts with, one of ``unfreeze``; and ``top_blocks``.
+
+    ``head``, ``embeddings`` and ``encoder`` are these parts of any family; other names are those of the model.
 
     ``row_limit``: train on so many posts; null for all. ``hold_out_dev_split``: do not train on the dev split,
     even where no epoch is chosen on it.
@@ -55,7 +58,7 @@ def fit(
     classifier = load_classifier(setup.model.checkpoint, setup.labels, setup.study.seed)
     tokenizer = load_tokenizer(setup.model.checkpoint)
     trainable = unfreeze(classifier, chosen.unfreeze, chosen.top_blocks)
-    cached = encoder_cached(trainable, setup)
+    cached = encoder_cached(classifier, trainable, setup)
     figures = {
         "texts": setup.texts,
         "trainable_parameters": count_trainable(classifier),
@@ -75,7 +78,6 @@ def fit(
         weights = class_weights(setup.training.class_weights, setup.labels, examples.training["label"])
         outcome = train(
             classifier,
-            tokenizer,
             examples.training,
             examples.evaluation,
             chosen.hyperparameters,
@@ -91,11 +93,12 @@ def fit(
     return Fitted(classifier, tokenizer, outcome.curves, figures)
 
 
-def encoder_cached(trainable: list[str], setup: "Setup") -> bool:
+def encoder_cached(classifier: Any, trainable: Iterable[str], setup: "Setup") -> bool:
     """Tell whether features computed once can stand for the encoder: it is frozen, and runs without dropout."""
-    from tweet_sentiment.modeling.encoders import is_of_encoder
+    from tweet_sentiment.modeling.encoders import below, parts_of
 
-    return not setup.model.encoder_dropout and not any(map(is_of_encoder, trainable))
+    head = parts_of(classifier).head
+    return not setup.model.encoder_dropout and all(below(name, head) for name in trainable)
 
 
 def untrained(layer_unfreezing: Parameters, setup: "Setup") -> tuple[Any, dict[str, Any]]:
@@ -104,14 +107,14 @@ def untrained(layer_unfreezing: Parameters, setup: "Setup") -> tuple[Any, dict[s
     A search starts each trial from these; the others no trial changes. Where features stand for the encoder, it is left
     without weights: they would only take memory.
     """
-    from tweet_sentiment.modeling.encoders import encoder_of
+    from tweet_sentiment.modeling.encoders import unload_encoder
 
     chosen, study = layer_unfreezing, setup.study
     classifier, start = _untrained(
         setup.model.checkpoint, tuple(study.labels), study.seed, tuple(chosen.unfreeze), chosen.top_blocks
     )
-    if encoder_cached([*start], setup):
-        encoder_of(classifier)._apply(lambda weights: weights.to("meta"))
+    if encoder_cached(classifier, start, setup):
+        unload_encoder(classifier)
     return classifier, start
 
 

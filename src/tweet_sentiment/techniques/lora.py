@@ -1,12 +1,12 @@
 """LoRA and IA3: small trainable weights beside frozen ones (Hu et al., 2021; Liu et al., 2022)."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tweet_sentiment.parameters.shared import PositiveInt
-from tweet_sentiment.parameters.training import PeftType, TrainerParameters
+from tweet_sentiment.parameters.training import PeftType, Pooling, TrainerParameters
 
 if TYPE_CHECKING:
     from tweet_sentiment.modeling.fitting import Examples, Fitted, Setup
@@ -15,18 +15,26 @@ if TYPE_CHECKING:
 class Parameters(TrainerParameters):
     """Small matrices beside the frozen ones (LORA), or factors on their outputs (IA3); the head is trained whole.
 
-    ``target_modules`` are linear layers of the encoder's blocks, by name. ``ia3_feedforward_modules`` are those of
-    ``ia3_target_modules`` whose inputs are scaled. ``pooling``: the head reads [CLS], or the mean over the word pieces.
+    ``target_modules`` are linear layers of the encoder's blocks, by the ends of their names; ``all-linear``: all.
+    ``ia3_feedforward_modules`` are those of ``ia3_target_modules`` whose inputs are scaled; null for both: keys, values
+    and the feed-forward's second layer, as in the paper. ``pooling``: the head reads [CLS], the mean over the word
+    pieces, or what it reads in its family.
     """
 
     peft_type: Annotated[Literal["LORA", "IA3"], PeftType]
     r: PositiveInt
     lora_alpha: PositiveInt
     lora_dropout: Annotated[float, Field(ge=0, lt=1)]
-    target_modules: Annotated[list[str], Field(min_length=1)]
-    ia3_target_modules: Annotated[list[str], Field(min_length=1)]
-    ia3_feedforward_modules: list[str]
-    pooling: Literal["cls", "mean"]
+    target_modules: Literal["all-linear"] | Annotated[list[str], Field(min_length=1)]
+    ia3_target_modules: Annotated[list[str], Field(min_length=1)] | None
+    ia3_feedforward_modules: list[str] | None
+    pooling: Pooling
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.ia3_target_modules is None) != (self.ia3_feedforward_modules is None):
+            raise ValueError("ia3_target_modules and ia3_feedforward_modules: name both, or neither (null)")
+        return self
 
 
 def fit(examples: "Examples", lora: Parameters, setup: "Setup", **more: Any) -> "Fitted":
@@ -45,15 +53,16 @@ def add_adapter(classifier: Any, lora: Parameters, seed: int) -> Any:
     import torch
     from peft import IA3Config, LoraConfig, TaskType, get_peft_model
 
-    from tweet_sentiment.modeling.encoders import family_of
+    from tweet_sentiment.modeling.encoders import ia3_layers, linear_layers, parts_of
 
-    head = list(family_of(classifier).head)
+    head = [*parts_of(classifier).head]
     if lora.peft_type == "IA3":
+        targets, feedforward = ia3_layers(classifier)
         config: Any = IA3Config(
             task_type=TaskType.SEQ_CLS,
             modules_to_save=head,
-            target_modules=list(lora.ia3_target_modules),
-            feedforward_modules=list(lora.ia3_feedforward_modules),
+            target_modules=lora.ia3_target_modules or targets,
+            feedforward_modules=feedforward if lora.ia3_feedforward_modules is None else lora.ia3_feedforward_modules,
         )
     else:
         config = LoraConfig(
@@ -62,7 +71,7 @@ def add_adapter(classifier: Any, lora: Parameters, seed: int) -> Any:
             r=lora.r,
             lora_alpha=lora.lora_alpha,
             lora_dropout=lora.lora_dropout,
-            target_modules=list(lora.target_modules),
+            target_modules=[*linear_layers(classifier)] if lora.target_modules == "all-linear" else lora.target_modules,
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -73,4 +82,10 @@ def add_adapter(classifier: Any, lora: Parameters, seed: int) -> Any:
 
 def merge(adapted: Any) -> Any:
     """Return a plain classifier that gives the adapted one's logits; ``adapted`` is used up."""
+    from peft.utils import ModulesToSaveWrapper
+
+    model = adapted.get_base_model()
+    for name, module in list(model.named_modules()):
+        if isinstance(module, ModulesToSaveWrapper):  # of IA3, peft can unwrap single layers alone
+            model.set_submodule(name, module.modules_to_save["default"])
     return adapted.merge_and_unload()

@@ -23,7 +23,7 @@ class Parameters(TrainerParameters):
 def fit(examples: "Examples", p_tuning: Parameters, setup: "Setup", **more: Any) -> "Fitted":
     """Put virtual tokens before the word pieces, train their network and the head, and fold them into a plain model."""
     from tweet_sentiment.modeling.fitting import fit_encoder, new_classifier
-    from tweet_sentiment.modeling.soft_prompts import KeepTrainable, add_prompt_encoder, folded
+    from tweet_sentiment.modeling.soft_prompts import KeepTrainable, add_soft_prompt, folded
 
-    prompted = add_prompt_encoder(new_classifier(p_tuning, setup), p_tuning, setup.study.seed)
+    prompted = add_soft_prompt(new_classifier(p_tuning, setup), None, p_tuning, setup.study.seed)
     return folded(fit_encoder(prompted, examples, p_tuning, setup, callbacks=[KeepTrainable()], **more))

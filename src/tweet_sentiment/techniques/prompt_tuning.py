@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 class Parameters(Strict):
     """The soft prompt (peft), the hard prompts, what is trained beside the soft prompt, and which position is pooled.
 
-    ``pooling`` ``first`` reads position 0, which is then the first virtual token; ``cls`` reads [CLS] behind the
-    virtual tokens. ``row_limit``: train on so many posts; null for all. ``repeat_seeds``: train the chosen prompt again
-    with each further one of ``seeds``. ``heads_to_compare``: what pipeline ``prompt_head_sweep`` puts in the place of
-    ``trainable_head``, in turn. ``use_search_result``: train with what ``hyperparameter_search`` found in the place of
-    ``hyperparameters``.
+    ``trainable_head``: ``head``, or names of its layers. ``pooling`` ``first`` reads position 0, which is then the
+    first virtual token; ``cls`` reads [CLS] behind the virtual tokens. ``row_limit``: train on so many posts; null for
+    all. ``repeat_seeds``: train the chosen prompt again with each further one of ``seeds``. ``heads_to_compare``: what
+    pipeline ``prompt_head_sweep`` puts in the place of ``trainable_head``, in turn. ``use_search_result``: train with
+    what ``hyperparameter_search`` found in the place of ``hyperparameters``.
     """
 
     hard_prompts: Annotated[list[str], Field(min_length=1)]

@@ -163,6 +163,8 @@ class _Encoder(nn.Module):
 class Network(nn.Module):
     """What ``DistilBertForSequenceClassification`` of the same configuration computes, without its dropout."""
 
+    base_model_prefix = "distilbert"
+
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config

@@ -5,11 +5,11 @@ optimizer and the clipping then touch two tensors, however many layers learn. Th
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # the Trainer's
 
@@ -24,12 +24,13 @@ class HeadStep:
         learning = [(name, one) for name, one in head.named_parameters() if one.requires_grad]
         weights, biases = ([one for name, one in learning if name.endswith("bias") == bias] for bias in (False, True))
         self.flat = [FlatWeights(those, decay) for those, decay in ((weights, weight_decay), (biases, 0.0)) if those]
-        self.gradients = HeadGradients(head.first, head.last, head.dropout.p)
+        (dropout,) = head.dropouts
+        self.gradients = HeadGradients(head.classifier.pre_classifier, head.classifier.classifier, dropout)
 
     @staticmethod
     def fits(head: Any) -> bool:
         """Tell whether the gradients below are the head's."""
-        return head.activation is functional.relu
+        return hasattr(head.classifier, "pre_classifier")  # DistilBERT's
 
     def __call__(
         self,
@@ -37,9 +38,9 @@ class HeadStep:
         vectors: torch.Tensor,
         targets: torch.Tensor,
         weights: torch.Tensor | None,
-        kept: torch.Tensor,
+        kept: Sequence[torch.Tensor],
     ) -> torch.Tensor:
-        loss = self.gradients(vectors, targets, weights, kept)
+        loss = self.gradients(vectors, targets, weights, kept[0])
         self._clip()
         for flat in self.flat:
             flat.step(learning_rate)

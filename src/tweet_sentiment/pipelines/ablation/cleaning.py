@@ -43,16 +43,17 @@ class Variant:
         """Name what it is compared with; of ``corrected_plain`` nothing (``""``).
 
         A way with one of the steps: the same cleaning without them. The published one that keeps its letters: the
-        published one. Another plain way: the corrected one.
+        published one; the minimal ones: none. Another plain way: the corrected one.
         """
         plain = {LETTERS_KEPT: "published", "corrected": "", "published": "corrected", "none": "corrected"}
+        plain |= {"minimal": "none", "minimal_emoji_named": "minimal"}
         other = self.cleaning if self.stop_words_removed or self.lemmatised else plain[self.cleaning]
         return other and Variant(other).name
 
 
 STEPS = ((False, False), (True, False), (False, True), (True, True))
 VARIANTS = [Variant(way, *steps) for way, steps in product(("published", "corrected", "none"), STEPS)]
-VARIANTS.append(Variant(LETTERS_KEPT))
+VARIANTS += map(Variant, (LETTERS_KEPT, "minimal", "minimal_emoji_named"))
 
 
 def cleaned(posts: pd.DataFrame, variant: Variant) -> pd.DataFrame:

@@ -57,9 +57,7 @@ class Objective:
         """Whether a trial trains a head on cached features, and runs no encoder."""
         if not isinstance(self.parameters, layer_unfreezing.Parameters):
             return False
-        return layer_unfreezing.encoder_cached(
-            [*layer_unfreezing.untrained(self.parameters, self.setup)[1]], self.setup
-        )
+        return layer_unfreezing.encoder_cached(*layer_unfreezing.untrained(self.parameters, self.setup), self.setup)
 
     def processes(self, search: SearchParameters) -> int:
         """Return in how many processes to run trials: heads on features leave all processors but one idle."""

@@ -1,5 +1,6 @@
 """Models as ONNX, run by onnxruntime: no gradients, so no explanations, but faster on a processor than PyTorch."""
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
@@ -7,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from queue import Empty, LifoQueue
 from threading import Lock
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,13 @@ from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError, extra
 from tweet_sentiment.manifests import checked_manifest
-from tweet_sentiment.modeling.batching import batches_at_once, padded, threads
+from tweet_sentiment.modeling.batching import batches_at_once, padded, padding_of, threads
+from tweet_sentiment.modeling.encoder_files import CONFIG
 from tweet_sentiment.modeling.tokenization import read_tokenizer
 from tweet_sentiment.storage import file_hash
 
 MODEL = "model.onnx"
 TOKENS_A_BATCH = 512  # onnxruntime is fastest with small batches
-PADDING = 0  # any word piece would do: the mask hides it
 VNNI = {"avx512_vnni", "avx_vnni"}  # x86 without it needs a slower way, or sums of 8-bit products overflow 16 bits
 SLOW = ["SkipLayerNormFusion"]  # onnxruntime's fused kernel takes five times as long as what it replaces
 
@@ -36,7 +38,10 @@ class OnnxBackend:
 
     tokens_a_batch = TOKENS_A_BATCH
 
-    def __init__(self, first: Any, batches_at_once: int, open_another: Callable[[], Any]) -> None:
+    def __init__(
+        self, first: Any, batches_at_once: int, open_another: Callable[[], Any], padding: dict[str, Any] | None = None
+    ) -> None:
+        self._padding = padding or {"padding_id": 0}
         self.batches_at_once, self._open_another = batches_at_once, open_another
         self._to_open, self._opening = batches_at_once - 1, Lock()
         self._free: LifoQueue[Any] = LifoQueue()  # the last one used has its weights in the caches
@@ -45,7 +50,7 @@ class OnnxBackend:
 
     def logits(self, input_ids: list[list[int]]) -> NDArray[np.float32]:
         """Return the logits of one batch of word pieces, shape (rows, classes)."""
-        batch = padded(input_ids, PADDING, multiple=1)
+        batch = padded(input_ids, **self._padding)
         session = self._session()
         try:
             found: NDArray[np.float32] = session.run(None, batch)[0]
@@ -83,10 +88,13 @@ def load_onnx(folder: Path, device: str, fp16: bool, precision: str) -> tuple[An
         raise StudyError(f"{folder} is an ONNX model; its precision was chosen when it was exported: leave it at auto.")
     manifest = checked_manifest(folder)
     quantized = manifest.get("onnx", {}).get("quantize") is not None
-    return read_tokenizer(folder), manifest, open_onnx(folder, len(manifest["labels"]), quantized)
+    config = SimpleNamespace(**json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+    return read_tokenizer(folder), manifest, open_onnx(folder, len(manifest["labels"]), quantized, padding_of(config))
 
 
-def open_onnx(folder: Path, classes: int, quantized: bool = False) -> OnnxBackend:
+def open_onnx(
+    folder: Path, classes: int, quantized: bool = False, padding: dict[str, Any] | None = None
+) -> OnnxBackend:
     """Open ``model.onnx`` of a folder that is known to be whole; a quantized one has a session for each batch.
 
     Raises:
@@ -124,7 +132,7 @@ def open_onnx(folder: Path, classes: int, quantized: bool = False) -> OnnxBacken
             content = path.read_bytes()
             return session(content) if sha256(content).hexdigest() == known else None
 
-    return OnnxBackend(first, at_once, another)
+    return OnnxBackend(first, at_once, another, padding)
 
 
 def _has_vnni() -> bool:

@@ -22,9 +22,10 @@ from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.data.tables import open_table
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import ENCODER, format_of, read_manifest, write_manifest
-from tweet_sentiment.modeling.batching import in_batches
+from tweet_sentiment.modeling.batching import in_batches, padding_of
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
+from tweet_sentiment.modeling.prediction import pad
 from tweet_sentiment.modeling.tokenization import word_pieces
 from tweet_sentiment.predictor.files import Texts
 from tweet_sentiment.predictor.onnx.backend import MODEL, is_onnx, open_onnx
@@ -78,7 +79,8 @@ def export(
     with TemporaryDirectory() as place:
         say(f"Exporting {model} …")
         write_onnx(trained, Path(place) / MODEL, quantize)
-        backend = open_onnx(Path(place), len(predictor.labels), quantize is not None)
+        padding = padding_of(trained.model.config)
+        backend = open_onnx(Path(place), len(predictor.labels), quantize is not None, padding)
         say(f"Comparing with PyTorch on {len(texts):,} posts …")
         settings = predictor.input
         ids, _ = word_pieces(texts, predictor.tokenizer, settings.most_pieces, settings.hard_prompt, entities)
@@ -145,8 +147,11 @@ class _Exported(nn.Module):
         super().__init__()
         self.classifier = classifier
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
-        return self.classifier(input_ids=input_ids, attention_mask=attention_mask).logits
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+    ) -> Any:
+        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        return self.classifier(input_ids=input_ids, attention_mask=attention_mask, **types).logits
 
 
 def write_onnx(trained: TrainedModel, path: Path, quantize: str | None = None) -> None:
@@ -154,15 +159,15 @@ def write_onnx(trained: TrainedModel, path: Path, quantize: str | None = None) -
 
     ``quantize`` ``int8`` makes weights and activations 8-bit integers; see :mod:`.quantize`.
     """
-    example = torch.ones((2, 8), dtype=torch.int64)
+    example = pad([[1] * 8] * 2, **padding_of(trained.model.config))
     dynamic = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             _Exported(trained.model.cpu()).eval(),
-            (example, example.clone()),  # the same tensor twice would become one input
-            input_names=["input_ids", "attention_mask"],
+            (*example.values(),),
+            input_names=[*example],
             output_names=["logits"],
-            dynamic_shapes={"input_ids": dynamic, "attention_mask": dynamic},
+            dynamic_shapes=(dynamic,) * len(example),
             dynamo=True,
             verbose=False,
         )
