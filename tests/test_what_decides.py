@@ -6,12 +6,15 @@ from types import SimpleNamespace
 from typing import Literal, get_args, get_origin
 
 import pytest
+from kedro.io import DataCatalog, MemoryDataset
 from pydantic import BaseModel, ValidationError
 
 from tests.conftest import raw_parameters, validate_parameters
 from tests.trainings import examples, fit, node_inputs, setup_of, small
+from tweet_sentiment.incremental.identity import parameters_of
 from tweet_sentiment.modeling import fitting, trainer
 from tweet_sentiment.modeling.devices import Device
+from tweet_sentiment.pipeline_registry import register_pipelines
 from tweet_sentiment.pipelines.domain_adaptation.nodes import adapt
 from tweet_sentiment.pipelines.prompt_tuning import nodes as prompt_tuning
 from tweet_sentiment.pipelines.search import study
@@ -167,6 +170,28 @@ def test_a_search(decisive, key, technique, data):
 def test_a_trial_drawn_alone_where_others_are_drawn_in_pairs_makes_another_search(n_trials, another):
     given = STUDY.hyperparameter_search.model_copy(update={"n_trials": n_trials, "trials_at_once": 2})
     assert (given.identity() != given.model_copy(update={"n_trials": 8}).identity()) == another
+
+
+def test_the_record_of_whatever_a_node_writes(tmp_path):
+    """Tokens, features, splits and scores have no names of their own: a record tells what was made otherwise."""
+    nodes = {node for pipeline in register_pipelines().values() for node in pipeline.nodes}
+    kinds = {
+        tuple(sorted(name for name in node.inputs if name.removeprefix("params:") in vars(STUDY))): node
+        for node in nodes
+    }
+    given = {name for node in nodes for name in node.inputs if name.startswith("params:")}
+    catalog = DataCatalog({one: MemoryDataset(getattr(STUDY, one.removeprefix("params:"), "")) for one in given})
+    seen = set()
+    for names, node in kinds.items():
+        plain = parameters_of(node, catalog)
+        for name in names:
+            section = getattr(STUDY, name.removeprefix("params:"))
+            for key, changed in others(section, str(tmp_path)) if isinstance(section, BaseModel) else ():
+                catalog[name] = MemoryDataset(changed)
+                assert parameters_of(node, catalog) != plain, (node.name, name, key)
+                seen.add(f"{name}.{key}")
+            catalog[name] = MemoryDataset(section)
+    assert {"params:model.max_length", "params:study.seed", "params:data.cleaning", "params:compute.precision"} <= seen
 
 
 def test_other_data(tmp_path):

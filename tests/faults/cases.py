@@ -240,7 +240,7 @@ INPUT = [
         "changes": OUTPUTS}),
     *file(10, "Latin-1", lambda content: third("7001,Borderlands,Positive,très bon".encode("latin-1"))(content),
           "line 3: the byte at offset", "0xe8", "set data.encoding to cp1252", own={"status": 0,
-          "says": ("Windows-1252",), "changes": OUTPUTS}),
+          "says": ("own.csv is read as",), "changes": OUTPUTS}),
     *file(10, "gzip", gzip.compress, "compressed with gzip", "offset 0", "gunzip"),
     *file(10, "zip", zipped, "a zip archive or a spreadsheet", "save the sheet as CSV"),
     *file(10, "Parquet by the name of a CSV", lambda content: b"PAR1" + bytes(9) + b"PAR1", "Parquet"),
