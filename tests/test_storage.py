@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tweet_sentiment.storage import atomic_write, restore
+from tweet_sentiment.storage import atomic_write, restore, tidy
 
 
 def tree(folder):
@@ -144,6 +144,13 @@ def test_what_a_dead_process_left_unfinished_is_swept_and_what_a_living_one_writ
         write(beside, "whole")
     left = {f".it.{os.getppid()}.new", ".it.x.new", f".other.{ended.pid}.new"}
     assert {path.name for path in tmp_path.iterdir()} == {"it", *left}
+    write(tmp_path / f".it.{ended.pid}.new", "half")
+    write(tmp_path / ".it.old", {"weights": "old"})
+    tidy(tmp_path / "it")
+    assert {path.name for path in tmp_path.iterdir()} == {"it", *left}
+    (tmp_path / "it").rename(tmp_path / ".it.old")
+    tidy(tmp_path / "it")
+    assert (tmp_path / ".it.old").exists()  # it is all that there is
 
 
 def test_what_an_earlier_kill_left_aside_is_not_brought_back_over_a_newer_one(tmp_path):

@@ -76,6 +76,13 @@ def _sweep(path: Path) -> None:
             _remove(left)
 
 
+def tidy(path: Path) -> None:
+    """Delete what killed processes left beside ``path``: what they had begun to write, and what they had replaced."""
+    _sweep(path)
+    if path.exists():
+        _remove(_aside(path))
+
+
 def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)

@@ -14,8 +14,9 @@ from kedro.pipeline.node import Node
 
 from tweet_sentiment.console import relative
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.incremental.identity import path_of
 from tweet_sentiment.parameters import Compute
-from tweet_sentiment.storage import refuse_address
+from tweet_sentiment.storage import refuse_address, tidy
 from tweet_sentiment.warm_up import check_trainings
 
 SPLIT = "split_training_posts"
@@ -211,11 +212,16 @@ def predicted_bytes(folders: Mapping[Path, bool], checkpoint: str, checkpoints_k
 
 
 class OneRunAtATime:
-    """Refuses a second run on the same outputs; the system itself releases a dead process's lock."""
+    """Refuses a second run on the same outputs, and clears away what killed ones left beside them.
+
+    The system itself releases a dead process's lock.
+    """
 
     @hook_impl
-    def before_pipeline_run(self, catalog: Any) -> None:
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
         from filelock import FileLock, Timeout
+
+        from tweet_sentiment.datasets import BestModel
 
         path = Path(catalog["row_counts"]._filepath).with_name(".lock")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -227,6 +233,9 @@ class OneRunAtATime:
                 f"Another run is writing to {relative(path.parent)}.\n"
                 "  Wait for its end, or give this one another name: --params=run=<name>"
             ) from None
+        for dataset in map(catalog.get, sorted(pipeline.all_outputs())):
+            if (written := path_of(dataset)) is not None and not isinstance(dataset, BestModel):  # which has a previous
+                tidy(written)
 
     @hook_impl
     def after_pipeline_run(self) -> None:

@@ -1,13 +1,11 @@
 """A model folder as ONNX: exported, compared with PyTorch on real posts, and only then written."""
 
 import logging
-import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -76,11 +74,12 @@ def export(
         else _posts_of_run(model, predictor)
     )
     folder = output or model.with_name("_".join(filter(None, (model.name, "onnx", quantize))))
-    with TemporaryDirectory() as place:
+    with atomic_write(folder) as new:
+        new.mkdir(parents=True)
         say(f"Exporting {model} …")
-        write_onnx(trained, Path(place) / MODEL, quantize)
+        write_onnx(trained, new / MODEL, quantize)
         padding = padding_of(trained.model.config)
-        backend = open_onnx(Path(place), len(predictor.labels), quantize is not None, padding)
+        backend = open_onnx(new, len(predictor.labels), quantize is not None, padding)
         say(f"Comparing with PyTorch on {len(texts):,} posts …")
         settings = predictor.input
         ids, _ = word_pieces(texts, predictor.tokenizer, settings.most_pieces, settings.hard_prompt, entities)
@@ -88,13 +87,10 @@ def export(
         versions = {name: version(name) for name in PACKAGES}
         figures = {"quantize": quantize, **compare(before, after, labels), "versions": versions}
         refuse_other_answers(figures, quantize)
-        with atomic_write(folder) as new:
-            new.mkdir(parents=True)
-            shutil.copyfile(Path(place) / MODEL, new / MODEL)
-            trained.tokenizer.save_pretrained(new)
-            trained.model.config.save_pretrained(new)
-            (new / "README.md").write_text(_card(model, figures), encoding="utf-8")
-            write_manifest(new, {**trained.manifest, "onnx": figures})
+        trained.tokenizer.save_pretrained(new)
+        trained.model.config.save_pretrained(new)
+        (new / "README.md").write_text(_card(model, figures), encoding="utf-8")
+        write_manifest(new, {**trained.manifest, "onnx": figures})
     say("\n".join([*_lines(figures), f"Written: {folder} ({(folder / MODEL).stat().st_size / 1e6:.0f} MB)"]))
     return folder
 
