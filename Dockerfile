@@ -9,7 +9,7 @@ WORKDIR /app
 # The index's own torch brings several GB of CUDA; this is the same version without.
 RUN python -m venv .venv \
     && .venv/bin/python -m pip install --index-url https://download.pytorch.org/whl/cpu torch==2.13.0
-COPY Makefile README.md pyproject.toml requirements.lock requirements-encoder.lock ./
+COPY Makefile README.md pyproject.toml requirements*.lock ./
 COPY src src
 RUN make setup PYTHON=python
 

