@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import settings
 
-from tests.projects import PROJECT, copy_project, kedro
+from tests.projects import PROJECT, kedro, small_project, tiny_encoder
 
 settings.register_profile("here", deadline=None)  # a busy machine is no fault
 settings.load_profile("here")
@@ -32,7 +32,17 @@ def _real_data_present() -> bool:
     return all((PROJECT / "data/01_raw" / f"twitter_{part}.csv").is_file() for part in ("training", "validation"))
 
 
+BESIDE = 8  # modules for the other workers while one builds the finished study
+
+
+@pytest.hookimpl(trylast=True)  # after -m has left some out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what lacks its real part; put modules that use the finished study early: they are the longest."""
+    modules = list(dict.fromkeys(item.path for item in items))
+    users = {item.path for item in items if "finished" in item.fixturenames}
+    first, later = ([path for path in modules if (path in users) == uses] for uses in (True, False))
+    order = [*first[:1], *later[:BESIDE], *first[1:], *later[BESIDE:]]
+    items.sort(key=lambda item: order.index(item.path))
     for marker, present, reason in (
         ("nltk", _nltk_data_present, _NLTK_HELP),
         ("real_data", _real_data_present, _DATA_HELP),
@@ -84,23 +94,13 @@ def parameters():
     return validate_parameters(raw_parameters())
 
 
-SMALLER = {
-    "seeds": [42, 43],
-    "data": {"row_limit": 60},
-    "hyperparameter_search": {"n_trials": 1},
-    "prompt_tuning": {"row_limit": 8, "hard_prompts": ["The sentiment is:"]},
-    "uncertainty": {"resamples": 100},
-}
-
-
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, encoder) -> Path:
+def finished(tmp_path_factory) -> Path:
     """The whole study on few posts, run once by ``kedro run`` for all workers. To change nothing in.
 
     What it printed is in ``stdout.txt`` and ``stderr.txt``.
     """
     from filelock import FileLock
-    from omegaconf import OmegaConf
 
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -109,11 +109,7 @@ def finished(tmp_path_factory, encoder) -> Path:
     with FileLock(shared / "finished.lock"):
         if not (folder / "stdout.txt").is_file():
             shutil.rmtree(folder, ignore_errors=True)
-            copy_project(folder, encoder)
-            (folder / "data/01_raw/tiny_encoder").unlink()
-            shutil.copytree(encoder, folder / "data/01_raw/tiny_encoder")
-            parameters = folder / "conf/test/parameters.yml"
-            OmegaConf.save(OmegaConf.merge(OmegaConf.load(parameters), SMALLER), parameters)
+            small_project(folder)
             done = kedro(folder, "run", "--env=test")
             assert done.returncode == 0, done.stderr
             (folder / "stderr.txt").write_text(done.stderr)
@@ -130,17 +126,7 @@ def study(finished, tmp_path) -> Path:
 @pytest.fixture(scope="session")
 def encoder(tmp_path_factory) -> Path:
     """A folder with an encoder of DistilBERT's shape, tiny and random, and the embedded encoder's tokenizer."""
-    import torch
-    from transformers import DistilBertConfig, DistilBertModel
-
-    from tweet_sentiment.modeling.encoders import load_tokenizer
-
-    folder = tmp_path_factory.mktemp("encoder")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        DistilBertModel(DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=64)).save_pretrained(folder)
-    load_tokenizer("embedded").save_pretrained(folder)
-    return folder
+    return tiny_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.fixture

@@ -32,6 +32,42 @@ def copy_project(folder: Path, encoder: Path) -> Path:
     return folder
 
 
+def tiny_encoder(folder: Path) -> Path:
+    """Write an encoder of DistilBERT's shape, tiny and random, and the embedded encoder's tokenizer."""
+    import torch
+    from transformers import DistilBertConfig, DistilBertModel
+
+    from tweet_sentiment.modeling.encoders import load_tokenizer
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        DistilBertModel(DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=64)).save_pretrained(folder)
+    load_tokenizer("embedded").save_pretrained(folder)
+    return folder
+
+
+SMALLER = {
+    "seeds": [42, 43],
+    "data": {"row_limit": 60},
+    "hyperparameter_search": {"n_trials": 1},
+    "prompt_tuning": {"row_limit": 8, "hard_prompts": ["The sentiment is:"]},
+    "uncertainty": {"resamples": 100},
+}
+
+
+def small_project(folder: Path) -> Path:
+    """Copy the project, with the tiny encoder in it and parameters for few posts."""
+    from omegaconf import OmegaConf
+
+    encoder = folder / "data/01_raw/tiny_encoder"
+    copy_project(folder, encoder)
+    encoder.unlink()
+    tiny_encoder(encoder)
+    parameters = folder / "conf/test/parameters.yml"
+    OmegaConf.save(OmegaConf.merge(OmegaConf.load(parameters), SMALLER), parameters)
+    return folder
+
+
 def kedro(project: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Give a command as a user does, in a process of its own: some ten seconds of imports."""
     return subprocess.run([KEDRO, *arguments], cwd=project, env=ENVIRONMENT, capture_output=True, text=True)

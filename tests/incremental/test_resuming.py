@@ -1,13 +1,10 @@
 """Unfinished work is kept apart by what it was begun with: parameters, rows, code, libraries, texts, encoder."""
 
 import os
-import signal
-import subprocess
-import sys
 
 import pytest
 from tests.incremental.sessions import run
-from tests.projects import ENVIRONMENT, kedro
+from tests.projects import kedro
 
 from tweet_sentiment.data import splitting
 from tweet_sentiment.incremental.recording import folder_for
@@ -97,29 +94,3 @@ def test_trials_and_prompts_of_other_code_are_not_taken_for_ours(study):
     said = " ".join((done.stdout + done.stderr).split())
     assert said.count("unfinished work is begun anew.") == len(NODES)
     assert REUSED not in said
-
-
-KILLED = """
-import os, signal
-from pathlib import Path
-from kedro.framework.cli.cli import KedroCLI
-from tweet_sentiment.pipelines.search import study
-log = study._log_trial
-def die(of, place):
-    log(of, place)
-    if place == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-study._log_trial = die
-parameters = "--params=hyperparameter_search.n_trials=3"
-KedroCLI(project_path=Path.cwd()).main(["run", "--env=test", "--nodes=hyperparameter_search.search", parameters])
-"""
-
-
-@pytest.mark.slow
-def test_a_search_that_was_killed_goes_on_from_its_last_finished_trial(study, caplog):
-    environment = ENVIRONMENT | {"PYTHONPATH": str(study / "src")}
-    done = subprocess.run([sys.executable, "-c", KILLED], cwd=study, env=environment, capture_output=True, timeout=120)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    caplog.set_level("INFO", "tweet_sentiment")
-    run(study, {"hyperparameter_search": {"n_trials": 3}}, node_names=["hyperparameter_search.search"])
-    assert "Search: 2 of 3 trials are done already." in caplog.messages

@@ -337,17 +337,12 @@ def test_a_damaged_database_is_refused_with_its_path_and_left_as_it_is(tmp_path,
     assert path.read_bytes() == before
 
 
-def test_searches_share_a_database_with_each_other_and_with_other_tables(tmp_path):
-    with sqlite3.connect(tmp_path / DATABASE) as database:
-        database.execute("CREATE TABLE notes (text)")
-        database.execute("INSERT INTO notes VALUES ('mine')")
+def test_searches_share_a_database(tmp_path):
     one = search(tmp_path, 3, name="search-one")
     other = search(tmp_path, 2, name="search-other", learning_rate={"low": 0.1, "high": 0.5})
     assert (len(one.trials), len(other.trials)) == (3, 2)
     assert all(trial.params["learning_rate"] >= 0.1 for trial in other.trials)
     assert outcomes(search(tmp_path, 3, name="search-one")) == outcomes(one)
-    with sqlite3.connect(tmp_path / DATABASE) as database:
-        assert database.execute("SELECT text FROM notes").fetchall() == [("mine",)]
 
 
 @pytest.mark.parametrize(
