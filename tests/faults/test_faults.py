@@ -15,6 +15,12 @@ def test_every_number_has_a_case():
     assert {case.number for case in CASES} == set(range(1, NUMBERS + 1))
 
 
+@pytest.mark.parametrize("named", sorted({case.test for case in CASES if case.test}))
+def test_a_test_that_holds_a_fault_is_there(named):
+    path, _, name = named.partition("::")
+    assert f"def {name}(" in (PROJECT / "tests" / path).read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def verdicts(finished, tmp_path_factory):
     """What came of each case, by number: its name, what was wrong, and why it was skipped."""
