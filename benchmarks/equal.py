@@ -11,8 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-# What no two runs have alike: how long things took, when they were, and how often a trial was cut off.
-TIMES = re.compile(r"seconds|ms_per|per_second|duration|datetime|\bcreated|cut_off|/epochs$|_ms\b")
+# What no two runs have alike: how long things took, when they were, and what a trial that was cut off counts for.
+TIMES = re.compile(
+    r"seconds|ms_per|per_second|duration|datetime|\bcreated|cut_off|/epochs$|technique_search.*/posts$|_ms\b"
+)
 TRIALS = """select t.number, t.state, v.value, p.param_name, p.param_value from trials t
     left join trial_values v using (trial_id) left join trial_params p using (trial_id)
     union all select t.number, i.step, i.intermediate_value, '', 0 from trials t
@@ -52,7 +54,7 @@ class Reference:
             return None
         leaves, expected, volatile = leaves_of(path), self._leaves(name), self._volatile(name)
         for key in sorted(leaves.keys() ^ expected.keys()) + sorted(leaves.keys() & expected.keys()):
-            if key not in volatile and not TIMES.search(key) and leaves.get(key) != expected.get(key):
+            if key not in volatile and not TIMES.search(f"{name}: {key}") and leaves.get(key) != expected.get(key):
                 return f"{name}: {key} is {str(leaves.get(key))[:60]}, was {str(expected.get(key))[:60]}"
         return None
 
