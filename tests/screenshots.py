@@ -1,4 +1,4 @@
-"""The README's pictures of the graph: ``make viz``, then ``python -m tests.screenshots docs/viz``."""
+"""The docs' pictures: of the graph by ``python -m tests.screenshots docs/viz``, of a report by its path instead."""
 
 import json
 import sys
@@ -19,7 +19,18 @@ CLOSE_HINTS = "document.querySelector('.feature-hints__close')?.click()"
 STILL = "new Promise(done => setTimeout(() => done(true), 2500))"  # the graph glides into place
 
 
-def main(site: Path) -> None:
+def report(page: Path) -> None:
+    """Write pictures of the top of a report, wide, narrow and on a phone."""
+    with Browser() as browser:
+        for name, width, height in (("report", 1280, 860), ("report_768", 768, 1000), ("report_360", 360, 1000)):
+            browser.window(width, height)
+            browser.open(page.resolve().as_uri())
+            browser.until("document.querySelector('svg.main-svg')")
+            browser.evaluate(STILL)
+            browser.screenshot(PROJECT / f"docs/pictures/{name}.png")
+
+
+def graph(site: Path) -> None:
     """Write a picture of the whole graph, and one of the metrics of a technique."""
     nodes = json.loads((site / "api/main").read_text())["nodes"]
     metrics = next(node["id"] for node in nodes if node["name"] == "logistic_regression.metrics")
@@ -38,4 +49,5 @@ def main(site: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    path = Path(sys.argv[1])
+    graph(path) if path.is_dir() else report(path)

@@ -88,7 +88,7 @@ def test_it_is_trained_evaluated_compared_and_reported(project):
     assert comparison["seeds"]["toy"] == 3
     assert comparison[["accuracy_low", "dev_accuracy", "ms_per_post"]].notna().all(axis=None)
     assert "toy" in (project / "said.txt").read_text()
-    for page in ("report.html", "report.md", "comparison.md"):
+    for page in ("report.html", "report.md"):
         assert "toy" in (folder / page).read_text(), page
     assert re.search("kedro run --env=test .*toy", (folder / "report.md").read_text()), "how it is made again"
     candidates = json.loads((project / "data/06_models/test/best/manifest.json").read_text())["promotion"]["candidates"]

@@ -34,7 +34,7 @@ def test_each_technique_is_a_row_and_one_is_chosen_without_peeking(project):
     assert comparison["dev_accuracy"].max() == comparison["dev_accuracy"][chosen]
     assert (comparison.loc[TECHNIQUES, "ms_per_post"] > 0).all()
     assert (comparison.loc[TECHNIQUES, "trainable_parameters"] > 0).all()
-    assert f"Chosen under `leak_free`: {chosen}" in (project / REPORTING / "comparison.md").read_text()
+    assert f"**The best model** {chosen}: " in (project / REPORTING / "report.md").read_text()
 
 
 def test_what_a_learning_curve_expects_is_in_the_comparison_and_marked_and_nowhere_a_result(project):

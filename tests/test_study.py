@@ -1,6 +1,7 @@
 """The study as a user runs it: the command line, the sample, a tiny encoder."""
 
 import json
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -57,8 +58,18 @@ def test_the_report_is_one_page_that_says_the_leak_of_the_files_first(project):
     leak = report.split("## Leakage audit")[1].strip().splitlines()[0]
     assert leak.startswith("LEAK: ")
     assert leak in (project / "stderr.txt").read_text()
-    assert leak in (project / REPORTING / "comparison.md").read_text()
     assert (project / REPORTING / "report.html").read_text().count('class="drawing"') > len(STUDY)
+
+
+def shown(page):
+    """The texts of a page, without its style, its script and the data of its figures."""
+    return re.sub(r"<[^>]+>", " ", re.sub(r"<(style|script).*?</\1>", " ", page, flags=re.DOTALL))
+
+
+def test_what_everyone_reads_of_the_report_has_at_most_1500_words(project):
+    page, text = ((project / REPORTING / f"report.{kind}").read_text() for kind in ("html", "md"))
+    for said in (shown(page[page.index("<main") : page.index('<section id="appendix"')]), text.split("## Appendix")[0]):
+        assert 300 < len(said.split()) <= 1500
 
 
 def test_nothing_was_chosen_on_the_posts_that_are_reported(project):
@@ -117,8 +128,7 @@ def test_the_best_model_is_promoted_and_gives_the_predictions_that_its_training_
     assert candidates[technique] == max(candidates.values())
     comparison = pd.read_csv(project / REPORTING / "comparison.csv")
     assert list(comparison["technique"][comparison["selected"]]) == [technique]
-    for page in ("comparison.md", "report.md"):
-        assert f"Chosen under `leak_free`: {technique}, " in (project / REPORTING / page).read_text()
+    assert f"**The best model** {technique}: " in (project / REPORTING / "report.md").read_text()
     assert f"Best model of the run: {technique}, in" in (project / "stdout.txt").read_text()
     assert technique in (best / "README.md").read_text()
     run_code_of_card(best)
@@ -155,7 +165,7 @@ def test_a_pipeline_alone_works_from_a_fresh_clone_and_reporting_names_what_is_m
     run(project, "--pipelines=reporting", "--params=protocol=published")
     report = (project / REPORTING / "report.md").read_text()
     assert "test posts" in report.split("prompt_tuning | published")[1].splitlines()[0]
-    assert "Not run under `published`: baseline" in (project / REPORTING / "comparison.md").read_text()
+    assert "Not run under published: baseline" in (project / REPORTING / "report.md").read_text()
     assert not (project / MODELS / "published/baseline").exists()
 
 
@@ -180,3 +190,10 @@ def test_a_csv_of_one_s_own_with_other_columns_and_labels_and_no_validation_file
     share = account["split"]["held_out"] / account["split"]["rows_in"]
     assert share == pytest.approx(0.2, abs=0.03)
     assert account["split"]["overlap"]["normalised_text_count"] == 0
+    done = kedro_here(project, "run", "--pipelines=reporting", tiny)
+    assert done.returncode == 0, done.stderr
+    page = (project / "data/08_reporting/mine/report.html").read_text()
+    card = (project / "data/06_models/mine/best/README.md").read_text().replace("tweet_sentiment", "")
+    others = r"(?i)\bpaper|twitter|tweets?\b|kaggle|entit|claim|\b828\b|0\.9191|0\.7295"
+    assert not [found[0] for said in (shown(page), card) for found in re.finditer(others, said)]
+    assert "layer_unfreezing" in shown(page)

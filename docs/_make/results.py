@@ -10,9 +10,18 @@ import pandas as pd
 
 from tweet_sentiment.datasets import Csv
 from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables
-from tweet_sentiment.reports.claims import answers
-from tweet_sentiment.reports.frontier import PROTOCOL, frontier_table, recommendations
-from tweet_sentiment.reports.tables import COLUMNS, MAIN_PROTOCOLS, folds, markdown, part_rows, plain_rows, side_by_side
+from tweet_sentiment.reports.claims import evidence, reading, verdicts
+from tweet_sentiment.reports.frontier import PROTOCOL, cautions, frontier_table, needs, standings
+from tweet_sentiment.reports.tables import (
+    COLUMNS,
+    MAIN_PROTOCOLS,
+    folds,
+    markdown,
+    part_tables,
+    plain_rows,
+    points,
+    side_by_side,
+)
 from tweet_sentiment.scoring.comparison import p_words
 
 LEVEL = 0.95  # uncertainty.level in conf/base
@@ -118,27 +127,23 @@ def _accuracy(comparison: pd.DataFrame) -> list[str]:
 
 
 def _parts(comparison: pd.DataFrame) -> list[str]:
-    known = comparison[comparison["protocol"].isin(MAIN_PROTOCOLS)].dropna(subset=["originals_posts"])
-    reworded = known[known["originals_posts"] < known["n_validation"]]
-    alike = known[(known["protocol"] != "published") & (known["resembling_posts"] > 0)]
-    lines = []
-    if len(reworded):
-        lines += _table("On originals, one post a tweet", *part_rows(reworded, ["originals"]))
-    if len(alike):
-        caption = "Where test posts still resemble a training post, and where they do not"
-        lines += _table(caption, *part_rows(alike, ["resembling", "not_resembling"]))
+    tables = part_tables(comparison[comparison["protocol"].isin(MAIN_PROTOCOLS)])
+    lines = [line for one in tables for line in _table(one.caption, one.header, one.rows)]
     return ["## What is left of the leak, and originals", "", *lines] if lines else []
 
 
 def _choice(comparison: pd.DataFrame, results: Path) -> list[str]:
     table = frontier_table(comparison, _csv(results / f"differences_{PROTOCOL}.csv"), LEVEL)
-    said = [line for one in recommendations(table) for line in (one, "")]
-    return ["## Which technique for which need", "", *said]
+    said = [line for one in (*standings(table), *cautions(table)) for line in (one, "")]
+    lines = [line for rows in needs(table) for line in _table("Of those not shown to be worse, the cheapest", *rows)]
+    return ["## Which technique for which need", "", *said, *lines]
 
 
 def _claims(results: Path) -> list[str]:
-    said = [line for one in answers(_csv(results / "claims.csv"), LEVEL) for line in (one, "")]
-    return ["## The paper's claims, one by one", "", *said, "Figures: [results/claims.csv](results/claims.csv).", ""]
+    table = _csv(results / "claims.csv")
+    lines = [*_table("The verdicts", *verdicts(table)), *_table("What each rests on", *evidence(table))]
+    figures = "Figures: [results/claims.csv](results/claims.csv)."
+    return ["## The paper's claims, one by one", "", *reading(LEVEL), "", *lines, figures, ""]
 
 
 def _differences(results: Path) -> list[str]:
@@ -148,15 +153,13 @@ def _differences(results: Path) -> list[str]:
         if len(table):
             tests = ", ".join(sorted(set(table["test"])))
             rows = [_difference(row) for row in table.to_dict("records")]
-            header = ["first", "second", "difference", "interval", "adjusted p", "better"]
+            header = ["first", "second", "difference", "adjusted p", "better"]
             lines += _table(f"{protocol} ({tests}; Holm's correction over all pairs)", header, rows)
     return lines
 
 
 def _difference(row: dict[Any, Any]) -> list[str]:
-    apart, low, high = (f"{100 * row[name]:+.1f}" for name in ("difference", "low", "high"))
-    better = row["better"] or "not shown"
-    return [row["first"], row["second"], f"{apart} points", f"{low} to {high}", p_words(row["p_adjusted"]), better]
+    return [row["first"], row["second"], points(row), p_words(row["p_adjusted"]), row["better"] or "not shown"]
 
 
 def _luck(comparison: pd.DataFrame) -> list[str]:

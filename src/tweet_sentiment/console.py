@@ -78,15 +78,15 @@ def comparison_table(comparison: Any, width: int) -> Any:
     """Return the comparison as a table for so many characters a line: all columns if they fit, else the main ones."""
     from rich.table import Table
 
-    from tweet_sentiment.reports.tables import MAIN, SHOWN, comparison_rows, shown_of
+    from tweet_sentiment.reports.tables import MAIN, SHOWN, compared
 
-    names = shown_of(comparison, SHOWN if width >= WIDE else MAIN)
+    names, rows = compared(comparison, SHOWN if width >= WIDE else MAIN)
     paper = "The paper's accuracy is of the published, leaking protocol." if "paper_accuracy" in names else None
     table = Table(title="Comparison", caption=paper)
     for name in names:
         left = name in names[:2]
         table.add_column(name.replace("_", " "), justify="left" if left else "right", no_wrap=left)
-    for row in comparison_rows(comparison, names):
+    for row in rows:
         table.add_row(*row)
     return table
 

@@ -121,7 +121,7 @@ def test_ids_that_were_made_up_count_for_nothing(data):
     assert figures["overlap"]["any_count"] == 4
     assert "id" not in set(examples["kind"])
     text = written(figures)
-    assert "share a tweet id" not in text
+    assert "share an id" not in text
     assert "has no tweet ids" in text
 
 
@@ -189,7 +189,7 @@ def test_shares_lie_within_0_and_1_on_any_texts(data, training, validation, ids_
 @pytest.mark.real_data
 def test_the_audit_of_the_real_files_says_what_the_study_says(data, real_filtered):
     figures, examples = audit(real_filtered["training"], real_filtered["validation"], data, seed=42)
-    said = "LEAK: 100 % of the test posts (828 of 828) share a tweet id with training. Accuracy on them is memory."
+    said = "LEAK: 100 % of the test posts (828 of 828) share an id with training. Accuracy on them is memory."
     assert headline(figures) == said
     probe = figures["memorisation"]
     assert probe["published"]["accuracy"] == pytest.approx(0.9879, abs=0.01)

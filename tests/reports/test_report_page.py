@@ -6,18 +6,20 @@ import re
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.projects import PROJECT
 from tests.reports.made import AUDIT, LEAKING, inputs, row
 
 from tweet_sentiment.pipelines.reporting.nodes import compare
-from tweet_sentiment.reports.audit import PAPER
+from tweet_sentiment.reports.audit import PAPER, SAMPLE
 from tweet_sentiment.reports.figures import finding
-from tweet_sentiment.reports.inputs import Section
-from tweet_sentiment.reports.report import INVENTED, as_html, as_markdown, comparison_markdown, sections, standing
-from tweet_sentiment.reports.report import summary as summary_of
+from tweet_sentiment.reports.inputs import Report, Section
+from tweet_sentiment.reports.report import as_html, as_markdown, report
+from tweet_sentiment.reports.summary import ACCURACY, BASELINE, BEST, LEAK, NEXT, QUESTIONS
+from tweet_sentiment.reports.summary import summary as summary_of
 from tweet_sentiment.reports.tables import COLUMNS, Table, folds, interval, markdown, plain_rows, side_by_side
-from tweet_sentiment.scoring.comparison import BETTER, WORSE
+from tweet_sentiment.storage import file_hash
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 DRAWN = {"data": [{"type": "bar", "x": ["a"], "y": [1]}]}
@@ -31,7 +33,11 @@ def summary(rows, differences=()):
 
 
 def text(rows, files=None, **more):
-    return as_markdown("t", sections(inputs(rows, files, **more)))
+    return as_markdown(report(inputs(rows, files, **more)))
+
+
+def page_of(*sections):
+    return as_html(Report("t", {}, "", [], list(sections)))
 
 
 # ---------------------------------------------------------------- tables
@@ -59,41 +65,49 @@ def test_a_markdown_table_has_a_line_a_row_whatever_the_texts(rows):
 
 
 def test_counts_are_parted_shares_have_four_digits_and_no_p_value_is_written_as_nothing():
-    given_table = {"n_train": [55666], "accuracy": [0.66666], "better": [None], "id": [2401]}
+    given_table = {"n_train": [55666.0], "accuracy": [0.66666], "better": [None], "id": [2401], "seeds": [3.0]}
     given_table |= {"p_value": [1e-300], "p_adjusted": [0.04]}
     _, rows = plain_rows(pd.DataFrame(given_table))
-    assert rows == [["55,666", "0.6667", "–", "2401", "< 0.001", "0.040"]]
+    assert rows == [["55,666", "0.6667", "–", "2401", "3", "< 0.001", "0.040"]]
     assert (interval(float("nan"), 1.0), interval(0.1234, 0.2)) == ("–", "0.123–0.200")
 
 
 # ---------------------------------------------------------------- the page
 def test_the_page_needs_no_network_and_shows_every_figure():
-    made = sections(inputs(LEAKING, {"leak_free/x/curves.json": DRAWN, "grouped_1_of_2/x/curves.json": DRAWN}))
-    page = as_html("t", made)
+    files = {"leak_free/x/curves.json": DRAWN, "grouped_1_of_2/x/curves.json": DRAWN}
+    page = as_html(report(inputs(LEAKING, files)))
     outside_the_library = re.sub(r"<script>/\*\*?\n\* plotly\.js.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r'(src|href)="(https?:)?//', outside_the_library)
     assert page.count('class="drawing"') == 2  # accuracy, and the curves that are of no fold
     assert page.count("plotly.js v") == 1
 
 
+@settings(max_examples=15)
 @given(TEXTS)
 def test_a_post_is_text_in_the_page_never_markup(post):
-    page = as_html("t", [Section("s", tables=[Table("c", ["post"], [[f"<script>{post}</script>"]])])])
+    page = page_of(Section("s", tables=[Table("c", ["post"], [[f"<script>{post}</script>"]])]))
     assert "<script>" not in page[page.index("<h1>") : page.index("</main>")]
 
 
 def test_a_figure_s_texts_cannot_end_the_script_that_holds_it():
-    figure = go.Figure(go.Bar(x=["</script><b>"], y=[1]))
-    page = as_html("t", [Section("s", figures=[("c", figure)])])
+    page = page_of(Section("s", figures=[("c", go.Figure(go.Bar(x=["</script><b>"], y=[1])))]))
     held = re.search(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
     assert json.loads(held[1])["data"][0]["x"] == ["</script><b>"]
 
 
-def test_figures_come_before_tables_and_how_to_reproduce_comes_last():
-    titles = [section.title for section in sections(inputs(LEAKING))]
-    assert titles[0] == "In three sentences"
-    assert titles.index("Accuracy with the leak and without it") < titles.index("Comparison")
-    assert titles[-1] == "How to reproduce"
+def test_a_figure_s_finding_is_a_heading_of_the_page_and_not_a_line_that_plotly_cuts():
+    figure = go.Figure(go.Bar(x=["a"], y=[1])).update_layout(title_text="It <br>rises")
+    page = page_of(Section("s", figures=[("c", figure)]))
+    assert "<h3>It  rises</h3>" in page
+    held = re.search(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert "title" not in json.loads(held[1])["layout"]
+
+
+def test_the_summary_is_followed_by_figures_tables_and_an_appendix_that_ends_with_how_to_reproduce():
+    made = report(inputs(LEAKING))
+    assert list(made.answers) == list(QUESTIONS)
+    assert [section.title for section in made.main] == ["Figures", "Tables"]
+    assert made.appendix[-1].title == "How to reproduce"
 
 
 def test_of_many_figures_those_without_the_leak_come_first_the_best_technique_s_before_all():
@@ -105,92 +119,92 @@ def test_of_many_figures_those_without_the_leak_come_first_the_best_technique_s_
     ]
     files = {f"{key}/confusion.json": DRAWN for key in ("published/a", "grouped/a", "leak_free/a", "leak_free/b")}
     files |= {f"{key}/lengths.json": DRAWN for key in ("published", "grouped", "leak_free")}
-    shown = {section.title: section.figures for section in sections(inputs(rows, files))}
-    assert [key for key, _ in shown["Confusion"]] == ["leak_free/b", "leak_free/a", "grouped/a", "published/a"]
-    assert [key for key, _ in shown["The posts"]] == ["leak_free", "grouped", "published"]
+    made = report(inputs(rows, files))
+    shown = {section.title: [key for key, _ in section.figures] for section in made.appendix}
+    assert shown["Confusion"] == ["leak_free/b", "leak_free/a", "grouped/a", "published/a"]
+    assert shown["The posts and their cleaning"] == ["leak_free", "grouped", "published"]
+    assert [key for key, _ in made.main[0].figures] == ["Accuracy", "Confusion: leak_free/b"]
 
 
-# ---------------------------------------------------------------- the three sentences
-NAMES = ["a", "b", "c", "d"]
+# ---------------------------------------------------------------- the summary
+NAMES = ["lora", "linear_svc", "nearest_neighbour", "majority_class"]
 ROWS = [row(name, "leak_free", accuracy) for name, accuracy in zip(NAMES, (0.7, 0.69, 0.5, 0.4), strict=True)]
+CHOSEN = [ROWS[0] | {"selected": True}, *ROWS[1:]]
 
 
 def difference(first, second, better):
-    apart = {first: 0.1, second: -0.1}.get(better, 0.0)
+    apart = {first: 0.1, second: -0.1}.get(better, 0.01)
     ends = {"difference": apart, "low": apart - 0.05, "high": apart + 0.05}
     return {"first": first, "second": second, "p_adjusted": 0.001 if better else 0.9, **ends}
 
 
-@pytest.mark.parametrize("rows", [LEAKING, LEAKING[:1], LEAKING[1:]])
-def test_there_are_three_sentences(rows):
-    said = summary(rows)
-    assert len(said) == 3
-    for sentence in said:
-        assert sentence.endswith(".")
-        assert not re.search(r"[.:] [A-Z]", sentence)
+def test_the_best_model_is_the_one_that_was_chosen_and_its_accuracy_has_an_interval():
+    said = summary([ROWS[0], ROWS[1] | {"selected": True}])
+    assert said[BEST].startswith("linear_svc: chosen on the dev split by accuracy, without a look at the posts")
+    assert said[ACCURACY].startswith(
+        "69.0 % of 828 test posts (66.0 % to 72.0 %, 95% interval). No training post shares"
+    )
+    assert (
+        finding(pd.DataFrame([ROWS[0], ROWS[1] | {"selected": True}])) == "Chosen under leak_free is linear_svc, 69.0%"
+    )
+    none = summary(ROWS)[BEST]
+    assert none.startswith("lora has the highest accuracy under leak_free. None was chosen")
+
+
+@pytest.mark.parametrize("protocol", ["published", "grouped", "leak_free"])
+def test_the_leak_is_not_left_unsaid_where_only_its_protocol_was_run(protocol):
+    said = summary([row("a", protocol, 0.9)])
+    assert ("measures memory as well" in said[ACCURACY]) == (protocol == "published")
+    assert ("--params=protocol=leak_free" in said[NEXT]) == (protocol == "published")
+
+
+@pytest.mark.parametrize("better", ["", "lora", "linear_svc"])
+def test_better_stands_beside_the_simple_baseline_only_where_a_test_says_so(better):
+    said = summary(CHOSEN, {"leak_free": [difference("lora", "linear_svc", better)]})
+    words = {"": "no difference is shown by a test", "lora": "better by a test", "linear_svc": "worse by a test"}
+    assert "linear_svc, which has no encoder, is right for 69.0 %" in said[BASELINE]
+    assert [one for one, text in words.items() if text in said[BASELINE]] == [better]
+    assert ("Consider linear_svc" in said[NEXT]) == (better != "lora")
+    assert "most frequent label is right for 40.0 %" in said[BASELINE]
+
+
+def test_what_was_not_tested_or_not_run_beside_it_is_said():
+    for untested in (summary(CHOSEN), summary(CHOSEN, {"published": [difference("lora", "linear_svc", "lora")]})):
+        assert "not tested against each other" in untested[BASELINE]
+        assert "better" not in untested[BASELINE]
+    assert summary([row("lora", "leak_free", 0.6)])[BASELINE] == "None was run: kedro run --pipelines=classical"
+    assert "linear_svc is a simple model itself" in summary([ROWS[1] | {"selected": True}, ROWS[2]])[BASELINE]
 
 
 def test_only_a_figure_that_falls_beyond_its_intervals_is_called_memory():
-    memory = summary(LEAKING)[1]
-    assert "nearest_neighbour scores 0.9800 under the published protocol and 0.5400" in memory
-    assert "the difference is memory" in memory
+    leak = summary(LEAKING)[LEAK]
+    assert "nearest_neighbour scores 98.0 % with the copies of the test posts in training and 54.0 % without" in leak
+    assert "the difference is memory" in leak
     same = [row("linear_svc", "published", 0.70), row("linear_svc", "leak_free", 0.65)]
-    assert "memory" not in summary(same)[1]
-    assert "none of the 1 techniques" in summary(same)[1]
-    assert "falls" not in finding(pd.DataFrame(same))
+    for rows in (same, LEAKING[:1], LEAKING[1:]):
+        assert "memory, not" not in summary(rows)[LEAK]
+        assert "falls" not in finding(pd.DataFrame(rows))
 
 
-def test_with_one_protocol_no_fall_is_spoken_of():
-    for rows, other in ((LEAKING[:1], "leak_free"), (LEAKING[1:], "published")):
-        assert "no fall can be measured" in summary(rows)[1]
-        assert f"protocol={other}" in summary(rows)[1]
+def test_whether_the_files_leak_is_said_and_that_it_is_not_known():
+    said = summary_of(inputs(LEAKING, {"audit.json": AUDIT}))
+    assert said[LEAK].startswith("Yes. 100 % of the test posts (8 of 8) stand word for word in training.")
+    few = AUDIT | {"overlap_limit": 1.0}
+    assert summary_of(inputs(LEAKING, {"audit.json": few}))[LEAK].startswith("Hardly. 100 %")
+    assert summary(LEAKING)[LEAK].startswith("It is not known")
+    assert "Run the leakage audit" in summary(LEAKING)[NEXT]
+
+
+def test_few_test_posts_are_said_to_leave_a_wide_interval():
+    wide = CHOSEN[0] | {"accuracy_low": 0.5, "accuracy_high": 0.9}
+    assert "Label more test posts: 828 leave a wide interval." in summary([wide])[NEXT]
+    assert "Label more" not in summary(CHOSEN)[NEXT]
 
 
 def test_figures_of_invented_posts_are_said_to_be_of_such():
-    assert sections(inputs(LEAKING, run="sample"))[0].paragraphs[0] == INVENTED
-    assert INVENTED not in sections(inputs(LEAKING, run="kaggle"))[0].paragraphs
-
-
-def test_the_first_thing_the_report_says_is_that_the_files_leak():
-    said = text(LEAKING, {"audit.json": AUDIT})
-    assert said.splitlines()[4].startswith("LEAK: 100 % of the test posts (8 of 8) stand word for word")
-
-
-def test_only_a_significant_difference_under_the_same_protocol_makes_better():
-    tests = [difference("a", "b", ""), difference("c", "a", "a")]
-    best = summary(ROWS, {"leak_free": tests})[2]
-    assert "of a, which is better than c by a test, is not shown to differ from b and was not tested against d." in best
-    for untested in (summary(ROWS), summary(ROWS, {"published": tests})):
-        assert "better" not in untested[2]
-        assert "was not tested against b, c and d" in untested[2]
-
-
-def test_what_the_dev_split_chooses_is_named_and_not_the_highest_accuracy_on_the_test_posts():
-    rows = [ROWS[0], ROWS[1] | {"selected": True}, *ROWS[2:]]
-    tests = [difference("a", "b", "a"), difference("b", "c", "b"), difference("b", "d", "")]
-    best = summary(rows, {"leak_free": tests})[2]
-    assert best.startswith(
-        "Under leak_free b is chosen on the dev split by accuracy; its accuracy is 0.6900 (0.660–0.720, 828 posts), "
-    )
-    assert best.endswith("is better than c by a test, is worse than a by a test and is not shown to differ from d.")
-    assert finding(pd.DataFrame(rows)) == "Chosen under leak_free is b, 69.0%"
-
-
-@given(st.lists(st.sampled_from(["", *NAMES]), min_size=6, max_size=6), st.permutations(NAMES))
-def test_every_other_technique_stands_in_one_list_and_better_only_where_a_test_says_so(verdicts, names):
-    pairs = [(one, two) for i, one in enumerate(names) for two in names[i + 1 :]]
-    told = {pair: better if better in pair else "" for pair, better in zip(pairs, verdicts, strict=True)}
-    best, *others = names
-    stands = standing(best, others, pd.DataFrame([difference(*pair, better) for pair, better in told.items()]), 0.95)
-    assert sorted(name for one in stands.values() for name in one) == sorted(others)
-    mine = {other: better for pair, better in told.items() if best in pair for other in {*pair} - {best}}
-    assert set(stands.get(BETTER, [])) == {other for other, better in mine.items() if better == best}
-    assert set(stands.get(WORSE, [])) == {other for other, better in mine.items() if better == other}
-
-
-@pytest.mark.parametrize("protocol", ["published", "grouped"])
-def test_the_leak_is_not_left_unsaid_where_only_its_protocol_was_run(protocol):
-    assert ("measures memory as well" in summary([row("a", protocol, 0.9)])[2]) == (protocol == "published")
+    assert file_hash(PROJECT / "data/01_raw/sample_training.csv").startswith(SAMPLE)
+    assert report(inputs(LEAKING, run="sample")).note.startswith("The posts of this run are invented")
+    assert report(inputs(LEAKING, run="kaggle")).note == ""
 
 
 # ---------------------------------------------------------------- sections
@@ -225,12 +239,10 @@ def test_an_expectation_is_said_not_to_be_measured_and_what_was_measured_stands_
     assert "0.9000" not in words
 
 
-def test_the_comparison_holds_what_is_expected_marked_and_shows_it_nowhere_as_a_result(parameters):
+def test_the_comparison_holds_what_is_expected_marked(parameters):
     own = pd.DataFrame([row("lora", "leak_free", 0.6)])[COLUMNS]
-    curves = dict.fromkeys(("leak_free", "grouped"), lambda: SIZES)
-    table, words = compare(own, {}, curves, {}, "r", parameters.study)
-    assert list(table["measured"]) == [True, False]
-    assert "0.7000" not in words
+    curves = {f"{protocol}/learning_curve/sizes.csv": lambda: SIZES for protocol in ("leak_free", "grouped")}
+    assert list(compare(own, curves, parameters.study)["measured"]) == [True, False]
 
 
 # ---------------------------------------------------------------- other people's data
@@ -249,11 +261,10 @@ def test_a_report_on_data_of_one_s_own_has_no_word_of_the_paper_s(protocols):
     files = {f"{protocol}/row_counts.json": COUNTS for protocol in protocols} | {"audit.json": audit}
     files |= {f"{protocols[0]}/lora/{name}.csv": errs for name in ("mistakes", "accuracy_by_group")}
     files[f"{protocols[0]}/lora/accuracy_by_group.csv"] = errs[["row", "post"]]
-    made = sections(inputs(rows, files | {f"{protocols[0]}/lora/metrics.json": METRICS}, run="mine"))
+    made = report(inputs(rows, files | {f"{protocols[0]}/lora/metrics.json": METRICS}, run="mine"))
     said = [
-        as_markdown("t", made),
-        comparison_markdown(pd.DataFrame(rows), ["lora"], audit, "r"),
-        *(str(figure.layout) for section in made for _, figure in section.figures),
+        as_markdown(made),
+        *(str(figure.layout) for section in (*made.main, *made.appendix) for _, figure in section.figures),
     ]
     assert not [found[0] for one in said for found in NOT_OF_OWN.finditer(one)]
     assert "Where lora errs" in said[0]

@@ -12,6 +12,7 @@ from tests.incremental.sessions import run
 from tests.reports.made import LEAKING, inputs, row
 
 from tweet_sentiment.datasets import Csv
+from tweet_sentiment.reports.inputs import Report
 from tweet_sentiment.reports.report import as_markdown
 from tweet_sentiment.reports.reproduce import BESIDE, ENVIRONMENTS, WHOLE, commands, pipeline_of, reproduction
 from tweet_sentiment.techniques import LAST, STUDIED, TECHNIQUES
@@ -20,17 +21,25 @@ METRICS = {"encoder": "e", "device": "cpu", "dtype": "fp32", "seed": 7, "version
 
 
 def said(rows, files, **more):
-    return as_markdown("t", [reproduction(inputs(rows, files, **more))])
+    return as_markdown(Report("t", {}, "", [], [reproduction(inputs(rows, files, **more))]))
 
 
 def test_the_report_says_command_seed_versions_and_hashes_and_which_ids_are_not_trusted():
-    file = {"rows": 10, "sha256": "c0ffee", "ids": "not trusted: 9 of 9 are rounded"}
+    file = {"file": "mine.csv", "rows": 10, "sha256": "c0ffee", "ids": "not trusted: 9 of 9 are rounded"}
     counts = {"texts": "raw", "training_posts": 9, "dev_posts": 1, "test_posts": 8, "files": {"training": file}}
     files = {"leak_free/row_counts.json": counts, "leak_free/x/metrics.json": METRICS}
     text = said(LEAKING, files, run="kaggle")
     command = "kedro run --env=kaggle --pipelines=classical --params=protocol=leak_free"
     ids = "its ids are not trusted: 9 of 9 are rounded"
-    for told in ("seed 7", "torch", "2.13.0", "sha256 c0ffee", "| raw | 9 | 1 | 8 |", command, ids):
+    for told in (
+        "seed 7",
+        "torch",
+        "2.13.0",
+        "| training | mine.csv | 10 | c0ffee |",
+        "| raw | 9 | 1 | 8 |",
+        command,
+        ids,
+    ):
         assert told in text
 
 

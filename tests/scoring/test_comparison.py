@@ -87,7 +87,7 @@ def test_copies_of_a_tweet_are_tested_by_tweet():
     ids = np.repeat(np.arange(4), 20)
     first, second = technique(ids, ids < 3), technique(ids, ids < 1)
     found = paired_difference(first, second, **SETTINGS)
-    assert (found["test"], found["difference"]) == ("sign flips by tweet, exact", 0.5)
+    assert (found["test"], found["difference"]) == ("sign flips by id, exact", 0.5)
     assert found["p_value"] > 0.05
     assert found["low"] <= 0 < found["high"]
     as_rows = [table.assign(id=table["row"].astype("str")) for table in (first, second)]
@@ -110,7 +110,7 @@ def test_a_large_difference_between_many_techniques_can_be_shown_by_tweets_too()
     tables |= {f"other {n}": technique(ids, right) for n, right in enumerate(rights)}
     pairs = compare_pairs(tables, **SETTINGS)
     mine = pairs[pairs["first"] == "best"]
-    assert set(mine["test"]) == {"sign flips by tweet, exact"}
+    assert set(mine["test"]) == {"sign flips by id, exact"}
     assert (mine["p_adjusted"] < 1e-6).all()
     assert set(mine["better"]) == {"best"}
     assert (pairs["p_value"] > 0).all()

@@ -97,7 +97,7 @@ class MlflowTracker:
 
     def saved(self, technique: str, kind: str, data: Any, path: Path | None) -> None:
         """Log scores, curves, trials, figures, models, tables and pages."""
-        tables = ("comparison", "comparison_report", "report_page")
+        tables = ("comparison", "report_text", "report_page")
         if kind == "metrics":
             self._log(self._run_of(technique), points=[(name, value, 0) for name, value in numbers(data).items()])
         elif kind == "curves":

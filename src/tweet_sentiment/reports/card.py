@@ -25,31 +25,27 @@ def model_card(
     why: dict[str, Any],
     audit: dict[str, Any],
 ) -> str:
-    """Write the card as Markdown, with the front matter that the Hugging Face hub reads.
+    """Write the card as Markdown, with the metadata that the Hugging Face Hub reads.
 
     ``row`` is the promoted model's of ``results``, ``why`` what its manifest says of the promotion.
+
+    Raises:
+        ValueError: the metadata are not as the Hub wants them.
     """
+    from huggingface_hub import ModelCard
+
     about, settings, kind = About.of(manifest["data"]), manifest["input"], str(manifest.get("format", "encoder"))
-    encoders = [manifest["encoder"]]
-    if kind != "encoder":  # those that are known
-        encoders = [name for name in str(manifest["encoder"]).split(", ") if name in ENCODERS]
-    scores = [
-        [FORMULAS[name].title, f"{row[name]:.4f}", interval(row[f"{name}_low"], row[f"{name}_high"])]
-        for name in INTERVALS
-    ]
-    classes = [
-        [name, *(f"{of[score]:.4f}" for score in ("precision", "recall", "f1")), f"{of['posts']:,}"]
-        for name, of in per_class.items()
-    ]
-    others = [
-        [str(one["technique"]), f"{one['accuracy']:.4f}", interval(one["accuracy_low"], one["accuracy_high"])]
-        for one in results.to_dict("records")
-    ]
-    metric = NAMES.get(why["by"], "")
-    candidates = [[name, f"{value:.4f}"] for name, value in why["candidates"].items()]
-    return rendered(
+    named = [manifest["encoder"]] if kind == "encoder" else str(manifest["encoder"]).split(", ")
+    encoders = [name for name in named if kind == "encoder" or name in ENCODERS]
+    title = f"{'Sentiment of tweets' if about.paper else 'Text classifier'} ({manifest['technique']})"
+    ends = {name: interval(row[f"{name}_low"], row[f"{name}_high"]) for name in INTERVALS}
+    others = zip(
+        results["technique"], results["accuracy"], results["accuracy_low"], results["accuracy_high"], strict=True
+    )
+    of_class = ("precision", "recall", "f1")
+    body = rendered(
         "card.md.j2",
-        front_matter=_front_matter(manifest, kind, about),
+        title=title,
         manifest=manifest,
         row=row,
         why=why,
@@ -57,37 +53,61 @@ def model_card(
         settings=settings,
         kind=kind,
         cleans=settings["cleaning"] != "none",
-        refused=[note for note in manifest.get("notes", []) if "transformers refuses" in note],
+        refused=[note for note in manifest.get("notes", []) if "refuses this folder" in note],
         ids=str(manifest["data"].get("training", {}).get("ids", "")),
         leak=headline(audit) if audit else "",
-        scores=_table(["score", "value", "interval"], scores),
-        classes=_table(["class", "precision", "recall", "F1", "posts"], classes),
-        others=_table(["technique", "accuracy", "interval"], others),
-        metric=metric,
-        candidates=_table(["technique", f"{metric} there"], candidates),
+        scores=_table("score value interval", [[FORMULAS[n].title, row[n], ends[n]] for n in INTERVALS]),
+        classes=_table(
+            "class precision recall F1 posts",
+            [[name, *(of[score] for score in of_class), f"{of['posts']:,}"] for name, of in per_class.items()],
+        ),
+        others=_table("technique accuracy interval", [[name, of, interval(*low)] for name, of, *low in others]),
+        metric=NAMES.get(why["by"], ""),
+        candidates=_table("technique there", [list(one) for one in why["candidates"].items()]),
         better=better_than(results, row),
         encoders=[ENCODERS.get(name, (name, "")) for name in encoders],
         knows_english=any(name in ENCODERS for name in encoders),
         keeps_posts="nearest_neighbour" in (manifest["technique"], *manifest.get("members", ())),
     )
+    return str(ModelCard(f"---\n{_metadata(manifest, row, kind, about, title)}\n---\n{body}"))
 
 
-def _front_matter(manifest: dict[str, Any], kind: str, about: About) -> str:
-    from huggingface_hub import ModelCardData
+def _metadata(manifest: dict[str, Any], row: dict[Any, Any], kind: str, about: About, title: str) -> str:
+    """Return the metadata as YAML: what the Hub filters by, and the scores on the test posts."""
+    from huggingface_hub import EvalResult, ModelCardData
 
     base, licence = ENCODERS.get(manifest["encoder"], (None, "other"))
+    file = str(manifest["data"].get("training", {}).get("file", "posts"))
+    measured: dict[str, Any] = {
+        "task_type": "text-classification",
+        "dataset_type": "custom",
+        "dataset_name": f"test posts of {file}",
+    }
     data = ModelCardData(
+        language="en" if base else None,
         library_name="transformers" if kind == "encoder" else None,
         pipeline_tag="text-classification",
         license=licence.lower(),
         base_model=base,
         tags=["sentiment-analysis", "tweets"] if about.paper else ["text-classification"],
+        model_name=title,
+        eval_results=[
+            EvalResult(
+                **measured,
+                metric_type=name.removeprefix("macro_"),
+                metric_name=FORMULAS[name].title,
+                metric_value=row[name],
+            )
+            for name in INTERVALS
+        ],
     )
-    return f"---\n{data.to_yaml()}\n---"
+    return str(data.to_yaml())
 
 
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(markdown(header, rows))
+def _table(header: str, rows: list[list[Any]]) -> str:
+    """Return a Markdown table; numbers get four digits."""
+    cells = [[f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    return "\n".join(markdown(header.split(), cells))
 
 
 def better_than(results: pd.DataFrame, row: dict[Any, Any]) -> dict[str, float]:

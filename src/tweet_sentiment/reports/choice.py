@@ -7,6 +7,7 @@ import pandas as pd
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import PromotionParameters, Study
+from tweet_sentiment.reports.tables import HONEST
 from tweet_sentiment.techniques import YARDSTICKS
 
 logger = logging.getLogger(__name__)
@@ -53,18 +54,12 @@ def candidates(results: pd.DataFrame, metric: str) -> dict[str, float]:
     return dict(sorted(known.items(), key=lambda item: sign * item[1]))
 
 
-def choices(comparison: pd.DataFrame) -> list[str]:
-    """Return one sentence a protocol on which technique was chosen, and advice where the choice needs some."""
-    said = []
-    for protocol, rows in comparison.groupby("protocol"):
-        for row in rows[rows["selected"].eq(True)].to_dict("records"):
-            metric, here = row.get("selected_by"), f"accuracy {row['accuracy']:.4f} on the test posts"
-            why = "named by `promotion.technique`"
-            if metric in NAMES:
-                why = f"the best by {NAMES[metric]} {row[f'dev_{metric}']:.4f} on the dev split"
-            said.append(f"Chosen under `{protocol}`: {row['technique']}, {why}; {here}.")
-            said += filter(None, [advice(rows, row)])
-    return said
+def best_of(comparison: pd.DataFrame) -> dict[Any, Any]:
+    """Return the row that was chosen under the first of the protocols without the leak, or else its most accurate."""
+    ran = set(comparison["protocol"])
+    protocol = next((name for name in HONEST if name in ran), comparison["protocol"].iloc[0])
+    rows = comparison[comparison["protocol"] == protocol].sort_values(["selected", "accuracy"])
+    return rows.to_dict("records")[-1]
 
 
 def how_chosen(row: dict[Any, Any]) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.tables import COSTS, FEWER, amount
+from tweet_sentiment.reports.tables import COSTS, FEWER, Rows, amount, paragraphs, points
 from tweet_sentiment.scoring.comparison import NOT_SHOWN, WORSE, against, p_words, verdict
 
 PROTOCOLS = ("leak_free", "published")
@@ -139,42 +139,33 @@ def answer(verdicts: list[str]) -> str:
     return NOT_RUN if set(verdicts) <= {NOT_RUN} else UNDECIDED
 
 
-def answers(table: pd.DataFrame, level: float) -> list[str]:
-    """Say for each claim, under each protocol, the verdict and the figures that it rests on."""
-    times = f"{APART['seconds']:g} times (training) and {APART['ms_per_post']:g} times (a post)"
-    reading = (
-        f"supported or contradicted stands only where the paired interval ({level:.0%}, tweet ids resampled) leaves "
-        "out 0 and Holm's p-value, over all pairs of techniques or ways of cleaning, is below "
-        f"{1 - level:.2g}; elsewhere nothing is shown, which is not to say that nothing is there. Of a claim with "
-        "several comparisons all must support it, and one contradicts it. Each technique counts as it was run here, "
-        "once, on this encoder. Times count as different "
-        f"from {times} on. published is the paper's protocol: its figures measure memory as well."
-    )
-    said = [reading]
-    for claim in CLAIMS:
-        mine = table[table["claim"] == claim]
-        under = [_under(protocol, mine[mine["protocol"] == protocol].to_dict("records")) for protocol in PROTOCOLS]
-        said.append(f"{claim}. {' '.join(under)}")
-    return said
+def reading(level: float) -> list[str]:
+    """Say what the verdicts mean."""
+    return paragraphs("reading", level=level, apart=APART)
 
 
-def _under(protocol: str, rows: list[dict[Any, Any]]) -> str:
-    found = answer([row["verdict"] for row in rows])
-    if found == NOT_RUN:
-        return f"{protocol}: {NOT_RUN}."
-    support = sum(row["verdict"] == SUPPORTED for row in rows)
-    part = f" ({support} of {len(rows)} comparisons support it)" if len(rows) > 1 else ""
-    return f"{protocol}: {found}{part}: {'; '.join(_evidence(row) for row in rows)}."
+def verdicts(table: pd.DataFrame) -> tuple[list[str], Rows]:
+    """Return header and rows of the verdict on each claim under each protocol."""
+    asked = table.groupby(["claim", "protocol"])["verdict"].agg(list)
+    rows = [[claim, *(_verdict(asked.get((claim, one), [NOT_RUN])) for one in PROTOCOLS)] for claim in CLAIMS]
+    return ["claim", *PROTOCOLS], rows
 
 
-def _evidence(row: dict[Any, Any]) -> str:
-    pair = f"{row['first']} against {row['second']}"
-    if row["verdict"] == NOT_RUN:
-        return f"{pair} {NOT_RUN}"
-    note = f", {row['note']}" if isinstance(row["note"], str) and row["note"] else ""
-    if row["measure"] in COSTS:
-        figures = f"{amount(row['first_value'])} to {amount(row['second_value'])} {COSTS[row['measure']]}"
-    else:
-        apart, low, high = (f"{100 * row[name]:+.1f}" for name in ("difference", "low", "high"))
-        figures = f"{apart} points ({low} to {high}, adjusted p {p_words(row['p_adjusted'])})"
-    return f"{pair} {figures} ({row['verdict']}{note})"
+def _verdict(found: list[str]) -> str:
+    said = answer(found)
+    many = said != NOT_RUN and len(found) > 1
+    return f"{said} ({found.count(SUPPORTED)} of {len(found)} comparisons support it)" if many else said
+
+
+def evidence(table: pd.DataFrame) -> tuple[list[str], Rows]:
+    """Return header and rows of the comparisons that were run: their figures, and the verdict on each."""
+    rows = []
+    for row in table[table["verdict"] != NOT_RUN].to_dict("records"):
+        if row["measure"] in COSTS:
+            figures = f"{amount(row['first_value'])} to {amount(row['second_value'])} {COSTS[row['measure']]}"
+        else:
+            figures = f"{points(row)}, adjusted p {p_words(row['p_adjusted'])}"
+        note = f", {row['note']}" if isinstance(row["note"], str) and row["note"] else ""
+        pair = f"{row['first']} against {row['second']}"
+        rows.append([row["claim"], row["protocol"], pair, figures, f"{row['verdict']}{note}"])
+    return ["claim", "protocol", "compared", "figures", "verdict"], rows

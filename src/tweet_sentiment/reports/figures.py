@@ -4,7 +4,7 @@ Names stand on an axis, one row each, and never beside a mark: however near the 
 """
 
 from collections.abc import Sequence
-from textwrap import wrap
+from textwrap import shorten, wrap
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 
 from tweet_sentiment.parameters import Study, UncertaintyParameters
 from tweet_sentiment.reports.audit import kinds
-from tweet_sentiment.reports.choice import how_chosen
+from tweet_sentiment.reports.choice import best_of, how_chosen
 from tweet_sentiment.reports.cleaning import judged
 from tweet_sentiment.reports.frontier import PROTOCOL, cheapest, chosen_row
 from tweet_sentiment.reports.tables import COSTS, MAIN_PROTOCOLS, fallen
@@ -49,8 +49,10 @@ CURVES = (  # the paper's, in two panels
     {"accuracy": "accuracy", "f1": "F1", "precision": "precision", "recall": "recall"},
 )
 ACCURACY = {"title": "accuracy", "tickformat": ".0%"}
-SHARES = {"range": [-0.02, 1.02], "tickformat": ".0%", "showgrid": True, "gridcolor": FAINT}
-_LINE, _NAME = 84, 26  # characters in a line of a title, and of a name on an axis
+ACROSS = {"automargin": True, "autotickangles": [0, 90]}  # upright where names have no room beside each other
+SHARES = {"range": [-0.02, 1.02], "tickformat": ".0%", "tickvals": [0, 0.5, 1], "showgrid": True, "gridcolor": FAINT}
+SHARES |= {"minor": {"dtick": 0.1, "showgrid": True, "gridcolor": "#eeeeee"}}
+_LINE, _NAME, _LEGEND = 84, 24, 20  # characters in a line of a title, of a name on an axis, of a prompt in a legend
 
 
 def styled(figure: Any, finding: str, shows: str, width: int = 0, **layout: Any) -> Any:
@@ -68,7 +70,7 @@ def styled(figure: Any, finding: str, shows: str, width: int = 0, **layout: Any)
             "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
             "legend": {"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.01, "x": 0},
             "colorway": SERIES,
-            "margin": {"t": 45 + 22 * len(lines), "l": 70, "r": 30, "b": 90},
+            "margin": {"t": 45 + 22 * len(lines), "l": 70, "r": 30, "b": 60},
             "meta": {"finding": finding, "alt": f"{finding.rstrip('.')}. {shows}", "width": width},
             **layout,
         }
@@ -140,18 +142,15 @@ def finding(comparison: pd.DataFrame) -> str:
 
     Where it chose nothing, the highest accuracy is named.
     """
-    protocols = set(comparison["protocol"])
-    honest = next((name for name in ("leak_free", "grouped") if name in protocols), str(comparison["protocol"].iloc[0]))
-    rows = comparison[comparison["protocol"] == honest].sort_values(["selected", "accuracy"])
-    best = rows.to_dict("records")[-1]
+    best = best_of(comparison)
+    honest = best["protocol"]
     named = f"chosen under {honest} is" if best["selected"] else f"the highest accuracy under {honest} is of"
     highest = f"{named} {best['technique']}, {percent(best['accuracy'])}"
     if not (falls := fallen(comparison)):
         said = f"{highest[0].upper()}{highest[1:]}"
         return said if honest != "published" else f"{said}: memory as well as learning"
-    technique, published, left = falls[0]
-    before, after = percent(published["accuracy"]), percent(left["accuracy"])
-    return f"Without the leak {technique} falls from {before} to {after}; {highest}"
+    technique, before, after = falls[0]
+    return f"Without the leak {technique} falls from {percent(before)} to {percent(after)}; {highest}"
 
 
 def frontier_figure(table: pd.DataFrame) -> Any:
@@ -166,14 +165,18 @@ def frontier_figure(table: pd.DataFrame) -> Any:
     look = {"mode": "markers", "hovertemplate": "%{y}: %{x}<extra></extra>"}
     marker, names = {"size": 10, "color": colours}, table["technique"]
     figure.add_scatter(x=table["accuracy"], y=names, error_x=interval_of(table), marker=marker, row=1, col=1, **look)
-    figure.update_xaxes(title="accuracy", tickformat=".0%", nticks=4, row=1, col=1)
+    figure.update_xaxes(title="accuracy", tickformat=".0%", nticks=3, row=1, col=1)
     for column, (cost, words) in enumerate(COSTS.items(), start=2):
         full = [words in named.split(", ") for named in table["on_frontier"]]
         marks = marker | {"symbol": ["circle" if one else "circle-open" for one in full], "line": {"width": 2}}
         values = table[cost].astype("float64").clip(lower=SMALLEST[cost])
+        decades = np.log10(values.dropna().to_numpy())
+        low, high = (np.floor(decades.min()), np.ceil(decades.max())) if len(decades) else (0.0, 1.0)
+        ticks = {"tick0": low, "dtick": max(1.0, np.ceil((high - low) / 2)), "range": [low - 0.3, high + 0.3]}
         figure.add_scatter(x=values, y=names, marker=marks, row=1, col=column, **look)
         title = words.replace(" ", "<br>", 1)
-        figure.update_xaxes(type="log", title=title, tickformat="~s", nticks=4, row=1, col=column)
+        written = "~s" if cost == "trainable_parameters" else "~g"
+        figure.update_xaxes(type="log", title=title, tickformat=written, **ticks, row=1, col=column)
     return styled(
         figure,
         _cheaper(table),
@@ -241,7 +244,8 @@ def leaks_figure(audit: dict[str, Any]) -> Any:
         said,
         "Bars: the share of test posts that are known from training, by kind, and the share that a look-up, "
         "which learns nothing, answers right.",
-        xaxis={"range": [0, 1.2], "tickvals": [0, 0.25, 0.5, 0.75, 1], "tickformat": ".0%"},
+        xaxis=SHARES | {"range": [0, 1.02]},
+        margin={"t": 90, "l": 70, "r": 70, "b": 60},
         **rows_of([*known, *looked_up], autorange="reversed"),
     )
 
@@ -267,13 +271,14 @@ def learning_figure(table: pd.DataFrame, study: Study) -> Any:
             line = {"color": colour, "dash": "dot"}
             figure.add_scatter(x=along, y=1 - error, mode="lines", line=line, showlegend=False, hoverinfo="skip")
             found.append(f"{technique} {percent(row['accuracy'])}")
-    ticks = sorted(set(table["n_train"].astype(int)))
+    ticks = [int(table["n_train"].max())]
+    ticks += [n for n in sorted(table["n_train"].astype(int).unique(), reverse=True) if 1.5 * n < ticks[0]]
     return styled(
         figure,
         f"Expected of all posts: {', '.join(found)} ({study.protocol})",
         "Accuracy by the number of posts learnt from, on a logarithmic scale: full marks with intervals were measured, "
         "hollow ones are expected, and dotted lines are the law between them.",
-        xaxis={"title": "posts learnt from", "type": "log", "tickvals": ticks, "ticktext": [f"{n:,}" for n in ticks]},
+        xaxis={"title": "posts learnt from", "type": "log", "tickvals": ticks, "tickformat": ",d", **ACROSS},
         yaxis=ACCURACY,
     )
 
@@ -300,7 +305,7 @@ def sweep_figure(setting: str, described: str, table: pd.DataFrame, study: Study
         figure,
         f"Best on the {study.chosen_on}: {best[setting]} {described}, {percent(best['accuracy'])} ({study.protocol})",
         f"Accuracy by {described}: circles with intervals for test posts, squares for the dev split.",
-        xaxis={"title": described, "type": "category", "automargin": True},
+        xaxis={"title": described, "type": "category", **ACROSS},
         yaxis=ACCURACY,
     )
 
@@ -361,7 +366,7 @@ def plot_confusion(predictions: pd.DataFrame, study: Study) -> Any:
         "A table: true labels as rows, given labels as columns, the number of posts in each cell, darker for a larger "
         "share of the row.",
         coloraxis_showscale=False,
-        xaxis={"title": "given", "automargin": True},
+        xaxis={"title": "given", **ACROSS},
         **rows | {"height": rows["height"] + 30 * len(labels)},
     )
 
@@ -377,7 +382,7 @@ def plot_curves(curves: pd.DataFrame, study: Study) -> Any:
             for j, (name, words) in enumerate((name, words) for name, words in names.items() if name in rows):
                 measured = rows.dropna(subset=[name])
                 line = {"color": SERIES[(j + 2 * i) % len(SERIES)], "dash": DASHES[j], "width": 2}
-                label = "<br>".join(wrap(f"{words} · {run!s}" if run else words, _LINE // 2))
+                label = f"{words} · {shorten(f'{i + 1}. {run!s}', _LEGEND, placeholder='…')}" if run else words
                 figure.add_scatter(
                     x=measured["step"], y=measured[name], name=label, line=line, mode="lines+markers", row=place, col=1
                 )

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.reports.choice import how_chosen
-from tweet_sentiment.reports.tables import COSTS, FEWER, amount, interval
+from tweet_sentiment.reports.tables import COSTS, FEWER, Rows, amount, points, with_interval
 from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE, against
 
 PROTOCOL = "leak_free"
@@ -78,44 +78,47 @@ def cheapest(table: pd.DataFrame, cost: str) -> dict[Any, Any] | None:
     return next(iter(ordered.to_dict("records")), None)
 
 
-def recommendations(table: pd.DataFrame) -> list[str]:
-    """Say in words which technique to take for which need: of those not shown to be worse, the cheapest."""
-    if table.empty:
-        return []
+def standings(table: pd.DataFrame) -> list[str]:
+    """Say which technique is the chosen one, and how the others stand to it by the tests."""
     if (best := chosen_row(table)) is None:
-        return ["No technique was measured on the dev split, so none is chosen."]
-    standing = {one: ", ".join(table.loc[table["stands"] == one, "technique"]) for one in STANDINGS}
-    known = f"{best['accuracy']:.4f} ({interval(best['accuracy_low'], best['accuracy_high'])}) on the test posts"
+        return ["No technique was measured on the dev split, so none is chosen."] if len(table) else []
     dev = "" if pd.isna(best["dev_accuracy"]) else f" and {best['dev_accuracy']:.4f} on the dev split"
-    how = how_chosen(best)
-    said = [f"{how[0].upper()}{how[1:]}: {best['technique']}, with an accuracy of {known}{dev}."]
-    said[0] += "".join(f" {words}: {standing[one]}." for one, words in STANDINGS.items() if standing[one])
-    said += [_for_need(need, cheapest(table, cost), cost, best) for cost, need in NEEDS.items()]
-    return [*said, *_cautions(table, bool(standing[NOT_SHOWN]))]
-
-
-def _for_need(need: str, row: dict[Any, Any] | None, cost: str, best: dict[Any, Any]) -> str:
-    if row is None:
-        return f"{need}: {COSTS[cost]} were not measured."
-    take = f"{need}: take {row['technique']}, {amount(row[cost])} {COSTS[cost]}"
-    if row["technique"] == best["technique"]:
-        return f"{take}. It is the chosen one, and none that may be as good is cheaper."
-    theirs = f"; {best['technique']} has {amount(best[cost])}" if pd.notna(best[cost]) else ""
-    apart, low, high = (f"{100 * row[name]:+.1f}" for name in ("difference", "difference_low", "difference_high"))
-    verdict = f"{BETTER} by a test" if row["stands"] == BETTER else NOT_SHOWN
-    return (
-        f"{take}{theirs}. Its accuracy is {apart} points from that of {best['technique']} "
-        f"({low} to {high}): {verdict}, so the cheaper one."
+    how, others = how_chosen(best), table.groupby("stands")["technique"].agg(", ".join)
+    said = (
+        f"{how[0].upper()}{how[1:]}: {best['technique']}, with an accuracy of {with_interval(best)} on the test posts"
     )
+    return [f"{said}{dev}." + "".join(f" {words}: {others[one]}." for one, words in STANDINGS.items() if one in others)]
 
 
-def _cautions(table: pd.DataFrame, alike: bool) -> list[str]:
+def needs(table: pd.DataFrame) -> list[tuple[list[str], Rows]]:
+    """Return header and rows of which technique to take for which need: of those not shown to be worse, the cheapest.
+
+    An empty list where none is chosen.
+    """
+    if (best := chosen_row(table)) is None:
+        return []
+    header, rows = ["need", "take", "it costs", f"{best['technique']} costs", "its accuracy beside that"], []
+    for cost, need in NEEDS.items():
+        row = cheapest(table, cost)
+        if row is None:
+            rows.append([need, "–", f"{COSTS[cost]} were not measured", "–", "–"])
+            continue
+        apart = "it is the chosen one"
+        if row["technique"] != best["technique"]:
+            verdict = f"{BETTER} by a test" if row["stands"] == BETTER else NOT_SHOWN
+            apart = f"{points(row, 'difference_low', 'difference_high')}: {verdict}"
+        theirs = amount(best[cost]) if pd.notna(best[cost]) else "–"
+        rows.append([need, row["technique"], f"{amount(row[cost])} {COSTS[cost]}", theirs, apart])
+    return [(header, rows)]
+
+
+def cautions(table: pd.DataFrame) -> list[str]:
     """Say what the choice must not be read as."""
     fewer = table[(table["n_train"] > 0) & (table["n_train"] < FEWER * table["n_train"].max())]
     trained = ", ".join(f"{name} ({n:,.0f})" for name, n in zip(fewer["technique"], fewer["n_train"], strict=True))
-    known = table.dropna(subset=["device", "dtype"])
-    devices = sorted({f"{row['device']} {row['dtype']}" for row in known.to_dict("records")})
-    said = ["Where no difference is shown there may still be one: the interval says how large."] if alike else []
+    devices = sorted({f"{device} {dtype}" for device, dtype in table[["device", "dtype"]].dropna().to_numpy()})
+    alike = "Where no difference is shown there may still be one: the interval says how large."
+    said = [alike] if (table["stands"] == NOT_SHOWN).any() else []
     said += [f"Trained on fewer posts than the others, so more may be had of them: {trained}."] if trained else []
     if len(devices) > 1:
         said.append(f"Times are of {', '.join(devices)}: compare them only where these are the same.")

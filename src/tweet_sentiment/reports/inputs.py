@@ -8,9 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.reports.audit import About
-from tweet_sentiment.reports.tables import MAIN_PROTOCOLS, Table
-
-HONEST = ["leak_free", "grouped", "published"]  # those without the leak first
+from tweet_sentiment.reports.tables import HONEST, MAIN_PROTOCOLS, Table
 
 
 @dataclass(frozen=True)
@@ -22,6 +20,17 @@ class Section:
     tables: list[Table] = field(default_factory=list)
     figures: list[tuple[str, Any]] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answers of the summary by question, a note on them, what everyone reads, and the appendix."""
+
+    title: str
+    answers: dict[str, str]
+    note: str
+    main: list[Section]
+    appendix: list[Section]
 
 
 @dataclass(frozen=True)
@@ -67,11 +76,6 @@ class ReportInputs:
         return self.of("metrics.json")
 
     @cached_property
-    def manifests(self) -> dict[str, dict[str, Any]]:
-        """What made each model, by "<protocol>/<technique>"."""
-        return self.of("manifest.json")
-
-    @cached_property
     def audit(self) -> dict[str, Any]:
         """The leakage audit; empty if it has not been run."""
         return self.files["audit.json"]() if "audit.json" in self.files else {}
@@ -88,7 +92,6 @@ class ReportInputs:
         What the dev split chooses stands first, that of ``leak_free`` before others; then the rest by falling accuracy.
         """
         honest = self.comparison[self.comparison["protocol"] != "published"]
-        rows = (honest if len(honest) else self.comparison).sort_values("accuracy", ascending=False)
-        rows = rows.sort_values("protocol", key=lambda names: names != "leak_free", kind="stable")
-        rows = rows.sort_values("selected", ascending=False, kind="stable")
+        rows = (honest if len(honest) else self.comparison).assign(other=lambda rows: rows["protocol"] != "leak_free")
+        rows = rows.sort_values(["selected", "other", "accuracy"], ascending=[False, True, False], kind="stable")
         return [f"{row['protocol']}/{row['technique']}" for row in rows.to_dict("records")]

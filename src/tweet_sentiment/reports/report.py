@@ -1,43 +1,34 @@
-"""The report: what it says and shows, section by section, as one HTML page and as Markdown without the figures."""
+"""The report: a summary, figures and tables for everyone, and an appendix; as one HTML page, and as Markdown."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables, headline
-from tweet_sentiment.reports.choice import choices, how_chosen
-from tweet_sentiment.reports.claims import answers
+from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables
+from tweet_sentiment.reports.claims import evidence, reading, verdicts
 from tweet_sentiment.reports.figures import accuracy_figure, frontier_figure, leaks_figure
-from tweet_sentiment.reports.frontier import recommendations
-from tweet_sentiment.reports.inputs import HONEST, ReportInputs, Section
+from tweet_sentiment.reports.frontier import cautions, needs, standings
+from tweet_sentiment.reports.inputs import Report, ReportInputs, Section
 from tweet_sentiment.reports.reproduce import reproduction
+from tweet_sentiment.reports.summary import summary
 from tweet_sentiment.reports.tables import (
     MAIN_PROTOCOLS,
-    SHOWN,
     Table,
-    by_protocol,
-    comparison_rows,
-    fallen,
     folds,
-    interval,
-    listed,
     markdown,
-    part_rows,
+    paragraphs,
+    part_tables,
     plain_rows,
     rendered,
-    shown_of,
     side_by_side,
+    with_interval,
 )
-from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE, against
+from tweet_sentiment.techniques import STUDIED
 
-SUMMARY = "In three sentences"
-INVENTED = (
-    "The posts of this run are invented, to show how the project works: its figures say nothing about Twitter, and "
-    "stand beside the paper's only so that their place is seen."
-)
-SCORES = ["technique", "protocol", "texts", "eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1"]
-SCORES += ["expected_calibration_error", "calibration_noise", "n_train", "trainable_parameters", "seconds", "chosen_on"]
+SCORES = ["technique", "protocol", "eval_loss", "f1", "precision", "recall", "macro_f1"]
+SCORES += ["expected_calibration_error", "calibration_noise"]
+TRAINED = ["technique", "protocol", "texts", "n_train", "trainable_parameters", "seconds", "chosen_on", "dev_accuracy"]
+TRAINED += ["selected_by"]
 SIZES = ["technique", "n_train", "accuracy", "accuracy_low", "accuracy_high", "dev_accuracy", "seconds"]
 SIZES += ["measured", "error_floor", "exponent"]
 SETTINGS = {  # tables of sweeps, by file
@@ -45,191 +36,82 @@ SETTINGS = {  # tables of sweeps, by file
     "unfreezing_sweep/blocks.csv": "Unfrozen blocks",
     "prompt_tuning/heads.csv": "What of the head learns beside a soft prompt",
 }
-_FOLD = r"grouped_\d+_of_\d+"
 
 
-def sections(inputs: ReportInputs) -> list[Section]:
+def report(inputs: ReportInputs) -> Report:
     """Return the whole report."""
-    made = [
-        Section(SUMMARY, [INVENTED] * (inputs.run == "sample") + summary(inputs)),
-        *_pictures(inputs),
-        _comparison(inputs),
+    title = f"{'Twitter sentiment' if inputs.about.paper else 'Text classification'}, run {inputs.run}"
+    appendix = [
+        _scores(inputs),
         _differences(inputs),
         _claims(inputs),
-        _frontier(inputs),
+        _audit(inputs),
+        _posts(inputs),
+        _errors(inputs),
+        *_of_techniques(inputs),
         _learning(inputs),
         _settings(inputs),
-        _audit(inputs),
-        _cleaning(inputs),
-        _errors(inputs),
         reproduction(inputs),
     ]
-    return [section for section in made if section.paragraphs or section.tables or section.figures]
+    filled = [one for one in appendix if one.paragraphs or one.tables or one.figures]
+    note = " ".join(paragraphs("invented")) if inputs.run == "sample" else ""
+    return Report(title, summary(inputs), note, [_pictures(inputs), _results(inputs)], filled)
 
 
-def summary(inputs: ReportInputs) -> list[str]:
-    """Return the study in three sentences: what leaks, what of the accuracy is memory, how the chosen one stands.
-
-    None says more than was shown. Memory is spoken of where the intervals with and without the leak lie apart, "better"
-    where a test with Holm's correction says so. Of data that are not the paper's nothing is said of a protocol that was
-    not run.
-    """
-    audit, comparison = inputs.audit, inputs.comparison
-    leak = "The leakage audit has not been run, so it is not known which test posts stand in the training posts."
-    if audit:
-        leak = headline(audit).replace(". Accuracy on them is memory.", ", so that accuracy on them rewards memory.")
-    both = {"published", "leak_free"} <= set(comparison["protocol"])
-    return [leak, *([_memory(comparison)] if both or inputs.about.paper else []), _best(inputs)]
-
-
-def _memory(comparison: pd.DataFrame) -> str:
-    both = sum({"published", "leak_free"} <= rows.keys() for rows in by_protocol(comparison).values())
-    if not both:
-        ran = list(dict.fromkeys(comparison["protocol"]))
-        other = "leak_free" if "published" in ran else "published"
-        return (
-            f"No technique was run both with the leak and without it (only: {', '.join(ran)}), so no fall can be "
-            f"measured here; kedro run --params=protocol={other} runs the other."
-        )
-    if not (falls := fallen(comparison)):
-        return f"Without the leak none of the {both} techniques that were run with it falls by more than its intervals."
-    name, published, left = falls[0]
-    return (
-        f"{name} scores {published['accuracy']:.4f} under the published protocol and {left['accuracy']:.4f} once the "
-        f"copies of the test posts are out of training; {len(falls)} of {both} techniques fall by more than "
-        "their intervals, and the difference is memory, not judgement of new posts."
-    )
-
-
-def standing(name: str, others: list[str], differences: pd.DataFrame, level: float) -> dict[str, list[str]]:
-    """Sort the others by how ``name`` stands to them by the tests; "" for those that were not tested."""
-    found = dict(against(name, differences, level)["verdict"])
-    flipped: dict[str, str] = {BETTER: WORSE, WORSE: BETTER}  # theirs is of the other one
-    sorted_in: dict[str, list[str]] = {}
-    for other in others:
-        theirs = str(found.get(other, ""))
-        sorted_in.setdefault(flipped.get(theirs, theirs), []).append(other)
-    return sorted_in
-
-
-def _best(inputs: ReportInputs) -> str:
-    """Say how the row that was chosen on the dev split stands; where there is none, the highest accuracy."""
-    comparison = inputs.comparison
-    ran = set(comparison["protocol"])
-    protocol = next((name for name in ("leak_free", "grouped") if name in ran), str(comparison["protocol"].iloc[0]))
-    rows = comparison[comparison["protocol"] == protocol].sort_values("accuracy", ascending=False).to_dict("records")
-    chosen = next((row for row in rows if row["selected"]), None)
-    best = chosen or rows[0]
-    others = [str(row["technique"]) for row in rows if row is not best]
-    differences = inputs.of("differences.csv").get(protocol, pd.DataFrame())
-    stands = standing(str(best["technique"]), others, differences, inputs.level)
-    ends = interval(best["accuracy_low"], best["accuracy_high"])
-    known = f"{best['accuracy']:.4f} ({ends}, {best['n_validation']:,} posts)"
-    words = {
-        BETTER: "is better than {} by a test",
-        WORSE: "is worse than {} by a test",
-        NOT_SHOWN: "is not shown to differ from {}",
-        "": "was not tested against {}",
-    }
-    said = [text.format(listed(stands[one])) for one, text in words.items() if one in stands]
-    verdict = listed(said) or "is the only one that was run"
-    if chosen:
-        named = f"{best['technique']} is {how_chosen(best)}"
-        return f"Under {protocol} {named}; its accuracy is {known}, and it {verdict}."
-    memory = ", which measures memory as well," if protocol == "published" else ""
-    return f"Under {protocol}{memory} the highest accuracy is {known}, of {best['technique']}, which {verdict}."
-
-
-def _pictures(inputs: ReportInputs) -> list[Section]:
-    """Return the figures: the study's first, then those of each technique."""
+# ---------------------------------------------------------------- for everyone
+def _pictures(inputs: ReportInputs) -> Section:
+    """Return the study's figures, and of each of a technique's the one of the technique that the report speaks of."""
     from plotly.graph_objects import Figure
 
-    comparison, best = inputs.comparison, inputs.honest_keys
-    compared = [("Accuracy by technique and protocol", accuracy_figure(comparison))]
-    leaks = [("The leak", leaks_figure(inputs.audit))] if inputs.audit else []
-    both = {"published", "leak_free"} <= set(comparison["protocol"])
-    entities = inputs.of("entities.json")
-    of_best = [(key, Figure(entities[key])) for key in best if key in entities][:1]
-    searched = [
-        (f"{key}: {what}", figure)
-        for what in ("history", "importance")
-        for key, figure in inputs.figures(f"{what}.json")
-    ]
-    searched.sort(key=lambda one: (HONEST.index(one[0].partition("/")[0]), one[0]))
-    curves, calibrated = inputs.figures("curves.json", best), inputs.figures("reliability.json", best)
-    return [
-        Section("Accuracy with the leak and without it" if both else "Accuracy", figures=compared + leaks),
-        Section("Accuracy by entity" if inputs.about.entities else "Accuracy by length", figures=of_best),
-        Section("The posts", figures=inputs.figures("lengths.json")),
-        Section("The search", figures=searched),
-        Section("Curves over steps", [_CURVES] * bool(curves), figures=curves),
-        Section("Confusion", figures=inputs.figures("confusion.json", best)),
-        Section("Calibration", [_RELIABILITY] * bool(calibrated), figures=calibrated),
-    ]
+    of_entity = f"Accuracy by {'entity' if inputs.about.entities else 'length'}"
+    kinds = {"confusion": "Confusion", "entities": of_entity, "reliability": "Calibration"}
+    figures = [("Accuracy", accuracy_figure(inputs.comparison))]
+    figures += [("The leak", leaks_figure(inputs.audit))] if inputs.audit else []
+    figures += [("Accuracy and cost", frontier_figure(inputs.frontier))] if len(inputs.frontier) else []
+    for kind, words in kinds.items():
+        known = inputs.of(f"{kind}.json")
+        figures += [(f"{words}: {key}", Figure(known[key])) for key in inputs.honest_keys if key in known][:1]
+    return Section("Figures", figures=figures)
 
 
-_RELIABILITY = (
-    "A bar at the diagonal means that posts given this confidence are right this often. LinearSVC and the nearest "
-    "neighbour have no probabilities of their own; theirs are a convention."
-)
-_CURVES = "Training loss by step, and what was measured after each epoch on the dev split."
-_CALIBRATION = (
-    "The expected calibration error (ECE) says by how much confidence and accuracy lie apart, on the mean. Beside it, "
-    "calibration noise: the ECE that a perfectly calibrated model with the same confidences has by chance, on as many "
-    "posts. An ECE near it shows nothing."
-)
+def _results(inputs: ReportInputs) -> Section:
+    ran, paper = (
+        inputs.comparison["protocol"].str.split("_").str[0].unique(),
+        bool(inputs.comparison["paper_accuracy"].notna().any()),
+    )
+    caption = f"Accuracy on the test posts, with the interval of a bootstrap over {inputs.about.unit}"
+    tables, said = (
+        [Table(caption, *side_by_side(inputs.comparison))],
+        paragraphs("protocols", about=inputs.about, ran=ran, paper=paper),
+    )
+    if len(inputs.frontier):
+        said += [*standings(inputs.frontier), *cautions(inputs.frontier)]
+        tables += [Table("Which technique for which need", *rows) for rows in needs(inputs.frontier)]
+    if len(inputs.claims):
+        tables.append(Table("The paper's claims", *verdicts(inputs.claims)))
+    return Section("Tables", said, tables)
 
 
-def _comparison(inputs: ReportInputs) -> Section:
-    comparison, about = inputs.comparison, inputs.about
-    caption = f"Accuracy on the test posts, with the interval of a bootstrap over {about.unit}"
-    tables = [Table(caption, *side_by_side(comparison)), Table("All scores", *plain_rows(comparison[SCORES]))]
+# ---------------------------------------------------------------- appendix
+def _scores(inputs: ReportInputs) -> Section:
+    comparison = inputs.comparison
+    tables = [Table("All scores", *plain_rows(comparison[SCORES])), Table("Training", *plain_rows(comparison[TRAINED]))]
     seeded = comparison[comparison["seeds"] > 1][["technique", "protocol", "seeds", "accuracy_mean", "accuracy_sd"]]
     if len(seeded):
         tables.append(Table("The same training with several seeds: mean and standard deviation", *plain_rows(seeded)))
     if len(crossed := folds(comparison)):
-        by = "tweet id" if about.ids else "groups of like texts"
+        by = inputs.about.unit.removesuffix("s") if inputs.about.ids else "groups of like texts"
         tables.append(Table(f"Accuracy over the folds by {by}", *plain_rows(crossed)))
-    said, of_parts = _parts(inputs)
-    return Section("Comparison", [*choices(comparison), *_protocols(inputs), _CALIBRATION, *said], [*tables, *of_parts])
-
-
-def _parts(inputs: ReportInputs) -> tuple[list[str], list[Table]]:
-    """Say what accuracy is on originals, where posts are reworded, and without the posts that resemble training."""
-    said, tables, comparison = [], [], inputs.comparison
-    known = comparison[~comparison["protocol"].str.fullmatch(_FOLD)].dropna(subset=["originals_posts"])
-    reworded = known[known["originals_posts"] < known["n_validation"]]
-    if len(reworded):
-        said.append("An original is the first wording of a tweet in the file: one post a tweet, as a user meets them.")
-        tables.append(Table("Accuracy on originals", *part_rows(reworded, ["originals"])))
-    alike = known[(known["protocol"] != "published") & (known["resembling_posts"] > 0)]
-    for protocol in dict.fromkeys(alike["protocol"]):
-        found, posts = (inputs.accounts[protocol][name] for name in ("split", "test_posts"))
-        n, rule = found["resembling"]["posts"], found["resembling"]["rule"]
-        said.append(f"Under {protocol} {n:,} of {posts:,} test posts still resemble a training post: {rule}.")
-    if len(alike):
-        caption = "Accuracy where test posts resemble a training post, and where they do not"
-        tables.append(Table(caption, *part_rows(alike, ["resembling", "not_resembling"])))
-    return said, tables
-
-
-def _protocols(inputs: ReportInputs) -> list[str]:
-    """Say what the protocols that were run do with these data."""
-    about, comparison = inputs.about, inputs.comparison
-    held_out = "tweet ids" if about.ids else "groups of like texts"
-    as_it_is = "the paper's protocol. Training holds copies of the test posts" if about.paper else ""
-    words = {
-        "published": f"published: {as_it_is or 'posts are split as they come'}; "
-        "hyperparameters, prompt and epoch are chosen on the very posts that are reported.",
-        "leak_free": f"leak_free: training posts that share {about.shared} with the test posts are out, and "
-        "choices are made on training posts held out for it.",
-        "grouped": f"grouped: a share of the training file's {held_out} is held out to measure on.",
-    }
-    ran = {str(protocol).partition("_")[0] for protocol in comparison["protocol"]}
-    said = [text for protocol, text in words.items() if protocol.partition("_")[0] in ran]
-    if comparison["paper_accuracy"].notna().any():
-        said.append("The paper's figures are of the published protocol and of distilbert-base-uncased.")
-    return said
+    said = paragraphs("calibration")
+    for protocol, rows in comparison.groupby("protocol"):
+        if absent := [name for name in STUDIED if name not in set(rows["technique"])]:
+            said.append(f"Not run under {protocol}: {', '.join(absent)}.")
+    for protocol in comparison.loc[comparison["resembling_posts"] > 0, "protocol"].unique():
+        if protocol != "published" and protocol in inputs.accounts:
+            found = inputs.accounts[protocol]["split"]["resembling"]
+            n, of = found["posts"], inputs.accounts[protocol]["test_posts"]
+            said.append(f"Under {protocol} {n:,} of {of:,} test posts still resemble a training post: {found['rule']}.")
+    return Section("Scores", said, [*tables, *part_tables(comparison)])
 
 
 def _differences(inputs: ReportInputs) -> Section:
@@ -246,61 +128,7 @@ def _claims(inputs: ReportInputs) -> Section:
     title, table = "The paper's claims", inputs.claims
     if not len(table):
         return Section(title)
-    return Section(title, answers(table, inputs.level), [Table("What each answer rests on", *plain_rows(table))])
-
-
-def _frontier(inputs: ReportInputs) -> Section:
-    title, table = "Which technique for which need", inputs.frontier
-    if not len(table):
-        return Section(title)
-    tables = [Table("Leak-free accuracy against what it costs, the best first", *plain_rows(table))]
-    return Section(title, recommendations(table), tables, [("Accuracy against cost", frontier_figure(table))])
-
-
-def _learning(inputs: ReportInputs) -> Section:
-    curves = inputs.of("learning_curve/sizes.csv").items()
-    said = [words for _, table in curves for words in _extrapolations(table, inputs.comparison)]
-    tables = [Table(f"Accuracy by posts learnt from ({name})", *plain_rows(table[SIZES])) for name, table in curves]
-    figures = inputs.figures("learning_curve/sizes.json")
-    return Section("What more posts give", [*said, _LAW] if curves else [], tables, figures)
-
-
-_LAW = (
-    "The row that was not measured is a power law through those that were (scipy's least squares, the floor not below "
-    "0), taken to all posts. Its interval is about which test posts were measured; not about the luck of a "
-    "training, nor about whether the law holds that far."
-)
-
-
-def _extrapolations(table: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
-    """Say what all posts would give, and beside it what they did give where that was measured."""
-
-    def told(row: dict[Any, Any]) -> str:
-        return f"{row['accuracy']:.4f} ({interval(row['accuracy_low'], row['accuracy_high'])})"
-
-    said = []
-    for row in table[~table["measured"].astype(bool)].to_dict("records"):
-        alike = comparison["measured"].eq(True) & (comparison["protocol"] == row["protocol"])
-        measured = [
-            f" Its own run learnt from {one['n_train']:,.0f} and was right for {told(one)}."
-            for one in comparison[alike & (comparison["technique"] == row["technique"])].to_dict("records")
-        ]
-        expected = f"{told(row)} is to be expected of all {row['n_train']:,.0f} posts; not measured."
-        said.append(f"{row['technique']} ({row['protocol']}): {expected}{''.join(measured)}")
-    return said
-
-
-def _settings(inputs: ReportInputs) -> Section:
-    tables = [
-        Table(f"{caption} ({protocol})", *plain_rows(table))
-        for file, caption in SETTINGS.items()
-        for protocol, table in inputs.of(file).items()
-    ]
-    said = (
-        "A row a setting. Accuracy, with its interval from low to high, is of the test posts; selection accuracy, by "
-        "which a setting is to be chosen, of the dev split. Differences are to the first row, on the same posts."
-    )
-    return Section("One setting at a time", [said] * bool(tables), tables)
+    return Section(title, reading(inputs.level), [Table("What each verdict rests on", *evidence(table))])
 
 
 def _audit(inputs: ReportInputs) -> Section:
@@ -310,11 +138,10 @@ def _audit(inputs: ReportInputs) -> Section:
     tables = audit_tables(inputs.audit)
     if len(examples):
         tables.append(Table("Test posts, and what stands of them in training", *plain_rows(examples)))
-    said = audit_paragraphs(inputs.audit, "tweet ids" if inputs.about.paper else "ids")
-    return Section("Leakage audit", said, tables)
+    return Section("Leakage audit", audit_paragraphs(inputs.audit, inputs.about.paper), tables)
 
 
-def _cleaning(inputs: ReportInputs) -> Section:
+def _posts(inputs: ReportInputs) -> Section:
     tables = [Table(f"Ways of cleaning ({key})", *plain_rows(one)) for key, one in inputs.of("variants.csv").items()]
     said = []
     for protocol, account in inputs.accounts.items():
@@ -325,7 +152,7 @@ def _cleaning(inputs: ReportInputs) -> Section:
                 f"Under {protocol} cleaning leaves nothing of {emptied[0]:,} training and {emptied[1]:,} test "
                 "posts, which stand as empty ones."
             )
-    return Section("Cleaning", said, tables)
+    return Section("The posts and their cleaning", said, tables, inputs.figures("lengths.json"))
 
 
 def _errors(inputs: ReportInputs) -> Section:
@@ -346,71 +173,94 @@ def _errors(inputs: ReportInputs) -> Section:
     )
 
 
-def as_markdown(title: str, sections: list[Section]) -> str:
+def _of_techniques(inputs: ReportInputs) -> list[Section]:
+    """Return the figures of each technique, those without the leak first."""
+    kinds = {
+        "curves": ("Curves over steps", paragraphs("curves")),
+        "confusion": ("Confusion", []),
+        "reliability": ("Calibration", []),
+    }
+    searched = [
+        (f"{key}: {what}", figure)
+        for what in ("history", "importance")
+        for key, figure in inputs.figures(f"{what}.json")
+    ]
+    made = [
+        Section(title, said, figures=inputs.figures(f"{kind}.json", inputs.honest_keys))
+        for kind, (title, said) in kinds.items()
+    ]
+    return [Section("The search", figures=searched), *(section for section in made if section.figures)]
+
+
+def _learning(inputs: ReportInputs) -> Section:
+    curves = inputs.of("learning_curve/sizes.csv").items()
+    said = [words for _, table in curves for words in _extrapolations(table, inputs.comparison)]
+    tables = [Table(f"Accuracy by posts learnt from ({name})", *plain_rows(table[SIZES])) for name, table in curves]
+    figures = inputs.figures("learning_curve/sizes.json")
+    return Section("What more posts give", [*said, *paragraphs("law")] if curves else [], tables, figures)
+
+
+def _extrapolations(table: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
+    """Say what all posts would give, and beside it what they did give where that was measured."""
+    said = []
+    for row in table[~table["measured"].astype(bool)].to_dict("records"):
+        name, protocol = row["technique"], row["protocol"]
+        alike = comparison["measured"].eq(True) & (comparison["protocol"] == protocol)
+        expected = f"{with_interval(row)} is to be expected of all {row['n_train']:,.0f} posts; not measured."
+        own = [
+            f" Its own run learnt from {one['n_train']:,.0f} and was right for {with_interval(one)}."
+            for one in comparison[alike & (comparison["technique"] == name)].to_dict("records")
+        ]
+        said.append(f"{name} ({protocol}): {expected}{''.join(own)}")
+    return said
+
+
+def _settings(inputs: ReportInputs) -> Section:
+    tables = [
+        Table(f"{caption} ({protocol})", *plain_rows(table))
+        for file, caption in SETTINGS.items()
+        for protocol, table in inputs.of(file).items()
+    ]
+    return Section("One setting at a time", paragraphs("varied") if tables else [], tables)
+
+
+# ---------------------------------------------------------------- as text
+def as_markdown(made: Report) -> str:
     """Write the report without its figures."""
-    lines = [f"# {title}"]
-    for section in sections:
-        if section.paragraphs or section.tables:
-            lines += ["", f"## {section.title}"]
-        for paragraph in section.paragraphs:
-            lines += ["", paragraph]
-        if section.commands:
-            lines += ["", "```", *section.commands, "```"]
-        for table in section.tables:
-            lines += ["", f"{table.caption}:", "", *markdown(table.header, table.rows)]
+    lines = [f"# {made.title}", "", "## Summary"]
+    lines += [line for question, answer in made.answers.items() for line in ("", f"**{question}** {answer}")]
+    lines += ["", made.note] if made.note else []
+    for level, sections in (("##", made.main), ("###", made.appendix)):
+        lines += ["", "## Appendix"] if level == "###" else []
+        for section in sections:
+            if not (section.paragraphs or section.tables):
+                continue
+            lines += ["", f"{level} {section.title}"]
+            lines += [line for paragraph in section.paragraphs for line in ("", paragraph)]
+            lines += ["", "```", *section.commands, "```"] if section.commands else []
+            for table in section.tables:
+                lines += ["", f"{table.caption}:", "", *markdown(table.header, table.rows)]
     return "\n".join([*lines, ""])
 
 
-def as_html(title: str, sections: list[Section]) -> str:
+def as_html(made: Report) -> str:
     """Write the report as one page: style, script and figures inside, every text escaped.
 
-    The first section is the summary. A figure is drawn when it comes into sight, and all are before printing.
+    A figure's finding is a heading of the page, which breaks in lines as the page is wide. A figure is drawn when it
+    comes into sight, and all are before printing.
     """
     from plotly.offline import get_plotlyjs
 
-    def alt(figure: Any, caption: str) -> str:
-        """Return the figure's text alternative; of one that has none, its title or caption."""
-        return str((figure.layout.meta or {}).get("alt") or figure.layout.title.text or caption)
+    def drawn(figure: Any, caption: str) -> dict[str, Any]:
+        """Return the figure's heading and text alternative, its size, and its JSON without the title."""
+        layout, known = figure.layout, figure.layout.meta or {}
+        finding = known.get("finding") or (layout.title.text or caption).replace("<br>", " ")
+        content = figure.to_dict()
+        content["layout"] = {name: value for name, value in content["layout"].items() if name != "title"}
+        height = layout.height or 430
+        content["layout"] |= {"height": height, "margin": {**content["layout"].get("margin", {}), "t": 24}}
+        json = type(figure)(content, skip_invalid=True).to_json().replace("<", "\\u003c")  # no "</script>" in it
+        size = {"height": height, "width": known.get("width") or 0}
+        return {"finding": finding, "alt": known.get("alt") or finding, "json": json, **size}
 
-    return rendered(
-        "page.html.j2",
-        escaped=True,
-        title=title,
-        plotly=get_plotlyjs(),
-        sections=sections,
-        json=lambda figure: str(figure.to_json()).replace("<", "\\u003c"),  # "</script>" cannot occur in it
-        alt=alt,
-        height=lambda figure: figure.layout.height or 430,
-    )
-
-
-def comparison_markdown(comparison: pd.DataFrame, techniques: Sequence[str], audit: dict[str, Any], run: str) -> str:
-    """Write the comparison for a person: the leak, the table, what is missing, and what the protocols mean."""
-    shown = shown_of(comparison, SHOWN)
-    lines = [f"# Comparison, run `{run}`", ""]
-    lines += [f"The files as they came: {headline(audit)}", ""] if audit else []
-    lines += markdown(shown, comparison_rows(comparison, shown))
-    for sentence in choices(comparison):
-        lines += ["", sentence]
-    for protocol, rows in comparison.groupby("protocol"):
-        if missing := [name for name in techniques if name not in set(rows["technique"])]:
-            lines += ["", f"Not run under `{protocol}`: {', '.join(missing)}."]
-    ids, ran = audit.get("ids_known", True), set(comparison["protocol"])
-    lines += [
-        "",
-        f"Encoder: {', '.join(sorted(set(comparison['encoder'])))}. "
-        f"Seed: {comparison['seed'].iloc[0]}. Seconds include the one encoding of all posts where a technique uses it. "
-        f"Interval: bootstrap over {'tweet ids' if ids else 'posts'}.",
-        "",
-    ]
-    shared = "a tweet id, a text" if ids else "a text"
-    meanings = {
-        "leak_free": f"`leak_free`: no training post shares {shared} or a near-duplicate text with a test post.",
-        "published": "`published`: the paper's protocol, in which they do; its figures measure memory as well.",
-    }
-    said = [words for protocol, words in meanings.items() if protocol in ran]
-    if comparison["paper_accuracy"].notna().any():
-        said.append(
-            "The paper's own figures (`paper_accuracy`) are of the published protocol and of `distilbert-base-uncased`."
-        )
-    return "\n".join([*lines, " ".join(said), ""])
+    return rendered("page.html.j2", escaped=True, report=made, plotly=get_plotlyjs(), drawn=drawn)

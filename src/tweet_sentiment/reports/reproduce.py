@@ -3,8 +3,10 @@
 from shlex import quote
 from typing import Any
 
+import pandas as pd
+
 from tweet_sentiment.reports.inputs import ReportInputs, Section
-from tweet_sentiment.reports.tables import Table
+from tweet_sentiment.reports.tables import Table, paragraphs
 from tweet_sentiment.techniques import LAST, STUDIED, TECHNIQUES
 
 ENVIRONMENTS = ("kaggle", "paper", "test")  # folders in conf that are named like the run that they make
@@ -23,6 +25,8 @@ BESIDE = {  # pipelines that make no technique, by a file that they leave
     "unfreezing_sweep": "unfreezing_sweep/blocks.csv",
     "prompt_head_sweep": "prompt_tuning/heads.csv",
 }
+PARTS = ("training", "dev", "test")
+_DIGITS = 16  # of a sha256
 NAMED = ("run", "protocol")  # each command says them anyway
 OF_ANY_FILE = ("data.cleaning", "data.row_limit", "data.validation_share")  # not found out of the file itself
 
@@ -32,11 +36,10 @@ def reproduction(inputs: ReportInputs) -> Section:
     metrics = inputs.metrics.values()
     how = {f"encoder {m['encoder']}, device {m['device']}, dtype {m['dtype']}, seed {m['seed']}" for m in metrics}
     said = [
-        "Each command trains what was trained under a protocol, with the parameters that differ from conf; the last "
-        "writes this page from what they leave on disk. All parameters of a model stand in its manifest.json.",
+        *paragraphs("reproduction"),
         *sorted(how),
     ]
-    tables = [_data(inputs), *([_versions(inputs)] if metrics else [])]
+    tables = [*_data(inputs), *([_versions(inputs)] if metrics else [])]
     return Section("How to reproduce", said, tables, commands=commands(inputs))
 
 
@@ -72,7 +75,7 @@ def _given(inputs: ReportInputs, protocol: str, techniques: list[str]) -> tuple[
     another_file = inputs.named.get("data.training_file", file) != file
     given: dict[str, Any] = {}
     for technique in techniques:
-        trained = _flat(inputs.manifests.get(f"{protocol}/{technique}", {}).get("parameters", {}))
+        trained = _flat(inputs.of("manifest.json").get(f"{protocol}/{technique}", {}).get("parameters", {}))
         given |= {key: value for key, value in trained.items() if configured.get(key, value) != value}
     return tuple(
         f"{key}={_yaml(value)}"
@@ -113,30 +116,30 @@ def _together(pipelines: list[str]) -> list[str]:
     return ["", *chosen] if whole else chosen
 
 
-def _data(inputs: ReportInputs) -> Table:
-    rows = []
-    for protocol, account in inputs.accounts.items():
-        posts = [account[f"{part}_posts"] for part in ("training", "dev", "test")]
-        files = [
-            f"{name}: {file['rows']} rows, sha256 {file['sha256']}{_untrusted(file)}"
-            for name, file in account["files"].items()
-        ]
-        rows.append([protocol, account["texts"], *(f"{n:,}" for n in posts), "; ".join(files)])
-    header = ["protocol", "texts", "training posts", "of them in the dev split", "test posts", "files"]
-    return Table("Data", header, rows)
+def _data(inputs: ReportInputs) -> list[Table]:
+    """Return the posts by protocol, and the files that they are of."""
+    accounts = inputs.accounts.items()
+    posts = [[name, one["texts"], *(f"{one[f'{part}_posts']:,}" for part in PARTS)] for name, one in accounts]
+    files = {
+        (part, str(file.get("file", "")), f"{file['rows']:,}", file["sha256"][:_DIGITS], _ids(file)): None
+        for _, account in accounts
+        for part, file in account["files"].items()
+    }
+    header = ["protocol", "texts", "training posts", "of them in the dev split", "test posts"]
+    return [
+        Table("Posts", header, posts),
+        Table("Files", ["part", "file", "rows", "sha256, its first digits", "ids"], [list(one) for one in files]),
+    ]
 
 
-def _untrusted(file: dict[str, Any]) -> str:
-    ids = str(file.get("ids", ""))
-    return f", its ids are {ids}" if ids.startswith("not trusted") else ""
+def _ids(file: dict[str, Any]) -> str:
+    ids = str(file.get("ids", "–"))
+    return f"its ids are {ids}" if ids.startswith("not trusted") else ids
 
 
 def _versions(inputs: ReportInputs) -> Table:
     """One row for all results; or one for each set of versions, with the results that were made with it."""
-    names = list(dict.fromkeys(name for metrics in inputs.metrics.values() for name in metrics["versions"]))
-    made: dict[tuple[str, ...], list[str]] = {}
-    for result, metrics in inputs.metrics.items():
-        made.setdefault(tuple(metrics["versions"].get(name, "–") for name in names), []).append(result)
-    if len(made) == 1:
-        return Table("Versions", names, [list(*made)])
-    return Table("Versions", ["results", *names], [[", ".join(results), *found] for found, results in made.items()])
+    versions = pd.DataFrame({result: metrics["versions"] for result, metrics in inputs.metrics.items()}).fillna("–").T
+    made = versions.rename_axis("results").reset_index().groupby(list(versions), sort=False)["results"].agg(", ".join)
+    table = made.reset_index()[["results", *versions]] if len(made) > 1 else versions.head(1)
+    return Table("Versions", [str(name) for name in table.columns], table.to_numpy().tolist())

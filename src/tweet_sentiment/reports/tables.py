@@ -24,15 +24,17 @@ SHOWN = ["technique", "protocol", "texts", "n_train", "trainable_parameters", "e
 SHOWN += ["macro_f1", "seconds", "paper_accuracy"]
 MAIN = ["technique", "protocol", "accuracy", "interval", "paper_accuracy"]  # where there is no room for all
 MAIN_PROTOCOLS = ["published", "leak_free", "grouped"]  # beside folds, "grouped_<k>_of_<n>"
+HONEST = ["leak_free", "grouped", "published"]  # those without the leak first
 P_VALUES = {"p_value", "p_adjusted"}
 COUNTS = {f"{part}_posts" for part in PARTS} | {"n_train", "n_validation", "trainable_parameters", "seconds"}
-COUNTS |= {"posts", "right"}
+COUNTS |= {"posts", "right", "seeds", "folds", "top_blocks", "steps", "row"}
 COSTS = {
     "trainable_parameters": "trained parameters",
     "seconds": "seconds of training",
     "ms_per_post": "milliseconds a post",
 }
 FEWER = 0.8  # of another's posts: with less, a technique is not at its best; a tenth is of the dev split
+FOLD = r"grouped_\d+_of_\d+"
 Rows = list[list[str]]
 
 
@@ -44,24 +46,37 @@ class Table:
     header: list[str]
     rows: Rows
 
+    @property
+    def wide(self) -> bool:
+        """Whether it is printed across the sheet."""
+        return len(self.header) > 7
 
-def shown_of(comparison: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Return the columns that have something to show: the paper's accuracy stands beside its own data alone."""
-    return [name for name in names if name != "paper_accuracy" or comparison[name].notna().any()]
 
+def compared(comparison: pd.DataFrame, names: Sequence[str] = SHOWN) -> tuple[list[str], Rows]:
+    """Return those of the columns ``names`` that have something to show, and their rows as text.
 
-def comparison_rows(comparison: pd.DataFrame, names: Sequence[str] = SHOWN) -> Rows:
-    """Return the comparison's rows as text, with the columns ``names``; "interval" is that of the accuracy."""
-    ends = [
-        interval(low, high) for low, high in zip(comparison["accuracy_low"], comparison["accuracy_high"], strict=True)
-    ]
-    _, rows = plain_rows(comparison.assign(interval=ends)[list(names)])
-    return rows
+    "interval" is that of the accuracy. The paper's accuracy stands beside its own data alone.
+    """
+    names = [name for name in names if name != "paper_accuracy" or comparison[name].notna().any()]
+    ends = zip(comparison["accuracy_low"], comparison["accuracy_high"], strict=True)
+    return names, plain_rows(comparison.assign(interval=[interval(*pair) for pair in ends])[names])[1]
 
 
 def interval(low: float, high: float) -> str:
     """Write an interval: "0.650–0.714"."""
     return "–" if pd.isna(low) else f"{low:.3f}–{high:.3f}"
+
+
+def with_interval(row: dict[Any, Any], part: str = "accuracy", value: str = "accuracy") -> str:
+    """Write an accuracy of a row with its interval: "0.6820 (0.650–0.714)"; a dash where it was not measured."""
+    known = pd.notna(row[value])
+    return f"{row[value]:.4f} ({interval(row[f'{part}_low'], row[f'{part}_high'])})" if known else "–"
+
+
+def points(row: dict[Any, Any], low: str = "low", high: str = "high") -> str:
+    """Write a difference of accuracy with its interval: "+2.1 points (-0.3 to +4.4)"."""
+    apart, lowest, highest = (f"{100 * row[name]:+.1f}" for name in ("difference", low, high))
+    return f"{apart} points ({lowest} to {highest})"
 
 
 def amount(value: float) -> str:
@@ -74,47 +89,42 @@ def side_by_side(comparison: pd.DataFrame) -> tuple[list[str], Rows]:
 
     Folds of a cross-validation are left to :func:`folds`, unless there is nothing else.
     """
-    every = sorted(set(comparison["protocol"]), key=_protocol_order)
-    protocols = [name for name in every if name in MAIN_PROTOCOLS] or every
-    rows, has_paper = [], comparison["paper_accuracy"].notna().any()
-    for technique in dict.fromkeys(comparison["technique"]):
-        mine = comparison[comparison["technique"] == technique].set_index("protocol")
-        paper = mine["paper_accuracy"].iloc[0]
-        cells = [_accuracy_cell(mine.loc[p]) if p in mine.index else "not run" for p in protocols]
-        rows.append([technique, *(["–" if pd.isna(paper) else f"{paper:.4f}"] if has_paper else []), *cells])
-    return ["technique", *(["paper (its protocol leaks)"] if has_paper else []), *protocols], rows
-
-
-def _accuracy_cell(row: "pd.Series[Any]") -> str:
-    return f"{row['accuracy']:.4f} ({interval(row['accuracy_low'], row['accuracy_high'])})"
-
-
-def _protocol_order(protocol: str) -> tuple[int, str]:
-    known = protocol in MAIN_PROTOCOLS
-    return MAIN_PROTOCOLS.index(protocol) if known else len(MAIN_PROTOCOLS), protocol
+    ran = sorted(set(comparison["protocol"]))
+    protocols = [name for name in MAIN_PROTOCOLS if name in ran] or ran
+    cells = comparison.assign(cell=[with_interval(row) for row in comparison.to_dict("records")])
+    table = cells.pivot(index="technique", columns="protocol", values="cell").reindex(columns=protocols)
+    table = table.reindex(comparison["technique"].unique()).fillna("not run")
+    paper = comparison.drop_duplicates("technique")["paper_accuracy"]
+    if paper.notna().any():
+        table.insert(0, "paper (its protocol leaks)", [f"{one:.4f}" if pd.notna(one) else "–" for one in paper])
+    return ["technique", *table.columns], table.reset_index().to_numpy().tolist()
 
 
 def folds(comparison: pd.DataFrame) -> pd.DataFrame:
     """Return technique, folds, mean and standard deviation of accuracy over the folds ``grouped_<k>_of_<n>`` run."""
-    rows = comparison[comparison["protocol"].str.fullmatch(r"grouped_\d+_of_\d+")]
-    by_technique = rows.groupby("technique", sort=False)["accuracy"]
+    by_technique = comparison[comparison["protocol"].str.fullmatch(FOLD)].groupby("technique", sort=False)["accuracy"]
     return by_technique.agg(folds="size", mean="mean", sd="std").reset_index()
 
 
-def part_rows(comparison: pd.DataFrame, parts: Sequence[str]) -> tuple[list[str], Rows]:
-    """Return header and rows of accuracy with its interval on each of these parts of the test posts, and their size."""
-    header = ["technique", "protocol"]
-    for part in parts:
-        header += [f"{part.replace('_', ' ')} posts", "accuracy"]
-    rows = []
-    for row in comparison.to_dict("records"):
-        cells = [str(row["technique"]), str(row["protocol"])]
-        for part in parts:
-            known = pd.notna(row[f"{part}_accuracy"])
-            ends = interval(row[f"{part}_low"], row[f"{part}_high"])
-            cells += [f"{row[f'{part}_posts']:,.0f}", f"{row[f'{part}_accuracy']:.4f} ({ends})" if known else "–"]
-        rows.append(cells)
-    return header, rows
+def part_tables(comparison: pd.DataFrame) -> list[Table]:
+    """Return accuracy on originals, where posts are reworded, and with and without those that resemble training."""
+    known = comparison[~comparison["protocol"].str.fullmatch(FOLD)].dropna(subset=["originals_posts"])
+    reworded = known[known["originals_posts"] < known["n_validation"]]
+    alike = known[(known["protocol"] != "published") & (known["resembling_posts"] > 0)]
+    asked = {
+        "Accuracy on originals, one post an id": (reworded, PARTS[:1]),
+        "Accuracy where test posts still resemble a training post, and where they do not": (alike, PARTS[1:]),
+    }
+    tables = []
+    for caption, (rows, parts) in asked.items():
+        header = ["technique", "protocol", *(h for p in parts for h in (f"{p.replace('_', ' ')} posts", "accuracy"))]
+        texts = [
+            [row["technique"], row["protocol"]]
+            + [c for p in parts for c in (f"{row[f'{p}_posts']:,.0f}", with_interval(row, p, f"{p}_accuracy"))]
+            for row in rows.to_dict("records")
+        ]
+        tables += [Table(caption, header, texts)] if texts else []
+    return tables
 
 
 def plain_rows(table: pd.DataFrame) -> tuple[list[str], Rows]:
@@ -128,7 +138,7 @@ def _cell(name: str, value: Any) -> str:
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return "–"
     if name in COUNTS:
-        return f"{value:,.0f}"
+        return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
     if name in P_VALUES:
         return p_words(value)
     return f"{value:.4f}" if isinstance(value, float) else str(value)
@@ -140,26 +150,16 @@ def markdown(header: list[str], rows: Rows) -> list[str]:
     return ["| " + " | ".join(header) + " |", "|" + "---|" * len(header), *("| " + " | ".join(r) + " |" for r in clean)]
 
 
-def by_protocol(comparison: pd.DataFrame) -> dict[str, dict[str, dict[Any, Any]]]:
-    """Return each technique's rows by protocol."""
-    found: dict[str, dict[str, dict[Any, Any]]] = {}
-    for row in comparison.to_dict("records"):
-        found.setdefault(row["technique"], {})[row["protocol"]] = row
-    return found
-
-
-def fallen(comparison: pd.DataFrame) -> list[tuple[str, dict[Any, Any], dict[Any, Any]]]:
-    """Return technique, published row and leak-free row where the two intervals lie apart, the deepest fall first.
+def fallen(comparison: pd.DataFrame) -> list[tuple[str, float, float]]:
+    """Return technique, accuracy with the leak and without it where the two intervals lie apart, deepest fall first.
 
     Intervals that lie apart are a stricter sign than a test of the difference: what they show is no luck.
     """
-    pairs = [
-        (name, rows["published"], rows["leak_free"])
-        for name, rows in by_protocol(comparison).items()
-        if {"published", "leak_free"} <= rows.keys()
-    ]
-    apart = [pair for pair in pairs if pair[1]["accuracy_low"] > pair[2]["accuracy_high"]]
-    return sorted(apart, key=lambda pair: pair[2]["accuracy"] - pair[1]["accuracy"])
+    published, without = (comparison[comparison["protocol"] == name] for name in ("published", "leak_free"))
+    both = published.merge(without, on="technique", suffixes=("", "_left"))
+    apart = both[both["accuracy_low"] > both["accuracy_high_left"]]
+    apart = apart.assign(fall=apart["accuracy_left"] - apart["accuracy"]).sort_values("fall")
+    return list(zip(apart["technique"], apart["accuracy"], apart["accuracy_left"], strict=True))
 
 
 def listed(items: Sequence[str]) -> str:
@@ -167,11 +167,29 @@ def listed(items: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
 
 
+def percent(share: float) -> str:
+    """Write a share as the text of the report has it: "71.5 %", "100 %"."""
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
 def rendered(template: str, *, escaped: bool = False, **values: Any) -> str:
     """Fill in a template of this folder; ``escaped``: no text becomes markup in HTML."""
+    return str(_template(template, escaped).render(values))
+
+
+def paragraphs(block: str, **values: Any) -> list[str]:
+    """Return the paragraphs of a block of ``words.md.j2``."""
+    template = _template("words.md.j2")
+    text = "".join(template.blocks[block](template.new_context(values)))
+    return [" ".join(one.split()) for one in text.split("\n\n") if one.strip()]
+
+
+def _template(name: str, escaped: bool = False) -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    loader = FileSystemLoader(Path(__file__).parent)
     settings: Any = {"autoescape": escaped, "trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
-    page = Environment(loader=loader, keep_trailing_newline=True, **settings).get_template(template)
-    return page.render(values)
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=loader, keep_trailing_newline=True, **settings)
+    environment.filters |= {"percent": percent, "share": "{:.1f} %".format, "thousands": "{:,.0f}".format}
+    environment.filters["measured"] = lambda value: "cannot be measured" if value is None else f"is {value:.4f}"
+    return environment.get_template(name)

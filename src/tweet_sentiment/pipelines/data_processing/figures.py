@@ -37,7 +37,7 @@ def plot_lengths(
         f"{len(lengths):,} are cut at {longest} ({study.protocol})",
         "Lines: the share of posts by their number of word pieces, training and validation; a dashed line is where "
         "posts are cut.",
-        xaxis={"title": "word pieces, the two special ones among them"},
+        xaxis={"title": "word pieces"},
         yaxis={"title": "share of the posts", "tickformat": ".1%"},
     )
 

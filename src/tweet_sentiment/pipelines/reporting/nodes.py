@@ -121,19 +121,11 @@ def _by_protocol(files: RunFiles, file: str) -> dict[str, Any]:
     return {protocol: files[path]() for protocol, path in paths.items()}
 
 
-def compare(
-    results: pd.DataFrame,
-    earlier_results: RunFiles,
-    audit: dict[str, Any],
-    run: str,
-    study: Study,
-) -> tuple[pd.DataFrame, str]:
-    """Gather the results of every protocol of this run into one table, and what was measured as Markdown.
+def compare(results: pd.DataFrame, earlier_results: RunFiles, study: Study) -> pd.DataFrame:
+    """Gather the results of every protocol of this run into one table.
 
     What learning curves expect of all posts is there with ``measured`` false.
     """
-    from tweet_sentiment.reports.report import comparison_markdown
-
     tables = _by_protocol(earlier_results, "results.csv") | {study.protocol: results}
     curves = _by_protocol(earlier_results, "learning_curve/sizes.csv")
     expected = [table[~table["measured"]] for protocol, table in curves.items() if protocol in tables]
@@ -142,10 +134,9 @@ def compare(
         selected=comparison["selected"].eq(True), measured=comparison["measured"].ne(False)
     )
     order = {name: i for i, name in enumerate(TECHNIQUES)}
-    comparison = comparison.sort_values(
+    return comparison.sort_values(
         ["protocol", "technique"], key=lambda column: column.map(order) if column.name == "technique" else column
     ).reset_index(drop=True)
-    return comparison, comparison_markdown(_measured(comparison), STUDIED, audit, run)
 
 
 def _measured(comparison: pd.DataFrame) -> pd.DataFrame:
@@ -206,18 +197,14 @@ def write_report(
     ``files``: what else the run has left, by path; ``configured``: the parameters as ``conf`` says them.
     """
     from tweet_sentiment.reports.inputs import ReportInputs
-    from tweet_sentiment.reports.report import as_html, as_markdown, sections
+    from tweet_sentiment.reports.report import as_html, as_markdown, report
 
-    columns = data.columns.model_dump(exclude_none=True).items()
-    named = {
-        "data.training_file": data.training_file,
-        **({} if data.validation_file is None else {"data.validation_file": data.validation_file}),
-        **{f"data.columns.{key}": str(column) for key, column in columns},
-    }
+    files_of_data = {"training_file": data.training_file, "validation_file": data.validation_file}
+    columns = {f"columns.{key}": column for key, column in data.columns.model_dump().items()}
+    named = {f"data.{key}": str(value) for key, value in (files_of_data | columns).items() if value is not None}
     inputs = ReportInputs(run, _measured(comparison), frontier, claims, uncertainty.level, files, configured, named)
-    made = sections(inputs)
-    title = f"{'Twitter sentiment' if inputs.about.paper else 'Text classification'}, run {run}"
-    return as_html(title, made), as_markdown(title, made)
+    made = report(inputs)
+    return as_html(made), as_markdown(made)
 
 
 def promote(

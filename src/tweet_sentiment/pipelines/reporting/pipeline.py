@@ -38,12 +38,7 @@ def create_pipeline(techniques: Collection[str]) -> Pipeline:
                 "differences",
                 name="compare_techniques",
             ),
-            node(
-                compare,
-                ["results", "earlier_results", "audit", RUN, STUDY],
-                ["comparison", "comparison_report"],
-                name="compare",
-            ),
+            node(compare, ["results", "earlier_results", STUDY], "comparison", name="compare"),
             node(plot_comparison, "comparison", "figure_of_accuracy", name="plot_comparison"),
             node(leaks_figure, "audit", "figure_of_leaks", name="plot_leaks"),
             node(

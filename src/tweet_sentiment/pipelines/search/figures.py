@@ -33,7 +33,9 @@ def search_figures(trials: pd.DataFrame, space: SearchSpace, metric: str) -> tup
     found = f"Best of {len(complete)} finished trials: {best.value:.4f}, trial {best.number}" if best else "No trial"
     return (
         styled(history, found, f"Marks: {name} of each trial, in order; a line: the best so far.", xaxis_title="trial"),
-        styled(importance, weighs, "Bars: how much of the differences each hyperparameter explains, by fANOVA."),
+        styled(
+            importance, weighs, "Bars: how much of the differences each hyperparameter explains, by fANOVA.", width=480
+        ),
         styled(
             parallel,
             f"{found}; every trial is a line through its values",
