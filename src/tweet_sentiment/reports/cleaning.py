@@ -8,7 +8,7 @@ from tweet_sentiment.parameters import Study
 from tweet_sentiment.reports.tables import listed, rendered
 from tweet_sentiment.scoring.comparison import BETTER, WORSE, p_words, verdict
 
-COSTS = ("published_letters_kept_plain", "published_plain", "none_plain")
+COSTS = ["published_letters_kept_plain", "published_plain", "none_plain", "minimal_plain", "minimal_emoji_named_plain"]
 STEPS = {("removed", "no"): "Removing stop words", ("kept", "yes"): "Lemmatising", ("removed", "yes"): "Both"}
 
 
