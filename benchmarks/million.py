@@ -1,6 +1,6 @@
 """A file of a million posts through ``kedro predict``: ``python -m benchmarks.million --rows 1000000``.
 
-Prints rows, seconds, rows a second, and the most memory that the process took. With ``--folder`` the files are kept;
+Prints rows, seconds, rows per second, and the most memory that the process took. With ``--folder`` the files are kept;
 the same command after a kill then goes on.
 """
 
@@ -70,7 +70,7 @@ def measure(source: Path, output: Path, model: str, rows: int) -> str:
         raise SystemExit("kedro predict failed")
     size = source.stat().st_size / (1 << 20)
     return (
-        f"{rows:,} rows ({size:,.0f} MiB) in {seconds:,.0f} s, start included: {rows / seconds:,.0f} rows a second, "
+        f"{rows:,} rows ({size:,.0f} MiB) in {seconds:,.0f} s, start included: {rows / seconds:,.0f} rows per second, "
         f"at most {used.ru_maxrss / 1024:,.0f} MiB of memory"
     )
 

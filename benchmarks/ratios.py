@@ -10,11 +10,11 @@ HEAD_EPOCHS = 8
 RATES = ("encode", "prompt_tuning", "full_fine_tuning")
 WHAT = ("encode", "head", "search", "prompt_tuning", "full_fine_tuning", "memory")
 HOW = {
-    "encode": "both ran on all posts; rows a second",
-    "head": "script: its measured rows a second, counted up to 8 epochs with evaluation; ours: ran whole",
-    "search": "script: its measured rows a second, counted up to the epochs that our trials ran; ours: ran whole",
-    "prompt_tuning": "both ran; rows a second through the encoder while training",
-    "full_fine_tuning": "both ran; rows a second through the encoder while training",
+    "encode": "both ran on all posts; rows per second",
+    "head": "script: its measured rows per second, counted up to 8 epochs with evaluation; ours: ran whole",
+    "search": "script: its measured rows per second, counted up to the epochs that our trials ran; ours: ran whole",
+    "prompt_tuning": "both ran; rows per second through the encoder while training",
+    "full_fine_tuning": "both ran; rows per second through the encoder while training",
     "memory": "the script's peak over ours, the worst of all that both ran",
 }
 COUNTED = ("head", "search")
@@ -90,7 +90,7 @@ def _counted_ratios(measured: Measured, what: str, rows: int, validation_rows: i
 
 
 def _memory_ratios(measured: Measured) -> list[float]:
-    """Return each round's worst ratio; a search of the script's takes what its head takes: it trains one a trial."""
+    """Return each round's worst ratio; a search of the script's takes what its head takes: it trains one per trial."""
     worst: list[float] = []
     for what, sides in measured.items():
         script = sides.get("script") or (_side(measured, "head", "script") if what == "search" else [])

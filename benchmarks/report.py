@@ -75,7 +75,7 @@ def bars(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def growth(points: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the points, the line through them (fixed seconds, seconds a thousand posts), and how far off they lie.
+    """Return the points, the line through them (fixed seconds, seconds per thousand posts), and how far off they lie.
 
     ``deviation`` is the largest distance from the line, as a share of the longest time; 0 is exactly linear.
     """

@@ -25,7 +25,7 @@ TARGETS = {
     "onnx_fp32": 4.0,
     "torch_auto": 5.0,
     "onnx_int8": 8.0,
-}  # posts a second, over the better pipeline's
+}  # posts per second, over the better pipeline's
 P50 = {"in process": 1 / 4, "over HTTP": 1 / 2}  # of the plain pipeline's, with int8
 GROWTH = 0.05  # of the service's memory, under many clients: what is still called flat
 Figures = dict[str, Any]
@@ -88,7 +88,7 @@ def _middle(rounds: list[Figures]) -> Figures:
 
 
 def ratios(sides: dict[str, Figures], http: dict[str, Figures]) -> Figures:
-    """Return ours over the better pipeline (posts a second), and the times of one post over the plain pipeline's."""
+    """Return ours over the better pipeline (posts per second), and the times of one post over the plain pipeline's."""
     best = max(sides[name]["rows_per_second"] for name in PIPELINES)
     alone = sides["pipeline_default"]["p50_ms"]
     return {

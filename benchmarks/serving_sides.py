@@ -89,7 +89,7 @@ def _predictor(folder: str, rows: int, precision: str) -> dict[str, Any]:
 
 
 def _timed(ask: Callable[[list[str]], object], texts: list[str]) -> dict[str, Any]:
-    """Return posts a second of all at once, and the time of a post alone (of 200), after some calls to warm up."""
+    """Return posts per second of all at once, and the time of a post alone (of 200), after some calls to warm up."""
     for text in texts[:WARM]:
         ask([text])
     start = perf_counter()

@@ -53,7 +53,7 @@ def _targets(results: dict[str, Any]) -> str:
         rows.append([NAMES[what], f">= {one['target']:g}", found, _met(one["median"], one["target"]), one["how"]])
     limit = results["limit"]
     share = "not run" if limit["encode"] is None else f"{limit['encode']:.2f}"
-    how = "operations the posts need, a second, over that of bare matrix products"
+    how = "operations the posts need per second, over that of bare matrix products"
     rows.append(["encoding: share of the machine's limit", ">= 0.5", share, _met(limit["encode"], 0.5), how])
     for what, one in results["bars"].items():
         found = f"{one['median']:.3f} ({one['min']:.3f} to {one['max']:.3f})"

@@ -1,4 +1,4 @@
-"""What a run shows: one aligned line a node, no colours outside a terminal, none of the libraries' noise."""
+"""What a run shows: one aligned line per node, no colours outside a terminal, none of the libraries' noise."""
 
 import os
 import re

@@ -26,7 +26,7 @@ def registry() -> dict[str, dict]:
 
 
 def as_lines(kinds: dict[str, dict]) -> str:
-    """Return JSON with a line a pipeline and a line a node."""
+    """Return JSON with a line per pipeline and a line per node."""
     parts = (
         f'"{kind}": {{\n' + ",\n".join(f'"{name}": {json.dumps(one)}' for name, one in named.items()) + "\n}"
         for kind, named in kinds.items()

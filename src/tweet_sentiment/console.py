@@ -1,4 +1,4 @@
-"""What a run shows: one aligned line a node with its time, and the comparison at the end."""
+"""What a run shows: one aligned line per node with its time, and the comparison at the end."""
 
 import logging
 from pathlib import Path
@@ -15,7 +15,7 @@ WIDE = 150  # characters a line that all columns of the comparison need
 
 
 class ShowProgress:
-    """One line a node, when it is done, with its time; one that takes long is named before, so that it is known."""
+    """One line per node, when it is done, with its time; one that takes long is named before, so that it is known."""
 
     def __init__(self) -> None:
         self._width = 0

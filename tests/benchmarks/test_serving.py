@@ -66,7 +66,7 @@ def test_clients_send_every_request_once_and_count_what_failed(predictor):
     with on_http(create_app(predictor, Limits(characters=40))) as address:
         found = load(int(address.rpartition(":")[2]), clients=3, requests=60)
     assert found["errors"] == sum(len(text) > 40 for text in posts(60))
-    assert "at most 40 a post" in found["first_error"]
+    assert "at most 40 per post" in found["first_error"]
 
 
 @pytest.mark.parametrize("rows", [1, 5, 3000])

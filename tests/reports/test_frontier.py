@@ -55,7 +55,7 @@ def test_of_techniques_that_are_not_shown_to_differ_the_cheaper_is_taken():
     )
     apart = "-2.0 points (-5.0 to +1.0): no difference is shown"
     assert said[1] == ["Fewest trained parameters", "linear", "500,000 trained parameters", "900,000", apart]
-    assert said[3] == ["Fastest predictions", "linear", "0.1 milliseconds a post", "1.6", apart]
+    assert said[3] == ["Fastest predictions", "linear", "0.1 milliseconds per post", "1.6", apart]
 
 
 def test_a_cheaper_one_that_is_worse_is_not_taken():
@@ -97,7 +97,7 @@ def test_what_was_never_compared_with_the_best_is_not_taken_either():
 def test_a_cost_that_nobody_measured_is_said_and_others_still_count():
     rows = [LORA | {"ms_per_post": None}, LINEAR | {"ms_per_post": None}]
     said = recommended(table(rows, ALIKE))
-    assert said[3] == ["Fastest predictions", "–", "milliseconds a post were not measured", "–", "–"]
+    assert said[3] == ["Fastest predictions", "–", "milliseconds per post were not measured", "–", "–"]
     assert said[2][1] == "linear"
 
 

@@ -46,8 +46,8 @@ def post(client, body, path="/predict", **headers):
         (b"{", 422, "The body is not JSON: "),
         (b'{"texts": NaN}', 422, "texts: expected a text, found nan."),
         (b"\xff\xff", 400, "The body cannot be read"),
-        ({"texts": ["a"] * 4}, 413, "texts: 4 posts, at most 3 a request. Send them in parts."),
-        ({"texts": ["a", "b" * 51]}, 413, "texts[1]: 51 characters, at most 50 a post."),
+        ({"texts": ["a"] * 4}, 413, "texts: 4 posts, at most 3 per request. Send them in parts."),
+        ({"texts": ["a", "b" * 51]}, 413, "texts[1]: 51 characters, at most 50 per post."),
         ({"texts": "b" * 2_000}, 413, "The body is larger than 1,000 bytes. Send the posts in parts."),
     ],
 )

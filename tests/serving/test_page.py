@@ -162,7 +162,7 @@ def test_a_refusal_is_said_and_the_next_question_is_answered(page):
     page.press("Enter", CONTROL)
     page.until("document.getElementById('status').className == 'wrong'")
     said = page.evaluate("document.getElementById('status').textContent")
-    assert said == "6 posts, at most 5 a request. Send them in parts."
+    assert said == "6 posts, at most 5 per request. Send them in parts."
     page.evaluate("document.getElementById('posts').value = 'a post\\n' + 'x'.repeat(10001)")
     page.press("Enter", CONTROL)
     page.until("document.getElementById('status').textContent.startsWith('Post 2: 10,001 characters')")

@@ -62,7 +62,7 @@ class Predict(Command):
     "--part-rows", type=click.IntRange(min=1), default=5000, show_default=True, help="Rows that a kill can cost."
 )
 def predict(texts: tuple[str, ...], source: Path | None, **options: Any) -> None:
-    """Classify TEXTS, or every row of a file, with a trained model; from a pipe, each line is a text.
+    """Classify TEXTS, the lines of a pipe or the rows of a file.
 
     A file is written whole when it is done. A run that was killed goes on from its last part when the same command is
     given again.

@@ -26,7 +26,7 @@ def audit(
     ``overlap`` is ``leakage.overlap`` with kinds ``near_duplicate`` (equal normalised texts among them) and ``any``;
     ids count only where the file has them. ``memorisation`` is the accuracy of ``similarity.Lookup``, with
     the training posts as they stand and with the leaking ones out; null where no post is left. The examples have
-    ``EXAMPLE_COLUMNS``, one row a test post, similarity 0-100.
+    ``EXAMPLE_COLUMNS``, one row per test post, similarity 0-100.
 
     Raises:
         StudyError: there is no validation side, and the posts are too few to draw one.

@@ -14,6 +14,6 @@ for _about_them in ("pin_memory", "is_gradient_checkpointing"):
 
 # A CPU's bf16 kernel is made for one number of rows, and two caches keep 1,024 of them: batches of like lengths, which
 # have hundreds of sizes, would hold hundreds of megabytes. Two batches side by side need these few; the second cache,
-# one a thread, would only hold them for longer.
+# one per thread, would only hold them for longer.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
 os.environ.setdefault("LRU_CACHE_CAPACITY", "1")

@@ -36,7 +36,7 @@ def in_batches(
     """Return ``compute(batch)`` of all posts, shape (posts, …), rows in the order given.
 
     Batches are of like lengths and of at most ``tokens`` word pieces each; ``at_once`` of them are computed side by
-    side. ``compute`` returns one row a post, ``done`` is told how many more posts are through after each batch.
+    side. ``compute`` returns one row per post, ``done`` is told how many more posts are through after each batch.
     ``fetch`` turns what ``compute`` returned into an array when all batches are through: a GPU is not waited for
     between them.
     """

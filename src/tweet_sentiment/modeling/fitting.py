@@ -100,7 +100,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows to train on and to evaluate on: tables of posts, or tokens with one feature vector a row where cached.
+    """Rows to train on and to evaluate on: tables of posts, or tokens with one feature vector per row where cached.
 
     Both have a column ``label``, the training rows a column ``dev`` that marks the dev split.
     """
@@ -271,7 +271,7 @@ def class_weights(setting: Any, labels: list[str], targets: list[int]) -> list[f
 
 
 def repeat_with_seeds(fit: Fit, examples: Examples, parameters: Any, setup: Setup, seeds: list[int]) -> pd.DataFrame:
-    """Fit once with each of ``seeds`` but the run's own; return one row a seed with its scores on the test posts.
+    """Fit once with each of ``seeds`` but the run's own; return one row per seed with its scores on the test posts.
 
     The seed draws the head, the order of the posts and the dropout. The data and their split stay as they are.
     """

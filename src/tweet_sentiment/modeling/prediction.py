@@ -137,7 +137,7 @@ def predict(
 def predictions_table(
     trained: "TrainedModel", tokens: "Dataset", device: Device, model: "ModelParameters"
 ) -> "pd.DataFrame":
-    """Return one row a post: row, id, label, predicted, and one probability a class."""
+    """Return one row per post: row, id, label, predicted, and one probability per class."""
     import pandas as pd
 
     probabilities = predict(trained.model, tokens["input_ids"], device, pad_to=_pad_to(model))

@@ -74,7 +74,7 @@ def encodings(
 ) -> list[Encoding]:
     """Tokenize texts with the hard prompt before each; nothing is padded, and virtual tokens come on top.
 
-    With ``entities``, one a text, an input is a pair, "[CLS] <entity> [SEP] <text> [SEP]" or as the tokenizer joins
+    With ``entities``, one per text, an input is a pair, "[CLS] <entity> [SEP] <text> [SEP]" or as the tokenizer joins
     them, of which the text is truncated. "[SEP]" and the like in a text are text.
     Source: the paper, sections "Data collection" and "Prompt tuning".
     """

@@ -129,7 +129,7 @@ class Predictor:
         return [clean(text) for text in texts]
 
     def inputs(self, texts: Iterable[str], entities: Iterable[str] | None = None) -> Inputs:
-        """Turn texts into what the model takes; ``entities``, one a text, if it reads them.
+        """Turn texts into what the model takes; ``entities``, one per text, if it reads them.
 
         Raises:
             StudyError: entities are missing, or given to a model that does not read them.
@@ -147,7 +147,7 @@ class Predictor:
         """Whether the model reads, beside each text, what the text is about."""
         return self.input.second_segment is not None
 
-    def check_entities(self, given: bool, remedy: str = "give one a text") -> None:
+    def check_entities(self, given: bool, remedy: str = "give one per text") -> None:
         """Refuse a model that reads entities where none are given, and the other way round."""
         if self.reads_entities and not given:
             raise StudyError(f"This model reads an entity beside each text, and none are given: {remedy}.")
@@ -260,7 +260,7 @@ class Predictor:
         keep_blank: bool = False,
         explain: bool = False,
     ) -> "pd.DataFrame":
-        """Return one row a text: text, label, and one probability a class; see :meth:`probabilities`.
+        """Return one row per text: text, label, and one probability per class; see :meth:`probabilities`.
 
         A single text is one row, ``predictor("I love this")``; so it is for the other methods.
         With ``explain`` there is a column ``words`` too; see :meth:`explain`.

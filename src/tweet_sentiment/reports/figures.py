@@ -131,7 +131,7 @@ def accuracy_figure(comparison: pd.DataFrame) -> Any:
         figure.add_scatter(
             x=paper["paper_accuracy"], y=paper["technique"], name=name, marker=marker_of("paper"), **look
         )
-    shown = ["One row a technique, the best on top: a mark for each protocol with its interval"]
+    shown = ["One row per technique, the best on top: a mark for each protocol with its interval"]
     shown += ["a cross for the paper's accuracy"] * bool(len(paper))
     shown += ["a line between the accuracy with the leak and without it"] * both
     return styled(figure, finding(rows), f"{', '.join(shown)}.", xaxis=SHARES | {"title": "accuracy"}, **rows_of(order))
@@ -154,7 +154,7 @@ def finding(comparison: pd.DataFrame) -> str:
 
 
 def frontier_figure(table: pd.DataFrame) -> Any:
-    """Draw one row a technique: its accuracy with its interval, then each cost on a logarithmic scale.
+    """Draw one row per technique: its accuracy with its interval, then each cost on a logarithmic scale.
 
     Dark marks are the chosen one and those not shown to be worse; a full mark is one that nothing beats at its cost.
     """
@@ -180,7 +180,7 @@ def frontier_figure(table: pd.DataFrame) -> Any:
     return styled(
         figure,
         _cheaper(table),
-        "One row a technique, the most accurate on top: its accuracy with its interval, then each cost, on a "
+        "One row per technique, the most accurate on top: its accuracy with its interval, then each cost, on a "
         "logarithmic scale. Dark marks are the chosen one and those not shown to be worse; a full mark is one that "
         "none is as accurate as for less.",
         width=680,

@@ -31,7 +31,7 @@ COUNTS |= {"posts", "right", "seeds", "folds", "top_blocks", "steps", "row"}
 COSTS = {
     "trainable_parameters": "trained parameters",
     "seconds": "seconds of training",
-    "ms_per_post": "milliseconds a post",
+    "ms_per_post": "milliseconds per post",
 }
 FEWER = 0.8  # of another's posts: with less, a technique is not at its best; a tenth is of the dev split
 FOLD = r"grouped_\d+_of_\d+"

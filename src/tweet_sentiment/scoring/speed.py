@@ -8,7 +8,7 @@ POSTS = 1000  # the most that a pass takes
 
 
 def ms_per_post(work: Callable[[], object], posts: int) -> float:
-    """Do the work once to warm up, then ``PASSES`` times; return the shortest time, in milliseconds a post.
+    """Do the work once to warm up, then ``PASSES`` times; return the shortest time, in milliseconds per post.
 
     The shortest, as in ``timeit``: the others are longer by what else the machine does.
     """

@@ -11,7 +11,7 @@ from typing import Any
 from tweet_sentiment.serving.problems import BUSY, ProblemError
 
 PART = 16  # posts of one request that are taken at once: as many are calculated in vain for a client that leaves
-PATIENCE = 0.005  # seconds a post: so much later than a single post is one taken that is the last of many
+PATIENCE = 0.005  # seconds per post: so much later than a single post is one taken that is the last of many
 
 Records = list[dict[str, Any]]
 

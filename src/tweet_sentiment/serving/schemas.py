@@ -20,7 +20,7 @@ class Posts(BaseModel):
 
     texts: Texts = Field(description="A text, or a list of texts.")
     entities: Texts | None = Field(
-        None, description="What each text is about, for a model that reads it: one for all, or one a text."
+        None, description="What each text is about, for a model that reads it: one for all, or one per text."
     )
 
     def listed(self) -> tuple[list[str], list[str] | None]:

@@ -83,10 +83,10 @@ class Service:
         if not texts:
             raise ProblemError(422, "texts: the list is empty. Send one text or more.")
         if len(texts) > most:
-            raise ProblemError(413, f"texts: {len(texts):,} posts, at most {most:,} a request. Send them in parts.")
+            raise ProblemError(413, f"texts: {len(texts):,} posts, at most {most:,} per request. Send them in parts.")
         for place, text in enumerate(texts):
             if len(text) > self.limits.characters:
-                found = f"texts[{place}]: {len(text):,} characters, at most {self.limits.characters:,} a post."
+                found = f"texts[{place}]: {len(text):,} characters, at most {self.limits.characters:,} per post."
                 raise ProblemError(413, f"{found} Shorten it: the model reads only the beginning.")
 
     async def _ask(self, posts: list[Post], explain: bool = False) -> Records:

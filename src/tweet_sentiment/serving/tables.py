@@ -77,7 +77,7 @@ def read_table(body: bytes, asked: Asked, limits: Limits, labels: list[str]) -> 
             if len(row.values[column] or "") > limits.characters:
                 raise ProblemError(413, f"Row {len(rows)}: more than {limits.characters:,} characters in '{text}'.")
         if not rows:
-            raise ProblemError(422, "The CSV has a header and no row. Send one row a post.")
+            raise ProblemError(422, "The CSV has a header and no row. Send one row per post.")
         return CsvBody(texts, texts.chunk(rows), texts.result_schema(labels, asked.prefix, as_query), labels)
     except StudyError as error:
         raise ProblemError(422, " ".join(str(error).split())) from None

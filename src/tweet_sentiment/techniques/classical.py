@@ -42,7 +42,7 @@ def fit(technique: str, training: "pd.DataFrame", classical: Parameters, labels:
 
 
 def predict(estimator: Any, posts: "pd.DataFrame", labels: list[str]) -> "pd.DataFrame":
-    """Return one row a post: row, id, label, predicted, and one probability a class."""
+    """Return one row per post: row, id, label, predicted, and one probability per class."""
     from tweet_sentiment.classical import probabilities_of
 
     probabilities = np.zeros((len(posts), len(labels)))

@@ -38,7 +38,7 @@ class Parameters(full_fine_tuning.Parameters):
 
 
 def fit(examples: "Examples", distillation: Parameters, setup: "Setup", **more: Any) -> "Fitted":
-    """Train every layer of a student on ``soft_labels``: a probability a class for each training post, by its row."""
+    """Train every layer of a student on ``soft_labels``: a probability per class for each training post, by its row."""
     soft_labels = more.pop("soft_labels")
     fitted = full_fine_tuning.fit(
         examples,

@@ -1,4 +1,4 @@
-"""The one row a protocol that is chosen without peeking, and the card of the model that is promoted."""
+"""The one row per protocol that is chosen without peeking, and the card of the model that is promoted."""
 
 import pandas as pd
 import pytest

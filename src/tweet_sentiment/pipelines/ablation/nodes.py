@@ -102,7 +102,7 @@ def sweep_blocks(
 
 
 def sweep_heads(prompt_tuning: prompting.Parameters, uncertainty: UncertaintyParameters, **given: Any) -> pd.DataFrame:
-    """Train the last hard prompt with each of ``prompt_tuning.heads_to_compare``; return one row a head.
+    """Train the last hard prompt with each of ``prompt_tuning.heads_to_compare``; return one row per head.
 
     Chosen by ``dev_accuracy``; ``accuracy``, ``low`` and ``high`` are of the test posts.
     """
@@ -123,7 +123,7 @@ def compare_trainings(
     uncertainty: UncertaintyParameters,
     **given: Any,
 ) -> pd.DataFrame:
-    """Fit ``training_ablation.technique`` with each of ``variants``; return one row a variant.
+    """Fit ``training_ablation.technique`` with each of ``variants``; return one row per variant.
 
     The dev split is held out throughout, so that a variant can be chosen by ``dev_accuracy``; ``accuracy`` with
     ``low`` and ``high`` is of the test posts. ``difference`` is to the first variant there, with its paired interval

@@ -24,7 +24,7 @@ def fit_predict(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], Any]:
     """Fit on the training posts, raw or cleaned as ``classical.text`` says, and predict the test posts.
 
-    Returns predictions (one row a post: row, id, label, predicted, and one probability a class), the same of the dev
+    Returns predictions (one row per post: row, id, label, predicted, and one probability per class), those of the dev
     split by an estimator that was not fitted on it (empty without one), figures, and the model.
     """
     from tweet_sentiment.classical import ClassicalModel, count_weights, probabilities_of

@@ -93,7 +93,7 @@ def _groupings(
 
 
 def _accuracy_by(grouping: str, groups: pd.Series, posts: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Return one row a group that has posts, in the order of the groups.
+    """Return one row per group that has posts, in the order of the groups.
 
     Groups are small, and in one that is all right a bootstrap's interval has no width. So the interval is Wilson's
     (1927), for ``effective_posts``: copies of one tweet tell hardly more than the tweet itself, so n posts, m of each

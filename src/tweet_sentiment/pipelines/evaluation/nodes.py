@@ -15,7 +15,7 @@ from .misclassified import accuracy_by_part
 
 
 def predict(model: Any, test_tokens: Any, settings: ModelParameters, compute: Compute) -> pd.DataFrame:
-    """Return one row a test post: row, id, label, predicted, and one probability a class."""
+    """Return one row per test post: row, id, label, predicted, and one probability per class."""
     from tweet_sentiment.modeling.devices import choose_device
     from tweet_sentiment.modeling.prediction import predictions_table
 
@@ -24,7 +24,7 @@ def predict(model: Any, test_tokens: Any, settings: ModelParameters, compute: Co
 
 
 def predict_posts(model: Any, test_posts: pd.DataFrame, settings: ModelParameters, compute: Compute) -> pd.DataFrame:
-    """Return one row a test post, as :func:`predict`; the posts reach the model as its manifest says."""
+    """Return one row per test post, as :func:`predict`; the posts reach the model as its manifest says."""
     from tweet_sentiment.modeling.tokenization import tokens_as_trained
 
     return predict(model, tokens_as_trained(model, test_posts, settings.max_length), settings, compute)

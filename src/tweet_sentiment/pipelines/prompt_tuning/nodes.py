@@ -93,7 +93,7 @@ def repeat_with_seeds(
     seeds: list[int],
     **given: Any,
 ) -> pd.DataFrame:
-    """With ``prompt_tuning.repeat_seeds``, train the chosen prompt with each further seed; one row a seed."""
+    """With ``prompt_tuning.repeat_seeds``, train the chosen prompt with each further seed; one row per seed."""
     from tweet_sentiment.modeling import fitting
 
     setup, examples, _ = fitting.from_inputs(given, POSTS)

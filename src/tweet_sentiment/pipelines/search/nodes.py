@@ -116,7 +116,7 @@ def repeat_with_seeds(
     seeds: list[int],
     **given: Any,
 ) -> pd.DataFrame:
-    """Train with the best hyperparameters again, once with each further seed; return one row a seed with its scores."""
+    """Train with the best hyperparameters again, once with each further seed; return one row of scores per seed."""
     from tweet_sentiment.modeling import fitting
 
     technique = TECHNIQUES[_technique(search)]

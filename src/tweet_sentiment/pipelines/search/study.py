@@ -308,7 +308,7 @@ def _last_error(study: optuna.Study) -> str:
 
 
 def trials_table(study: optuna.Study) -> pd.DataFrame:
-    """Return one row a trial: number, state, value, seconds, epochs begun, the hyperparameters, values by epoch.
+    """Return one row per trial: number, state, value, seconds, epochs begun, the hyperparameters, values by epoch.
 
     Of a trial that was cut off and run again, the seconds are those of the last time.
     """

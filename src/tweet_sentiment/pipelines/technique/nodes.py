@@ -40,7 +40,7 @@ def train(technique: str, parameters: Any, **given: Any) -> tuple[Any, pd.DataFr
 
 
 def repeat_with_seeds(technique: str, parameters: Any, seeds: list[int], **given: Any) -> pd.DataFrame:
-    """Train again, once with each further seed, if ``repeat_seeds`` says so; return one row a seed with its scores."""
+    """Train again, once with each further seed, if ``repeat_seeds`` says so; return one row of scores per seed."""
     from functools import partial
 
     from tweet_sentiment.modeling import fitting
