@@ -133,7 +133,6 @@ def _train(ready: Ready, model: Any, hyperparameters: Hyperparameters) -> dict[s
     with TemporaryDirectory() as folder:
         train(
             model,
-            ready.tokenizer,
             ready.training,
             ready.validation,
             hyperparameters.model_copy(update={"num_train_epochs": 1}),

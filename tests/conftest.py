@@ -33,13 +33,14 @@ def _real_data_present() -> bool:
 
 
 BESIDE = 8  # modules for the other workers while one builds the finished study
+LONGEST = {"test_sample", "test_kills"}
 
 
 @pytest.hookimpl(trylast=True)  # after -m has left some out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what lacks its real part; put modules that use the finished study early: they are the longest."""
     modules = list(dict.fromkeys(item.path for item in items))
-    users = {item.path for item in items if "finished" in item.fixturenames}
+    users = {item.path for item in items if "finished" in item.fixturenames or item.path.stem in LONGEST}
     first, later = ([path for path in modules if (path in users) == uses] for uses in (True, False))
     order = [*first[:1], *later[:BESIDE], *first[1:], *later[BESIDE:]]
     items.sort(key=lambda item: order.index(item.path))

@@ -11,8 +11,8 @@ import pytest
 from datasets import load_from_disk
 from kedro import KedroDeprecationWarning
 
-from tests.conftest import SMALLER
 from tests.projects import (
+    SMALLER,
     assert_predicts_what_is_stored,
     assert_transformers_answers_alike,
     copy_project,

@@ -43,6 +43,7 @@ def test_a_fault_is_one_message_before_anything_is_computed_and_nothing_is_chang
 DROPPED = """
 import os, signal, sys, time
 from tweet_sentiment.cli import reraise_dropped_interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 sys.unraisablehook = reraise_dropped_interrupt
 class Dying:
     def __del__(self):
@@ -51,7 +52,7 @@ class Dying:
             pass
 Dying()
 try:
-    for _ in range(6000):  # the main thread looks for signals between its steps
+    for _ in range(600):  # the main thread looks for signals between its steps
         time.sleep(0.1)
     print("slept")
 except KeyboardInterrupt:

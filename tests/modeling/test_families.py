@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
-from tests.conftest import SMALLER
 from tests.modeling.conftest import logits
-from tests.projects import assert_predicts_what_is_stored, assert_transformers_answers_alike, copy_project, run
+from tests.projects import SMALLER, assert_predicts_what_is_stored, assert_transformers_answers_alike, copy_project, run
 from tests.trainings import LABELS, TEXTS, posts
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoConfig as Config

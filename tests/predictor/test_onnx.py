@@ -25,7 +25,7 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.modeling.encoders import set_pooling
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
-from tweet_sentiment.modeling.soft_prompts import add_prompt_encoder, fold
+from tweet_sentiment.modeling.soft_prompts import add_soft_prompt, fold
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx import export as exporting
 from tweet_sentiment.predictor.onnx.backend import MODEL
@@ -102,7 +102,7 @@ def p_tuned(settings, folder):
     """A model whose virtual tokens come out of a small network."""
     trained = load_model(save_plain(settings, folder.with_name("plain")))
     chosen = settings.p_tuning.model_copy(update={"num_virtual_tokens": 3, "encoder_hidden_size": 16})
-    prompted = add_prompt_encoder(trained.model, chosen, 5)
+    prompted = add_soft_prompt(trained.model, None, chosen, 5)
     TrainedModel(*fold(prompted, trained.tokenizer), trained.manifest).save(folder)
 
 
