@@ -44,7 +44,7 @@ test-all: setup lint  ## Run the same and every test: what CI runs
 	$(PYTEST) --durations=10
 
 faults: setup  ## Provoke the faults that the project answers for, as a user meets them, and print what came of each
-	$(BIN)/python -m pytest -q -s tests/faults
+	TWEET_SENTIMENT_FAULTS=all $(BIN)/python -m pytest -q -s tests/faults
 
 coverage: setup  ## Run every test and say which lines none runs
 	$(PYTEST) --cov=tweet_sentiment --cov-report=term-missing:skip-covered
