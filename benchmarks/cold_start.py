@@ -8,7 +8,6 @@ answers must name the same label. Writes cold_start.json and cold_start.md.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.machine import RATES, processor, refuse_if_busy
+from benchmarks.runs import Figure, add_run
 from benchmarks.tables import table
 from benchmarks.task import PROJECT, Task, measure
 from tweet_sentiment.storage import library_versions
@@ -59,12 +60,24 @@ class Cost:
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print and write."""
     options = _options(arguments)
+    load = refuse_if_busy(options.out, "cold_start.json")
     found = run(options.model, options.rounds)
     text = markdown(found)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "cold_start.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
     (options.out / "cold_start.md").write_text(text, encoding="utf-8")
     print(text)
+    settings = {"rounds": options.rounds, "load_before": load}
+    print(add_run(options.out, settings, found["settings"]["rates"], targeted(found["ratios"])))
+
+
+def targeted(found: Figures) -> list[Figure]:
+    """Return the ratios, each with its target."""
+    return [
+        Figure(f"{name}: {WHAT[what]} over the pipeline's", one["median"], one["target"], at_most=True)
+        for name, each in found.items()
+        for what, one in each.items()
+    ]
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -84,6 +97,7 @@ def run(model: str, rounds: int) -> Figures:
     with TemporaryDirectory() as folder:
         folders = {"torch": str(Path(model).resolve()), "onnx_int8": str(Path(folder) / "onnx_int8")}
         measure(Task("serving", "export", folder, rows=64, encoder=folders["torch"]))
+        rates = measure(Task("machine", "rates", folder, threads=os.cpu_count() or 1))
         costs: dict[str, list[Cost]] = {name: [] for name in SIDES}
         labels = {name: _asked([*command, folders[of]])[0] for name, (command, of) in SIDES.items()}  # and files cached
         for turn in range(rounds):
@@ -97,6 +111,7 @@ def run(model: str, rounds: int) -> Figures:
             "rounds": rounds,
             "model": Path(model).name,
             "processor": processor(),
+            "rates": {key: rates[key] for key in RATES},
             "versions": library_versions(),
         },
         "sides": {
@@ -137,14 +152,6 @@ def ratios(costs: dict[str, list[Cost]]) -> Figures:
             figures = {"target": target, "median": median(each), "min": min(each), "max": max(each)}
             found.setdefault(name, {})[what] = figures
     return found
-
-
-def processor() -> str:
-    """Return the processor's name."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text(encoding="utf-8", errors="replace").splitlines() if told.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def markdown(found: Figures) -> str:

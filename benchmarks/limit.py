@@ -1,8 +1,10 @@
-"""How far from the machine's own limit: operations that the posts need, over the rate of its matrix products."""
+"""What the machine itself can do, and how far encoding is from it: operations that the posts need, over its rate."""
 
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import median
 from time import perf_counter
+from timeit import timeit
 from typing import Any
 
 import torch
@@ -11,10 +13,11 @@ from transformers import DistilBertConfig
 from benchmarks.posts import load_parameters
 from benchmarks.task import Task
 from tweet_sentiment.modeling.batching import TOKENS_PER_BATCH
-from tweet_sentiment.modeling.devices import choose_device
+from tweet_sentiment.modeling.devices import choose_device, has_bf16
 from tweet_sentiment.modeling.encoders import load_encoder
 
 REPEATS = 20
+ROUNDS = 1_000_000
 
 
 def encoder_operations(lengths: Iterable[int], config: DistilBertConfig) -> int:
@@ -48,6 +51,30 @@ def matrix_products(task: Task) -> dict[str, Any]:
     operations = sum(2 * a.shape[0] * b.shape[0] * b.shape[1] for a, b in pairs)
     seconds = min(_seconds(pairs) for _ in range(REPEATS))
     return {"operations_per_second": operations / seconds, "precision": device.precision, "tokens": tokens}
+
+
+def rates(task: Task) -> dict[str, Any]:
+    """Measure what the machine does at this minute: products (operations/s), Python (rounds/s), memory (bytes/s).
+
+    The median of the repeats counts. ``products_bf16`` is None where the processor has no bf16.
+    """
+    size = 1024
+    found: dict[str, Any] = {}
+    for name, dtype in (("products_fp32", torch.float32), ("products_bf16", torch.bfloat16)):
+        pair = _pair(size, size, size, dtype, "cpu")
+        known = dtype == torch.float32 or has_bf16("cpu")
+        found[name] = 2 * size**3 / median(_seconds([pair]) for _ in range(REPEATS)) if known else None
+    found["interpreter"] = ROUNDS / median(timeit(_loop, number=1) for _ in range(REPEATS))
+    block = bytearray(1 << 26)
+    found["copy"] = 2 * len(block) / median(timeit(lambda: bytes(block), number=1) for _ in range(REPEATS))
+    return found
+
+
+def _loop() -> int:
+    total = 0
+    for number in range(ROUNDS):
+        total += number & 7
+    return total
 
 
 def _pair(tokens: int, inner: int, outer: int, dtype: torch.dtype, device: str) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,18 +5,34 @@ from pathlib import Path
 from statistics import linear_regression
 from typing import Any
 
+from benchmarks.machine import RATES, processor
 from benchmarks.posts import validation_rows
 from benchmarks.ratios import limits, ratios, script_seconds, spread
-from benchmarks.tables import markdown
+from benchmarks.runs import Figure, add_run
+from benchmarks.tables import BAR_COST, BARS, COMMANDS, NAMES, markdown
 from tweet_sentiment.storage import library_versions
 
-BARS = ("encode", "head")
 KEPT = ("rows", "rows_per_second", "seconds", "peak_mb", "start_mb", "peak_device_mb", "wall_seconds", "epochs")
 
 
 def write(found: dict[str, Any], folder: Path) -> list[Path]:
-    """Write the three files; return their paths."""
-    return _write(summarise(found), folder)
+    """Write the three files, and add the run to the table of all runs; return their paths."""
+    results = summarise(found)
+    written = _write(results, folder)
+    settings = {key: results["settings"][key] for key in ("threads", "encoder", "posts", "rounds", "load_before")}
+    return [*written, add_run(folder, settings, results["settings"]["rates"], targeted(results))]
+
+
+def targeted(results: dict[str, Any]) -> list[Figure]:
+    """Return the figures that have a target and were measured."""
+    found = [(NAMES[what], one["median"], one["target"], False) for what, one in results["ratios"].items()]
+    found.append(("encoding: share of the machine's limit", results["limit"]["encode"], 0.5, False))
+    found += [
+        (f"{BARS[what]}: seconds with a progress bar over those without", one["median"], BAR_COST, True)
+        for what, one in results["bars"].items()
+    ]
+    found += [(f"`{name}`, seconds", results["commands"].get(name), most, True) for name, most in COMMANDS.items()]
+    return [Figure(*one) for one in found if one[1] is not None]
 
 
 def add_full(found: dict[str, Any], folder: Path) -> list[Path]:
@@ -47,7 +63,8 @@ def summarise(found: dict[str, Any]) -> dict[str, Any]:
     ours: dict[str, Any] = next((sides["ours"][0] for sides in measured.values()), {})
     precision = ours.get("precision", "fp32")
     settings["precision"] = {"ours": precision, "script": "fp32" if ours.get("device") == "cpu" else "fp16"}
-    settings |= {"device": ours.get("device"), "versions": library_versions()}
+    rates = {key: _spread(found["rates"], key)["median"] for key in RATES if found["rates"]}
+    settings |= {"device": ours.get("device"), "processor": processor(), "rates": rates, "versions": library_versions()}
     figures = {
         what: {side: {key: _spread(rounds, key) for key in KEPT if key in rounds[0]} for side, rounds in sides.items()}
         for what, sides in measured.items()

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+from benchmarks.machine import refuse_if_busy
 from benchmarks.ratios import Measured
 from benchmarks.task import PROJECT, Task, measure
 
@@ -24,7 +25,6 @@ SIDES = {
     "full_fine_tuning": ["ours", "script"],
 }
 GROWTH = (8, 4, 2)  # one part in so many of the posts; all of them: as measured
-IDLE = 0.4  # processes a processor
 FULL_GROWTH = (64, 8, 4, 2)
 
 
@@ -58,19 +58,20 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 def run(options: argparse.Namespace, prepare: Task) -> dict[str, Any]:
     """Measure everything that ``options`` asks for; return the figures as they came."""
-    load = _load()
+    load = refuse_if_busy(options.out, "results.json")
     data = _said("posts", prepare)
     rows = min(options.posts, data["available"]["training"])
     task = replace(prepare, rows=rows, steps=min(options.steps, rows // 16), threads=options.threads)
     measured: Measured = {}
     found: dict[str, Any] = {"settings": _settings(options, data, rows) | {"load_before": load}, "measured": measured}
     growth: list[list[dict[str, Any]]] = []
-    found["matrix"] = []
+    found["matrix"], found["rates"] = [], []
     for turn in range(1, options.rounds + 1):
         for what in [what for what in SIDES if what in options.only]:
             for side in SIDES[what]:
                 figures = _said(f"round {turn}", replace(task, side=side, what=what))
                 measured.setdefault(what, {}).setdefault(side, []).append(figures)
+        found["rates"].append(_said(f"round {turn}", replace(task, side="machine", what="rates")))
         if "encode" in options.only:
             found["matrix"].append(_said(f"round {turn}", replace(task, side="machine", what="matrix_products")))
         if "growth" in options.only and "head" in measured:
@@ -84,7 +85,7 @@ def run(options: argparse.Namespace, prepare: Task) -> dict[str, Any]:
 
 def run_full(options: argparse.Namespace, prepare: Task) -> dict[str, Any]:
     """Measure our side once on all posts, or of it what ``--only`` names; return the figures as they came."""
-    _load()
+    refuse_if_busy(options.out, "results.json")
     rows = _said("posts", prepare)["available"]["training"]
     task = replace(prepare, rows=rows, side="ours", threads=options.threads)
     asked = [what for what in ("encode", "head", "search") if what in options.only]
@@ -93,14 +94,6 @@ def run_full(options: argparse.Namespace, prepare: Task) -> dict[str, Any]:
     if "head" in figures and "growth" in options.only:
         found["growth"] = [*_grown(task, FULL_GROWTH), _point(rows, figures["head"])]
     return found
-
-
-def _load() -> float:
-    """Return how many processes wanted a processor over the last minute, a processor; say so if others are at work."""
-    load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    if load > IDLE:
-        print(f"The machine is not idle (load {load:.1f} a processor): the figures will be off.", flush=True)
-    return load
 
 
 def _said(when: str, task: Task) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.machine import RATES, described, processor, refuse_if_busy
+from benchmarks.runs import Figure, add_run
 from benchmarks.serving_load import load, service
 from benchmarks.tables import table
 from benchmarks.task import Task, measure
@@ -34,12 +36,15 @@ Figures = dict[str, Any]
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print and write."""
     options = _options(arguments)
+    load_before = refuse_if_busy(options.out, "serving.json")
     found = run(options)
     text = markdown(found)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "serving.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
     (options.out / "serving.md").write_text(text, encoding="utf-8")
     print(text)
+    settings = {key: found["settings"][key] for key in ("threads", "rounds")} | {"load_before": load_before}
+    print(add_run(options.out, settings, found["settings"]["rates"], _figures(found["ratios"])))
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -64,6 +69,7 @@ def run(options: argparse.Namespace) -> Figures:
         model = str(Path(options.model).resolve())
         task = Task("serving", "export", folder, options.posts, threads=options.threads, encoder=model)
         measure(task)
+        rates = measure(Task("machine", "rates", folder, threads=options.threads))
         rounds = [
             {side: _said(replace(task, what=side)) for side in (*PIPELINES, *OURS)} for _ in range(options.rounds)
         ]
@@ -74,6 +80,7 @@ def run(options: argparse.Namespace) -> Figures:
             http["many"] = load(port, options.clients, options.requests)
     settings = {name: getattr(options, name) for name in ("posts", "rounds", "requests", "clients", "threads")}
     settings |= {"model": Path(options.model).name, "versions": library_versions()}
+    settings |= {"processor": processor(), "rates": {key: rates[key] for key in RATES}}
     return {"settings": settings, "sides": sides, "http": http, "ratios": ratios(sides, http)}
 
 
@@ -128,33 +135,31 @@ def markdown(found: Figures) -> str:
     return "\n\n".join(
         [
             "# A trained model in use",
-            f"{settings['posts']} posts, {settings['threads']} threads, {settings['model']}; one post a request.",
+            f"{settings['posts']} posts, {settings['threads']} threads, {settings['model']}; one post per request. "
+            f"{described(settings)}",
             table(["side", "posts/s", "p50 ms", "p95 ms", "peak MiB"], sides),
             table(["clients", "posts/s", "p50 ms", "p95 ms", "errors", "memory MiB"], http),
-            table(["what", "target", "found", "met"], _targets(found["ratios"])),
+            table(["what", "target", "found", "met"], list(map(_row, _figures(found["ratios"])))),
         ]
     )
 
 
-def _targets(found: Figures) -> list[list[str]]:
+def _figures(found: Figures) -> list[Figure]:
+    """Return what was asked for, with its target."""
     return [
+        *(Figure(f"{name}: posts/s over the better pipeline's", found[name], least) for name, least in TARGETS.items()),
         *(
-            _target(f"{name}: posts/s over the better pipeline's", found[name], least)
-            for name, least in TARGETS.items()
-        ),
-        *(
-            _target(f"int8, one post {where}: p50 over the plain pipeline's", found[f"p50 {where}"], most, most=True)
+            Figure(f"int8, one post {where}: p50 over the plain pipeline's", found[f"p50 {where}"], most, at_most=True)
             for where, most in P50.items()
         ),
-        _target("many clients' posts/s over one's", found["many clients"], 1),
-        _target("errors of all clients", found["errors"], 0, most=True),
-        _target("the service's memory after many clients over before", found["memory"], 1 + GROWTH, most=True),
+        Figure("many clients' posts/s over one's", found["many clients"], 1),
+        Figure("errors of all clients", found["errors"], 0, at_most=True),
+        Figure("the service's memory after many clients over before", found["memory"], 1 + GROWTH, at_most=True),
     ]
 
 
-def _target(what: str, found: float, bound: float, most: bool = False) -> list[str]:
-    met = found <= bound if most else found >= bound
-    return [what, f"{'<=' if most else '>='} {bound:g}", f"{found:.2f}", "yes" if met else "no"]
+def _row(one: Figure) -> list[str]:
+    return [one.name, f"{'<=' if one.at_most else '>='} {one.target:g}", f"{one.value:.2f}", "yes" if one.met else "no"]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from benchmarks.machine import described
+
 NAMES = {
     "encode": "encoding posts once",
     "head": "training a head for 8 epochs, encoding included",
@@ -41,8 +43,8 @@ def _head(results: dict[str, Any]) -> str:
         f"{s['seed']}, {s['threads']} threads, device {s['device']}; ours in {s['precision']['ours']}, the script in "
         f"{s['precision']['script']}; {s['rounds']} rounds in turns, each measurement in a process of its own. "
         "Loading and tokenizing are in neither side's time; the script's checkpoints are not in its. "
-        "Written by `python -m benchmarks.run`; figures with all digits in `results.json`, a Plotly figure in "
-        "`figure.json` (`plotly.io.read_json`)."
+        f"{described(s)}Written by `python -m benchmarks.run`; figures with all digits in `results.json`, a Plotly "
+        "figure in `figure.json` (`plotly.io.read_json`)."
     )
 
 

@@ -85,7 +85,7 @@ def others(model, folder, before=""):
 def decisive(encoder, tmp_path, monkeypatch):
     """Return which parameters of these sections make ``stored`` say something else, and which do not."""
     other = str(shutil.copytree(encoder, tmp_path / "other"))
-    monkeypatch.setattr(fitting, "choose_device", lambda *_: Device("cpu", "fp32"))
+    monkeypatch.setattr(fitting, "device_of", lambda *_: Device("cpu", "fp32"))
     monkeypatch.setattr(trainer, "checkpoints_folder", store)
     monkeypatch.setattr(fitting, "fingerprint", store)
     monkeypatch.setattr(study, "run_study", lambda folder, name, *_, **__: store(name))

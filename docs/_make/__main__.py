@@ -15,22 +15,24 @@ from tweet_sentiment.serving.limits import Limits
 
 _BENCHMARKS = """# Benchmarks
 
-Made by `make pages` from `results.md`, `serving.md` and `cold_start.md` in `benchmarks/`. `make bench` measures again,
-beside the paper's script and beside transformers' pipeline, on two idle cores in about 35 minutes; `make bench-full`
-then adds our side on all posts, in 10.
+Made by `make pages` from `results.md`, `serving.md`, `cold_start.md` and `runs.md` in `benchmarks/`. `make bench`
+measures again, beside the paper's script and beside transformers' pipeline, on two idle cores in about 35 minutes;
+`make bench-full` then adds our side on all posts, in 10. Ratios differ from one machine to the next:
+[all runs](#all-runs) has each of them, and README and docs cite the worst.
 """
 
 
 def pages(project: Path) -> dict[Path, str]:
     """Return the text of every made page by its file."""
     docs, comparison = project / "docs", pd.read_csv(project / "docs/results/comparison.csv")
-    results, serving, cold = (_read(project / f"benchmarks/{name}.md") for name in ("results", "serving", "cold_start"))
+    names = ("results", "serving", "cold_start", "runs")
+    results, *others = (_read(project / f"benchmarks/{name}.md") for name in names)
     return {
         docs / "models.md": with_limits(_read(docs / "models.md")),
         docs / "parameters.md": parameters_page(project / "conf"),
         docs / "pipelines.md": pipelines_page(register_pipelines()),
         docs / "results.md": results_page(docs / "results"),
-        docs / "benchmarks.md": benchmarks_page(results) + in_use(serving) + in_use(cold),
+        docs / "benchmarks.md": benchmarks_page(results) + "".join(map(section, others)),
         docs / "pictures/accuracy.svg": accuracy_picture(comparison),
     }
 
@@ -59,9 +61,9 @@ def benchmarks_page(results: str) -> str:
     return _BENCHMARKS + re.sub(r"```mermaid\n.*?```\n", "", body, flags=re.DOTALL).rstrip() + "\n"
 
 
-def in_use(serving: str) -> str:
-    """Return a part of the page, on a trained model in use: ``serving`` a level deeper, nothing where there is none."""
-    return f"\n#{serving.strip()}\n" if serving else ""
+def section(page: str) -> str:
+    """Return a page as a part of this one: a level deeper, nothing where there is none."""
+    return f"\n#{page.strip()}\n" if page else ""
 
 
 def main() -> None:

@@ -3,7 +3,8 @@
 import sys
 
 import pytest
-from benchmarks.cold_start import PIPELINE, SIDES, TARGETS, Cost, _asked, markdown, processor, ratios
+from benchmarks.cold_start import PIPELINE, SIDES, TARGETS, Cost, _asked, markdown, ratios
+from benchmarks.machine import processor
 
 COSTS = {name: [Cost(3.0, 300.0), Cost(2.0, 290.0), Cost(9.0, 100.0)] for name in SIDES} | {
     PIPELINE: [Cost(6.0, 400.0), Cost(5.0, 400.0), Cost(9.0, 400.0)]

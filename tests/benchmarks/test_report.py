@@ -1,8 +1,10 @@
 """The page people read: targets beside what was measured, misses as misses."""
 
 import json
+import os
 
 import pytest
+from benchmarks.machine import processor, refuse_if_busy
 from benchmarks.report import add_full, figure, summarise, write
 from benchmarks.tables import markdown
 from tests.benchmarks.measured import MEASURED, figures
@@ -28,6 +30,7 @@ def found():
         "settings": SETTINGS,
         "measured": MEASURED,
         "matrix": [{"operations_per_second": 8e9}] * 2,
+        "rates": [{"products_fp32": 2e11, "products_bf16": None, "interpreter": 3e7, "copy": 1e10}] * 2,
         "growth": GROWTH,
         "bars": {"rows": 400, "encode": [0.99, 1.0, 1.01], "head": [1.0, 1.03, 1.04]},
         "ladder": ladder | {what: figures(30, 900) for what in ("prompt_tuning", "full_fine_tuning")},
@@ -88,6 +91,39 @@ def test_a_part_of_our_side_on_all_posts_that_is_measured_anew_leaves_the_others
     assert after["ratios"]["encode"] == pytest.approx(before["ratios"]["encode"] * 2 / 3)
 
 
+def test_the_page_names_the_processor_and_what_it_did_in_that_run(found):
+    page = markdown(summarise(found))
+    assert (
+        f"Measured on {processor()} (bare products, fp32 200 GFLOP/s, a loop of Python 30.0 million rounds/s," in page
+    )
+
+
+def test_each_run_is_kept_and_the_worst_figure_of_all_stands_first(found, tmp_path):
+    write(found, tmp_path)
+    faster = {
+        what: {**sides, "ours": [{**one, "rows_per_second": 99e9} for one in sides["ours"]]}
+        for what, sides in MEASURED.items()
+    }
+    write(found | {"measured": faster, "commands": {"kedro registry list": 9.0}}, tmp_path)
+    lines = (tmp_path / "runs.md").read_text().splitlines()
+    row = {cells[1]: cells[2:-1] for line in lines if (cells := [cell.strip() for cell in line.split("|")])[1:]}
+    assert row["encoding posts once"][:3] == [">= 4", "11.0", "11.0"]
+    assert float(row["encoding posts once"][3]) > 1000
+    assert row["`kedro registry list`, seconds"] == ["<= 1.2", "9.00 **missed**", "1.50", "9.00"]
+    assert row["bare products, fp32"][2:] == ["200 GFLOP/s"] * 2
+
+
+def test_a_busy_machine_does_not_replace_results_and_an_idle_one_does(found, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(os, "getloadavg", lambda: (9.0, 0.0, 0.0))
+    assert refuse_if_busy(tmp_path, "results.json") == 9.0 / os.cpu_count()
+    assert "not idle" in capsys.readouterr().out
+    write(found, tmp_path)
+    with pytest.raises(SystemExit, match=r"not idle.*\n.*is kept"):
+        refuse_if_busy(tmp_path, "results.json")
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
+    assert refuse_if_busy(tmp_path, "results.json") == 0
+
+
 def test_what_could_not_be_tried_has_no_rate(found):
     assert line(markdown(summarise(found)), "encode | tried")[0].endswith("| - |")
 
@@ -95,7 +131,7 @@ def test_what_could_not_be_tried_has_no_rate(found):
 def test_an_empty_run_gives_a_page_without_figures(found):
     page = markdown(
         summarise(
-            {"settings": SETTINGS, "measured": {}, "matrix": [], "growth": [], "bars": {}}
+            {"settings": SETTINGS, "measured": {}, "matrix": [], "rates": [], "growth": [], "bars": {}}
             | {"ladder": {}, "commands": {}}
         )
     )

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from docs._make.__main__ import benchmarks_page, in_use, pages
+from docs._make.__main__ import benchmarks_page, pages, section
 from docs._make.parameters import parameters_page
 from tests.conftest import PROJECT
 
@@ -28,10 +28,10 @@ def test_every_parameter_stands_on_its_page_with_value_and_limits():
 
 
 def test_the_page_of_benchmarks_holds_what_was_measured_of_a_model_in_use():
-    page = benchmarks_page("# Beside\n\n| a |\n") + in_use("# A trained model in use\n\n| b |\n")
+    page = benchmarks_page("# Beside\n\n| a |\n") + section("# A trained model in use\n\n| b |\n")
     assert [line for line in page.splitlines() if line.startswith("#")] == ["# Benchmarks", "## A trained model in use"]
     assert page.endswith("| a |\n\n## A trained model in use\n\n| b |\n")
-    assert in_use("") == ""
+    assert section("") == ""
 
 
 @pytest.fixture(scope="module")

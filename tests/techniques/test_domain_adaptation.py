@@ -46,7 +46,7 @@ def test_it_computes_in_the_precision_that_it_is_given(adapted, tmp_path, monkey
         return result
 
     monkeypatch.setattr(torch.nn.functional, "linear", watched)
-    monkeypatch.setattr(fitting, "choose_device", lambda *_: Device("cpu", precision))
+    monkeypatch.setattr(fitting, "device_of", lambda *_: Device("cpu", precision))
     adapted(tmp_path, num_train_epochs=1)
     assert found == {dtype}
 

@@ -49,9 +49,9 @@ class CheckMachine:
         compute: Compute = catalog.load("params:compute")
         asked = compute.device != "auto" or compute.fp16 or compute.precision == "bf16"
         if asked and any(DEVICE in node.tags for node in pipeline.nodes):
-            from tweet_sentiment.modeling.devices import choose_device
+            from tweet_sentiment.modeling.devices import device_of
 
-            choose_device(compute.device, compute.fp16, compute.precision)
+            device_of(compute)
         checkpoint: str = catalog.load("params:model").checkpoint
         if any(TOKENS in node.outputs for node in pipeline.nodes):
             from tweet_sentiment.modeling.encoder_files import checkpoint_folder

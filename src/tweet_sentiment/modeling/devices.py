@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.parameters import Compute
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Device:
         return torch.autocast(self.kind, dtype=self.dtype, enabled=self.precision != "fp32")
 
 
+def device_of(compute: Compute) -> Device:
+    """Return the device and the precision that the parameters ask for; raises as :func:`choose_device`."""
+    return choose_device(compute.device, compute.fp16, compute.precision)
+
+
 def choose_device(device: str, fp16: bool, precision: str) -> Device:
     """Turn the parameters ``device``, ``fp16`` and ``precision`` into a device that is there.
 
@@ -47,10 +53,10 @@ def choose_device(device: str, fp16: bool, precision: str) -> Device:
         if name == "cpu":
             raise StudyError("fp16 needs a CUDA device, and this run is on the CPU: set fp16=false.")
         return Device(name, "fp16")
-    has_bf16 = _has_bf16(name)
-    if precision == "bf16" and not has_bf16:
+    known = has_bf16(name)
+    if precision == "bf16" and not known:
         raise StudyError(f"precision is bf16, but {name} of this machine has no bf16: set precision=fp32 or auto.")
-    return Device(name, "bf16" if has_bf16 and precision != "fp32" else "fp32")
+    return Device(name, "bf16" if known and precision != "fp32" else "fp32")
 
 
 def _device_name(device: str) -> str:
@@ -70,7 +76,8 @@ def _device_name(device: str) -> str:
     return f"cuda:{index}"
 
 
-def _has_bf16(name: str) -> bool:
+def has_bf16(name: str) -> bool:
+    """Tell whether the device multiplies in bf16 by itself."""
     if name != "cpu":
         return torch.cuda.is_bf16_supported()
     capabilities = torch.cpu.get_capabilities()

@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerFast, TrainerCallback
 from tweet_sentiment.data.splitting import dev_split
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import input_settings, manifest_of
-from tweet_sentiment.modeling.devices import Device, choose_device
+from tweet_sentiment.modeling.devices import Device, device_of
 from tweet_sentiment.modeling.encoder_files import checkpoint_folder
 from tweet_sentiment.modeling.encoders import MEAN_NOTE, load_classifier, load_tokenizer, pools_mean
 from tweet_sentiment.modeling.freezing import count_trainable
@@ -57,7 +57,7 @@ class Setup:
     @cached_property
     def device(self) -> Device:
         """The device and the precision; one that is not there is an error."""
-        return choose_device(self.compute.device, self.compute.fp16, self.compute.precision)
+        return device_of(self.compute)
 
     @property
     def labels(self) -> list[str]:

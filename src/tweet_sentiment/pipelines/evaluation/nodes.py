@@ -16,10 +16,10 @@ from .misclassified import accuracy_by_part
 
 def predict(model: Any, test_tokens: Any, settings: ModelParameters, compute: Compute) -> pd.DataFrame:
     """Return one row per test post: row, id, label, predicted, and one probability per class."""
-    from tweet_sentiment.modeling.devices import choose_device
+    from tweet_sentiment.modeling.devices import device_of
     from tweet_sentiment.modeling.prediction import predictions_table
 
-    device = choose_device(compute.device, compute.fp16, compute.precision)
+    device = device_of(compute)
     return predictions_table(model, test_tokens, device, settings)
 
 
@@ -44,11 +44,11 @@ def measure_speed(model: Any, test_posts: pd.DataFrame, settings: ModelParameter
 
     Apart from predicting, so that predictions can be made again and the figures stay.
     """
-    from tweet_sentiment.modeling.devices import choose_device
+    from tweet_sentiment.modeling.devices import device_of
     from tweet_sentiment.modeling.prediction import predictions_table
     from tweet_sentiment.modeling.tokenization import tokens_as_trained
 
-    posts, device = test_posts.head(POSTS), choose_device(compute.device, compute.fp16, compute.precision)
+    posts, device = test_posts.head(POSTS), device_of(compute)
 
     def predict_once() -> None:
         predictions_table(model, tokens_as_trained(model, posts, settings.max_length), device, settings)

@@ -16,13 +16,13 @@ def encode_posts(
 
     With ``model.encoder_dropout`` nothing reads them, so none are computed.
     """
-    from tweet_sentiment.modeling.devices import choose_device
+    from tweet_sentiment.modeling.devices import device_of
     from tweet_sentiment.modeling.encoder_files import checkpoint_hash
     from tweet_sentiment.modeling.encoders import load_encoder
     from tweet_sentiment.modeling.prediction import encode
 
     encoder = load_encoder(model.checkpoint)
-    device = choose_device(compute.device, compute.fp16, compute.precision)
+    device = device_of(compute)
     if model.encoder_dropout:
         nothing = np.empty((0, encoder.config.hidden_size), dtype=np.float32)
         return nothing, nothing, {"posts": 0, "seconds": 0.0}
