@@ -103,6 +103,31 @@ def test_a_wrong_value_is_refused_by_its_key(key, value, said):
     assert "nothing was run" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://ada:SECRET@server:5432/study", "set PGPASSWORD"),
+        ("postgresql://ada:SEC/RET@server/study", "set PGPASSWORD"),
+        ("postgresql://ada@server/study?password=SECRET", "set PGPASSWORD"),
+        ("postgresql://ada@server/study?%70assword=SECRET", "set PGPASSWORD"),
+        ("postgresql+psycopg2://ada:SECRET@server/study", "set PGPASSWORD"),
+        ("postgresql:/ada:SECRET@server/study", "expected a database as postgresql://"),
+        ("mysql://server/SECRET", "expected a database as postgresql://"),
+        ("sqlite:///SECRET.sqlite3", "expected a database as postgresql://"),
+    ],
+)
+def test_a_database_that_no_worker_may_be_given_is_refused_and_not_shown(url, said):
+    for key in ("hyperparameter_search", "technique_search"):
+        with pytest.raises(StudyError, match=f"{key}.storage: .*{said}") as refused:
+            validate_parameters(_changed(f"{key}.storage", url))
+        assert "SEC" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql://ada@db.example.org:5432/study?sslmode=require", "postgresql:///study"])
+def test_a_database_without_a_password_is_taken(url):
+    assert validate_parameters(_changed("technique_search.storage", url)).technique_search.storage == url
+
+
 def maps(raw, before=""):
     """Yield the key of every map of a fixed form, at any depth; those with names of their own are left out."""
     yield before

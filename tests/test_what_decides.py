@@ -17,7 +17,7 @@ from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.pipeline_registry import register_pipelines
 from tweet_sentiment.pipelines.domain_adaptation.nodes import adapt
 from tweet_sentiment.pipelines.prompt_tuning import nodes as prompt_tuning
-from tweet_sentiment.pipelines.search import study
+from tweet_sentiment.pipelines.search import study, workers
 from tweet_sentiment.pipelines.search.nodes import search
 from tweet_sentiment.storage import fingerprint
 from tweet_sentiment.techniques import TECHNIQUES, TUNABLE
@@ -61,7 +61,7 @@ def candidates(field, value, folder):
         case list():
             yield from (value[::-1], value[1:], [*value, "another"])
         case None:
-            yield from (1, folder)
+            yield from (1, folder, "postgresql://ada@server/study")
 
 
 def others(model, folder, before=""):
@@ -88,7 +88,8 @@ def decisive(encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(fitting, "device_of", lambda *_: Device("cpu", "fp32"))
     monkeypatch.setattr(trainer, "checkpoints_folder", store)
     monkeypatch.setattr(fitting, "fingerprint", store)
-    monkeypatch.setattr(study, "run_study", lambda folder, name, *_, **__: store(name))
+    for module, find in ((study, "run_study"), (workers, "share_study")):
+        monkeypatch.setattr(module, find, lambda folder, name, *_, **__: store(name))
 
     def sort(stored, *sections):
         start = small(STUDY, encoder)
@@ -162,7 +163,8 @@ def test_a_search(decisive, key, technique, data):
     _, rest = decisive(stored, key, technique)
     of_trial = {f"{technique}.hyperparameters.{name}" for name in type(STUDY.lora.hyperparameters).model_fields}
     of_trial |= {f"{technique}.{name}" for name in SET_BY_A_TRIAL} & keys_of(technique)
-    how_many = {f"{key}.{name}" for name in ("n_trials", "processes", "direction", "budget_posts")} & keys_of(key)
+    names = ("n_trials", "processes", "direction", "storage", "budget_posts")
+    how_many = {f"{key}.{name}" for name in names} & keys_of(key)
     assert rest == how_many | of_trial | NOT_DECISIVE & {"training.save_total_limit", *keys_of(technique)}
 
 

@@ -24,7 +24,7 @@ from tweet_sentiment.parameters import (
     UnfreezingSweepParameters,
 )
 from tweet_sentiment.parameters.search import SearchParameters
-from tweet_sentiment.parameters.shared import MAX_POSITIONS, Run, Seeds, Strict
+from tweet_sentiment.parameters.shared import MAX_POSITIONS, NOT_SHOWN, Run, Seeds, Strict
 from tweet_sentiment.techniques import MEMBERS, TEACHERS, TECHNIQUES, TUNABLE, domain_adaptation
 
 Sections = dict[str, Any]
@@ -83,7 +83,7 @@ def _reason(error: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return "is missing"
     message, found = str(error["msg"]).removeprefix("Value error, "), error["input"]
-    return message if isinstance(found, dict) else f"{message}; found {found!r}"
+    return message if isinstance(found, dict) or error["type"] == NOT_SHOWN else f"{message}; found {found!r}"
 
 
 def _disagreements(of: Sections) -> list[str]:

@@ -36,7 +36,7 @@ MB = 1_000_000
 
 
 class CheckMachine:
-    """Refuses what no node can work with: datasets at addresses, several processes, an absent device or encoder."""
+    """Refuses what no node can work with: addresses, several processes, an absent device, encoder or database."""
 
     @hook_impl
     def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
@@ -52,6 +52,12 @@ class CheckMachine:
             from tweet_sentiment.modeling.devices import device_of
 
             device_of(compute)
+        for key in ("hyperparameter_search", "technique_search"):
+            searches = f"{key}.table_of_trials" in pipeline.all_outputs()
+            if searches and (url := catalog.load(f"params:{key}").storage):
+                from tweet_sentiment.pipelines.search.workers import check_database
+
+                check_database(url, key)
         checkpoint: str = catalog.load("params:model").checkpoint
         if any(TOKENS in node.outputs for node in pipeline.nodes):
             from tweet_sentiment.modeling.encoder_files import checkpoint_folder

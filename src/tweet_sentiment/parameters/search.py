@@ -1,11 +1,28 @@
 """Parameters of a search over a technique's hyperparameters."""
 
+import re
 from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import unquote
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Strict
+from tweet_sentiment.parameters.shared import NOT_SHOWN, NonNegativeInt, PositiveInt, Strict
 from tweet_sentiment.parameters.training import Hyperparameters
+
+_DATABASE = re.compile(r"postgresql://([^\s:/@?#{}]+@)?([\w.-]+|\[[\da-fA-F:]+\])?(:\d+)?/[^\s:/@?#{}]+(\?[^\s#{}]*)?")
+
+
+def _without_password(url: str) -> str:
+    """Refuse what is no database's URL, or holds a password; the message shows neither."""
+    plain = unquote(url)
+    if ":" in plain.partition("://")[2].rpartition("@")[0] or "password" in plain.lower():
+        raise PydanticCustomError(
+            NOT_SHOWN, "a URL with a password, which would get into logs: leave it out and set PGPASSWORD, or ~/.pgpass"
+        )
+    if not _DATABASE.fullmatch(url):
+        raise PydanticCustomError(NOT_SHOWN, "expected a database as postgresql://user@host:5432/name")
+    return url
 
 
 class Range(Strict):
@@ -102,7 +119,9 @@ class SearchParameters(Strict):
     drawn before any of them is known; with 1 the trials are those of Optuna's own ``optimize`` with
     ``TPESampler(seed)``. ``processes``: so many run side by side; the result does not depend on it. ``auto`` takes a
     processor each where heads learn on features and there is much to do. ``direction``: ``auto`` goes the way in which
-    ``training.metric_for_best_model`` gets better; the other way is refused.
+    ``training.metric_for_best_model`` gets better; the other way is refused. ``storage``: the URL of a PostgreSQL
+    database, without a password; whoever gives the same searches with all others that do. These trials are drawn as
+    workers become free, whatever ``trials_at_once`` is.
     """
 
     n_trials: PositiveInt
@@ -110,13 +129,14 @@ class SearchParameters(Strict):
     trials_at_once: PositiveInt
     processes: PositiveInt | Literal["auto"]
     direction: Literal["auto", "maximize", "minimize"]
+    storage: Annotated[str, AfterValidator(_without_password)] | None
     space: SearchSpace
     pruner: Pruner | Hyperband
 
-    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"n_trials", "processes", "direction"})
+    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"n_trials", "processes", "direction", "storage"})
 
     def identity(self) -> dict[str, Any]:
-        """Return what the trials of a search depend on: all but how many there are, who runs them, and the direction.
+        """Return what the trials of a search depend on: all but their number, who runs them, and the direction.
 
         The direction is the metric's. The number of trials counts where the last of them are drawn together with fewer
         than the others: with more trials these would have been other ones.

@@ -46,6 +46,7 @@ Delimiter = Annotated[
 Quoting = Literal["auto", "csv", "none"]
 Encoding = Annotated[str, Field(min_length=1)]
 
+NOT_SHOWN = "not_shown"  # the type of an error whose message must not show the value, which may hold a password
 MAX_POSITIONS = 512  # that virtual tokens and word pieces share; an encoder with fewer says so when it is loaded
 
 

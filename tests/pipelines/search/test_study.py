@@ -34,9 +34,10 @@ PRUNING = {"n_startup_trials": 2, "n_warmup_steps": 0, "interval_steps": 1}
 HYPERBAND = {"min_resource": 1, "reduction_factor": 2}
 
 
-def settings(n_trials, pruner=NEVER, trials_at_once=1, **space):
+def settings(n_trials, pruner=NEVER, trials_at_once=1, storage=None, **space):
     given = {"n_trials": n_trials, "trials_at_once": trials_at_once, "space": SPACE | space, "pruner": pruner}
-    return SearchParameters.model_validate({"attempt": 1, "processes": "auto", "direction": "auto"} | given)
+    fixed = {"attempt": 1, "processes": "auto", "direction": "auto", "storage": storage}
+    return SearchParameters.model_validate(fixed | given)
 
 
 def value(hyperparameters, epoch):

@@ -21,14 +21,16 @@ def search(
     """Look for the hyperparameters with the best metric on the dev split; return them, and all trials.
 
     The dev split is not trained on, and the test posts are not looked at; only under the published protocol the choice
-    is made on them, as in the paper. A finished search that is run again has nothing to do. ``key``: the section of
-    conf. A technique's search begins no trial once ``budget_posts`` have been trained on in all trials together; an
-    epoch in which a trial was cut off or failed counts as a whole one.
+    is made on them, as in the paper. A finished search that is run again has nothing to do. With ``storage`` this is
+    one of many workers, each of which returns the same. ``key``: the section of conf. A technique's search begins no
+    trial once ``budget_posts`` have been trained on in all trials together; an epoch in which a trial was cut off or
+    failed counts as a whole one.
     """
     from tweet_sentiment.modeling.fitting import from_inputs
 
     from .objective import Objective
     from .study import epochs_begun, run_study, trials_table
+    from .workers import share_study
 
     technique = _technique(search)
     setup, examples, sections = from_inputs(given, TECHNIQUES[technique].reads)
@@ -40,7 +42,8 @@ def search(
         examples = examples.with_dev_split()
     objective = Objective(technique, examples, sections[technique], setup.within("trial"), limit)
     posts = objective.posts_per_epoch()
-    study_of_trials = run_study(
+    find = share_study if search.storage else run_study
+    study_of_trials = find(
         setup.working_folder,
         f"{technique}-{fingerprint(setup.identity(), objective.identity(), search.identity())}",
         search,
@@ -106,7 +109,7 @@ def train_best(
         figures |= {"encoding_seconds": rest["encoding"]["seconds"]} | {name: scored[name] for name in dev_scores(None)}
     if figures.get("dev_accuracy") is None:  # through the encoder: what the search has measured anyway
         figures["dev_accuracy"] = best["dev_accuracy"]
-    sections = {key: search.model_dump(), technique: chosen.model_dump()}
+    sections = {key: search.model_dump(exclude={"storage"}), technique: chosen.model_dump()}
     return fitted.model(setup.manifest(key, sections, figures)), fitted.curves, figures
 
 

@@ -3,7 +3,7 @@
 import logging
 import math
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -74,7 +74,7 @@ def run_study(
     Raises:
         StudyError: the database is damaged, or no trial gave a value.
     """
-    _warn_if_pruner_is_idle(search)
+    warn_if_pruner_is_idle(search)
     _check_database(folder / DATABASE)
     with naming(folder / DATABASE):
         return _run_trials(folder, name, search, objective, seed, metric, key, processes, budget_reached)
@@ -92,11 +92,11 @@ def _run_trials(
     budget_reached: Callable[[list[FrozenTrial]], bool],
 ) -> optuna.Study:
     study = _open(folder / DATABASE, name, search, metric)
-    left = search.n_trials - _say_what_is_done(study, search, key)
+    left = search.n_trials - say_what_is_done(study.trials[: search.n_trials], search, key)
     draws = optuna.create_study(
         study_name=name,  # Hyperband divides trials by it
         sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=search.trials_at_once > 1),
-        pruner=_pruner(search),
+        pruner=pruner_of(search),
         direction=direction_of(metric),
     )
     if isinstance(search.pruner, Hyperband):
@@ -116,15 +116,16 @@ def _run_trials(
             for place, (state, value) in zip(todo, outcomes, strict=True):
                 _trial(study, place).set_user_attr(SEAL, _seal(study.trials[place], state, value))
                 study.tell(place, value, state)
-                _log_trial(study, place)
+                log_trial(study, place)
             for place in places:
                 _tell(draws, study.trials[place])
             bar.update(len(todo))
-    return _result(study, len(draws.trials), metric, key)
+    return result_of(study.trials[: len(draws.trials)], metric, key)
 
 
-def _say_what_is_done(study: optuna.Study, search: SearchParameters, key: str) -> int:
-    finished = sum(trial.state.is_finished() for trial in study.trials[: search.n_trials])
+def say_what_is_done(trials: Sequence[FrozenTrial], search: SearchParameters, key: str) -> int:
+    """Log how many trials of a search are finished, and return it."""
+    finished = sum(trial.state.is_finished() for trial in trials)
     if finished:
         logger.info("Search: %d of %d trials are done already.", finished, search.n_trials)
     if finished == search.n_trials:
@@ -179,10 +180,14 @@ def _tell(draws: optuna.Study, known: FrozenTrial) -> None:
     draws.tell(known.number, known.value if known.state == TrialState.COMPLETE else None, known.state)
 
 
-def _result(study: optuna.Study, trials: int, metric: str, key: str) -> optuna.Study:
-    """Return a study in memory of the first trials alone."""
+def result_of(trials: Sequence[FrozenTrial], metric: str, key: str) -> optuna.Study:
+    """Return a study in memory of these trials alone.
+
+    Raises:
+        StudyError: none of them gave a value.
+    """
     result = optuna.create_study(direction=direction_of(metric))
-    result.add_trials(study.trials[:trials])
+    result.add_trials(trials)
     if not result.get_trials(states=(TrialState.COMPLETE,)):
         raise StudyError(
             f"No trial of the search gave a value; the last error: {_last_error(result)}\n"
@@ -201,11 +206,23 @@ def _run_trial(
     metric: str,
 ) -> Outcome:
     """Run one trial, in whichever process this is; it is reported to the database by epochs, and told by the caller."""
-    study, start = _open(folder / DATABASE, name, search, metric, begun=True), perf_counter()
-    trial, known = _trial(study, place), study.trials[place].intermediate_values
+    study = _open(folder / DATABASE, name, search, metric, begun=True)
+    known = study.trials[place].intermediate_values  # before it was cut off
+    return measure(_trial(study, place), hyperparameters, objective, metric, known)
+
+
+def measure(
+    trial: optuna.Trial,
+    hyperparameters: Hyperparameters,
+    objective: Objective,
+    metric: str,
+    known: Collection[int] = (),
+) -> Outcome:
+    """Return what comes of a trial; report each epoch that is not ``known``, and at the end its seconds and error."""
+    start = perf_counter()
 
     def on_epoch(epoch: int, metrics: dict[str, Any]) -> None:
-        if epoch - 1 not in known:  # before it was cut off
+        if epoch - 1 not in known:
             trial.report(metrics[metric], epoch - 1)  # Optuna counts steps from 0
         if epoch < hyperparameters.num_train_epochs and trial.should_prune():
             raise optuna.TrialPruned
@@ -245,13 +262,14 @@ def _open(path: Path, name: str, search: SearchParameters, metric: str, begun: b
     return optuna.create_study(
         study_name=name,
         storage=storage,
-        pruner=_pruner(search),
+        pruner=pruner_of(search),
         direction=direction_of(metric),
         load_if_exists=True,
     )
 
 
-def _pruner(search: SearchParameters) -> optuna.pruners.BasePruner:
+def pruner_of(search: SearchParameters) -> optuna.pruners.BasePruner:
+    """Return the pruner that the parameters describe."""
     chosen = search.pruner
     if isinstance(chosen, Hyperband):
         return optuna.pruners.HyperbandPruner(
@@ -281,11 +299,12 @@ def _check_database(path: Path) -> None:
 def epochs_begun(trial: FrozenTrial) -> int:
     """Return in how many epochs a trial has learnt; whenever it failed or was cut off, in the midst of one more."""
     ended = len(trial.intermediate_values)
-    failed = trial.state == TrialState.FAIL and ended < trial.params["num_train_epochs"]
+    failed = trial.state == TrialState.FAIL and ended < trial.params.get("num_train_epochs", 0)  # 0: not drawn yet
     return ended + failed + int(trial.user_attrs.get(CUT_OFF, 0))
 
 
-def _warn_if_pruner_is_idle(search: SearchParameters) -> None:
+def warn_if_pruner_is_idle(search: SearchParameters) -> None:
+    """Warn where no trial is long enough for the pruner."""
     if not search.pruner_can_fire:
         logger.warning(
             "The pruner cannot stop any trial: it waits for %s; the search has %d trials of at most %d epochs.",
@@ -295,7 +314,8 @@ def _warn_if_pruner_is_idle(search: SearchParameters) -> None:
         )
 
 
-def _log_trial(study: optuna.Study, place: int) -> None:
+def log_trial(study: optuna.Study, place: int) -> None:
+    """Log how a trial has ended, and the best value so far."""
     trial = study.trials[place]
     value = "" if trial.value is None else f" {trial.value:.4f}"
     finished = [t for t in study.trials if t.state == TrialState.COMPLETE]
@@ -317,7 +337,7 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
             "number": trial.number,
             "state": trial.state.name,
             "value": trial.value,
-            "seconds": trial.user_attrs["seconds"],
+            "seconds": trial.user_attrs.get("seconds"),
             "epochs": epochs_begun(trial),
             **trial.params,
             "value_by_epoch": " ".join(f"{value:.4f}" for _, value in sorted(trial.intermediate_values.items())),

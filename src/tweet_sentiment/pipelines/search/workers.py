@@ -1,0 +1,244 @@
+"""A search by many workers: one Optuna study in PostgreSQL, in which each runs trials until there are enough."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event, Thread
+from time import sleep
+from typing import Any
+
+import optuna
+from joblib import Parallel, delayed
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import DBAPIError
+
+from tweet_sentiment.errors import StudyError, extra
+from tweet_sentiment.parameters import direction_of
+from tweet_sentiment.parameters.search import SearchParameters
+from tweet_sentiment.pipelines.search.study import (
+    CUT_OFF,
+    Objective,
+    epochs_begun,
+    log_trial,
+    logger,
+    measure,
+    pruner_of,
+    result_of,
+    say_what_is_done,
+    suggest,
+    warn_if_pruner_is_idle,
+)
+from tweet_sentiment.progress import progress_bar
+
+HEARTBEAT = 20  # seconds between two signs of life of a trial
+SILENCE = 90  # seconds without one after which a trial is run again
+RETRIES = 3  # of a trial whose workers die; then it has failed
+WAIT = 2  # seconds between two looks at the trials of others
+CONNECT = 10  # seconds
+OPENING = 7_209_065  # the number of the lock on the database while a study is opened
+SURPLUS = "surplus"
+
+retried_from = RetryHeartbeatStaleTrialCallback.retry_history
+Budget = Callable[[list[FrozenTrial]], bool]
+
+
+class _Ended(Exception):
+    """Ends a trial as failed: its objective has raised, or it is one too many."""
+
+
+def share_study(
+    folder: Path,
+    name: str,
+    search: SearchParameters,
+    objective: Objective,
+    seed: int,
+    metric: str,
+    *,
+    key: str,
+    processes: int = 1,
+    budget_reached: Budget = lambda trials: False,
+) -> optuna.Study:
+    """Run trials of the study in ``search.storage`` beside other workers; return it when all trials have ended.
+
+    A worker is one of ``processes`` of any command that gives the same ``name`` and a ``folder`` of the same name,
+    which stand for all that trials depend on. Trials are drawn by Optuna's ``TPESampler``, each with a seed of its own,
+    from what is known by then: the first ten are the same in every search, later ones are not. Each worker returns the
+    same study, that of ``n_trials`` trials and no more: of those that several workers begin at once, whichever are too
+    many end before they compute.
+
+    A running trial gives a sign of life each ``HEARTBEAT`` seconds. One that gives none for ``SILENCE`` seconds ends,
+    and is run again, with the same hyperparameters, by whichever worker is free; no other trial is ended by another
+    worker than its own. Ctrl-C, SIGTERM and an error that is none of the trial's hand it on at once.
+
+    Raises:
+        StudyError: the database does not answer, its driver is not installed, or no trial gave a value.
+    """
+    warn_if_pruner_is_idle(search)
+    url, name = str(search.storage), f"{name}-{folder.name}"
+    with _naming(url, key):
+        study = _open(url, name, search, metric)
+        logger.info("Search: study %s in %s.", name, url)
+        left = search.n_trials - say_what_is_done(_standing(study.trials), search, key)
+        work = delayed(_work)(url, name, search, objective, seed, metric, budget_reached)
+        with progress_bar("Search", left, "trials") as bar, _following(study, bar):
+            Parallel(processes, mmap_mode="r")([work] * processes)
+        return _result(study.trials, metric, key)
+
+
+def check_database(url: str, key: str) -> None:
+    """Ask for a connection, and give it back.
+
+    Raises:
+        StudyError: nothing answers at the URL, it refuses, or the driver is not installed.
+    """
+    with extra("postgres", f"{key}.storage ({url})"):
+        import psycopg  # noqa: F401
+    with _naming(url, key):
+        _connect(url).close()
+
+
+def _connect(url: str) -> Any:
+    import psycopg
+
+    return psycopg.connect(url, connect_timeout=CONNECT)
+
+
+@contextmanager
+def _naming(url: str, key: str) -> Iterator[None]:
+    from psycopg import OperationalError
+
+    try:
+        yield
+    except (StorageInternalError, DBAPIError, OperationalError) as error:
+        said = " ".join(str(error.__cause__ or error).partition("\n[SQL")[0].split())
+        raise StudyError(
+            f"{key}.storage: no connection to {url} ({said}).\n"
+            "  With the server there, and its password in PGPASSWORD or ~/.pgpass, give the same command again."
+        ) from error
+
+
+def _open(url: str, name: str, search: SearchParameters, metric: str) -> optuna.Study:
+    """Open the study, or begin it; meanwhile no other worker does, since all would make the tables."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.filterwarnings("ignore", category=ExperimentalWarning)
+    with _connect(url) as alone:
+        alone.execute("SELECT pg_advisory_xact_lock(%s)", [OPENING])
+        return optuna.create_study(
+            study_name=name,
+            storage=optuna.storages.RDBStorage(
+                url.replace("postgresql:", "postgresql+psycopg:", 1),
+                engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT}},
+                heartbeat_interval=HEARTBEAT,
+                grace_period=SILENCE,
+                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(RETRIES),
+            ),
+            pruner=pruner_of(search),
+            direction=direction_of(metric),
+            load_if_exists=True,
+        )
+
+
+@contextmanager
+def _following(study: optuna.Study, bar: Any) -> Iterator[None]:
+    """Log each trial that ends meanwhile, whoever runs it."""
+    known, end = {trial.number for trial in study.trials if trial.state.is_finished()}, Event()
+
+    def follow() -> None:
+        over = False
+        while not over:
+            over = end.wait(WAIT)
+            with suppress(StorageInternalError):  # the worker tells
+                for trial in _standing(study.trials):
+                    if trial.state.is_finished() and trial.number not in known:
+                        known.add(trial.number)
+                        log_trial(study, trial.number)
+                        bar.update(1)
+
+    thread = Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+def _standing(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials without those that were run again or were one too many."""
+    again = {number for trial in trials for number in retried_from(trial)}
+    return [trial for trial in trials if trial.number not in again and SURPLUS not in trial.user_attrs]
+
+
+def _result(trials: list[FrozenTrial], metric: str, key: str) -> optuna.Study:
+    """Return a study of the trials that stand; one that was run again has in ``CUT_OFF`` the epochs that were lost."""
+    standing = _standing(trials)
+    for trial in standing:
+        trial.user_attrs[CUT_OFF] = sum(epochs_begun(trials[number]) for number in retried_from(trial))
+    return result_of(standing, metric, key)
+
+
+def _work(
+    url: str,
+    name: str,
+    search: SearchParameters,
+    objective: Objective,
+    seed: int,
+    metric: str,
+    budget_reached: Budget,
+) -> None:
+    """Run trials, one after another, until there are enough and none is running any more."""
+    study = _open(url, name, search, metric)
+    mine: int | None = None
+    seen = set[int]()
+
+    def has_room(trials: list[FrozenTrial]) -> bool:
+        return len(_standing(trials)) < search.n_trials and not budget_reached(trials)
+
+    def run(trial: optuna.Trial) -> float:
+        nonlocal mine
+        mine = trial.number
+        trials = study.get_trials(deepcopy=False)
+        if not retried_from(trials[mine]) and not has_room(trials[:mine]):
+            trial.set_user_attr(SURPLUS, True)
+            raise _Ended
+        study.sampler = optuna.samplers.TPESampler(seed=(seed + mine) % 2**32, constant_liar=True)
+        state, value = measure(trial, suggest(trial, search.space), objective, metric)
+        if state == TrialState.PRUNED:
+            raise optuna.TrialPruned
+        if value is None:
+            raise _Ended
+        return value
+
+    while True:
+        fail_stale_trials(study)
+        trials = study.get_trials(deepcopy=False)
+        running = [trial for trial in trials if trial.state == TrialState.RUNNING]
+        if has_room(trials) or any(trial.state == TrialState.WAITING for trial in trials):
+            mine = None
+            try:
+                study.optimize(run, n_trials=1, catch=_Ended)
+            except ValueError:  # of an ended trial Optuna takes no value
+                if mine is None or not study.trials[mine].state.is_finished():
+                    raise
+                logger.warning("Search: trial %d gave no sign of life for %d s; another runs it.", mine, SILENCE)
+            except BaseException:
+                _hand_on(study, mine)
+                raise
+        elif not running:
+            return
+        else:
+            for trial in running:
+                if trial.number not in seen:  # its worker may have died before the first sign of life
+                    seen.add(trial.number)
+                    study._storage.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
+            sleep(WAIT)
+
+
+def _hand_on(study: optuna.Study, number: int | None) -> None:
+    """Let another worker run the trial that is broken off here."""
+    with suppress(StorageInternalError):
+        if number is not None and study.trials[number].state == TrialState.FAIL:
+            RetryHeartbeatStaleTrialCallback(RETRIES)(study, study.trials[number])
