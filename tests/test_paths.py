@@ -1,4 +1,4 @@
-"""An address is refused wherever a path is given, before anything is computed; a path never is."""
+"""An address is refused where it cannot be read or written, before anything is computed; a path never is."""
 
 import pytest
 from click.testing import CliRunner
@@ -65,10 +65,6 @@ def test_a_dataset_of_ours_is_refused_with_its_name_and_another_s_is_not(dataset
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["predict", "x", "--model=s3://b/x"],
-        ["predict", "--csv=s3://b/x.csv", "--text-column=x", "--output=x.csv"],
-        ["predict", "--csv=x.csv", "--text-column=x", "--output=s3://b/x.csv"],
-        ["serve", "--model=s3://b/x"],
         ["export", "--model=s3://b/x"],
         ["export", "--output=s3://b/x"],
         ["export", "--csv=s3://b/x"],
@@ -85,16 +81,38 @@ def test_a_command_refuses_it_at_once_and_makes_no_folder(arguments, tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
-def test_so_does_python(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["x", "--model={}"], "x: no manifest.json here"),
+        (["--csv={}", "--text-column=x", "--output=x.csv"], "x: there is no such file (or it is a folder)"),
+        (["--csv=x.csv", "--text-column=x", "--output={}"], "expected an output that ends in .csv"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("address", "lacking"), [("klingon://b/x", "Protocol not known: klingon"), ("file://{}/x", "")]
+)
+def test_predict_takes_addresses_that_fsspec_knows_and_says_what_is_not_there(
+    arguments, said, address, lacking, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TWEET_SENTIMENT_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(StudyError, match="The folder is s3://b/x, an address"):
-        Predictor.load("s3://b/x")
-    for job in (
-        FileJob("s3://b/x.csv", tmp_path / "x.csv", "x"),
-        FileJob("x.csv", tmp_path.__class__("s3://b/x.csv"), "x"),
+    address = address.format(tmp_path)
+    done = CliRunner().invoke(cli, ["predict", *(one.format(address) for one in arguments)])
+    assert done.exit_code == 1
+    assert (lacking or said) in done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"]
+
+
+def test_an_address_that_is_a_path_has_lost_a_slash_and_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    address = tmp_path.__class__("s3://b/x.csv")
+    for ask in (
+        lambda: Predictor.load(address),
+        lambda: predict_file(lambda: None, FileJob("x.csv", address, "x")),
     ):
-        with pytest.raises(StudyError, match="an address"):
-            predict_file(lambda: None, job)
+        with pytest.raises(StudyError, match=r"s3:/b/x\.csv: give an address as a str"):
+            ask()
     assert not list(tmp_path.iterdir())
 
 

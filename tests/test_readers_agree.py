@@ -18,6 +18,7 @@ from tests.predictor import conftest as models
 from tweet_sentiment.commands.export import export
 from tweet_sentiment.commands.init import init
 from tweet_sentiment.commands.predict import predict
+from tweet_sentiment.data.checking import fault_of
 from tweet_sentiment.data.lines import RawFile, Source, as_option, as_parameter
 from tweet_sentiment.data.reading import read_posts
 from tweet_sentiment.data.records import CsvForm
@@ -25,7 +26,7 @@ from tweet_sentiment.data.tables import open_table
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import Columns, DataParameters
 from tweet_sentiment.parameters.inference import InferenceParameters
-from tweet_sentiment.predictor.files import Texts
+from tweet_sentiment.predictor.scorer import Texts
 from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.problems import ProblemError
@@ -57,7 +58,8 @@ def by_training(content, data, form):
 
 
 def told(chunk):
-    return [row.fault or row.values[1] for row in chunk.rows]
+    rows = zip(chunk.table.column(1).to_pylist(), chunk.faults, strict=True)
+    return [text if fault in (None, fault_of(text)) else fault for text, fault in rows]
 
 
 def by_predict(content, form):

@@ -5,7 +5,6 @@ import io
 import json
 from contextlib import suppress
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,7 +16,7 @@ from tweet_sentiment.data.lines import Source, as_option
 from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.data.tables import Row, open_table
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.predictor.files import Texts
+from tweet_sentiment.predictor.scorer import Texts
 
 
 def read(name, content, text="text", entity=None, format=None, **form):
@@ -31,9 +30,7 @@ def chunk_of(texts):
 
 def carried(texts):
     """Return the columns of all rows as they are carried over."""
-    chunk = chunk_of(texts)
-    schema = texts.result_schema(["x"], "my_", as_option)
-    return texts.with_predictions(chunk, schema, ["x"], np.ones((len(chunk.posts), 1))).select(texts.schema.names)
+    return chunk_of(texts).table
 
 
 def refusal(name, content, **options):
@@ -86,7 +83,7 @@ def test_no_file_ends_in_another_error_than_a_message(content, suffix):
     for head in (b"", b"id,text\n", b'{"text": "ok"}\n'):
         with suppress(StudyError):
             found = read(f"mine{suffix}", head + content)
-            assert carried(found).num_rows == sum(len(chunk.rows) for chunk in found.chunks(2))
+            assert carried(found).num_rows == sum(len(chunk.lines) for chunk in found.chunks(2))
 
 
 def test_json_lines_keep_kinds_and_name_what_is_no_object():
@@ -184,7 +181,7 @@ def test_chunks_take_no_more_rows_than_they_hold_and_long_texts_make_them_shorte
     sizes, firsts = [], []
     for _ in range(5):
         chunk = next(several)
-        sizes.append(len(chunk.rows))
+        sizes.append(len(chunk.lines))
         firsts.append(chunk.first)
         assert len(taken) == sum(sizes) + 1
     assert (sizes, firsts) == ([5, 5, 2, 5, 5], [1, 6, 11, 13, 18])

@@ -35,6 +35,13 @@ class LocalPath(click.Path):
         return path if path.name not in ("", "..") else path.resolve()  # what lies beside it is named after it
 
 
+class AnyPath(LocalPath):
+    """A path on this machine, or an address (s3://…), which stays a text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if is_address(value) else super().convert(value, param, ctx)
+
+
 class Text(click.ParamType[str]):
     """A text as the terminal sent it: in a locale that knows no UTF-8 Python hands on its bytes one by one."""
 
@@ -52,11 +59,15 @@ def combined(*options: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], C
     return lambda command: reduce(lambda done, option: option(done), reversed(options), command)
 
 
-takes_model = combined(
-    click.option("--model", type=LocalPath(), metavar="FOLDER", help="Model folder  [default: the run's best]"),
-    click.option("--run", metavar="NAME", help="Run whose best model to take  [default: as conf/ says]"),
-    click.option("--env", envvar="KEDRO_ENV", metavar="NAME", help="Environment in conf/ that names the run."),
-)
+def _model(kind: click.Path) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return combined(
+        click.option("--model", type=kind, metavar="FOLDER", help="Model folder  [default: the run's best]"),
+        click.option("--run", metavar="NAME", help="Run whose best model to take  [default: as conf/ says]"),
+        click.option("--env", envvar="KEDRO_ENV", metavar="NAME", help="Environment in conf/ that names the run."),
+    )
+
+
+takes_model, takes_any_model = _model(LocalPath()), _model(AnyPath())
 takes_device = combined(
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
     click.option("--fp16", is_flag=True, help="Half precision, on a CUDA device."),
@@ -90,6 +101,8 @@ def takes_csv(encoding: str = "utf-8") -> Callable[[Callable[..., Any]], Callabl
 
 def model_folder(model: Path | None, run: str | None, env: str | None) -> Path:
     """Return the model's folder: the one given, or the best of the run that is given or that ``conf`` names.
+
+    An address is returned as it was given.
 
     Raises:
         StudyError: the run has none; the message names those that have one.

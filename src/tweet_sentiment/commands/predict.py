@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from tweet_sentiment.cli import Command
-from tweet_sentiment.commands.options import LocalPath, Text, model_folder, takes_csv, takes_device, takes_model
+from tweet_sentiment.commands.options import AnyPath, Text, model_folder, takes_any_model, takes_csv, takes_device
 
 if TYPE_CHECKING:
     from tweet_sentiment.predictor import Predictor
@@ -42,16 +42,16 @@ class Predict(Command):
 
 @click.command(name="predict", cls=Predict, stopped=STOPPED, context_settings={"help_option_names": ["--help"]})
 @click.argument("texts", nargs=-1, type=Text())
-@takes_model
+@takes_any_model
 @takes_device
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--entity", type=Text(), help="What the texts are about, for a model that reads entities.")
 @click.option(
-    "--csv", "--input", "source", type=LocalPath(), help="A CSV, Parquet or JSON Lines file; - is standard input."
+    "--csv", "--input", "source", type=AnyPath(), help="A CSV, Parquet or JSON Lines file; - is standard input."
 )
 @click.option("--text-column", metavar="NAME", help="Name of the text column; with --no-header its position, from 0.")
 @click.option("--entity-column", metavar="NAME", help="Name of the entity column, for a model that reads entities.")
-@click.option("--output", type=LocalPath(), metavar="FILE", help="File to write: .csv, .parquet or .jsonl.")
+@click.option("--output", type=AnyPath(), metavar="FILE", help="File to write: .csv, .parquet or .jsonl.")
 @click.option("--on-error", type=click.Choice(["keep", "stop"]), default="keep", show_default=True, help=ON_ERROR)
 @click.option(
     "--format", type=click.Choice(["csv", "jsonl", "parquet"]), help="Format of the file, if its name does not tell."

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tweet_sentiment.cli import Command
-from tweet_sentiment.commands.options import combined, model_folder, takes_device, takes_model
+from tweet_sentiment.commands.options import combined, model_folder, takes_any_model, takes_device
 from tweet_sentiment.errors import extra
 from tweet_sentiment.serving.limits import Limits
 
@@ -30,7 +30,7 @@ takes_limits = combined(
 
 
 @click.command(name="serve", cls=Command, short_help="Answer over HTTP, with a page to try it on.")
-@takes_model
+@takes_any_model
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets other machines ask."
 )
@@ -61,7 +61,8 @@ def serve(model: Path | None, run: str | None, env: str | None, **options: Any) 
         import fastapi  # noqa: F401
         import prometheus_client  # noqa: F401
         import uvicorn  # noqa: F401
+    from tweet_sentiment.predictor.remote import model_at
     from tweet_sentiment.serving.server import serve
 
     limits = Limits(**{one.name: options.pop(one.name) for one in LIMITS})
-    serve(model_folder(model, run, env), limits=limits, say=click.echo, **options)
+    serve(model_at(model_folder(model, run, env)), limits=limits, say=click.echo, **options)

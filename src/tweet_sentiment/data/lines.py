@@ -55,6 +55,11 @@ def as_option(setting: str, value: str) -> str:
     return f"give --{setting.replace('_', '-')} {_quoted(value)}"
 
 
+def as_argument(setting: str, value: str) -> str:
+    """Advise as a Python call has it: ``give prefix='predicted_'``."""
+    return f"give {setting}={value!r}"
+
+
 def as_query(setting: str, value: str) -> str:
     """Advise as HTTP has it: ``add ?quoting=none``."""
     return f"add ?{setting}={quote(value, safe='')}"
@@ -66,15 +71,16 @@ def _quoted(value: str) -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """A file that can be opened again and again, and its name for messages."""
+    """A file that can be opened again and again, its name for messages, and what tells whether it was changed."""
 
     name: str
     open: Callable[[], BinaryIO]
+    version: Callable[[], object] = lambda: None
 
     @classmethod
     def at(cls, path: Path, name: str | None = None) -> Self:
         """Return a file on disk."""
-        return cls(name or str(path), lambda: path.open("rb"))
+        return cls(name or str(path), lambda: path.open("rb"), lambda: (path.stat().st_size, path.stat().st_mtime_ns))
 
     @classmethod
     def of(cls, name: str, content: bytes) -> Self:

@@ -309,8 +309,7 @@ class ParquetTable:
         """Yield each row."""
         with self._opened() as file:
             for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME):
-                for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    yield Row(None, list(values), None, sum(len(one) for one in values if isinstance(one, str | bytes)))
+                yield from _rows_of(batch)
 
     @contextmanager
     def _opened(self) -> Iterator[pq.ParquetFile]:
@@ -321,6 +320,25 @@ class ParquetTable:
             raise StudyError(
                 f"{self.source.name}: this is no whole Parquet file ({error}).\n  Write it again, or fetch it again."
             ) from None
+
+
+class ArrowTable:
+    """A table in memory."""
+
+    format: Format = "parquet"
+
+    def __init__(self, table: pa.Table, name: str = "The table") -> None:
+        self.source, self._table, self.schema = Source.of(name, b""), table, table.schema.remove_metadata()
+
+    def rows(self) -> Iterator[Row]:
+        """Yield each row."""
+        for batch in self._table.to_batches(ROWS_AT_A_TIME):
+            yield from _rows_of(batch)
+
+
+def _rows_of(batch: pa.RecordBatch) -> Iterator[Row]:
+    for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+        yield Row(None, list(values), None, sum(len(one) for one in values if isinstance(one, str | bytes)))
 
 
 def as_text(value: Any) -> str:

@@ -27,8 +27,9 @@ from tweet_sentiment.modeling.batching import in_batches
 from tweet_sentiment.modeling.tokenization import read_tokenizer, word_pieces
 from tweet_sentiment.parameters.data import InputSettings
 from tweet_sentiment.predictor.explanation import Explained, by_gradients, by_leaving_out
+from tweet_sentiment.predictor.remote import model_at
 from tweet_sentiment.scoring.metrics import PROBABILITY, probabilities_of
-from tweet_sentiment.storage import refuse_address, settle
+from tweet_sentiment.storage import settle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,11 +92,12 @@ class Predictor:
     def load(cls, folder: str | Path, device: str = "auto", fp16: bool = False, precision: str = "auto") -> "Predictor":
         """Load a model folder of any technique, exported or not; its files are checked against the manifest's hashes.
 
+        ``folder`` may be an address (s3://…) too: see :func:`.remote.model_at`.
+
         Raises:
             StudyError: there is no model there, it is damaged, or the device or precision is not there.
         """
-        refuse_address(folder, "The folder")
-        path, choice = Path(folder), (device, fp16, precision)
+        path, choice = model_at(folder), (device, fp16, precision)
         settle(path)
         manifest = read_manifest(path)
         _input_settings(manifest, str(path))  # fail fast, before importing torch

@@ -10,7 +10,7 @@ from tweet_sentiment.data.lines import Source, as_query
 from tweet_sentiment.data.records import AUTO, DELIMITERS, CsvForm
 from tweet_sentiment.data.tables import CsvTable, Row
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.predictor.files import Chunk, Texts
+from tweet_sentiment.predictor.scorer import Chunk, Texts, added_fields
 from tweet_sentiment.predictor.writing import write_csv
 from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.problems import ProblemError
@@ -39,9 +39,8 @@ class Asked:
 class CsvBody:
     """A CSV that has been read, and the columns of the answer."""
 
-    texts: Texts
     chunk: Chunk
-    schema: Any
+    added: list[Any]
     labels: list[str]
 
     def with_predictions(self, records: list[dict[str, Any]]) -> str:
@@ -49,8 +48,9 @@ class CsvBody:
         none = [np.nan] * len(self.labels)
         shares = [none if one["label"] is None else list(one["probabilities"].values()) for one in records]
         out = io.StringIO(newline="")
-        table = self.texts.with_predictions(self.chunk, self.schema, self.labels, np.array(shares))
-        write_csv(out, self.schema, [table])
+        answers = np.array(shares).reshape(-1, len(self.labels))
+        table = self.chunk.with_predictions(self.added, self.labels, answers)
+        write_csv(out, table.schema, [table])
         return out.getvalue()
 
 
@@ -78,7 +78,9 @@ def read_table(body: bytes, asked: Asked, limits: Limits, labels: list[str]) -> 
                 raise ProblemError(413, f"Row {len(rows)}: more than {limits.characters:,} characters in '{text}'.")
         if not rows:
             raise ProblemError(422, "The CSV has a header and no row. Send one row per post.")
-        return CsvBody(texts, texts.chunk(rows), texts.result_schema(labels, asked.prefix, as_query), labels)
+        added = added_fields(labels, asked.prefix)
+        texts.refuse_columns(added)
+        return CsvBody(texts.chunk(rows), added, labels)
     except StudyError as error:
         raise ProblemError(422, " ".join(str(error).split())) from None
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pandas as pd
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -25,10 +26,10 @@ from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
 from tweet_sentiment.modeling.prediction import pad
 from tweet_sentiment.modeling.tokenization import word_pieces
-from tweet_sentiment.predictor.files import Texts
 from tweet_sentiment.predictor.onnx.backend import MODEL, is_onnx, open_onnx
 from tweet_sentiment.predictor.onnx.quantize import quantize_layers
 from tweet_sentiment.predictor.predictor import Predictor
+from tweet_sentiment.predictor.scorer import Texts
 from tweet_sentiment.storage import atomic_write
 
 LEAST_AGREEMENT = 0.995  # share of posts with the same label, below which an fp32 export is refused
@@ -118,8 +119,7 @@ def _posts_of_csv(
         raise StudyError(f"--csv: there is no file {path}.")
     texts = Texts(open_table(Source.at(path), form, as_option, "csv"), text_column, None, as_option)
     chunk = texts.chunk(list(texts.table.rows()))
-    rows = [row.values for row, fault in zip(chunk.rows, chunk.faults, strict=True) if fault is None]
-    table = pd.DataFrame(rows, columns=texts.schema.names, dtype="object")
+    table = chunk.table.filter(pa.array([fault is None for fault in chunk.faults], pa.bool_())).to_pandas()
     if label_column:
         if label_column not in table:
             raise StudyError(f"{path}: there is no column '{label_column}'; found {list(table.columns)}.")
