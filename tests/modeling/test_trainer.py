@@ -29,11 +29,20 @@ class BudgetSpent(Exception):
 
 
 def fit(
-    encoder, tokens, folder, model=None, best=False, loss=None, on_epoch=lambda *_: None, padding="longest", **hyper
+    encoder,
+    tokens,
+    folder,
+    model=None,
+    best=False,
+    loss=None,
+    on_epoch=lambda *_: None,
+    padding="longest",
+    processes=1,
+    **hyper,
 ):
     """Train the top block and the head; return the model and the outcome."""
     sections = small(validate_parameters(raw_parameters()), encoder, seed=hyper.pop("seed", 3))
-    sections.training = sections.training.model_copy(update={"logging_steps": 1})
+    sections.training = sections.training.model_copy(update={"logging_steps": 1, "processes": processes})
     sections.model = sections.model.model_copy(update={"padding": padding, "max_length": 64})
     chosen = {"num_train_epochs": EPOCHS, "learning_rate": 1e-2, "warmup_steps": 2, "weight_decay": 0.01} | hyper
     section = few(sections.lora, **chosen)

@@ -142,7 +142,7 @@ def refuse_several_processes(environment: Mapping[str, str]) -> None:
         if value.lstrip("-").isdigit() and int(value) > alone:
             raise StudyError(
                 f"{name} is {value}: this is one of several processes, as torchrun or accelerate start them.\n"
-                f"  The study trains in one process: start it without them, or unset {name}."
+                f"  Start it without them, or unset {name}; --params=training.processes=2 trains in two."
             )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from tweet_sentiment.errors import StudyError
@@ -46,6 +47,11 @@ def unfreeze_all(model: Any, but: list[str]) -> None:
 def count_trainable(model: nn.Module) -> int:
     """Return the number of scalar weights that learn."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def trainable_weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the weights that learn, by their names, on the CPU."""
+    return {name: one.detach().cpu().contiguous() for name, one in model.named_parameters() if one.requires_grad}
 
 
 def layerwise_groups(model: Any, learning_rate: float, weight_decay: float, decay: float) -> list[dict[str, Any]]:

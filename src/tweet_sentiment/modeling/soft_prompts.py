@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -43,6 +44,7 @@ from tweet_sentiment.modeling.encoders import (
     set_pooling,
 )
 from tweet_sentiment.modeling.fitting import Fitted
+from tweet_sentiment.modeling.freezing import trainable_weights
 from tweet_sentiment.modeling.tokenization import PROBE, TEXTS, VIRTUAL, layout
 
 TRAINABLE = "trainable.safetensors"
@@ -109,7 +111,9 @@ class KeepTrainable(TrainerCallback):
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
     ) -> None:
-        save_file(_trainable(model), Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / TRAINABLE)
+        if args.should_save:
+            folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+            save_file(trainable_weights(model), folder / TRAINABLE)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
@@ -122,10 +126,6 @@ class KeepTrainable(TrainerCallback):
     ) -> None:
         if args.load_best_model_at_end and state.best_model_checkpoint:
             _take_back(model, Path(state.best_model_checkpoint))
-
-
-def _trainable(model: Any) -> dict[str, torch.Tensor]:
-    return {name: p.detach().cpu().contiguous() for name, p in model.named_parameters() if p.requires_grad}
 
 
 def _take_back(model: Any, checkpoint: Path) -> None:
@@ -157,12 +157,12 @@ def pool(model: Any, pooling: str) -> None:
     model.tweet_sentiment_pooling = pooling
     virtual = model.peft_config["default"].num_virtual_tokens
     model.pooled_position = virtual if pooling == "cls" else 0
-
-    def behind_the_prompt(encoder: Any, _: Any, output: Any) -> Any:
-        return read_instead(encoder, output, output["last_hidden_state"][:, virtual:])
-
     if pooling == "cls":
-        encoder_of(model.get_base_model()).register_forward_hook(behind_the_prompt)
+        encoder_of(model.get_base_model()).register_forward_hook(partial(_behind_the_prompt, virtual))
+
+
+def _behind_the_prompt(virtual: int, encoder: Any, _: Any, output: Any) -> Any:
+    return read_instead(encoder, output, output["last_hidden_state"][:, virtual:])
 
 
 def describe(model: PeftModel) -> str:

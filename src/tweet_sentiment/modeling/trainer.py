@@ -3,10 +3,11 @@
 import json
 import logging
 import math
+import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
+import torch.distributed as dist
+from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
+from safetensors.torch import load, save
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
@@ -31,6 +37,7 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST, hashes, write_manifest
 from tweet_sentiment.modeling.batching import padding_of
 from tweet_sentiment.modeling.encoders import check_length
+from tweet_sentiment.modeling.freezing import trainable_weights
 from tweet_sentiment.modeling.losses import Loss
 from tweet_sentiment.modeling.prediction import pad
 from tweet_sentiment.modeling.speed import fast_forward
@@ -92,45 +99,53 @@ def train(
     Raises:
         StudyError: the loss is no longer finite, or the training was interrupted; the message names the step.
     """
+    processes, alone = setup.training.all_processes, setup.training.model_copy(update={"processes": 1, "nodes": 1})
+    settings, device = replace(setup, training=alone).identity(), setup.device
     folder = checkpoints_folder(
         setup.working_folder,
-        [setup.identity(), identity, len(training), hyperparameters, setup.device.name, setup.device.precision],
+        [settings, identity, len(training), hyperparameters, device.name, device.precision],
+        processes,
     )
     steps = hyperparameters.steps(len(training))
     virtual = getattr(getattr(model, "active_peft_config", None), "num_virtual_tokens", 0)
     check_length(model, max(len(ids) for part in (training, evaluation) for ids in part["input_ids"]), virtual)
     setup.training.warn_if_never_warm(hyperparameters, steps)
     metric = setup.training.metric_for_best_model
-    arguments = training_arguments(
-        folder,
-        hyperparameters,
+    work = partial(
+        _train,
+        model,
+        training.select_columns(INPUTS),
+        _by_length(evaluation).select_columns(INPUTS),
         setup,
-        steps,
-        logging_steps=max(1, min(setup.training.logging_steps, steps // LOGS_PER_RUN)),
-        load_best_model_at_end=load_best_model_at_end,
-        metric_for_best_model=metric if metric == "eval_loss" else f"eval_{metric}",
-        greater_is_better=setup.training.direction == "maximize",
-        restore_callback_states_from_checkpoint=early_stopping_patience is not None,
-        train_sampling_strategy="group_by_length" if setup.model.padding == "longest" else "random",
-        dataloader_num_workers=0 if setup.device.name == "cpu" else WORKERS,
-    )
-    patience = [EarlyStoppingCallback(early_stopping_patience)] if early_stopping_patience else []
-    trainer = OneDeviceTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=training.select_columns(INPUTS),
-        eval_dataset=_by_length(evaluation).select_columns(INPUTS),
-        data_collator=partial(
-            collate,
-            padding=padding_of(model.config),
-            to=setup.model.max_length if setup.model.padding == "max_length" else None,
+        partial(
+            training_arguments,
+            folder,
+            hyperparameters,
+            setup,
+            steps,
+            logging_steps=max(1, min(setup.training.logging_steps, steps // LOGS_PER_RUN)),
+            load_best_model_at_end=load_best_model_at_end,
+            metric_for_best_model=metric if metric == "eval_loss" else f"eval_{metric}",
+            greater_is_better=setup.training.direction == "maximize",
+            restore_callback_states_from_checkpoint=early_stopping_patience is not None,
+            train_sampling_strategy="group_by_length" if setup.model.padding == "longest" else "random",
+            dataloader_num_workers=0 if device.name == "cpu" else WORKERS,
         ),
-        compute_metrics=lambda outcome: _scores(outcome, setup.labels),
-        optimizer_cls_and_kwargs=_optimizer(arguments, optimizer_groups),
-        callbacks=[*callbacks, *patience, SealCheckpoints(), StopIfNotFinite(), ReportEpochs(on_epoch), ShowProgress()],
+        loss,
+        optimizer_groups,
+        [*callbacks, *([EarlyStoppingCallback(early_stopping_patience)] if early_stopping_patience else [])],
     )
-    trainer.training_loss = loss
-    state = run_trainer(trainer, folder, steps)
+    if processes == 1:
+        state = work(on_epoch)
+    else:
+        from tweet_sentiment.modeling.processes import launch
+
+        check_devices(setup)
+        newest_valid(folder)  # here, or each process would delete what is damaged
+        state, weights = launch(partial(_with_weights, work), setup.training, folder.name, on_epoch)
+        with torch.no_grad():
+            for name, values in load(weights).items():
+                model.get_parameter(name).copy_(values)
     curves = _curves(state.log_history)
     shutil.rmtree(folder)
     step = state.best_global_step if load_best_model_at_end and state.best_global_step else steps
@@ -140,7 +155,59 @@ def train(
     return Outcome(curves, epoch, state.global_step, {str(name): float(value) for name, value in scores.items()})
 
 
-def run_trainer(trainer: Any, folder: Path, steps: int) -> TrainerState:
+def _train(
+    model: Any,
+    training: Dataset,
+    evaluation: Dataset,
+    setup: "Setup",
+    arguments: Callable[[], TrainingArguments],
+    loss: Loss | None,
+    optimizer_groups: list[dict[str, Any]] | None,
+    callbacks: list[TrainerCallback],
+    on_epoch: OnEpoch,
+) -> TrainerState:
+    """Train ``model`` in place, in this process or as one of several; return what the Trainer has logged."""
+    given = arguments()
+    shared = given.world_size > 1
+    quiet = [] if given.local_process_index else [ShowProgress()]
+    trainer = (SharedTrainer if shared else OneDeviceTrainer)(
+        model=model,
+        args=given,
+        train_dataset=training,
+        eval_dataset=evaluation,
+        data_collator=partial(
+            collate,
+            padding=padding_of(model.config),
+            to=setup.model.max_length if setup.model.padding == "max_length" else None,
+        ),
+        compute_metrics=partial(_scores, names=setup.labels, with_loss=shared),
+        optimizer_cls_and_kwargs=_optimizer(given, optimizer_groups),
+        callbacks=[*callbacks, SealCheckpoints(), StopIfNotFinite(), ReportEpochs(on_epoch), *quiet],
+    )
+    trainer.training_loss = loss
+    return run_trainer(trainer, Path(str(given.output_dir)))
+
+
+def _with_weights(work: "partial[TrainerState]", on_epoch: OnEpoch) -> tuple[TrainerState, bytes]:
+    state = work(on_epoch)
+    return state, save(trainable_weights(work.args[0]))
+
+
+def check_devices(setup: "Setup") -> None:
+    """Refuse more processes than there are CUDA devices, where they are what is trained on.
+
+    Raises:
+        StudyError: there are fewer, or one of them was asked for by its number.
+    """
+    wanted, device = setup.training.processes, setup.device
+    if device.kind == "cuda" and (wanted > (found := torch.cuda.device_count()) or device.name != "cuda:0"):
+        raise StudyError(
+            f"training.processes is {wanted}, and each takes a CUDA device from cuda:0 on; this machine has {found}, "
+            f"and device is {device.name}: set device=cuda and fewer processes, or device=cpu."
+        )
+
+
+def run_trainer(trainer: Any, folder: Path) -> TrainerState:
     """Train to the end from the newest whole checkpoint, silently; return what the Trainer has logged.
 
     Raises:
@@ -149,14 +216,15 @@ def run_trainer(trainer: Any, folder: Path, steps: int) -> TrainerState:
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
     if start := newest_valid(folder):
-        logger.info("Resuming from %s of %d steps.", start.name, steps)
-        if (saved := TrainerState.load_from_json(str(start / "trainer_state.json"))) and _ran_out_of_patience(saved):
+        saved = TrainerState.load_from_json(str(start / "trainer_state.json"))
+        logger.info("Resuming from %s of %d steps.", start.name, saved.max_steps)
+        if _ran_out_of_patience(saved):
             trainer.args.num_train_epochs = saved.epoch or 0.0  # the Trainer would train one epoch more
     try:
         with fast_forward(trainer.model), naming(folder):
             trainer.train(resume_from_checkpoint=str(start) if start else None)
     except TrainingStopped as end:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # as each of several processes does
         raise end.reason from None
     state = trainer.state
     if state.global_step < state.max_steps and not _ran_out_of_patience(state):
@@ -181,6 +249,13 @@ def training_arguments(
 ) -> TrainingArguments:
     """Return the arguments that every training shares, and ``more``."""
     settings, device = setup.training, setup.device
+    if "WORLD_SIZE" in os.environ:  # this is one of several processes
+        more |= {
+            "ddp_backend": "gloo" if device.name == "cpu" else "nccl",
+            "ddp_broadcast_buffers": False,
+            "average_tokens_across_devices": False,
+            "save_on_each_node": True,
+        }
     return TrainingArguments(
         output_dir=str(folder),
         **hyperparameters.model_dump() | {"warmup_steps": hyperparameters.warm_up(steps)},
@@ -221,6 +296,72 @@ class OneDeviceTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
 
+class SharedTrainer(OneDeviceTrainer):
+    """The Trainer as one of several processes, which together train as one would, but for dropout.
+
+    All draw the same batches, and each takes every so many-th post of one. The loss is that of the whole batch, of
+    logits that are gathered; so are those of an evaluation. Dropout is drawn by process and step.
+    """
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return whole batches, of which each process collates its own posts."""
+        posts: Any = self.train_dataset
+        loader = DataLoader(
+            posts,
+            batch_size=self._train_batch_size,
+            sampler=self._get_train_sampler(),
+            collate_fn=partial(collate_share, self.args.process_index, self.args.world_size, self.data_collator),
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        alone = {"num_processes": 1, "process_index": 0}
+        return prepare_data_loader(
+            loader, self.accelerator.device, put_on_device=True, use_seedable_sampler=True, **alone
+        )
+
+    def train(self, resume_from_checkpoint: Any = None, **more: Any) -> Any:  # type: ignore[override]
+        """Train, from a checkpoint that all machines have.
+
+        Raises:
+            StudyError: they have others.
+        """
+        starts = [None] * self.args.world_size
+        dist.all_gather_object(starts, resume_from_checkpoint and Path(resume_from_checkpoint).name)
+        if len(set(starts)) > 1:
+            raise StudyError(
+                f"The machines have other checkpoints: {', '.join(map(str, starts))}. Delete those that not all have."
+            )
+        return super().train(resume_from_checkpoint, **more)
+
+    def training_step(self, *given: Any, **more: Any) -> torch.Tensor:
+        """Take a step whose dropout is this process's own; what is drawn outside is alike in all."""
+        numbers = [self.args.seed, self.state.global_step, self.args.process_index]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]))
+            return super().training_step(*given, **more)
+
+    def compute_loss(  # type: ignore[override]
+        self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any
+    ) -> Any:
+        """Return the loss of the whole batch; in an evaluation, of the posts given."""
+        if not model.training:
+            return super().compute_loss(model, inputs, return_outputs, **rest)
+        outputs = model(**{name: tensor for name, tensor in inputs.items() if name != "labels"})
+        logits, count = outputs.logits.contiguous(), self.args.world_size
+        logits.register_hook(lambda gradient: gradient * count)  # the sum over processes, where DDP takes the mean
+        of_all = [torch.empty_like(logits) for _ in range(count)]
+        dist.all_gather(of_all, logits.detach())
+        of_all[self.args.process_index] = logits
+        batch = torch.stack(of_all, dim=1).flatten(0, 1)[: len(inputs["labels"])]
+        loss = (self.training_loss or cross_entropy)(batch, inputs["labels"])
+        return (loss, outputs) if return_outputs else loss
+
+    def prediction_step(self, *given: Any, **more: Any) -> Any:
+        """Leave the loss to the scores: the Trainer's counts posts twice where they do not divide."""
+        _, logits, labels = super().prediction_step(*given, **more)
+        return None, logits, labels
+
+
 def _optimizer(arguments: TrainingArguments, groups: list[dict[str, Any]] | None) -> tuple[Any, Any] | None:
     if groups is None:
         return None
@@ -234,17 +375,30 @@ def collate(rows: list[dict[str, Any]], padding: dict[str, Any], to: int | None)
     return batch | {"labels": torch.tensor([row["label"] for row in rows])}
 
 
+def collate_share(
+    process: int, processes: int, collate: Callable[[list[dict[str, Any]]], dict[str, Any]], rows: list[dict[str, Any]]
+) -> dict[str, torch.Tensor]:
+    """Return the posts of one process in a batch, every so many-th, and the labels of all.
+
+    Each has as many posts; those that are missing are filled up with the batch's first, which then count for nothing.
+    """
+    places = range(process, -(-len(rows) // processes) * processes, processes)
+    own = collate([rows[place % len(rows)] for place in places])
+    return own | {"labels": torch.tensor([row["label"] for row in rows])}
+
+
 def _by_length(tokens: Dataset) -> Dataset:
     """Put posts of like lengths side by side, so that little is padded; scores do not depend on the order."""
     return tokens.select(np.argsort([len(ids) for ids in tokens["input_ids"]], kind="stable"))
 
 
-def _scores(outcome: EvalPrediction, names: list[str]) -> dict[str, float]:
+def _scores(outcome: EvalPrediction, names: list[str], with_loss: bool) -> dict[str, float]:
     logits = np.asarray(outcome.predictions)
     if not np.isfinite(logits).all():
-        return {"accuracy": 0.0}
+        return {"accuracy": 0.0, **({"eval_loss": math.nan} if with_loss else {})}
     scores = score(np.asarray(outcome.label_ids), softmax(logits), names)
-    return {name: value for name, value in scores.items() if name not in ("per_class", "eval_loss")}
+    left_out = ("per_class", *(() if with_loss else ("eval_loss",)))
+    return {name: value for name, value in scores.items() if name not in left_out}
 
 
 def _curves(history: list[dict[str, float]]) -> pd.DataFrame:
@@ -322,13 +476,23 @@ class ShowProgress(TrainerCallback):
         self._bar.__exit__(None, None, None)
 
 
-def checkpoints_folder(working_folder: Path, conditions: Any) -> Path:
+def checkpoints_folder(working_folder: Path, conditions: Any, processes: int = 1) -> Path:
     """Return the folder for checkpoints under these conditions; those under others are deleted.
 
     The folder's name is the fingerprint of data and parameters: no run resumes the checkpoint of other ones.
+
+    Raises:
+        StudyError: there are checkpoints of the same training by another number of processes.
     """
-    mine = working_folder / f"checkpoints-{fingerprint(*conditions)}"
+    stem = f"checkpoints-{fingerprint(*conditions)}"
+    mine = working_folder / (stem if processes == 1 else f"{stem}-by-{processes}")
     for other in working_folder.glob("checkpoints-*"):
+        if other.name.startswith(stem) and other != mine and newest_valid(other):
+            raise StudyError(
+                f"{other} has checkpoints of this training by {other.name.partition('-by-')[2] or 1} processes in all, "
+                f"and training.processes and training.nodes ask for {processes}: dropout would differ.\n"
+                "  Go on with as many as before, or delete that folder to begin anew."
+            )
         if other != mine:
             logger.info("Checkpoints of other data or parameters are deleted: %s", other.name)
             shutil.rmtree(other)
@@ -369,4 +533,7 @@ class SealCheckpoints(TrainerCallback):
     """Seals each checkpoint that the Trainer has saved."""
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
+        if args.world_size > 1:
+            dist.barrier()  # each has written what it drew last
+        if args.should_save:
+            seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")

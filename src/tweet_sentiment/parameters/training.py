@@ -71,7 +71,13 @@ def direction_of(metric: str) -> Direction:
 
 
 class TrainingParameters(Strict):
-    """What every technique shares. ``class_weights``: null, ``balanced``, or one positive weight for each label."""
+    """What every technique shares. ``class_weights``: null, ``balanced``, or one positive weight for each label.
+
+    ``processes`` on each of ``nodes`` machines train through the encoder together, on a share of every batch each: a
+    batch is as large as with one. Other trainings, of the head on features and of the classical baselines, are short,
+    and domain adaptation is not split: they take one process. On several machines the same command is started on each,
+    with outputs of its own; the machines meet at ``rendezvous``, ``host:port`` of one of them.
+    """
 
     per_device_eval_batch_size: PositiveInt
     lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"]
@@ -80,8 +86,22 @@ class TrainingParameters(Strict):
     save_total_limit: PositiveInt
     metric_for_best_model: Literal["accuracy", "f1", "macro_f1", "precision", "recall", "eval_loss"]
     class_weights: Annotated[Literal["balanced"] | dict[Label, Annotated[float, Field(gt=0)]] | None, WithoutNulls]
+    processes: PositiveInt
+    nodes: PositiveInt
+    rendezvous: Annotated[str, Field(pattern=r"^[^\s/]+:\d+$")] | None
 
-    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"save_total_limit"})
+    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"save_total_limit", "rendezvous"})
+
+    @model_validator(mode="after")
+    def _meet_somewhere(self) -> Self:
+        if self.nodes > 1 and self.rendezvous is None:
+            raise ValueError("nodes above 1 need a rendezvous: host:port of one of the machines")
+        return self
+
+    @property
+    def all_processes(self) -> int:
+        """How many processes train together."""
+        return self.processes * self.nodes
 
     @property
     def direction(self) -> Direction:

@@ -1,6 +1,7 @@
 """Distillation: a student is trained on what other models say of a post, not on its label (Hinton et al., 2015)."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -75,13 +76,14 @@ def soft_loss(temperature: float) -> "Callable[[Tensor, Tensor], Tensor]":
     Above 1 the temperature draws the probabilities nearer to each other, so that more of what the teachers say of the
     wrong classes is learnt.
     """
+    return partial(_soft_loss, temperature)
+
+
+def _soft_loss(temperature: float, logits: "Tensor", probabilities: "Tensor") -> "Tensor":
     from torch.nn.functional import cross_entropy
 
-    def loss(logits: "Tensor", probabilities: "Tensor") -> "Tensor":
-        teachers = (probabilities.float().clamp_min(SMALLEST).log() / temperature).softmax(-1)
-        return cross_entropy(logits.float() / temperature, teachers) * temperature**2
-
-    return loss
+    teachers = (probabilities.float().clamp_min(SMALLEST).log() / temperature).softmax(-1)
+    return cross_entropy(logits.float() / temperature, teachers) * temperature**2
 
 
 def soft_labels(

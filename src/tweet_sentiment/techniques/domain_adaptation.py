@@ -78,7 +78,7 @@ def adapt_encoder(
         ),
         callbacks=[SealCheckpoints(), StopIfNotFinite(), ShowProgress()],
     )
-    state = run_trainer(trainer, folder, steps)
+    state = run_trainer(trainer, folder)
     shutil.rmtree(folder)
     curves = pd.DataFrame(state.log_history).reindex(columns=["step", "epoch", "loss", "eval_loss"])
     encoder.load_state_dict(encoder_of(model).state_dict(), strict=False)  # it may have more than what was trained
