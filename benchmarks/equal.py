@@ -24,7 +24,7 @@ TRIALS = """select t.number, t.state, v.value, p.param_name, p.param_value from 
 def files(folder: Path) -> dict[str, Path]:
     """Return every file of the layers but the raw one, by its path; locks are none."""
     found = (path for layer in sorted(folder.glob("data/0[2-9]_*")) for path in layer.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path for path in found if path.name != ".lock"}
+    return {path.relative_to(folder).as_posix(): path for path in found if not path.name.startswith(".lock")}
 
 
 class Reference:

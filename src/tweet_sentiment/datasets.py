@@ -135,7 +135,7 @@ class Partitions(PartitionedDataset):
 
     def __init__(self, *, only: list[str] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._only = only
+        self.only = only
 
     def load(self) -> dict[str, Callable[[], Any]]:
         self._invalidate_caches()
@@ -153,7 +153,7 @@ class Partitions(PartitionedDataset):
             return False
         name = file.relative_to(self._normalized_path).as_posix().removesuffix(self._filename_suffix)
         hidden = any(part.startswith(".") for part in name.split("/"))
-        return not hidden and (self._only is None or name in self._only)
+        return not hidden and (self.only is None or name in self.only)
 
     def _list_partitions(self) -> list[str]:
         return [path for path in super()._list_partitions() if self.holds(Path(path))]

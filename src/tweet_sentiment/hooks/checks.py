@@ -3,9 +3,10 @@
 import os
 import shutil
 from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
@@ -218,35 +219,58 @@ def predicted_bytes(folders: Mapping[Path, bool], checkpoint: str, checkpoints_k
 
 
 class OneRunAtATime:
-    """Refuses a second run on the same outputs, and clears away what killed ones left beside them.
+    """Refuses a run beside another that writes what it reads or writes, and clears away what killed ones left.
 
-    The system itself releases a dead process's lock.
+    There is a lock for each namespace, and one for what belongs to none. A run holds those of its outputs alone, those
+    of its inputs beside other readers; so two techniques train side by side, on posts that none changes meanwhile. The
+    system itself releases a dead process's locks.
     """
+
+    def __init__(self) -> None:
+        self._locks = ExitStack()
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
-        from filelock import FileLock, Timeout
+        from tweet_sentiment.datasets import BestModel, Partitions
 
-        from tweet_sentiment.datasets import BestModel
-
-        path = Path(catalog["row_counts"]._filepath).with_name(".lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(path)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise StudyError(
-                f"Another run is writing to {relative(path.parent)}.\n"
-                "  Wait for its end, or give this one another name: --params=run=<name>"
-            ) from None
+        self._locks.close()
+        folder = Path(catalog["row_counts"]._filepath).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        written, read = (set(map(_namespace, names)) for names in (pipeline.all_outputs(), pipeline.inputs()))
+        partitions = (one for one in map(catalog.get, pipeline.inputs()) if isinstance(one, Partitions))
+        read = read.union({""}, *(one.only or () for one in partitions))
+        for name in sorted(written | read):
+            file = self._locks.enter_context((folder / f".lock{name and '.'}{name}").open("a", encoding="utf-8"))
+            if not _lock(file, alone=name in written):
+                what = "writing to" if name not in written or not _lock(file, alone=False) else "reading from"
+                self._locks.close()
+                raise StudyError(
+                    f"Another run is {what} {relative(folder)}{name and ': '}{name}.\n"
+                    "  Wait for its end, or give this one another name: --params=run=<name>"
+                )
         for dataset in map(catalog.get, sorted(pipeline.all_outputs())):
-            if (written := path_of(dataset)) is not None and not isinstance(dataset, BestModel):  # which has a previous
-                tidy(written)
+            if (path := path_of(dataset)) is not None and not isinstance(dataset, BestModel):  # which has a previous
+                tidy(path)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
-        self._lock.release()
+        self._locks.close()
 
     @hook_impl
     def on_pipeline_error(self) -> None:
-        self._lock.release()
+        self._locks.close()
+
+
+def _namespace(dataset: str) -> str:
+    return dataset.partition(".")[0] if "." in dataset else ""
+
+
+def _lock(file: IO[str], *, alone: bool) -> bool:
+    """Try to lock a file until it is closed, alone or beside others that do not lock it alone."""
+    import fcntl
+
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
