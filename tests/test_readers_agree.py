@@ -18,7 +18,7 @@ from tests.predictor import conftest as models
 from tweet_sentiment.commands.export import export
 from tweet_sentiment.commands.init import init
 from tweet_sentiment.commands.predict import predict
-from tweet_sentiment.data.checking import fault_of
+from tweet_sentiment.data.cleaning import fault_of
 from tweet_sentiment.data.lines import RawFile, Source, as_option, as_parameter
 from tweet_sentiment.data.reading import read_posts
 from tweet_sentiment.data.records import CsvForm

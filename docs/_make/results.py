@@ -9,9 +9,8 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.datasets import Csv
-from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables
-from tweet_sentiment.reports.claims import evidence, reading, verdicts
-from tweet_sentiment.reports.frontier import PROTOCOL, cautions, frontier_table, needs, standings
+from tweet_sentiment.reports.choice import PROTOCOL, cautions, frontier_table, needs, standings
+from tweet_sentiment.reports.findings import audit_paragraphs, audit_tables, claims_answered, evidence, reading
 from tweet_sentiment.reports.tables import (
     COLUMNS,
     MAIN_PROTOCOLS,
@@ -141,7 +140,7 @@ def _choice(comparison: pd.DataFrame, results: Path) -> list[str]:
 
 def _claims(results: Path) -> list[str]:
     table = _csv(results / "claims.csv")
-    lines = [*_table("The verdicts", *verdicts(table)), *_table("What each rests on", *evidence(table))]
+    lines = [*_table("The verdicts", *claims_answered(table)), *_table("What each rests on", *evidence(table))]
     figures = "Figures: [results/claims.csv](results/claims.csv)."
     return ["## The paper's claims, one by one", "", *reading(LEVEL), "", *lines, figures, ""]
 

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.svm import LinearSVC
 
-from tweet_sentiment.data.similarity import Lookup
+from tweet_sentiment.data.leakage import Lookup
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import checked_manifest, write_manifest
 from tweet_sentiment.scoring.metrics import softmax
@@ -30,22 +31,8 @@ WEIGHTS = "weights.safetensors"
 _FEW = 200  # posts; with fewer, hardly a word comes twice, so every one counts
 
 
-class MajorityClass(ClassifierMixin, BaseEstimator):
-    """The most frequent class of training, whatever the text; each class is as probable as it was frequent."""
-
-    def fit(self, texts: Sequence[str], codes: NDArray[np.integer]) -> Self:
-        """Count the classes."""
-        self.classes_, counts = np.unique(codes, return_counts=True)
-        self.shares_ = counts / counts.sum()
-        return self
-
-    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Return probabilities of shape (texts, classes)."""
-        return np.tile(self.shares_, (len(texts), 1))
-
-
 class NearestNeighbour(ClassifierMixin, BaseEstimator):
-    """The label of the most similar training text (``text.lookup``); learns nothing, keeps everything."""
+    """The label of the most similar training text (``leakage.Lookup``); learns nothing, keeps everything."""
 
     def fit(self, texts: Sequence[str], codes: NDArray[np.integer]) -> Self:
         """Keep the texts and their classes."""
@@ -74,7 +61,7 @@ def build(name: str, seed: int, C: float, posts: int) -> Any:
     ``C`` is the inverse strength of regularisation of the two linear models.
     """
     if name == "majority_class":
-        return MajorityClass()
+        return DummyClassifier(strategy="prior")
     if name == "nearest_neighbour":
         return NearestNeighbour()
     if name == "linear_svc":
@@ -161,7 +148,7 @@ def _taken_apart(technique: str, estimator: Any) -> tuple[dict[str, Any], dict[s
     """Return what can be written as JSON, and the arrays."""
     classes = {"classes": estimator.classes_.tolist()}
     if technique == "majority_class":
-        return classes, {"shares": estimator.shares_}
+        return classes, {"shares": estimator.class_prior_}
     if technique == "nearest_neighbour":
         return classes | {"texts": estimator.texts_, "codes": estimator.codes_.tolist()}, {}
     union, linear = estimator
@@ -177,19 +164,14 @@ def _put_together(technique: str, specification: dict[str, Any], weights: dict[s
     estimator = build(technique, seed=0, C=1.0, posts=1)  # the three concern fitting alone
     classes = np.array(specification["classes"])
     if technique == "majority_class":
-        return _fitted(estimator, classes_=classes, shares_=weights["shares"])
+        estimator.fit(classes, classes).class_prior_ = weights["shares"]
+        return estimator
     if technique == "nearest_neighbour":
         return estimator.fit(specification["texts"], np.array(specification["codes"]))
     union, linear = estimator
     for name, vectorizer in union.transformer_list:
         words = specification["vocabularies"][name]
-        _fitted(vectorizer, vocabulary_={word: position for position, word in enumerate(words)})
+        vectorizer.vocabulary_ = {word: position for position, word in enumerate(words)}
         vectorizer.idf_ = weights[f"{name}.idf"]
-    _fitted(linear, classes_=classes, coef_=weights["coefficients"], intercept_=weights["intercepts"])
-    return estimator
-
-
-def _fitted(estimator: Any, **attributes: Any) -> Any:
-    for name, value in attributes.items():
-        setattr(estimator, name, value)
+    linear.classes_, linear.coef_, linear.intercept_ = classes, weights["coefficients"], weights["intercepts"]
     return estimator

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tweet_sentiment.data.audit import EXAMPLE_COLUMNS, audit
-from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables, headline
+from tweet_sentiment.reports.findings import audit_paragraphs, audit_tables, headline
 from tweet_sentiment.reports.tables import markdown
 
 
@@ -106,12 +106,6 @@ def test_examples_show_each_post_once_as_the_most_literal_kind_it_is(data, audit
     assert examples["validation_label"].tolist() == ["Negative", "Negative", "Neutral", "Positive", "Neutral"]
     assert examples["similarity"][0] == examples["similarity"][1] == 100
     assert data.leak_free.near_duplicate_threshold <= examples["similarity"][2] < 100
-
-
-def test_there_are_no_more_examples_than_asked_for(data):
-    two = data.model_copy(update={"audit": data.audit.model_copy(update={"examples": 2})})
-    _, examples = audit(frame(TRAINING), frame(VALIDATION), two, seed=1)
-    assert examples["kind"].tolist() == ["text", "normalised"]
 
 
 def test_ids_that_were_made_up_count_for_nothing(data):

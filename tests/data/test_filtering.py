@@ -59,11 +59,6 @@ def test_a_class_without_a_post_is_named(data, labels):
     assert "take the label out of labels" in message
 
 
-def test_no_post_at_all_is_told(data, labels):
-    with pytest.raises(StudyError, match="no post is labelled Positive or Negative or Neutral"):
-        filter_posts(POSTS.head(2), data, labels, seed=1)
-
-
 @given(st.lists(st.tuples(st.sampled_from(["Positive", "Irrelevant"]), st.sampled_from(["", " ", "\t\r\n", "x"]))))
 def test_every_row_is_kept_or_accounted_for(data, rows):
     posts = pd.DataFrame([("Positive", "sure"), *rows], columns=["label", "post"]).assign(id="")

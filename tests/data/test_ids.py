@@ -13,8 +13,8 @@ from tweet_sentiment.data.filtering import has_ids, with_known_ids
 from tweet_sentiment.data.leakage import distrust, without_untrusted
 from tweet_sentiment.data.lines import RawFile
 from tweet_sentiment.pipelines.data_processing.nodes import audit_posts, filter_posts, read_posts, split_posts
-from tweet_sentiment.pipelines.evaluation.misclassified import analyse_errors
-from tweet_sentiment.scoring.bootstrap import tweet_codes
+from tweet_sentiment.pipelines.evaluation.nodes import analyse_errors
+from tweet_sentiment.scoring.uncertainty import tweet_codes
 
 WORDS = ["river", "stone", "lamp", "window", "garden", "bread", "letter", "music", "winter", "paper", "silver", "road"]
 

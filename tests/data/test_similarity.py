@@ -2,17 +2,14 @@
 
 from itertools import pairwise
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
-from tweet_sentiment.data import similarity
-from tweet_sentiment.data.filtering import filter_posts
-from tweet_sentiment.data.leakage import leaking_rows
-from tweet_sentiment.data.similarity import (
+from tweet_sentiment.data import leakage
+from tweet_sentiment.data.leakage import (
     SHORTEST_NEAR_DUPLICATE,
     Lookup,
     most_similar,
@@ -52,17 +49,6 @@ def test_reworded_copies_are_together_and_others_apart():
     assert groups(copies[0], "something else altogether", *copies[1:], "ok!", "OK", "oh") == [0, 1, 0, 0, 2, 2, 3]
 
 
-def test_a_chain_joins_what_its_ends_would_not():
-    chain = "a" * 30, "a" * 30 + "b" * 8, "a" * 30 + "b" * 18
-    assert fuzz.ratio(chain[0], chain[2]) < 85
-    assert groups(*chain) == [0, 0, 0]
-    assert groups(chain[0], chain[2]) == [0, 1]
-
-
-def test_posts_that_normalise_to_nothing_are_alone():
-    assert groups("🤣", "🤣", "", "…") == [0, 1, 2, 3]
-
-
 def test_the_index_of_the_posts_does_not_matter():
     posts = pd.Series([SENTENCE, "else", SENTENCE + "s"], index=[7, 7, 3], dtype="str")
     assert near_duplicate_groups(posts, 85.0).tolist() == [0, 1, 0]
@@ -75,7 +61,7 @@ THRESHOLDS = st.sampled_from([50.0, 60.0, 75.0, 89.9, 95.5, 100.0])
 @given(POSTS, THRESHOLDS, st.sampled_from([1, 7, 40, 10**6]))
 def test_groups_are_those_that_comparing_every_pair_finds(posts, threshold, pairs):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(similarity, "_PAIRS", pairs)
+        patch.setattr(leakage, "_PAIRS", pairs)
         assert groups(*posts, threshold=threshold) == by_comparing_every_pair(posts, threshold)
 
 
@@ -87,18 +73,6 @@ def test_the_most_similar_text_is_the_one_that_comparing_every_pair_finds(posts,
     assert {text: fuzz.ratio(text, other) for text, other in found.items()} == pytest.approx(
         {text: ratio for text, ratio in best.items() if ratio >= threshold}
     )
-
-
-@pytest.mark.real_data
-def test_on_the_real_file_hardly_a_group_holds_two_tweets(real_filtered):
-    """The copies of a tweet are reworded so far that text alone joins few of them: ids are worth having."""
-    posts = real_filtered["training"]
-    posts = posts[posts["id"].isin(posts["id"].unique()[:3000])]
-    found = near_duplicate_groups(posts["post"], 85.0)
-    tweets_of_a_group = posts["id"].groupby(found).nunique()
-    groups_of_a_tweet = pd.Series(found).groupby(posts["id"].array).nunique()
-    assert (tweets_of_a_group > 1).mean() < 0.03
-    assert (groups_of_a_tweet > 1).mean() > 0.5
 
 
 HEADLINE = "Xbox Series X: price and release date https://t.co/a1"
@@ -125,10 +99,6 @@ def alike(post, *training):
 )
 def test_a_post_resembles_a_template_and_not_another_sentence(post, training, expected):
     assert alike(post, training) == expected
-
-
-def test_pairs_of_several_training_posts_are_not_added_up():
-    assert not alike("one two three four five six", "one two", "three four", "five six")
 
 
 WORDS = st.lists(st.sampled_from(["no", "so", "go", "on", "at", "7"]), max_size=8).map(" ".join)
@@ -177,33 +147,3 @@ def test_training_without_words_gives_the_most_frequent_label(texts):
 
 def test_of_equally_similar_texts_the_first_counts():
     assert nearest_neighbour(["so good", "So good!"], ["P", "N"], ["so good"])[0].tolist() == ["P"]
-
-
-ANY = st.lists(st.text("ab 🤣é\n丰", max_size=12), min_size=1, max_size=9)
-
-
-@given(ANY, ANY)
-def test_the_size_of_the_chunks_changes_nothing(training, texts):
-    names = [f"label {n % 3}" for n in range(len(training))]
-    whole = nearest_neighbour(training, names, texts)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(similarity, "_CHUNK", 2)
-        parts = nearest_neighbour(training, names, texts)
-    np.testing.assert_array_equal(whole[0], parts[0])
-    np.testing.assert_array_equal(whole[1], parts[1])
-    assert set(whole[0]) <= set(names)
-    assert ((whole[1] >= 0) & (whole[1] <= 1)).all()
-
-
-@pytest.mark.real_data
-@pytest.mark.parametrize(("with_ids", "accuracy"), [(True, 0.9879), (False, 0.5411)])
-def test_a_look_up_scores_what_the_study_says(data, labels, real_posts, with_ids, accuracy):
-    """In the study blank posts stayed, and ids alone decided which training posts leave."""
-    posts = real_posts["training"]
-    training = posts[~posts["label"].isin(data.drop_labels) & (posts["post"] != "")]
-    validation, _ = filter_posts(real_posts["validation"], data, labels, seed=42)
-    if not with_ids:
-        by_id = data.leak_free.model_copy(update={"normalised_text": False, "near_duplicate": False})
-        training = training[~leaking_rows(training, validation, by_id, ids_known=True).any(axis=1)]
-    given, _ = nearest_neighbour(training["post"].tolist(), training["label"].tolist(), validation["post"].tolist())
-    assert (given == validation["label"].to_numpy(str)).mean() == pytest.approx(accuracy, abs=0.01)

@@ -112,15 +112,6 @@ def test_a_disabled_rule_joins_nothing(data, labels):
     assert account["kept"] == 48
 
 
-def test_near_duplicates_of_held_out_posts_leave_training(data, labels):
-    rows = [(f"{n}", labels[n % 3], f"{n:03}" * 20) for n in range(60)]
-    copies = [(f"copy {n}", label, post + "x") for n, label, post in rows]
-    training, validation, account = split_posts(frame(rows + copies), None, "leak_free", data, seed=1)
-    assert account["removed_near_duplicate"] > 0
-    assert not set(training["post"].str.rstrip("x")) & set(validation["post"].str.rstrip("x"))
-    assert balanced(account)
-
-
 def test_the_row_limit_keeps_the_first_training_rows(data, labels):
     posts = many(labels)
     limited = data.model_copy(update={"row_limit": 13})

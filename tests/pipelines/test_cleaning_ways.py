@@ -11,27 +11,25 @@ from hypothesis import strategies as st
 from tests.trainings import few, node_inputs, setup_of, small
 
 from tweet_sentiment.data import cleaning
-from tweet_sentiment.data.cleaning import clean_as_intended, clean_as_published, clean_posts
+from tweet_sentiment.data.cleaning import clean_as_intended, clean_as_published
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.encoders import load_encoder, load_tokenizer
 from tweet_sentiment.modeling.fitting import Examples
 from tweet_sentiment.modeling.prediction import encode
-from tweet_sentiment.pipeline_registry import register_pipelines
-from tweet_sentiment.pipelines.ablation.cleaning import (
-    VARIANTS,
-    Variant,
+from tweet_sentiment.pipelines.ablation.nodes import (
+    WAYS,
     cleaned,
     compare_variants,
     examples_by_variant,
     fit_cleaned,
     summarise_variants,
 )
-from tweet_sentiment.reports.cleaning import cleaning_summary
 from tweet_sentiment.reports.figures import cleaning_figure
+from tweet_sentiment.reports.findings import cleaning_summary
 from tweet_sentiment.scoring.comparison import NOT_SHOWN
 from tweet_sentiment.techniques import layer_unfreezing
 
-PLAIN = {cleaning: Variant(cleaning, False, False) for cleaning in ("published", "corrected", "none")}
+PLAIN = {way["cleaning"]: way for way in WAYS if way["variant"].endswith("_plain")}
 BY_HAND = {"published": clean_as_published, "corrected": clean_as_intended, "none": str}
 POSTS = [
     ("Negative", "I HATE this, it's the worst! https://t.co/x1"),
@@ -60,24 +58,18 @@ def sections(parameters, encoder):
 
 
 def test_there_are_fifteen_ways_and_each_but_one_has_a_plain_reference():
-    names = [variant.name for variant in VARIANTS]
+    names = [way["variant"] for way in WAYS]
     assert len(set(names)) == len(names) == 15
-    assert [v.name for v in VARIANTS if not v.reference] == ["corrected_plain"]
-    assert all(v.reference == f"{v.cleaning}_plain" for v in VARIANTS if not v.name.endswith("plain"))
-    assert {PLAIN[name].reference for name in ("published", "none")} == {"corrected_plain"}
-
-
-@given(st.lists(st.text(), min_size=1))
-def test_plainly_published_text_has_no_w_and_no_s(texts):
-    assert not any(
-        letter in text for text in clean_posts(pd.Series(texts), "published", False, False) for letter in "wsWS"
-    )
+    assert [way["variant"] for way in WAYS if not way["reference"]] == ["corrected_plain"]
+    stepped = [way for way in WAYS if not way["variant"].endswith("plain")]
+    assert all(way["reference"] == f"{way['cleaning']}_plain" for way in stepped)
+    assert {PLAIN[name]["reference"] for name in ("published", "none")} == {"corrected_plain"}
 
 
 @pytest.mark.nltk
 def test_one_post_is_shown_every_way():
     shown = examples_by_variant()
-    assert list(shown) == [variant.name for variant in VARIANTS]
+    assert list(shown) == [way["variant"] for way in WAYS]
     assert not set("ws") & set(shown["published_plain"] + shown["published_no_stop_words"])
     assert "dont" in shown["corrected_plain"].split()
     assert "this" not in shown["corrected_no_stop_words"].split()
@@ -140,7 +132,7 @@ def test_all_the_ways_are_measured_on_the_same_posts_and_compared_and_kept(secti
     split = {"split_training_posts": TRAINING, "split_test_posts": TEST}
     table = compare_variants(**split, **own)
     by_name = table.set_index("variant")
-    assert list(by_name.index) == [variant.name for variant in VARIANTS]
+    assert list(by_name.index) == [way["variant"] for way in WAYS]
     assert (table["n_train"] == len(TRAINING)).all()
     asked = by_name[by_name["reference"] != ""]
     against = by_name.loc[asked["reference"], "accuracy"].to_numpy()
@@ -151,44 +143,35 @@ def test_all_the_ways_are_measured_on_the_same_posts_and_compared_and_kept(secti
     assert by_name.loc["corrected_plain", ["difference", "p_value", "p_adjusted"]].isna().all()
     pd.testing.assert_frame_equal(compare_variants(**split, **own), table)  # from what is finished
     study, uncertainty = sections.study, sections.uncertainty
-    assert sum(len(points.x) for points in cleaning_figure(table, study, uncertainty).data) == len(VARIANTS)
+    assert sum(len(points.x) for points in cleaning_figure(table, study, uncertainty).data) == len(WAYS)
     summary = summarise_variants(table, "sample", study, sections.model, uncertainty)
     assert all(f"`{name}` {row['accuracy']:.3f}" in summary for name, row in by_name.iterrows())
     fewer = sections.preprocessing_ablation.model_copy(update={"row_limit": 7})
     flipped = TEST.assign(label=TEST["label"].to_numpy()[::-1])  # the test posts' labels decide nothing
     limited = compare_variants(**split | {"split_test_posts": flipped}, **own | {"preprocessing_ablation": fewer})
     assert set(limited["n_train"]) == {7}
-    assert len(list(tmp_path.rglob("predictions.parquet"))) == 2 * len(VARIANTS)  # each is another fit
+    assert len(list(tmp_path.rglob("predictions.parquet"))) == 2 * len(WAYS)  # each is another fit
     assert set(limited["n_validation"]) == {len(TEST)}
-
-
-def test_the_data_steps_that_only_other_pipelines_need_are_left_out():
-    names = {node.name for node in register_pipelines()["preprocessing_ablation"].nodes}
-    assert "split_posts" in names
-    assert names.isdisjoint({"encode_posts", "plot_lengths"})
 
 
 P_VALUES = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.0499, 0.05, 0.0501, 1.0]))
 DIFFERENCES = st.one_of(st.floats(-1, 1), st.sampled_from([-0.2, 0.2]))
-OUTCOMES = st.lists(st.tuples(DIFFERENCES, P_VALUES), min_size=len(VARIANTS), max_size=len(VARIANTS))
+OUTCOMES = st.lists(st.tuples(DIFFERENCES, P_VALUES), min_size=len(WAYS), max_size=len(WAYS))
 STEPS = [("- Removing stop words:", "removed", "no"), ("- Lemmatising:", "kept", "yes"), ("- Both:", "removed", "yes")]
 
 
 def table_of(outcomes):
     rows = []
-    for variant, (difference, p_value) in zip(VARIANTS, outcomes, strict=True):
-        told = {"reference": variant.reference, "difference": difference, "test": "McNemar exact"}
+    for way, (difference, p_value) in zip(WAYS, outcomes, strict=True):
+        told = {"reference": way["reference"], "difference": difference, "test": "McNemar exact"}
         told |= {"difference_low": difference - 0.1, "difference_high": difference + 0.1}
         told |= {"p_value": p_value, "p_adjusted": p_value}
         rows.append(
             {
-                "variant": variant.name,
-                "cleaning": variant.cleaning,
-                "stop_words": "removed" if variant.stop_words_removed else "kept",
-                "lemmas": "yes" if variant.lemmatised else "no",
+                **way,
                 **{"n_train": 1000, "n_validation": 800, "empty_after_cleaning": 7, "mean_word_pieces": 20.0},
                 **{"accuracy": 0.6, "low": 0.55, "high": 0.65},
-                **(told if variant.reference else dict.fromkeys(told, np.nan)),  # as a CSV gives it back
+                **(told if way["reference"] else dict.fromkeys(told, np.nan)),  # as a CSV gives it back
             }
         )
     return pd.DataFrame(rows)
@@ -237,7 +220,7 @@ def test_the_paper_is_borne_out_only_by_what_is_worse_under_every_cleaning(param
 @pytest.mark.parametrize(("protocol", "said"), [("published", True), ("leak_free", False)])
 def test_the_published_protocol_is_said_to_measure_memory(parameters, protocol, said):
     study = parameters.study.model_copy(update={"protocol": protocol})
-    assert ("memory" in summary_of(table_of([(-0.1, 0.001)] * len(VARIANTS)), study)) == said
+    assert ("memory" in summary_of(table_of([(-0.1, 0.001)] * len(WAYS)), study)) == said
 
 
 def test_the_figure_marks_the_ways_as_the_comparison_does(parameters):

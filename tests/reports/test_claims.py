@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.reports.made import row
 
-from tweet_sentiment.reports.claims import (
+from tweet_sentiment.reports.findings import (
     CLAIMS,
     CONTRADICTED,
     NOT_RUN,
@@ -14,10 +14,10 @@ from tweet_sentiment.reports.claims import (
     UNDECIDED,
     accuracy_verdict,
     answer,
+    claims_answered,
     claims_table,
     cost_verdict,
     evidence,
-    verdicts,
 )
 
 LEVEL = 0.95
@@ -112,7 +112,7 @@ def cleaning(**differences):
 
 
 def said(table, protocol="leak_free"):
-    header, rows = verdicts(table)
+    header, rows = claims_answered(table)
     return {row[0]: row[header.index(protocol)].partition(" (")[0] for row in rows}
 
 
@@ -178,7 +178,7 @@ def test_each_verdict_stands_beside_the_figures_that_it_rests_on(tmp_path):
     path = tmp_path / "claims.csv"
     table.to_csv(path, index=False)
     for read in (table, pd.read_csv(path)):
-        header, rows = verdicts(read)
+        header, rows = claims_answered(read)
         assert header == ["claim", "leak_free", "published"]
         assert rows[0] == [UNFREEZING, SUPPORTED, NOT_RUN]
         assert rows[2] == [BEST, f"{CONTRADICTED} (1 of 3 comparisons support it)", NOT_RUN]

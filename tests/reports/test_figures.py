@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from tests.reports.made import AUDIT, LEAKING, row
 
-from tweet_sentiment.pipelines.data_processing.figures import plot_lengths
 from tweet_sentiment.reports.figures import (
     MARKS,
     SERIES,
@@ -17,6 +16,7 @@ from tweet_sentiment.reports.figures import (
     plot_confusion,
     plot_curves,
     plot_entities,
+    plot_lengths,
     sweep_figure,
 )
 

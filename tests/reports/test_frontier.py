@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reports.made import row
 
+from tweet_sentiment.reports.choice import COSTS, cautions, cheapest, frontier_table, needs, standings
 from tweet_sentiment.reports.figures import frontier_figure
-from tweet_sentiment.reports.frontier import COSTS, cautions, cheapest, frontier_table, needs, standings
 from tweet_sentiment.scoring.comparison import COLUMNS, NOT_SHOWN
 
 

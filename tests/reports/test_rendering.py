@@ -10,7 +10,7 @@ from tests import chromium
 from tests.reports.made import AUDIT, inputs, row
 
 from tweet_sentiment.reports import figures
-from tweet_sentiment.reports.frontier import frontier_table
+from tweet_sentiment.reports.choice import frontier_table
 from tweet_sentiment.reports.report import as_html, report
 
 pytestmark = pytest.mark.skipif(chromium.NAME is None, reason=chromium.MISSING)

@@ -12,12 +12,10 @@ from tests.projects import PROJECT
 from tests.reports.made import AUDIT, LEAKING, inputs, row
 
 from tweet_sentiment.pipelines.reporting.nodes import compare
-from tweet_sentiment.reports.audit import PAPER, SAMPLE
 from tweet_sentiment.reports.figures import finding
-from tweet_sentiment.reports.inputs import Report, Section
-from tweet_sentiment.reports.report import as_html, as_markdown, report
-from tweet_sentiment.reports.summary import ACCURACY, BASELINE, BEST, LEAK, NEXT, QUESTIONS
-from tweet_sentiment.reports.summary import summary as summary_of
+from tweet_sentiment.reports.inputs import PAPER, SAMPLE, Report, Section
+from tweet_sentiment.reports.report import ACCURACY, BASELINE, BEST, LEAK, NEXT, QUESTIONS, as_html, as_markdown, report
+from tweet_sentiment.reports.report import summary as summary_of
 from tweet_sentiment.reports.tables import COLUMNS, Table, folds, interval, markdown, plain_rows, side_by_side
 from tweet_sentiment.storage import file_hash
 

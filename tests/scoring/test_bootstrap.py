@@ -7,8 +7,8 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from tests.scoring.tables import LABELS, draw_tweets, predictions, small_predictions
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.scoring import bootstrap
-from tweet_sentiment.scoring.bootstrap import (
+from tweet_sentiment.scoring.metrics import FORMULAS, INTERVALS, Counts
+from tweet_sentiment.scoring.uncertainty import (
     bootstrap_intervals,
     confusion_by_tweet,
     percentile_interval,
@@ -16,7 +16,6 @@ from tweet_sentiment.scoring.bootstrap import (
     sums_by_tweet,
     tweet_codes,
 )
-from tweet_sentiment.scoring.metrics import FORMULAS, INTERVALS, Counts
 
 
 def sklearn_scores(table):
@@ -47,23 +46,6 @@ def test_a_resample_is_a_draw_of_whole_tweets(table, seed):
     for (total,) in sums:
         times = [int(total) // 100**i % 100 for i in range(tweets)]
         assert sum(times) == tweets
-
-
-def test_tweets_are_drawn_as_often_as_by_drawing_them_one_by_one():
-    counts = np.array([[5, 0], [0, 1], [0, 1], [3, 3], [0, 1]])
-    sums = resampled_sums(counts, 20_000, seed=3)
-    one_by_one = counts[np.random.default_rng(4).integers(0, 5, (20_000, 5))].sum(axis=1)
-    for column in (0, 1):
-        seen = [np.bincount(drawn[:, column], minlength=31) for drawn in (sums, one_by_one)]
-        both = np.stack(seen)[:, np.sum(seen, axis=0) > 10]
-        assert stats.chi2_contingency(both).pvalue > 0.01
-
-
-def test_blocks_change_nothing(monkeypatch):
-    table = draw_tweets(np.random.default_rng(0), 50, alike=0.5)
-    whole = bootstrap_intervals(table, LABELS, resamples=200, level=0.9, seed=7)
-    monkeypatch.setattr(bootstrap, "_CELLS", 100)
-    assert bootstrap_intervals(table, LABELS, resamples=200, level=0.9, seed=7) == whole
 
 
 def test_with_one_row_a_tweet_it_is_the_ordinary_bootstrap():

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.scoring.tables import LABELS, predictions
 
-from tweet_sentiment.scoring import calibration
-from tweet_sentiment.scoring.calibration import (
+from tweet_sentiment.scoring.uncertainty import (
+    BINS,
     calibration_noise,
     confidence_of,
     expected_calibration_error,
@@ -19,10 +19,10 @@ from tweet_sentiment.scoring.calibration import (
 POSTS = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
 
 
-def by_brute_force(confidence, right, bins):
+def by_brute_force(confidence, right):
     """Guo et al., equation 3: a bin holds the confidences above its lower edge, up to its upper one."""
-    total, edges = 0.0, np.linspace(0, 1, bins + 1)
-    for low, high in pairwise(edges):
+    total = 0.0
+    for low, high in pairwise(np.linspace(0, 1, BINS + 1)):
         inside = [i for i, c in enumerate(confidence) if (low < c or low == 0) and c <= high]
         if inside:
             accuracy = sum(right[i] for i in inside) / len(inside)
@@ -30,35 +30,22 @@ def by_brute_force(confidence, right, bins):
     return total / len(confidence)
 
 
-@given(POSTS, st.sampled_from([1, 2, 10, 15]))
-def test_the_error_is_what_a_loop_over_bins_finds(posts, bins):
-    confidence, right = (list(column) for column in zip(*posts, strict=True))
-    found = expected_calibration_error(np.array(confidence), np.array(right), bins)
-    assert found == pytest.approx(by_brute_force(confidence, right, bins), abs=1e-12)
-
-
-def test_an_edge_belongs_to_the_bin_below_and_0_to_the_first():
-    table = reliability_table(with_confidence([0.25, 0.5, 1.0], [True, True, True]), ["wrong", "right"], bins=4)
-    assert table[["low", "high", "posts"]].to_numpy().tolist() == [[0, 0.25, 1], [0.25, 0.5, 1], [0.75, 1, 1]]
-    assert expected_calibration_error(np.array([0.0]), np.array([False]), 4) == 0
-
-
-def with_confidence(confidence, right):
-    """Return predictions of the label "right", with this confidence."""
-    table = predictions(np.array(right).astype(int), [1] * len(right), labels=["wrong", "right"])
-    return table.assign(probability_right=confidence, probability_wrong=1 - np.array(confidence))
-
-
 @given(POSTS)
-def test_every_post_is_in_one_bin_and_means_are_kept(posts):
-    confidence, right = zip(*posts, strict=True)
-    table = reliability_table(with_confidence(confidence, right), ["wrong", "right"])
+def test_the_error_is_what_a_loop_over_bins_finds_and_every_post_is_in_one_of_them(posts):
+    confidence, right = (np.array(column) for column in zip(*posts, strict=True))
+    assert expected_calibration_error(confidence, right) == pytest.approx(by_brute_force(confidence, right), abs=1e-12)
+    table = reliability_table(confidence, right)
     assert table["posts"].sum() == len(posts)
-    assert (table["confidence"] >= table["low"] - 1e-12).all()
-    assert (table["confidence"] <= table["high"] + 1e-12).all()
     for column, values in (("confidence", confidence), ("accuracy", right)):
         mean = (table[column] * table["posts"]).sum() / len(posts)
         assert mean == pytest.approx(np.mean(values), abs=1e-12)
+
+
+def test_an_edge_belongs_to_the_bin_below_and_0_to_the_first():
+    edges = np.linspace(0, 1, BINS + 1)
+    table = reliability_table(edges[[0, 1, 2, -1]], np.ones(4, dtype=bool))
+    assert table["posts"].tolist() == [2, 1, 1]
+    assert table["high"].tolist() == edges[[1, 2, -1]].tolist()
 
 
 def test_the_error_is_the_distance_for_one_who_is_always_too_sure_and_near_0_for_one_who_is_not():
@@ -94,10 +81,3 @@ def test_a_calibrated_model_has_the_error_that_is_told_as_noise_and_an_overconfi
 @pytest.mark.parametrize("confidence", [0.0, 1.0])
 def test_who_is_certain_and_right_has_no_noise(confidence):
     assert calibration_noise(np.full(50, confidence), seed=0) == 0
-
-
-def test_the_noise_does_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch):
-    confidence = np.random.default_rng(3).uniform(0.3, 1, 40)
-    whole = calibration_noise(confidence, seed=5)
-    monkeypatch.setattr(calibration, "_CELLS", 100)
-    assert calibration_noise(confidence, seed=5) == whole

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from tweet_sentiment.scoring import speed
+from tweet_sentiment.scoring import metrics
 from tweet_sentiment.scoring.metrics import score, softmax
 
 NAMES = ["Negative", "Neutral", "Positive"]
@@ -44,5 +44,5 @@ def test_of_the_time_that_a_post_takes_the_first_pass_warms_up_and_the_shortest_
     def work():
         clock[0] += next(cost)
 
-    monkeypatch.setattr(speed, "perf_counter", lambda: clock[0])
-    assert speed.ms_per_post(work, 4) == 250.0
+    monkeypatch.setattr(metrics, "perf_counter", lambda: clock[0])
+    assert metrics.ms_per_post(work, 4) == 250.0

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.scoring.tables import LABELS
 
-from tweet_sentiment.scoring.power_law import extrapolate, fit_power_law
+from tweet_sentiment.scoring.uncertainty import extrapolate, fit_power_law
 
 SETTINGS = {"resamples": 100, "level": 0.95, "seed": 1}
 

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from rapidfuzz import fuzz
 
-from tweet_sentiment.data.leakage import conflicting_labels, leaking_rows, overlap
-from tweet_sentiment.data.similarity import Lookup, most_similar, normalise
+from tweet_sentiment.data.leakage import Lookup, conflicting_labels, leaking_rows, most_similar, normalise, overlap
 from tweet_sentiment.data.splitting import split_posts
 from tweet_sentiment.parameters import DataParameters
 
@@ -21,12 +20,11 @@ def audit(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Compare the two sides as they were given; return the figures, and examples of test posts that are known.
 
-    Both frames have columns ``row``, ``id``, ``label`` and ``post`` (raw text, filtered). Without test posts,
-    some are drawn from training at random by label, as the published protocol does; ``validation_drawn`` says so.
-    ``overlap`` is ``leakage.overlap`` with kinds ``near_duplicate`` (equal normalised texts among them) and ``any``;
-    ids count only where the file has them. ``memorisation`` is the accuracy of ``similarity.Lookup``, with
-    the training posts as they stand and with the leaking ones out; null where no post is left. The examples have
-    ``EXAMPLE_COLUMNS``, one row per test post, similarity 0-100.
+    Both frames have columns ``row``, ``id``, ``label`` and ``post`` (raw text, filtered). Without test posts, some are
+    drawn from training as the published protocol does; ``validation_drawn`` says so. ``overlap`` is ``leakage.overlap``
+    with kinds ``near_duplicate`` (equal normalised texts among them) and ``any``. ``memorisation`` is the accuracy of
+    ``leakage.Lookup`` with the training posts as they stand, and with the leaking ones out; null where none is left.
+    The examples have ``EXAMPLE_COLUMNS``, one row per test post, similarity 0-100.
 
     Raises:
         StudyError: there is no validation side, and the posts are too few to draw one.

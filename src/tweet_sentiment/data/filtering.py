@@ -18,11 +18,9 @@ def filter_posts(
 
     Rows labelled with one of ``data.drop_labels`` go first, then empty posts, then posts of white space only. Under
     ``published`` cleaning the last two stay, the empty ones as the post "nan", since that is what was published.
-    ``posts`` has columns ``id``, ``label`` and ``post``; others are handed through. ``name`` is the file, for
-    messages. Column ``original`` is added: true for the first wording of each tweet in the file; a post without
-    an id is its own tweet.
-    The account: rows_in, dropped_label, dropped_empty, dropped_blank, kept, and, part of the kept,
-    empty_kept_as_nan and blank_kept. rows_in is the sum of the dropped and the kept.
+    ``posts`` has columns ``id``, ``label`` and ``post``; others are handed through. Column ``original`` is added: true
+    for the first wording of each tweet in the file. ``name`` is the file, for messages. In the account rows_in is the
+    sum of the three dropped_<reason> and kept; empty_kept_as_nan and blank_kept are part of the kept.
 
     Raises:
         StudyError: one of ``labels`` has no post left.

@@ -4,6 +4,7 @@ import codecs
 import io
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -142,15 +143,10 @@ def encoding_of(source: Source) -> tuple[str, str]:
     if wide := _without_mark(start):
         return wide, "the places of its NUL bytes"
     for codec in ("utf-8", "cp1252"):
-        decoder = codecs.getincrementaldecoder(codec)()
-        try:
-            with source.open() as file:
-                while chunk := file.read(1 << 20):
-                    decoder.decode(chunk)
-                decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            continue
-        return codec, "all of it can be read so" if codec == "utf-8" else "assumed, since it is not UTF-8"
+        with source.open() as file, suppress(UnicodeDecodeError):
+            for _ in codecs.iterdecode(iter(lambda: file.read(1 << 20), b""), codec):
+                pass
+            return codec, "all of it can be read so" if codec == "utf-8" else "assumed, since it is not UTF-8"
     return "latin-1", "assumed, since it is neither UTF-8 nor Windows-1252"
 
 

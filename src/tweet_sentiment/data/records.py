@@ -220,10 +220,6 @@ def _hide_returns(line: str) -> str:
     return re.sub(r"\r(?!\n)", _ESCAPE + _RETURN, line)
 
 
-def _show_returns(text: str) -> str:
-    return text.replace(_ESCAPE + _RETURN, "\r").replace(_ESCAPE + _ITSELF, _ESCAPE) if _ESCAPE in text else text
-
-
 def records(source: Source, form: CsvForm, advise: Advise) -> Iterator[Record]:
     """Yield each row; one of an empty line has no fields, and empty lines at the end are no rows.
 
@@ -270,7 +266,8 @@ def _quoted(lines: Iterable[str], first: int, delimiter: str, name: str, advise:
             raise _bad_quotes(name, "".join(held), line, first + reader.line_num - 1, delimiter, advise) from None
         if fields is None:
             return
-        yield Record(line, [_show_returns(text) for text in fields])
+        shown = (text.replace(_ESCAPE + _RETURN, "\r").replace(_ESCAPE + _ITSELF, _ESCAPE) for text in fields)
+        yield Record(line, list(shown))
         held.clear()
         line = first + reader.line_num
 

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from tweet_sentiment.data.cleaning import clean_posts
 from tweet_sentiment.data.filtering import check_classes
-from tweet_sentiment.data.leakage import leaking_rows, text_key
-from tweet_sentiment.data.similarity import SHORTEST_NEAR_DUPLICATE, joined, near_duplicate_groups
+from tweet_sentiment.data.leakage import SHORTEST_NEAR_DUPLICATE, joined, leaking_rows, near_duplicate_groups, text_key
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import DataParameters, LeakFreeRules, Protocol
 from tweet_sentiment.parameters.training import DevSplitParameters
@@ -23,9 +22,8 @@ LARGEST_GROUP = 0.05  # of a part that is held out
 def dev_split(posts: Any, rows: Any = None) -> tuple[Any, Any]:
     """Return what is trained on and the dev split, what choices are made on: two parts of ``rows``, their order kept.
 
-    ``posts``, a table or a ``datasets.Dataset``, has column ``dev`` (:func:`mark_dev_split`). ``rows`` are as many rows
-    of a table, a dataset or an array, by default the posts themselves. Where no post is marked (protocol ``published``)
-    the dev split is empty: choices are then made on the test posts, as in the paper.
+    ``posts``, a table or a ``datasets.Dataset``, has column ``dev``. ``rows`` are as many rows of a table, a dataset or
+    an array, by default the posts themselves. Under ``published`` no post is marked, and the dev split is empty.
     """
     rows = posts if rows is None else rows
     marked = np.asarray(posts["dev"], dtype=bool)
@@ -36,12 +34,12 @@ def dev_split(posts: Any, rows: Any = None) -> tuple[Any, Any]:
 
 
 def with_cleaned(posts: pd.DataFrame, data: DataParameters) -> pd.DataFrame:
-    """Return the posts with column ``cleaned``, their texts as the models read them, so that each is cleaned once."""
+    """Return the posts with column ``cleaned``, so that each text is cleaned once."""
     return posts.assign(**{CLEANED: clean_posts(posts["post"], data.cleaning, data.remove_stop_words, data.lemmatize)})
 
 
 def as_read(posts: pd.DataFrame, data: DataParameters) -> pd.DataFrame:
-    """Return the posts as the models read them: cleaned as ``data`` says. What leaks, leaks to the models."""
+    """Return the posts as the models read them, cleaned: what leaks, leaks to the models."""
     cleaned = posts if CLEANED in posts else with_cleaned(posts, data)
     return cleaned.assign(post=cleaned[CLEANED]).drop(columns=CLEANED)
 
@@ -52,14 +50,13 @@ def split_posts(
     """Return the training posts, the test posts, and an account of the rows; each with a fresh index.
 
     Both frames have columns ``id``, ``label`` and ``post`` (raw text, filtered); others are handed through.
-    With a validation file, ``published`` takes both as they are; without one it draws rows at random by label, and
-    so leaks by design. ``leak_free`` removes the training rows that the enabled rules catch; without a validation
-    file it holds out whole groups of rows that share an id or a text before that. ``grouped`` leaves a validation
-    file aside and holds out ``data.validation_share`` of the training file's tweet ids; ``grouped_<k>_of_<n>`` holds
-    out the k-th of n parts of them; both remove what the rules catch. ``data.row_limit`` then keeps the first
-    training rows. The account: rows_in, held_out, removed_tweet_id, removed_normalised_text and
-    removed_near_duplicate (each beside the ones before), beyond_row_limit, kept: rows_in is the sum of the others;
-    and validation, the rows to measure on.
+    ``published`` takes both files as they are, or draws rows at random by label, and so leaks by design. ``leak_free``
+    removes the training rows that the enabled rules catch; without a validation file it first holds out whole groups
+    of rows that share an id or a text. ``grouped`` leaves a validation file aside and holds out
+    ``data.validation_share`` of the training file's ids, ``grouped_<k>_of_<n>`` the k-th of n parts of them; both
+    remove what the rules catch. ``data.row_limit`` then keeps the first training rows. In the account rows_in is the
+    sum of held_out, the three removed_<rule> (each beside the ones before), beyond_row_limit and kept; ``validation``
+    is the rows to measure on.
 
     Raises:
         StudyError: a label has no post in one of the two; or the posts are too few, or too closely tied, to hold any
@@ -136,12 +133,11 @@ def mark_dev_split(
 ) -> tuple[pd.DataFrame, int]:
     """Make the dev split: add column ``dev``; return the posts left, and how many others were left out for it.
 
-    Hyperparameters, prompts and epochs are chosen on the dev split, so that nothing is chosen on the posts that are
-    reported. It is drawn at random and by label: a share of the tweets, and of each one post, its ``original`` if
-    that is there. What would give these posts away leaves training: the other wordings of the tweets, and what the
-    leak rules catch. A text of many tweets ("the", a template) is not drawn, unless a label has no others; then it
-    may stand on both sides. Without ids, near-duplicates are taken for wordings of a tweet. Under ``published`` there
-    is no dev split: choices are then made on the test posts, as in the paper.
+    It is drawn at random and by label: a share of the tweets, and of each one post, its ``original`` if that is there.
+    What would give these posts away leaves training: the other wordings of the tweets, and what the leak rules catch.
+    A text of many tweets ("the", a template) is not drawn, unless a label has no others; then it may stand on both
+    sides. Without ids, near-duplicates are taken for wordings of a tweet. Under ``published`` there is no dev split:
+    choices are made on the test posts, as in the paper.
 
     Raises:
         StudyError: the posts are too few, or too closely tied.

@@ -30,8 +30,8 @@ def code_of(module: str, root: Path = ROOT, alone: bool = False) -> Mapping[str,
         if file is None or (key := file.relative_to(root).as_posix()) in code:
             continue
         code[key], imports = _parsed(file, name)
-        for template in path.glob("*.j2"):  # of a package
-            code[template.relative_to(root).as_posix()] = hashlib.sha256(template.read_bytes()).hexdigest()
+        for data in (one for kind in ("j2", "yml", "csv") for one in path.glob(f"*.{kind}")):  # of a package
+            code[data.relative_to(root).as_posix()] = hashlib.sha256(data.read_bytes()).hexdigest()
         todo += [] if alone else [part for imported in imports for part in _with_packages(imported)]
     return MappingProxyType(code)
 

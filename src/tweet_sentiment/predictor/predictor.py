@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from tweet_sentiment.data.checking import EMPTIED, checked_texts, fault_of_entity
-from tweet_sentiment.data.cleaning import cleaner
+from tweet_sentiment.data.cleaning import EMPTIED, checked_texts, cleaner, fault_of_entity
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import (
     CLASSICAL,

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tweet_sentiment.data.checking import EMPTIED, fault_of, fault_of_entity
+from tweet_sentiment.data.cleaning import EMPTIED, fault_of, fault_of_entity
 from tweet_sentiment.data.lines import Advise, as_argument
 from tweet_sentiment.data.tables import AS_JSON, ArrowTable, CsvTable, Row, Table, place_of
 from tweet_sentiment.errors import StudyError

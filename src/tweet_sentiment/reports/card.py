@@ -4,8 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.audit import About, headline
 from tweet_sentiment.reports.choice import NAMES
+from tweet_sentiment.reports.findings import headline
+from tweet_sentiment.reports.inputs import About
 from tweet_sentiment.reports.tables import interval, markdown, rendered
 from tweet_sentiment.scoring.metrics import FORMULAS, INTERVALS
 

@@ -1,4 +1,8 @@
-"""Which technique is the best: one rule for the comparison, the report, the card and the promotion, and its words."""
+"""Which technique to take: the best by the dev split, the cheapest that is not shown to be worse, and their words.
+
+One rule for the comparison, the report, the card and the promotion. The choice is made on the dev split, so that the
+accuracy on the test posts is not flattered by it.
+"""
 
 import logging
 from typing import Any
@@ -7,7 +11,8 @@ import pandas as pd
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import PromotionParameters, Study
-from tweet_sentiment.reports.tables import HONEST
+from tweet_sentiment.reports.tables import COSTS, FEWER, HONEST, Rows, amount, paragraphs, points, with_interval
+from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE, against
 from tweet_sentiment.techniques import YARDSTICKS
 
 logger = logging.getLogger(__name__)
@@ -16,6 +21,22 @@ MAJORITY = "majority_class"
 LOWER_IS_BETTER = ("eval_loss",)
 NAMED = "promotion.technique"  # in selected_by, where no figure was asked
 NAMES: dict[Any, str] = {"accuracy": "accuracy", "macro_f1": "macro F1", "eval_loss": "loss"}
+PROTOCOL = "leak_free"
+NEEDS = {
+    "trainable_parameters": "Fewest trained parameters",
+    "seconds": "Shortest training",
+    "ms_per_post": "Fastest predictions",
+}
+COLUMNS = ["technique", "dev_accuracy", "accuracy", "accuracy_low", "accuracy_high", "n_train", *COSTS]
+COLUMNS += ["device", "dtype", "selected_by"]
+CHOSEN, NOT_TESTED = "chosen", "not tested"
+STANDINGS = {  # how the others stand to the chosen one
+    BETTER: "Better by a test",
+    NOT_SHOWN: "Not shown to differ from it",
+    WORSE: "Worse by a test",
+    NOT_TESTED: "Not tested against it",
+}
+ALIKE = {"seconds": 1.25, "ms_per_post": 1.25}  # a time this many times the lowest may be the machine's load
 
 
 def select(results: pd.DataFrame, study: Study, rule: PromotionParameters) -> pd.DataFrame:
@@ -81,9 +102,95 @@ def advice(rows: pd.DataFrame, chosen: dict[Any, Any]) -> str | None:
     for name, posts in (("accuracy", "the test posts"), ("dev_accuracy", "the dev split")):
         always, best = majority[0].get(name), chosen.get(name)
         if not pd.isna(always) and not pd.isna(best) and always > best:
-            return (
-                f"The classes are unequal: to give every post the most frequent label is right more often on {posts} "
-                f"({always:.4f}) than {chosen['technique']} ({best:.4f}), and says nothing. Choose by macro F1, which "
-                "counts each class alike: --params=promotion.metric=macro_f1"
-            )
+            known = {"posts": posts, "always": always, "technique": chosen["technique"], "best": best}
+            return paragraphs("advice", **known)[0]
     return None
+
+
+# ---------------------------------------------------------------- accuracy and cost
+def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Return the measured techniques under ``leak_free``, the highest accuracy first.
+
+    ``difference`` with its interval and ``p_adjusted`` is to the selected row of the comparison, which is chosen on
+    the dev split; ``stands`` is ``CHOSEN`` for that row, one of ``STANDINGS`` for the others: the verdict of
+    ``scoring.comparison.against``. ``on_frontier`` names the costs for which no other technique is as accurate for
+    less. ``differences`` is of ``scoring.comparison.compare_pairs``.
+    """
+    rows = comparison[(comparison["protocol"] == PROTOCOL) & comparison["measured"].eq(True)]
+    rows = rows.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
+    chosen = next(iter(rows.loc[rows["selected"].eq(True), "technique"]), "")
+    names = {"low": "difference_low", "high": "difference_high", "p_adjusted": "p_adjusted", "verdict": "stands"}
+    tested = against(chosen, differences, level)[["difference", *names]].rename(columns=names)
+    compared = tested.reindex(rows["technique"]).reset_index(drop=True)
+    compared["stands"] = compared["stands"].fillna(NOT_TESTED).mask(rows["technique"] == chosen, CHOSEN)
+    frontier = [
+        ", ".join(words for cost, words in COSTS.items() if _undominated(row, cost, rows)) or "no"
+        for row in rows.to_dict("records")
+    ]
+    return rows[COLUMNS].join(compared).assign(on_frontier=pd.Series(frontier, index=rows.index, dtype="str"))
+
+
+def _undominated(row: dict[Any, Any], cost: str, table: pd.DataFrame) -> bool:
+    """Tell whether no technique is as accurate for less, or more accurate for as much."""
+    if pd.isna(row[cost]):
+        return False
+    no_worse = (table["accuracy"] >= row["accuracy"]) & (table[cost] <= row[cost])
+    better = (table["accuracy"] > row["accuracy"]) | (table[cost] < row[cost])
+    return not bool((no_worse & better).any())
+
+
+def chosen_row(table: pd.DataFrame) -> dict[Any, Any] | None:
+    """Return the row of the chosen technique; None where none was chosen."""
+    return next(iter(table[table["stands"] == CHOSEN].to_dict("records")), None)
+
+
+def cheapest(table: pd.DataFrame, cost: str) -> dict[Any, Any] | None:
+    """Return the row of the cheapest technique that is not shown to be worse than the chosen one; None without any.
+
+    Nor is one taken whose interval lies below it. Of those that cost the same, times within ``ALIKE`` of the lowest
+    included, the one that is best on the dev split.
+    """
+    able = table["stands"].isin([BETTER, NOT_SHOWN]) & (table["difference_high"] >= 0)
+    candidates = table[able | (table["stands"] == CHOSEN)].dropna(subset=[cost])
+    near = candidates[candidates[cost] <= ALIKE.get(cost, 1.0) * candidates[cost].min()]
+    ordered = near.sort_values(["dev_accuracy", cost], ascending=[False, True], kind="stable")
+    return next(iter(ordered.to_dict("records")), None)
+
+
+def standings(table: pd.DataFrame) -> list[str]:
+    """Say which technique is the chosen one, and how the others stand to it by the tests."""
+    best, names = chosen_row(table), table.groupby("stands")["technique"].agg(", ".join)
+    known: dict[str, Any] = {"others": [(words, names[one]) for one, words in STANDINGS.items() if one in names]}
+    if best:
+        known |= {"how": how_chosen(best), "accuracy": with_interval(best), "measured": pd.notna(best["dev_accuracy"])}
+    return paragraphs("standings", best=best, rows=len(table), **known)
+
+
+def needs(table: pd.DataFrame) -> list[tuple[list[str], Rows]]:
+    """Return header and rows of which technique to take for which need: of those not shown to be worse, the cheapest.
+
+    An empty list where none is chosen.
+    """
+    if (best := chosen_row(table)) is None:
+        return []
+    header, rows = ["need", "take", "it costs", f"{best['technique']} costs", "its accuracy beside that"], []
+    for cost, need in NEEDS.items():
+        row = cheapest(table, cost)
+        if row is None:
+            rows.append([need, "–", f"{COSTS[cost]} were not measured", "–", "–"])
+            continue
+        apart = "it is the chosen one"
+        if row["technique"] != best["technique"]:
+            verdict = f"{BETTER} by a test" if row["stands"] == BETTER else NOT_SHOWN
+            apart = f"{points(row, 'difference_low', 'difference_high')}: {verdict}"
+        theirs = amount(best[cost]) if pd.notna(best[cost]) else "–"
+        rows.append([need, row["technique"], f"{amount(row[cost])} {COSTS[cost]}", theirs, apart])
+    return [(header, rows)]
+
+
+def cautions(table: pd.DataFrame) -> list[str]:
+    """Say what the choice must not be read as."""
+    fewer = table[(table["n_train"] > 0) & (table["n_train"] < FEWER * table["n_train"].max())]
+    trained = [f"{name} ({n:,.0f})" for name, n in zip(fewer["technique"], fewer["n_train"], strict=True)]
+    devices = sorted({f"{device} {dtype}" for device, dtype in table[["device", "dtype"]].dropna().to_numpy()})
+    return paragraphs("cautions", fewer=trained, devices=devices, undecided=(table["stands"] == NOT_SHOWN).any())

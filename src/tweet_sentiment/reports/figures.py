@@ -4,26 +4,27 @@ Names stand on an axis, one row each, and never beside a mark: however near the 
 """
 
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from textwrap import shorten, wrap
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
-from tweet_sentiment.parameters import Study, UncertaintyParameters
-from tweet_sentiment.reports.audit import kinds
-from tweet_sentiment.reports.choice import best_of, how_chosen
-from tweet_sentiment.reports.cleaning import judged
-from tweet_sentiment.reports.frontier import PROTOCOL, cheapest, chosen_row
+from tweet_sentiment.parameters import ModelParameters, Study, UncertaintyParameters
+from tweet_sentiment.reports.choice import PROTOCOL, best_of, cheapest, chosen_row, how_chosen
+from tweet_sentiment.reports.findings import kinds
 from tweet_sentiment.reports.tables import COSTS, MAIN_PROTOCOLS, fallen
-from tweet_sentiment.scoring.calibration import (
+from tweet_sentiment.scoring.comparison import BETTER, DIFFERENCE_ENDS, NOT_SHOWN, WORSE, verdicts
+from tweet_sentiment.scoring.uncertainty import (
     calibration_noise,
     confidence_of,
     expected_calibration_error,
     reliability_table,
     right_of,
 )
-from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE
 
 INK, QUIET, FAINT = "#1f1f1f", "#6e6e6e", "#d4d4d4"
 FAINT_MARK = "#b08d57"
@@ -48,20 +49,23 @@ CURVES = (  # the paper's, in two panels
     {"loss": "training loss", "eval_loss": "evaluation loss"},
     {"accuracy": "accuracy", "f1": "F1", "precision": "precision", "recall": "recall"},
 )
-ACCURACY = {"title": "accuracy", "tickformat": ".0%"}
-ACROSS = {"automargin": True, "autotickangles": [0, 90]}  # upright where names have no room beside each other
-SHARES = {"range": [-0.02, 1.02], "tickformat": ".0%", "tickvals": [0, 0.5, 1], "showgrid": True, "gridcolor": FAINT}
-SHARES |= {"minor": {"dtick": 0.1, "showgrid": True, "gridcolor": "#eeeeee"}}
 _LINE, _NAME, _LEGEND = 84, 24, 20  # characters in a line of a title, of a name on an axis, of a prompt in a legend
 
 
-def styled(figure: Any, finding: str, shows: str, width: int = 0, **layout: Any) -> Any:
-    """Return the figure with its finding as the title; ``shows`` says in words what is drawn, for who cannot see it.
+@cache
+def _looks() -> dict[str, Any]:
+    looks: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("figures.yml").read_text(encoding="utf-8"))
+    return looks
 
-    Both make the text alternative, kept as ``layout.meta.alt``. ``width``: the fewest pixels that its texts need.
-    ``layout`` is Plotly's.
+
+def styled(figure: Any, name: str, finding: str, told: dict[str, Any] | None = None, **layout: Any) -> Any:
+    """Return the figure as ``figures.yml`` has it under ``name``, with its finding as the title.
+
+    The finding and what is shown, in which ``told`` is filled in, make the text alternative: ``layout.meta.alt``.
+    ``layout.meta.width`` is the fewest pixels that its texts need. ``layout`` is Plotly's.
     """
-    lines = wrap(finding, _LINE) or [""]
+    look, lines = _looks()[name], wrap(finding, _LINE) or [""]
+    alternative = f"{finding.rstrip('.')}. {look['shows'].format(**told or {})}"
     figure.update_traces(cliponaxis=False, selector={"type": "scatter"})
     return figure.update_layout(
         **{
@@ -71,10 +75,19 @@ def styled(figure: Any, finding: str, shows: str, width: int = 0, **layout: Any)
             "legend": {"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.01, "x": 0},
             "colorway": SERIES,
             "margin": {"t": 45 + 22 * len(lines), "l": 70, "r": 30, "b": 60},
-            "meta": {"finding": finding, "alt": f"{finding.rstrip('.')}. {shows}", "width": width},
+            "meta": {"finding": finding, "alt": alternative, "width": look.get("width", 0)},
+            **look.get("layout", {}),
             **layout,
         }
     )
+
+
+def empty(**panels: Any) -> Any:
+    """Return a figure without anything drawn; ``panels`` are what ``plotly.subplots.make_subplots`` takes."""
+    from plotly.graph_objects import Figure
+    from plotly.subplots import make_subplots
+
+    return make_subplots(**panels) if panels else Figure()
 
 
 def rows_of(names: Sequence[str], **axis: Any) -> dict[str, Any]:
@@ -102,21 +115,14 @@ def marker_of(protocol: str) -> dict[str, Any]:
     return {"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2, "color": colour}}
 
 
-def percent(share: float) -> str:
-    """Write a share as per cent with one digit."""
-    return f"{share:.1%}"
-
-
 # ---------------------------------------------------------------- of all techniques
 def accuracy_figure(comparison: pd.DataFrame) -> Any:
     """Draw accuracy by technique, one mark a protocol with its interval; folds are left out if there is more."""
-    import plotly.graph_objects as go
-
     main = comparison[comparison["protocol"].isin(MAIN_PROTOCOLS)]
     rows = main if len(main) else comparison
     honest = rows.assign(honest=rows["protocol"] != "published").sort_values(["honest", "accuracy"])
     order = list(honest.drop_duplicates("technique", keep="last")["technique"])  # from the bottom up
-    figure, look = go.Figure(), {"mode": "markers", "hovertemplate": "%{y}: %{x:.4f}"}
+    figure, look = empty(), {"mode": "markers", "hovertemplate": "%{y}: %{x:.4f}"}
     by_protocol = rows.pivot_table(index="technique", columns="protocol", values="accuracy", sort=False)
     if both := {"published", "leak_free"} <= set(by_protocol):
         line = {"color": FAINT, "width": 6}
@@ -131,10 +137,9 @@ def accuracy_figure(comparison: pd.DataFrame) -> Any:
         figure.add_scatter(
             x=paper["paper_accuracy"], y=paper["technique"], name=name, marker=marker_of("paper"), **look
         )
-    shown = ["One row per technique, the best on top: a mark for each protocol with its interval"]
-    shown += ["a cross for the paper's accuracy"] * bool(len(paper))
-    shown += ["a line between the accuracy with the leak and without it"] * both
-    return styled(figure, finding(rows), f"{', '.join(shown)}.", xaxis=SHARES | {"title": "accuracy"}, **rows_of(order))
+    more = ", a cross for the paper's accuracy" * bool(len(paper))
+    more += ", a line between the accuracy with the leak and without it" * both
+    return styled(figure, "accuracy", finding(rows), {"more": more}, **rows_of(order))
 
 
 def finding(comparison: pd.DataFrame) -> str:
@@ -145,12 +150,12 @@ def finding(comparison: pd.DataFrame) -> str:
     best = best_of(comparison)
     honest = best["protocol"]
     named = f"chosen under {honest} is" if best["selected"] else f"the highest accuracy under {honest} is of"
-    highest = f"{named} {best['technique']}, {percent(best['accuracy'])}"
+    highest = f"{named} {best['technique']}, {best['accuracy']:.1%}"
     if not (falls := fallen(comparison)):
         said = f"{highest[0].upper()}{highest[1:]}"
         return said if honest != "published" else f"{said}: memory as well as learning"
     technique, before, after = falls[0]
-    return f"Without the leak {technique} falls from {percent(before)} to {percent(after)}; {highest}"
+    return f"Without the leak {technique} falls from {before:.1%} to {after:.1%}; {highest}"
 
 
 def frontier_figure(table: pd.DataFrame) -> Any:
@@ -158,9 +163,7 @@ def frontier_figure(table: pd.DataFrame) -> Any:
 
     Dark marks are the chosen one and those not shown to be worse; a full mark is one that nothing beats at its cost.
     """
-    from plotly.subplots import make_subplots
-
-    figure = make_subplots(rows=1, cols=1 + len(COSTS), shared_yaxes=True, horizontal_spacing=0.05)
+    figure = empty(rows=1, cols=1 + len(COSTS), shared_yaxes=True, horizontal_spacing=0.05)
     colours = table["stands"].map(lambda stands: FAINT_MARK if stands == WORSE else SERIES[0])
     look = {"mode": "markers", "hovertemplate": "%{y}: %{x}<extra></extra>"}
     marker, names = {"size": 10, "color": colours}, table["technique"]
@@ -177,16 +180,7 @@ def frontier_figure(table: pd.DataFrame) -> Any:
         title = words.replace(" ", "<br>", 1)
         written = "~s" if cost == "trainable_parameters" else "~g"
         figure.update_xaxes(type="log", title=title, tickformat=written, **ticks, row=1, col=column)
-    return styled(
-        figure,
-        _cheaper(table),
-        "One row per technique, the most accurate on top: its accuracy with its interval, then each cost, on a "
-        "logarithmic scale. Dark marks are the chosen one and those not shown to be worse; a full mark is one that "
-        "none is as accurate as for less.",
-        width=680,
-        showlegend=False,
-        **rows_of(list(names)[::-1]),
-    )
+    return styled(figure, "frontier", _cheaper(table), **rows_of(list(names)[::-1]))
 
 
 def _cheaper(table: pd.DataFrame) -> str:
@@ -195,7 +189,7 @@ def _cheaper(table: pd.DataFrame) -> str:
     best, quickest = chosen_row(table), cheapest(table, "ms_per_post")
     if best is None:
         return f"Accuracy against cost ({PROTOCOL}); none is chosen, as none was measured on the dev split"
-    title = f"{best['technique']}, {how_chosen(best)}, has {percent(best['accuracy'])} ({PROTOCOL})"
+    title = f"{best['technique']}, {how_chosen(best)}, has {best['accuracy']:.1%} ({PROTOCOL})"
     if quickest is None or quickest["technique"] == best["technique"]:
         return title
     return f"{title}; {quickest['technique']} is faster and not shown to be worse"
@@ -203,10 +197,8 @@ def _cheaper(table: pd.DataFrame) -> str:
 
 def leaks_figure(audit: dict[str, Any]) -> Any:
     """Draw the share of test posts known from training, by kind, and a look-up's accuracy; audit may be empty."""
-    import plotly.graph_objects as go
-
     if not audit:
-        return styled(go.Figure(), "The leakage audit has not been run", "Nothing is drawn.")
+        return styled(empty(), "nothing", "The leakage audit has not been run")
     found, probe = audit["overlap"], audit["memorisation"]
     before, after = (probe[name]["accuracy"] for name in ("published", "leak_free"))
     known = {f"they {words.partition(' (')[0]}": found[f"{kind}_share"] for kind, words in kinds(audit).items()}
@@ -215,7 +207,7 @@ def leaks_figure(audit: dict[str, Any]) -> Any:
         "a look-up, without those that leak": after,
         f"always {probe['majority_label']}": probe["majority_share"],
     }
-    figure = go.Figure()
+    figure = empty()
     for name, shares, protocol, pattern in (
         ("test posts known from training", known, "published", "/"),
         ("test posts answered right", looked_up, "leak_free", ""),
@@ -225,7 +217,7 @@ def leaks_figure(audit: dict[str, Any]) -> Any:
         figure.add_bar(
             x=list(drawn.values()),
             y=list(drawn),
-            text=[percent(share) for share in drawn.values()],
+            text=[f"{share:.1%}" for share in drawn.values()],
             textposition="outside",
             textfont={"color": INK},
             cliponaxis=False,
@@ -233,28 +225,18 @@ def leaks_figure(audit: dict[str, Any]) -> Any:
             name=name,
             marker={"color": MARKS[protocol][0], "pattern": shape, "line": {"color": QUIET}},
         )
-    said = f"{percent(found['any_share'])} of the test posts are known from training"
+    said = f"{found['any_share']:.1%} of the test posts are known from training"
     if before is not None and after is not None:
         said = (
-            f"Looking up the most similar training post is right for {percent(before)} of the test posts, "
-            f"and for {percent(after)} once what leaks is out"
+            f"Looking up the most similar training post is right for {before:.1%} of the test posts, "
+            f"and for {after:.1%} once what leaks is out"
         )
-    return styled(
-        figure,
-        said,
-        "Bars: the share of test posts that are known from training, by kind, and the share that a look-up, "
-        "which learns nothing, answers right.",
-        xaxis=SHARES | {"range": [0, 1.02]},
-        margin={"t": 90, "l": 70, "r": 70, "b": 60},
-        **rows_of([*known, *looked_up], autorange="reversed"),
-    )
+    return styled(figure, "leaks", said, **rows_of([*known, *looked_up], autorange="reversed"))
 
 
 def learning_figure(table: pd.DataFrame, study: Study) -> Any:
     """Draw what was measured with its intervals, and the law with its interval at all posts, one colour a technique."""
-    import plotly.graph_objects as go
-
-    figure, found = go.Figure(), []
+    figure, found = empty(), []
     for place, (technique, rows) in enumerate(table.groupby("technique", sort=False)):
         known, colour = rows["measured"].astype(bool), SERIES[place % len(SERIES)]
         hollow = {"color": "white", "line": {"color": colour, "width": 2}, "size": 9}
@@ -270,17 +252,11 @@ def learning_figure(table: pd.DataFrame, study: Study) -> Any:
             error = row["error_floor"] + row["error_excess"] * (along / float(sizes.max())) ** -row["exponent"]
             line = {"color": colour, "dash": "dot"}
             figure.add_scatter(x=along, y=1 - error, mode="lines", line=line, showlegend=False, hoverinfo="skip")
-            found.append(f"{technique} {percent(row['accuracy'])}")
+            found.append(f"{technique} {row['accuracy']:.1%}")
     ticks = [int(table["n_train"].max())]
     ticks += [n for n in sorted(table["n_train"].astype(int).unique(), reverse=True) if 1.5 * n < ticks[0]]
-    return styled(
-        figure,
-        f"Expected of all posts: {', '.join(found)} ({study.protocol})",
-        "Accuracy by the number of posts learnt from, on a logarithmic scale: full marks with intervals were measured, "
-        "hollow ones are expected, and dotted lines are the law between them.",
-        xaxis={"title": "posts learnt from", "type": "log", "tickvals": ticks, "tickformat": ",d", **ACROSS},
-        yaxis=ACCURACY,
-    )
+    said = f"Expected of all posts: {', '.join(found)} ({study.protocol})"
+    return styled(figure, "learning", said).update_xaxes(tickvals=ticks)
 
 
 def sweep_figure(setting: str, described: str, table: pd.DataFrame, study: Study) -> Any:
@@ -289,35 +265,28 @@ def sweep_figure(setting: str, described: str, table: pd.DataFrame, study: Study
     ``table`` has ``setting``, ``dev_accuracy``, ``accuracy``, ``low``, ``high``, ``trainable_parameters`` and
     ``seconds``. Under ``published`` the choice is made on the test posts, and the title says so.
     """
-    import plotly.graph_objects as go
-
     dev = table["dev_accuracy"].astype("float64").fillna(table["accuracy"])
     cost = [f"{row['trainable_parameters']:,} parameters, {row['seconds']:,.0f} s" for row in table.to_dict("records")]
     common = {"x": table[setting].astype(str), "text": cost}
     whole, square = {"color": MARKS["leak_free"][0], "size": 9}, {"symbol": "square", "size": 8}
     error, line = whisker(table["accuracy"], table["low"], table["high"]), {"dash": "dot", "color": MARKS["grouped"][0]}
-    figure = go.Figure()
+    figure = empty()
     figure.add_scatter(**common, y=table["accuracy"], error_y=error, name="test posts", marker=whole)
     figure.add_scatter(**common, y=dev, name="dev split", line=line, marker=square)
     figure.update_traces(mode="lines+markers")
     best = table.assign(chosen_by=dev).sort_values("chosen_by", kind="stable").to_dict("records")[-1]
-    return styled(
-        figure,
-        f"Best on the {study.chosen_on}: {best[setting]} {described}, {percent(best['accuracy'])} ({study.protocol})",
-        f"Accuracy by {described}: circles with intervals for test posts, squares for the dev split.",
-        xaxis={"title": described, "type": "category", **ACROSS},
-        yaxis=ACCURACY,
-    )
+    said = f"Best on the {study.chosen_on}: {best[setting]} {described}, {best['accuracy']:.1%} ({study.protocol})"
+    return styled(figure, "sweep", said, {"described": described}).update_xaxes(title=described)
 
 
 def cleaning_figure(table: pd.DataFrame, study: Study, uncertainty: UncertaintyParameters) -> Any:
     """Draw accuracy with its interval, the ways grouped by cleaning; the mark says what the comparison says."""
-    import plotly.graph_objects as go
-
     steps = [STEPS.get(pair, BOTH_STEPS) for pair in zip(table["stop_words"], table["lemmas"], strict=True)]
-    rows = judged(table, uncertainty.level).assign(way=table["cleaning"] + ": " + pd.Series(steps, index=table.index))
-    rows["verdict"] = rows["verdict"].mask(rows["p_adjusted"].isna(), "")
-    figure = go.Figure()
+    rows = table.assign(
+        way=table["cleaning"] + ": " + pd.Series(steps, index=table.index),
+        verdict=pd.Series(verdicts(table, uncertainty.level, *DIFFERENCE_ENDS)).where(table["p_adjusted"].notna(), ""),
+    )
+    figure = empty()
     for kind, (legend, symbol, grey) in WAYS.items():
         mine = rows[rows["verdict"] == kind]
         if len(mine):
@@ -328,19 +297,49 @@ def cleaning_figure(table: pd.DataFrame, study: Study, uncertainty: UncertaintyP
         figure.add_hline(float(i) - 0.5, line={"color": FAINT, "width": 1})
     return styled(
         figure,
+        "cleaning",
         f"{rows['verdict'].isin([WORSE, BETTER]).sum()} of {len(rows)} ways of cleaning are shown to differ from their "
         f"reference ({study.protocol}, {rows['n_validation'].iloc[0]:,} test posts, {uncertainty.level:.0%} intervals)",
-        "One row a way of cleaning, with a mark at its accuracy and a line for its interval; the mark's shape says "
-        "whether a difference is shown.",
-        xaxis=ACCURACY,
         **rows_of(list(rows["way"]), range=[len(rows) - 0.5, -0.5]),
+    )
+
+
+# ---------------------------------------------------------------- of the posts
+def plot_lengths(
+    training_tokens: Any, test_tokens: Any, tokenization_counts: dict[str, Any], model: ModelParameters, study: Study
+) -> Any:
+    """Draw how many word pieces the posts have, as shares of the posts, up to what the model reads."""
+    sides = {
+        side: np.array([len(pieces) for pieces in tokens["input_ids"]], dtype=np.int64)
+        for side, tokens in (("training posts", training_tokens), ("test posts", test_tokens))
+    }
+    figure = empty()
+    for i, (side, lengths) in enumerate(sides.items()):
+        counts = np.bincount(lengths)
+        figure.add_scatter(
+            x=np.arange(len(counts)),
+            y=counts / max(len(lengths), 1),
+            name=side,
+            mode="lines",
+            line={"shape": "hvh", "color": SERIES[i], "dash": DASHES[i], "width": 2},
+            hovertemplate="%{x} word pieces: %{y:.2%}",
+        )
+    longest = model.max_length
+    figure.add_vline(longest, line={"color": QUIET, "dash": "dash"})
+    lengths, cut = sides["training posts"], tokenization_counts["training"]["truncated"]
+    median, most = (np.percentile(lengths, q) for q in (50, 95)) if len(lengths) else (0, 0)
+    return styled(
+        figure,
+        "lengths",
+        f"Half of the training posts have at most {median:.0f} word pieces, 95 % at most {most:.0f}; {cut:,} of "
+        f"{len(lengths):,} are cut at {longest} ({study.protocol})",
     )
 
 
 # ---------------------------------------------------------------- of one technique
 def plot_confusion(predictions: pd.DataFrame, study: Study) -> Any:
     """Draw how often each label (rows) was given which (columns): share of the row, and number of posts."""
-    import plotly.express as px
+    from plotly import express
     from sklearn.metrics import confusion_matrix
 
     labels = study.labels
@@ -348,7 +347,7 @@ def plot_confusion(predictions: pd.DataFrame, study: Study) -> Any:
     wrong = counts - np.diag(np.diag(counts))
     true, given = (labels[int(i)] for i in np.unravel_index(wrong.argmax(), wrong.shape))
     worst = f"; most often wrong: {true} taken for {given}, {wrong.max():,} posts" if wrong.max() else ""
-    figure = px.imshow(
+    figure = express.imshow(
         counts / counts.sum(axis=1, keepdims=True).clip(1),
         x=labels,
         y=labels,
@@ -360,22 +359,13 @@ def plot_confusion(predictions: pd.DataFrame, study: Study) -> Any:
     )
     figure.update_traces(text=counts, texttemplate="%{text:,d}")
     rows = rows_of(labels, autorange="reversed", title="true")
-    return styled(
-        figure,
-        f"{percent(right_of(predictions).mean())} of {len(predictions):,} posts right{worst} ({study.protocol})",
-        "A table: true labels as rows, given labels as columns, the number of posts in each cell, darker for a larger "
-        "share of the row.",
-        coloraxis_showscale=False,
-        xaxis={"title": "given", **ACROSS},
-        **rows | {"height": rows["height"] + 30 * len(labels)},
-    )
+    said = f"{right_of(predictions).mean():.1%} of {len(predictions):,} posts right{worst} ({study.protocol})"
+    return styled(figure, "confusion", said, **rows | {"height": rows["height"] + 30 * len(labels)})
 
 
 def plot_curves(curves: pd.DataFrame, study: Study) -> Any:
     """Draw the paper's curves over steps: above the losses, below what was measured after each epoch."""
-    from plotly.subplots import make_subplots
-
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
+    figure = empty(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     runs = list(curves.groupby("prompt", sort=False)) if "prompt" in curves else [("", curves)]
     for i, (run, rows) in enumerate(runs):
         for place, names in enumerate(CURVES, start=1):
@@ -386,16 +376,8 @@ def plot_curves(curves: pd.DataFrame, study: Study) -> Any:
                 figure.add_scatter(
                     x=measured["step"], y=measured[name], name=label, line=line, mode="lines+markers", row=place, col=1
                 )
-    return styled(
-        figure,
-        f"{_turning(curves, study.chosen_on)} ({study.protocol})",
-        "Lines over training steps: above the training and evaluation loss, below accuracy, F1, precision and recall, "
-        f"measured after each epoch on the {study.chosen_on}.",
-        xaxis2={"title": "step", "tickformat": ",d"},
-        yaxis={"title": "loss"},
-        yaxis2={"title": "score"},
-        height=480 + 24 * len(figure.data),
-    )
+    said, told = f"{_turning(curves, study.chosen_on)} ({study.protocol})", {"chosen_on": study.chosen_on}
+    return styled(figure, "curves", said, told, height=480 + 24 * len(figure.data))
 
 
 def _turning(curves: pd.DataFrame, chosen_on: str) -> str:
@@ -405,18 +387,16 @@ def _turning(curves: pd.DataFrame, chosen_on: str) -> str:
     if accuracy.empty:
         return "Nothing was measured on the way"
     last = accuracy[::-1].idxmax()
-    said = f"Accuracy on the {chosen_on} is highest at step {last:,.0f}, {percent(accuracy.max())}"
+    said = f"Accuracy on the {chosen_on} is highest at step {last:,.0f}, {accuracy.max():.1%}"
     return said if loss.empty else f"{said}; their loss is lowest at step {loss.idxmin():,.0f}"
 
 
 def plot_reliability(predictions: pd.DataFrame, study: Study) -> Any:
     """Draw accuracy by confidence, and below it the posts; a technique that knows itself keeps to the diagonal."""
-    from plotly.subplots import make_subplots
-
-    table = reliability_table(predictions, study.labels)
     confidence, right = confidence_of(predictions, study.labels), right_of(predictions)
+    table = reliability_table(confidence, right)
     error, noise = expected_calibration_error(confidence, right), calibration_noise(confidence, study.seed)
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.7, 0.3])
+    figure = empty(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.7, 0.3])
     hover = "confidence %{customdata[0]:.3f}, accuracy %{customdata[1]:.3f}, %{customdata[2]:,d} posts<extra></extra>"
     for row, column, colour in ((1, "accuracy", "#a9a9a9"), (2, "posts", SERIES[0])):
         figure.add_bar(
@@ -433,24 +413,12 @@ def plot_reliability(predictions: pd.DataFrame, study: Study) -> Any:
         )
     line = {"color": INK, "dash": "dot"}
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, name="right as often as it says", row=1, col=1)
-    return styled(
-        figure,
-        f"Says {confidence.mean():.0%} sure, is right {right.mean():.0%} of the time (ECE {error:.3f}, by "
-        f"chance {noise:.3f}, {study.protocol})",
-        "Bars above: accuracy by confidence; on the dotted diagonal a technique is right as often as it says. Bars "
-        "below: the number of posts.",
-        xaxis={"range": [-0.01, 1.01]},
-        xaxis2={"title": "confidence", "range": [-0.01, 1.01], "tickformat": ".0%"},
-        yaxis=ACCURACY | {"range": [0, 1.05]},
-        yaxis2={"title": "posts", "tickformat": ",d", "rangemode": "tozero"},
-        height=520,
-    )
+    said = f"Says {confidence.mean():.0%} sure, is right {right.mean():.0%} of the time"
+    return styled(figure, "reliability", f"{said} (ECE {error:.3f}, by chance {noise:.3f}, {study.protocol})")
 
 
 def plot_entities(table_of_accuracy_by_group: pd.DataFrame, study: Study, uncertainty: UncertaintyParameters) -> Any:
     """Draw accuracy by entity with its interval, beside that of all posts; without entities, by length in words."""
-    import plotly.graph_objects as go
-
     grouping = "entity" if (table_of_accuracy_by_group["grouping"] == "entity").any() else "length"
     rows = table_of_accuracy_by_group[table_of_accuracy_by_group["grouping"] == grouping]
     rows = rows.sort_values("accuracy") if grouping == "entity" else rows.iloc[::-1]
@@ -459,16 +427,15 @@ def plot_entities(table_of_accuracy_by_group: pd.DataFrame, study: Study, uncert
     error = whisker(rows["accuracy"], rows["wilson_low"], rows["wilson_high"])
     look = {"mode": "markers", "marker": {"color": SERIES[0], "size": 9}, "showlegend": False}
     hover = {"text": rows["posts"].astype("str"), "hovertemplate": "%{y}: %{x:.3f} of %{text} posts"}
-    figure = go.Figure()
+    figure = empty()
     figure.add_scatter(x=rows["accuracy"], y=rows["group"], error_x=error, **look, **hover)
     figure.add_vline(overall, line={"color": QUIET, "dash": "dot"})
     return styled(
         figure,
+        "entities",
         f"{apart} of {len(rows)} {'entities' if grouping == 'entity' else 'lengths'} lie apart from the "
-        f"{percent(overall)} of all posts by their interval; by chance alone it would be "
+        f"{overall:.1%} of all posts by their interval; by chance alone it would be "
         f"{(1 - uncertainty.level) * len(rows):.1f} ({study.protocol})",
-        f"One row for each {grouping}, with a mark at its accuracy and a line for its interval; a dotted line is "
-        "at the accuracy of all posts.",
-        xaxis=SHARES | {"title": "accuracy"},
+        {"grouping": grouping},
         **rows_of(list(rows["group"].astype(str)), title="words in a post" if grouping == "length" else None),
     )

@@ -1,14 +1,26 @@
 """What the report is made of, and what it is made into."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.audit import About
 from tweet_sentiment.reports.tables import HONEST, MAIN_PROTOCOLS, Table
+
+_DIGITS = 16  # of a sha256
+PAPER, SAMPLE = "68ebaee4f44bda5d", "ff6b97a6f484db1e"  # twitter_training.csv and sample_training.csv
+
+RunFiles = Mapping[str, Callable[[], Any]]
+"""Loaders of what a run has left, by path: "leak_free/lora/metrics.json"."""
+
+
+def load_all(files: RunFiles, file: str, protocols: Collection[str] | None = None) -> dict[str, Any]:
+    """Load the files of this name, of these protocols or of all, by "<protocol>" or "<protocol>/<technique>"."""
+    ending = f"/{file}"
+    found = {path.removesuffix(ending): load for path, load in sorted(files.items()) if path.endswith(ending)}
+    return {key: load() for key, load in found.items() if protocols is None or key.partition("/")[0] in protocols}
 
 
 @dataclass(frozen=True)
@@ -34,11 +46,44 @@ class Report:
 
 
 @dataclass(frozen=True)
+class About:
+    """Whose file it is, told by its hash, and whether it has ids that are trusted, and entities.
+
+    ``paper``: the paper's figures and claims may stand beside ours; they do beside the sample's too, which is made to
+    show the project. What older files do not tell counts as so.
+    """
+
+    paper: bool
+    invented: bool
+    ids: bool
+    entities: bool
+
+    @classmethod
+    def of(cls, files: dict[str, Any]) -> "About":
+        """Read it from the files of the row counts."""
+        training = files.get("training", {})
+        known = str(training.get("sha256", ""))[:_DIGITS]
+        ids = str(training.get("ids", "trusted")) == "trusted"
+        return cls(known in (PAPER, SAMPLE, ""), known == SAMPLE, ids, bool(training.get("entities", True)))
+
+    @property
+    def unit(self) -> str:
+        """What a bootstrap draws."""
+        return ("tweet ids" if self.paper else "ids") if self.ids else "posts"
+
+    @property
+    def shared(self) -> str:
+        """What posts on both sides of a split may not share."""
+        own = ("a tweet id, " if self.paper else "an id, ") if self.ids else ""
+        return f"{own}a text or a near-duplicate text"
+
+
+@dataclass(frozen=True)
 class ReportInputs:
     """All that the report is made of.
 
-    ``files``: loaders of the run's files by path, such as "leak_free/lora/metrics.json". ``configured``: the
-    parameters as ``conf`` says them. ``named``: those that name the data, for a run that no environment makes.
+    ``configured``: the parameters as ``conf`` says them. ``named``: those that name the data, for a run that no
+    environment makes.
     """
 
     run: str
@@ -46,15 +91,13 @@ class ReportInputs:
     frontier: pd.DataFrame
     claims: pd.DataFrame
     level: float
-    files: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    files: RunFiles = field(default_factory=dict)
     configured: dict[str, Any] = field(default_factory=dict)
     named: dict[str, str] = field(default_factory=dict)
 
     def of(self, file: str) -> dict[str, Any]:
         """Load the files of this name, of protocols of the comparison, by "<protocol>" or "<protocol>/<technique>"."""
-        known, ending = set(self.comparison["protocol"]), f"/{file}"
-        found = {path.removesuffix(ending): load for path, load in sorted(self.files.items()) if path.endswith(ending)}
-        return {key: load() for key, load in found.items() if key.partition("/")[0] in known}
+        return load_all(self.files, file, set(self.comparison["protocol"]))
 
     def figures(self, file: str, first: Sequence[str] = ()) -> list[tuple[str, Any]]:
         """Return the figures of protocols that are no folds: in the order of ``first``, then without the leak."""

@@ -4,16 +4,22 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.audit import audit_paragraphs, audit_tables
-from tweet_sentiment.reports.claims import evidence, reading, verdicts
+from tweet_sentiment.reports.choice import MAJORITY, advice, best_of, cautions, how_chosen, needs, standings
 from tweet_sentiment.reports.figures import accuracy_figure, frontier_figure, leaks_figure
-from tweet_sentiment.reports.frontier import cautions, needs, standings
+from tweet_sentiment.reports.findings import (
+    audit_paragraphs,
+    audit_tables,
+    claims_answered,
+    evidence,
+    headline,
+    reading,
+)
 from tweet_sentiment.reports.inputs import Report, ReportInputs, Section
 from tweet_sentiment.reports.reproduce import reproduction
-from tweet_sentiment.reports.summary import summary
 from tweet_sentiment.reports.tables import (
     MAIN_PROTOCOLS,
     Table,
+    fallen,
     folds,
     markdown,
     paragraphs,
@@ -23,7 +29,8 @@ from tweet_sentiment.reports.tables import (
     side_by_side,
     with_interval,
 )
-from tweet_sentiment.techniques import STUDIED
+from tweet_sentiment.scoring.comparison import against
+from tweet_sentiment.techniques import STUDIED, TECHNIQUES
 
 SCORES = ["technique", "protocol", "eval_loss", "f1", "precision", "recall", "macro_f1"]
 SCORES += ["expected_calibration_error", "calibration_noise"]
@@ -36,6 +43,16 @@ SETTINGS = {  # tables of sweeps, by file
     "unfreezing_sweep/blocks.csv": "Unfrozen blocks",
     "prompt_tuning/heads.csv": "What of the head learns beside a soft prompt",
 }
+
+WIDE = 0.1  # an interval of accuracy that leaves much open
+BEST, ACCURACY, BASELINE, LEAK, NEXT = QUESTIONS = (
+    "The best model",
+    "How often it is right",
+    "Against a simple baseline",
+    "Do the data leak?",
+    "What to do next",
+)
+SIMPLE = [name for name, one in TECHNIQUES.items() if one.classical and name != MAJORITY]
 
 
 def report(inputs: ReportInputs) -> Report:
@@ -59,6 +76,37 @@ def report(inputs: ReportInputs) -> Report:
 
 
 # ---------------------------------------------------------------- for everyone
+def summary(inputs: ReportInputs) -> dict[str, str]:
+    """Return the answer to each of ``QUESTIONS``, about the protocol without the leak if it was run."""
+    comparison = inputs.comparison
+    best = best_of(comparison)
+    rows = comparison[comparison["protocol"] == best["protocol"]]
+    simple = _simple(best, rows)
+    differences = inputs.of("differences.csv").get(best["protocol"], pd.DataFrame())
+    tested = against(simple, differences, inputs.level).to_dict("index").get(best["technique"], {})
+    known: dict[str, Any] = {
+        "about": inputs.about,
+        "accuracy": dict(zip(rows["technique"], rows["accuracy"], strict=True)),
+        "advice": advice(rows, best),
+        "falls": fallen(comparison),
+        "headline": headline(inputs.audit) if inputs.audit else "",
+        "how": how_chosen(best),
+        "ran": set(comparison["protocol"]),
+    }
+    known |= {"best": best, "simple": simple, "tested": tested, "majority": MAJORITY, "wide": WIDE}
+    known |= {"level": inputs.level, "run": inputs.run}
+    blocks = dict(zip(QUESTIONS, ("best", "accuracy", "baseline", "leak", "next"), strict=True))
+    return {question: " ".join(paragraphs(block, **known)) for question, block in blocks.items()}
+
+
+def _simple(best: dict[Any, Any], rows: pd.DataFrame) -> str:
+    """Name the best one if it is a classical model; else the classical one that is the best on the dev split, or ""."""
+    if best["technique"] in SIMPLE:
+        return str(best["technique"])
+    known = rows[rows["technique"].isin(SIMPLE)].fillna({"dev_accuracy": -1.0})
+    return next(iter(known.sort_values(["dev_accuracy", "accuracy"], ascending=False)["technique"]), "")
+
+
 def _pictures(inputs: ReportInputs) -> Section:
     """Return the study's figures, and of each of a technique's the one of the technique that the report speaks of."""
     from plotly.graph_objects import Figure
@@ -75,20 +123,16 @@ def _pictures(inputs: ReportInputs) -> Section:
 
 
 def _results(inputs: ReportInputs) -> Section:
-    ran, paper = (
-        inputs.comparison["protocol"].str.split("_").str[0].unique(),
-        bool(inputs.comparison["paper_accuracy"].notna().any()),
-    )
+    ran = inputs.comparison["protocol"].str.split("_").str[0].unique()
+    paper = bool(inputs.comparison["paper_accuracy"].notna().any())
+    said = paragraphs("protocols", about=inputs.about, ran=ran, paper=paper)
     caption = f"Accuracy on the test posts, with the interval of a bootstrap over {inputs.about.unit}"
-    tables, said = (
-        [Table(caption, *side_by_side(inputs.comparison))],
-        paragraphs("protocols", about=inputs.about, ran=ran, paper=paper),
-    )
+    tables = [Table(caption, *side_by_side(inputs.comparison))]
     if len(inputs.frontier):
         said += [*standings(inputs.frontier), *cautions(inputs.frontier)]
         tables += [Table("Which technique for which need", *rows) for rows in needs(inputs.frontier)]
     if len(inputs.claims):
-        tables.append(Table("The paper's claims", *verdicts(inputs.claims)))
+        tables.append(Table("The paper's claims", *claims_answered(inputs.claims)))
     return Section("Tables", said, tables)
 
 
@@ -180,11 +224,8 @@ def _of_techniques(inputs: ReportInputs) -> list[Section]:
         "confusion": ("Confusion", []),
         "reliability": ("Calibration", []),
     }
-    searched = [
-        (f"{key}: {what}", figure)
-        for what in ("history", "importance")
-        for key, figure in inputs.figures(f"{what}.json")
-    ]
+    kinds_of_search = ("history", "importance")
+    searched = [(f"{key}: {what}", one) for what in kinds_of_search for key, one in inputs.figures(f"{what}.json")]
     made = [
         Section(title, said, figures=inputs.figures(f"{kind}.json", inputs.honest_keys))
         for kind, (title, said) in kinds.items()
@@ -202,17 +243,13 @@ def _learning(inputs: ReportInputs) -> Section:
 
 def _extrapolations(table: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
     """Say what all posts would give, and beside it what they did give where that was measured."""
-    said = []
+    rows = []
     for row in table[~table["measured"].astype(bool)].to_dict("records"):
-        name, protocol = row["technique"], row["protocol"]
-        alike = comparison["measured"].eq(True) & (comparison["protocol"] == protocol)
-        expected = f"{with_interval(row)} is to be expected of all {row['n_train']:,.0f} posts; not measured."
-        own = [
-            f" Its own run learnt from {one['n_train']:,.0f} and was right for {with_interval(one)}."
-            for one in comparison[alike & (comparison["technique"] == name)].to_dict("records")
-        ]
-        said.append(f"{name} ({protocol}): {expected}{''.join(own)}")
-    return said
+        same = (comparison["protocol"] == row["protocol"]) & (comparison["technique"] == row["technique"])
+        own = comparison[comparison["measured"].eq(True) & same].to_dict("records")
+        measured = [(one["n_train"], with_interval(one)) for one in own]
+        rows.append((row["technique"], row["protocol"], with_interval(row), row["n_train"], measured))
+    return paragraphs("expected", rows=rows)
 
 
 def _settings(inputs: ReportInputs) -> Section:
@@ -227,20 +264,7 @@ def _settings(inputs: ReportInputs) -> Section:
 # ---------------------------------------------------------------- as text
 def as_markdown(made: Report) -> str:
     """Write the report without its figures."""
-    lines = [f"# {made.title}", "", "## Summary"]
-    lines += [line for question, answer in made.answers.items() for line in ("", f"**{question}** {answer}")]
-    lines += ["", made.note] if made.note else []
-    for level, sections in (("##", made.main), ("###", made.appendix)):
-        lines += ["", "## Appendix"] if level == "###" else []
-        for section in sections:
-            if not (section.paragraphs or section.tables):
-                continue
-            lines += ["", f"{level} {section.title}"]
-            lines += [line for paragraph in section.paragraphs for line in ("", paragraph)]
-            lines += ["", "```", *section.commands, "```"] if section.commands else []
-            for table in section.tables:
-                lines += ["", f"{table.caption}:", "", *markdown(table.header, table.rows)]
-    return "\n".join([*lines, ""])
+    return rendered("report.md.j2", report=made, markdown=markdown)
 
 
 def as_html(made: Report) -> str:

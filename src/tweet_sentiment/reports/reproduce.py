@@ -35,12 +35,8 @@ def reproduction(inputs: ReportInputs) -> Section:
     """Return the last section."""
     metrics = inputs.metrics.values()
     how = {f"encoder {m['encoder']}, device {m['device']}, dtype {m['dtype']}, seed {m['seed']}" for m in metrics}
-    said = [
-        *paragraphs("reproduction"),
-        *sorted(how),
-    ]
     tables = [*_data(inputs), *([_versions(inputs)] if metrics else [])]
-    return Section("How to reproduce", said, tables, commands=commands(inputs))
+    return Section("How to reproduce", [*paragraphs("reproduction"), *sorted(how)], tables, commands=commands(inputs))
 
 
 def commands(inputs: ReportInputs) -> list[str]:
@@ -78,7 +74,7 @@ def _given(inputs: ReportInputs, protocol: str, techniques: list[str]) -> tuple[
         trained = _flat(inputs.of("manifest.json").get(f"{protocol}/{technique}", {}).get("parameters", {}))
         given |= {key: value for key, value in trained.items() if configured.get(key, value) != value}
     return tuple(
-        f"{key}={_yaml(value)}"
+        f"{key}={'null' if value is None else str(value).lower() if isinstance(value, bool) else value}"
         for key, value in given.items()
         if key not in {*NAMED, *inputs.named}
         and not (isinstance(value, list) or "," in str(value))
@@ -93,10 +89,6 @@ def _flat(tree: Any, path: str = "") -> dict[str, Any]:
     return {
         key: leaf for name, below in tree.items() for key, leaf in _flat(below, f"{path}.{name}".strip(".")).items()
     }
-
-
-def _yaml(value: Any) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _pipelines(inputs: ReportInputs, protocol: str) -> dict[str, list[str]]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.scoring.bootstrap import ENDS
 from tweet_sentiment.scoring.comparison import p_words
 from tweet_sentiment.scoring.metrics import CHOSEN_BY, INTERVALS, SCORES
+from tweet_sentiment.scoring.uncertainty import ENDS
 
 _HTML = re.compile(r"<(?=[A-Za-z/!?])")  # where a tag begins
 PARTS = ("originals", "resembling", "not_resembling")  # of the test posts

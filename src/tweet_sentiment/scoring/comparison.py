@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tweet_sentiment.scoring.bootstrap import Integers, percentile_interval, resampled_sums, sums_by_tweet
-from tweet_sentiment.scoring.calibration import right_of
 from tweet_sentiment.scoring.metrics import Floats
+from tweet_sentiment.scoring.uncertainty import Integers, percentile_interval, resampled_sums, right_of, sums_by_tweet
 
 COLUMNS = ["first", "second", "difference", "low", "high", "test", "p_value", "p_adjusted", "better"]
 _AGAINST = dict.fromkeys(("difference", "low", "high", "p_value", "p_adjusted"), "float64")
 _AGAINST |= {"test": "str", "verdict": "str"}
 BETTER, WORSE, NOT_SHOWN = "better", "worse", "no difference is shown"
+DIFFERENCE_ENDS = ("difference_low", "difference_high")  # where a row holds more than a difference
 _SAME = ["row", "id", "label"]
 _SMALLEST_SHOWN = 0.001
 
@@ -35,11 +35,9 @@ def compare_pairs(tables: dict[str, pd.DataFrame], *, resamples: int, level: flo
     if compared.empty:
         return compared
     compared["p_adjusted"] = holm(compared["p_value"].to_numpy())
-    named = [
-        {BETTER: row["first"], WORSE: row["second"]}.get(verdict(row["low"], row["high"], row["p_adjusted"], level), "")
-        for row in compared.to_dict("records")
-    ]
-    return compared.assign(better=named)
+    better = {BETTER: compared["first"], WORSE: compared["second"]}
+    found = verdicts(compared, level)
+    return compared.assign(better=[better[one][i] if one in better else "" for i, one in enumerate(found)])
 
 
 def against(reference: str, differences: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -48,16 +46,14 @@ def against(reference: str, differences: pd.DataFrame, level: float) -> pd.DataF
     ``differences`` is :func:`compare_pairs`'s, so that a pair has one verdict wherever it is spoken of. A difference is
     the other's accuracy less that of ``reference``.
     """
-    rows: dict[str, dict[Any, Any]] = {}
-    for row in differences.to_dict("records"):
-        if reference in (row["first"], row["second"]):
-            other, sign = (row["first"], 1) if row["second"] == reference else (row["second"], -1)
-            low, high = sorted(sign * row[end] + 0.0 for end in ("low", "high"))  # 0.0 rather than -0.0
-            found = verdict(low, high, row["p_adjusted"], level)
-            turned = {"difference": sign * row["difference"] + 0.0, "low": low, "high": high, "verdict": found}
-            rows[other] = row | turned
-    table = pd.DataFrame(list(rows.values()), index=list(rows), columns=list(_AGAINST))
-    return table.astype(_AGAINST)
+    pairs = differences.reindex(columns=COLUMNS)
+    mine = pairs[pairs["first"].eq(reference) | pairs["second"].eq(reference)]
+    turned = mine["first"].eq(reference)
+    other, sign = mine["first"].mask(turned, mine["second"]), np.where(turned, -1, 1)
+    ends = {"low": mine["low"].mask(turned, mine["high"]), "high": mine["high"].mask(turned, mine["low"])}
+    figures = {"difference": mine["difference"], **ends}
+    table = mine.assign(**{name: sign * of.astype("float64") + 0.0 for name, of in figures.items()})  # 0.0, not -0.0
+    return table.assign(verdict=verdicts(table, level)).set_index(other)[list(_AGAINST)].astype(_AGAINST)
 
 
 def verdict(low: float, high: float, p_adjusted: float, level: float) -> str:
@@ -69,6 +65,11 @@ def verdict(low: float, high: float, p_adjusted: float, level: float) -> str:
     if not p_adjusted < round(1 - level, 12) or low <= 0 <= high:
         return NOT_SHOWN
     return BETTER if low > 0 else WORSE
+
+
+def verdicts(table: pd.DataFrame, level: float, low: str = "low", high: str = "high") -> list[str]:
+    """Return the verdict on each row, of which these columns and ``p_adjusted`` tell the difference."""
+    return [verdict(*row, level) for row in zip(table[low], table[high], table["p_adjusted"], strict=True)]
 
 
 def holm(p_values: Floats) -> Floats:
@@ -102,7 +103,12 @@ def paired_difference(
         StudyError: there are fewer than two tweets.
     """
     first, second = (table.sort_values("row", ignore_index=True) for table in (first, second))
-    _check_same(first, second)
+    same = len(first) == len(second) and (first[_SAME].to_numpy() == second[_SAME].to_numpy()).all()
+    if not same or first["row"].duplicated().any():
+        raise ValueError(
+            f"the tables of predictions ({len(first)} and {len(second)} rows) must be about the same rows, ids and "
+            "labels, each row once: predict with both techniques under one protocol"
+        )
     apart = right_of(first).astype(np.int64) - right_of(second)
     per_tweet = sums_by_tweet(first, np.stack([apart, np.ones_like(apart)], axis=1))
     sums = resampled_sums(per_tweet, resamples, seed)
@@ -115,15 +121,6 @@ def paired_difference(
         "test": "McNemar exact" if once else "sign flips by id, exact",
         "p_value": sign_flip_p(per_tweet[:, 0]),
     }
-
-
-def _check_same(first: pd.DataFrame, second: pd.DataFrame) -> None:
-    same = len(first) == len(second) and (first[_SAME].to_numpy() == second[_SAME].to_numpy()).all()
-    if not same or first["row"].duplicated().any():
-        raise ValueError(
-            f"the tables of predictions ({len(first)} and {len(second)} rows) must be about the same rows, ids and "
-            "labels, each row once: predict with both techniques under one protocol"
-        )
 
 
 def sign_flip_p(differences: Integers) -> float:

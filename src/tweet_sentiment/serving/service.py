@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from tweet_sentiment.data.checking import checked_texts
+from tweet_sentiment.data.cleaning import checked_texts
 from tweet_sentiment.errors import MissingExtraError, StudyError
 from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.predictor import Predictor

@@ -5,7 +5,7 @@ from scipy import stats
 from tests.conftest import raw_parameters, validate_parameters
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.pipelines.evaluation.misclassified import MISTAKES, analyse_errors
+from tweet_sentiment.pipelines.evaluation.nodes import MISTAKES, analyse_errors
 
 LABELS = ["Negative", "Neutral", "Positive"]
 OTHER = {"Negative": "Positive", "Neutral": "Negative", "Positive": "Neutral"}

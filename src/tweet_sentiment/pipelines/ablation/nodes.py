@@ -3,8 +3,10 @@
 What an interrupted experiment had finished is taken from its working folder.
 """
 
+import csv
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,15 +16,25 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import (
     DataParameters,
     LearningCurveParameters,
+    ModelParameters,
+    PreprocessingAblationParameters,
+    Study,
     TrainerParameters,
     TrainingAblationParameters,
     UncertaintyParameters,
     UnfreezingSweepParameters,
 )
-from tweet_sentiment.scoring.bootstrap import ends_of, intervals_of, scores_of, tweet_codes
-from tweet_sentiment.scoring.calibration import right_of
-from tweet_sentiment.scoring.comparison import holm, paired_difference, verdict
-from tweet_sentiment.scoring.power_law import extrapolate
+from tweet_sentiment.scoring.comparison import DIFFERENCE_ENDS, holm, paired_difference, verdicts
+from tweet_sentiment.scoring.metrics import score_table
+from tweet_sentiment.scoring.uncertainty import (
+    ENDS,
+    bootstrap_intervals,
+    ends_of,
+    extrapolate,
+    right_of,
+    scores_of,
+    tweet_codes,
+)
 from tweet_sentiment.techniques import FEATURES, POSTS, TECHNIQUES
 from tweet_sentiment.techniques import layer_unfreezing as unfreezing
 from tweet_sentiment.techniques import prompt_tuning as prompting
@@ -34,6 +46,12 @@ OF_SIZES = ["encoder", "texts", "n_train", "trainable_parameters", "seconds"]
 OF_SIZES += ["dev_accuracy", "chosen_on", "device", "dtype"]
 FEWEST = 3  # sizes that a power law needs
 NO_HEAD = "none"
+_WAYS = Path(__file__).with_name("ways.csv")
+WAYS: list[dict[str, str]] = list(csv.DictReader(_WAYS.read_text(encoding="utf-8").splitlines()))
+"""The ways of cleaning: ``data.cleaning.VARIANTS``, stop words removed, lemmas, and what each is compared with."""
+
+SPLIT = ("split_training_posts", "split_test_posts")
+EXAMPLE = "This was the WORST match, don't blame us 🤣 https://t.co/x1 <br/> #fail"
 
 
 class Experiment:
@@ -57,18 +75,17 @@ class Experiment:
     def row(self, column: str, name: Any) -> dict[str, Any]:
         """Return accuracy on the test posts with its interval, on the dev split, and the figures of the fit."""
         mine, figures = self.predictions[name], self.figures[name]
-        low, high = intervals_of(mine, self.setup.study, self.uncertainty)["accuracy"]
-        told = {key: figures[key] for key in FIGURES if key in figures}
+        ends = bootstrap_intervals(mine, self.setup.labels, **self.resampling)["accuracy"]
+        told = {key: figures[key] for key in FIGURES if key in figures} | {"seed": self.setup.study.seed}
         scores = {"dev_accuracy": figures.get("dev_accuracy"), "accuracy": float(right_of(mine).mean())}
-        return {column: name, **scores, "low": low, "high": high, **told, "seed": self.setup.study.seed}
+        return {column: name, **scores, **dict(zip(ENDS, ends, strict=True)), **told}
 
     def difference(self, name: Any, reference: Any) -> dict[str, Any]:
         """Return the paired difference in accuracy to another variant; nothing to itself."""
-        found: dict[str, Any] = dict.fromkeys(("difference", "low", "high", "p_value"), np.nan) | {"test": ""}
+        found: dict[str, Any] = dict.fromkeys(("difference", *ENDS, "test", "p_value"), np.nan) | {"test": ""}
         if name != reference and reference:
             found = paired_difference(self.predictions[name], self.predictions[reference], **self.resampling)
-        ends = {"difference_low": found["low"], "difference_high": found["high"]}
-        return {"difference": found["difference"], **ends, "test": found["test"], "p_value": found["p_value"]}
+        return {f"difference_{key}" if key in ENDS else key: one for key, one in found.items()}
 
 
 def by_tweet(examples: Any, seed: int) -> Any:
@@ -162,8 +179,7 @@ def compare_trainings(
         for name in varied
     ]
     table = pd.DataFrame(rows).drop(columns="test").assign(p_adjusted=lambda rows: holm(rows["p_value"].to_numpy()))
-    ends = zip(table["difference_low"], table["difference_high"], table["p_adjusted"], strict=True)
-    return table.assign(verdict=[verdict(*one, uncertainty.level) for one in ends])
+    return table.assign(verdict=verdicts(table, uncertainty.level, *DIFFERENCE_ENDS))
 
 
 def measure_sizes(
@@ -213,3 +229,94 @@ def at_size(parameters: Any, size: int, every: int) -> Any:
     if isinstance(hyperparameters.warmup_steps, int):
         hyperparameters = hyperparameters.under(warmup_steps=hyperparameters.warmup_steps * size // every)
     return parameters.under(row_limit=size, hyperparameters=hyperparameters, hold_out_dev_split=True)
+
+
+# ---------------------------------------------------------------- cleaning
+def cleaned(posts: pd.DataFrame, way: dict[str, str]) -> pd.DataFrame:
+    """Return the posts cleaned one way; those that lose all their text stay, so that every way has the same posts."""
+    from tweet_sentiment.data.cleaning import clean_posts
+
+    steps = way["stop_words"] == "removed", way["lemmas"] == "yes"
+    return posts.assign(post=clean_posts(posts["post"], way["cleaning"], *steps))
+
+
+def examples_by_variant() -> dict[str, str]:
+    """Clean one post every way, by name.
+
+    Raises:
+        StudyError: NLTK's stop words or WordNet are not installed.
+    """
+    post = pd.DataFrame({"post": [EXAMPLE]})
+    return {way["variant"]: cleaned(post, way)["post"].item() for way in WAYS}
+
+
+def compare_variants(
+    preprocessing_ablation: PreprocessingAblationParameters,
+    layer_unfreezing: unfreezing.Parameters,
+    uncertainty: UncertaintyParameters,
+    **given: Any,
+) -> pd.DataFrame:
+    """Train the same head on the posts cleaned every way; return one row a way.
+
+    ``low`` and ``high`` are accuracy's interval. ``difference`` is accuracy less that of ``reference``, beside it its
+    paired interval. ``p_adjusted`` is Holm's for the comparisons of this table. ``mean_word_pieces`` is of the training
+    posts, as they reach the encoder, special tokens not counted.
+    """
+    from tweet_sentiment.modeling.fitting import from_inputs
+
+    examples_by_variant()  # NLTK's data are missed at once, not after hours
+    setup, examples, _ = from_inputs(given, SPLIT)
+    setup = replace(setup, model=setup.model.under(encoder_dropout=False))
+    head = layer_unfreezing.under(top_blocks=0, load_best_model_at_end=False, **dict(preprocessing_ablation))
+    posts, test = examples.limited(preprocessing_ablation.row_limit).training, examples.evaluation
+    experiment, rows = Experiment(setup, None, uncertainty), []
+    for way in WAYS:
+        name = way["variant"]
+        experiment.examples = replace(examples, training=cleaned(posts, way), evaluation=cleaned(test, way))
+        experiment.setup = setup.within(name)
+        experiment.fit(name, "layer_unfreezing", head, fit_cleaned)
+        row, scores = experiment.row("variant", name), score_table(experiment.predictions[name], setup.labels)
+        told = {one: experiment.figures[name][one] for one in ("empty_after_cleaning", "mean_word_pieces")}
+        told |= {one: row[one] for one in ("accuracy", "low", "high")}
+        told |= {one: scores[one] for one in ("f1", "macro_f1")}
+        rows.append(way | {"n_train": len(posts), "n_validation": len(test)} | told)
+    table = pd.DataFrame(rows)
+    differences = pd.DataFrame([experiment.difference(way["variant"], way["reference"]) for way in WAYS])
+    table = table.assign(reference=table.pop("reference")).join(differences)
+    return table.assign(p_adjusted=holm(table["p_value"].to_numpy()))
+
+
+def fit_cleaned(examples: Any, head: unfreezing.Parameters, setup: Any) -> Any:
+    """Encode each distinct text of the cleaned posts once, without dropout, and train a head on the features."""
+    from tweet_sentiment.modeling.encoders import load_encoder, load_tokenizer
+    from tweet_sentiment.modeling.prediction import encode
+    from tweet_sentiment.modeling.tokenization import tokenize
+
+    tokenizer, size = load_tokenizer(setup.model.checkpoint), len(examples.training)
+    posts = pd.concat([examples.training, examples.evaluation], ignore_index=True)
+    tokens, _ = tokenize(posts, tokenizer, setup.labels, setup.model.max_length)
+    codes, _ = pd.factorize(posts["post"])
+    first = np.unique(codes, return_index=True)[1]
+    distinct = [tokens["input_ids"][int(i)] for i in first]
+    vectors = encode(load_encoder(setup.model.checkpoint), distinct, setup.device, description="Encoding")[codes]
+    training = tokens.select(range(size))
+    featured = replace(
+        examples,
+        training=training.remove_columns("dev").add_column("dev", [False] * size),  # every way is trained on all
+        evaluation=tokens.select(range(size, len(tokens))),
+        training_features=vectors[:size],
+        evaluation_features=vectors[size:],
+    )
+    fitted = unfreezing.fit(featured, head, setup)
+    fitted.figures["empty_after_cleaning"] = int((examples.training["post"].str.strip() == "").sum())
+    fitted.figures["mean_word_pieces"] = float(np.mean([len(ids) - 2 for ids in training["input_ids"]]))
+    return fitted
+
+
+def summarise_variants(
+    table: pd.DataFrame, run: str, study: Study, model: ModelParameters, uncertainty: UncertaintyParameters
+) -> str:
+    """Answer in words what each step costs; what is not significant is not claimed."""
+    from tweet_sentiment.reports.findings import cleaning_summary
+
+    return cleaning_summary(table, examples_by_variant(), run, study, model.checkpoint, uncertainty.level)

@@ -10,7 +10,7 @@ from tweet_sentiment.reports.figures import cleaning_figure, learning_figure, sw
 from tweet_sentiment.techniques import FEATURES, POSTS, TUNABLE
 from tweet_sentiment.techniques.technique import SETUP
 
-from . import cleaning, nodes
+from . import nodes
 
 STUDY, UNCERTAINTY = "params:study", "params:uncertainty"
 PAST = "past_the_paper"
@@ -18,60 +18,41 @@ PAST = "past_the_paper"
 
 def create_unfreezing_sweep() -> Pipeline:
     """Layer unfreezing with the top 0, 1, 2 … blocks."""
-    draw = _sweep("top_blocks", "unfrozen blocks")
-    sections = ["unfreezing_sweep", "layer_unfreezing"]
-    return _experiment(sections, FEATURES, nodes.sweep_blocks, "sweep", "blocks", (draw, STUDY), "plot_sweep")
+    figure = _sweep("top_blocks", "unfrozen blocks")
+    draw = node(figure, ["table_of_blocks", STUDY], "figure_of_blocks", name="plot_sweep")
+    return _experiment(nodes.sweep_blocks, "sweep", ["unfreezing_sweep", "layer_unfreezing"], FEATURES, draw)
 
 
 def create_head_sweep() -> Pipeline:
     """Train one prompt with and without layers of the head beside it."""
-    draw, sections = _sweep("trainable_head", "of the head beside the prompt"), ["prompt_tuning"]
-    return _experiment(
-        sections,
-        POSTS,
-        nodes.sweep_heads,
-        "sweep_heads",
-        "heads",
-        (draw, STUDY),
-        "plot_heads",
-        tags=["prompt_head_sweep", PAST],
-    )
+    figure = _sweep("trainable_head", "of the head beside the prompt")
+    draw = node(figure, ["table_of_heads", STUDY], "figure_of_heads", name="plot_heads")
+    tags = ["prompt_head_sweep", PAST]
+    return _experiment(nodes.sweep_heads, "sweep_heads", ["prompt_tuning"], POSTS, draw, tags=tags)
 
 
 def create_training_ablation() -> Pipeline:
     """One technique trained in several ways, one change at a time."""
-    draw, sections = (
-        _sweep("variant", "variant of the training"),
-        ["training_ablation", "data", "full_fine_tuning", "lora"],
-    )
-    return _experiment(
-        sections, POSTS, nodes.compare_trainings, "compare_variants", "trainings", (draw, STUDY), "plot_variants"
-    )
+    figure = _sweep("variant", "variant of the training")
+    draw = node(figure, ["table_of_trainings", STUDY], "figure_of_trainings", name="plot_variants")
+    sections = ["training_ablation", "data", "full_fine_tuning", "lora"]
+    return _experiment(nodes.compare_trainings, "compare_variants", sections, POSTS, draw)
 
 
 def create_learning_curve() -> Pipeline:
     """Techniques on a growing number of posts, and what a power law gives for all."""
-    sections, draw = ["learning_curve", *TUNABLE], (learning_figure, STUDY)
-    return _experiment(sections, POSTS, nodes.measure_sizes, "measure_sizes", "sizes", draw, "plot_sizes")
+    draw = node(learning_figure, ["table_of_sizes", STUDY], "figure_of_sizes", name="plot_sizes")
+    return _experiment(nodes.measure_sizes, "measure_sizes", ["learning_curve", *TUNABLE], POSTS, draw)
 
 
 def create_preprocessing_ablation() -> Pipeline:
     """Every way of cleaning through the same head. The posts are data_processing's, as split."""
-    words = ["table_of_variants", "params:run", STUDY, "params:model", UNCERTAINTY]
-    summary = node(cleaning.summarise_variants, words, "summary", name="summarise_variants")
-    sections, draw = ["preprocessing_ablation", "layer_unfreezing"], (cleaning_figure, STUDY, UNCERTAINTY)
-    compare = cleaning.compare_variants
-    return _experiment(
-        sections,
-        cleaning.SPLIT,
-        compare,
-        "compare_variants",
-        "variants",
-        draw,
-        "plot_variants",
-        summary,
-        tags=sections[:1],
-    )
+    table, name = "table_of_variants", "preprocessing_ablation"
+    draw = node(cleaning_figure, [table, STUDY, UNCERTAINTY], "figure_of_variants", name="plot_variants")
+    words = [table, "params:run", STUDY, "params:model", UNCERTAINTY]
+    tell = node(nodes.summarise_variants, words, "summary", name="summarise_variants")
+    sections = [name, "layer_unfreezing"]
+    return _experiment(nodes.compare_variants, "compare_variants", sections, nodes.SPLIT, draw, tell, tags=[name])
 
 
 def _sweep(column: str, words: str) -> Callable[..., Any]:
@@ -79,28 +60,22 @@ def _sweep(column: str, words: str) -> Callable[..., Any]:
 
 
 def _experiment(
-    sections: list[str],
-    reads: Sequence[str],
     measure: Callable[..., Any],
     name: str,
-    what: str,
-    plot: tuple[Any, ...],
-    plot_name: str,
+    sections: list[str],
+    reads: Sequence[str],
+    draw: Any,
     *more: Any,
     tags: Sequence[str] = (),
 ) -> Pipeline:
-    """Return the node that fits every variant, and the one that draws its table, in the namespace ``sections[0]``."""
-    table, own = f"table_of_{what}", {section: f"params:{section}" for section in sections}
+    """Return the node that fits every variant, and those that read its table, in the namespace ``sections[0]``."""
+    table, own = draw.inputs[0], {section: f"params:{section}" for section in sections}
     inputs = {dataset: dataset for dataset in reads} | SETUP | {"uncertainty": UNCERTAINTY} | own
-    nodes = [
-        node(measure, inputs, table, name=name, tags="device"),
-        node(plot[0], [table, *plot[1:]], f"figure_of_{what}", name=plot_name),
-        *more,
-    ]
+    made = [node(measure, inputs, table, name=name, tags="device"), draw, *more]
     return Pipeline(
-        nodes,
+        made,
         namespace=sections[0],
         inputs={*reads, "row_counts"},
-        parameters={one for part in nodes for one in part.inputs if one.startswith("params:")},
+        parameters={one for part in made for one in part.inputs if one.startswith("params:")},
         tags=tags or [sections[0], PAST],
     )

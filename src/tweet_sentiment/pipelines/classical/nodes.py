@@ -28,8 +28,7 @@ def fit_predict(
     split by an estimator that was not fitted on it (empty without one), figures, and the model.
     """
     from tweet_sentiment.classical import ClassicalModel, count_weights, probabilities_of
-    from tweet_sentiment.scoring.metrics import dev_scores, score_table
-    from tweet_sentiment.scoring.speed import POSTS, ms_per_post
+    from tweet_sentiment.scoring.metrics import TIMED_POSTS, dev_scores, ms_per_post, score_table
 
     raw, start = classical.text == "raw", perf_counter()
     training, test = (split_training_posts, split_test_posts) if raw else (training_posts, test_posts)
@@ -37,7 +36,7 @@ def fit_predict(
     predictions = technique_of.predict(estimator, test, study.labels)
     seconds = perf_counter() - start
     on_dev = _dev_predictions(technique, training, classical, study)
-    timed = test["post"].tolist()[:POSTS]
+    timed = test["post"].tolist()[:TIMED_POSTS]
     figures = {
         "n_train": len(training),
         **dev_scores(score_table(on_dev, study.labels) if len(on_dev) else None),

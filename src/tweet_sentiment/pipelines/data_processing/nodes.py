@@ -70,7 +70,7 @@ def audit_posts(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure what the files, as they came, tell of the test posts; without a validation file, a random split."""
     from tweet_sentiment.data.audit import audit
-    from tweet_sentiment.reports.audit import headline
+    from tweet_sentiment.reports.findings import headline
 
     data = filtering.with_known_ids(filtered_training_posts, data)
     figures, examples = audit(filtered_training_posts, filtered_validation_posts, data, study.seed)
@@ -89,7 +89,7 @@ def split_posts(
 
     Test posts get column ``resembles_training``: what is still alike when what leaks is out.
     """
-    from tweet_sentiment.data import leakage, similarity, splitting
+    from tweet_sentiment.data import leakage, splitting
 
     data, protocol = filtering.with_known_ids(filtered_training_posts, data), study.protocol
     training, test = (
@@ -103,7 +103,7 @@ def split_posts(
     counts |= {"removed_for_dev_split": left_out, "kept": len(training), "dev": int(training["dev"].sum())}
     read_training, read_test = (splitting.as_read(posts, data) for posts in (training, test))
     training, test = (posts.drop(columns=splitting.CLEANED) for posts in (training, test))
-    test = test.assign(resembles_training=similarity.resembles(read_test["post"], read_training["post"]))
+    test = test.assign(resembles_training=leakage.resembles(read_test["post"], read_training["post"]))
     overlap = leakage.overlap(read_training, read_test, ids_known=data.columns.id is not None)
     exempt = leakage.exempt(read_training, read_test, data.leak_free.near_duplicate_threshold)
     conflicts = leakage.conflicting_labels(training)
@@ -123,7 +123,7 @@ def split_posts(
         "overlap": overlap,
         "exempt": exempt,
         "conflicting_labels": conflicts,
-        "resembling": {"posts": int(test["resembles_training"].sum()), "rule": similarity.RESEMBLANCE},
+        "resembling": {"posts": int(test["resembles_training"].sum()), "rule": leakage.RESEMBLANCE},
         "parts": {name: splitting.described(posts) for name, posts in parts.items()},
     }
     return training, test, account

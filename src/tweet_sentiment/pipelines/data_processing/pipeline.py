@@ -1,78 +1,34 @@
 """Wiring of data_processing."""
 
+from typing import Any
+
 from kedro.pipeline import Pipeline, node
 
-from .figures import plot_lengths
+from tweet_sentiment.reports.figures import plot_lengths
+
 from .nodes import account_rows, audit_posts, clean_posts, filter_posts, read_posts, split_posts, tokenize_posts
+
+DATA, DEV_SPLIT, MODEL, STUDY = (f"params:{name}" for name in ("data", "dev_split", "model", "study"))
+READ, FILTERED, SPLIT = (
+    [f"{step}_training_posts", f"{step}_{other}_posts"]
+    for step, other in (("read", "validation"), ("filtered", "validation"), ("split", "test"))
+)
+CLEANED, TOKENS = ["training_posts", "test_posts"], ["training_tokens", "test_tokens", "tokenization_counts"]
+COUNTS = ["read_counts", "filter_counts", "split_counts", "cleaning_counts", "tokenization_counts"]
 
 
 def create_pipeline() -> Pipeline:
     """Chain raw CSV to tokens."""
+    steps: Any = (  # what each reads and writes
+        (read_posts, ["training_file", "validation_file", DATA, STUDY], [*READ, "read_counts"]),
+        (filter_posts, [*READ, DATA, STUDY], [*FILTERED, "filter_counts"]),
+        (audit_posts, [*FILTERED, DATA, STUDY], ["audit", "table_of_leaks"]),
+        (split_posts, [*FILTERED, DATA, DEV_SPLIT, STUDY], [*SPLIT, "split_counts"]),
+        (clean_posts, [*SPLIT, DATA], [*CLEANED, "cleaning_counts"]),
+        (tokenize_posts, [*CLEANED, MODEL, STUDY], TOKENS),
+        (account_rows, [*COUNTS, DATA, DEV_SPLIT, STUDY], "row_counts"),
+        (plot_lengths, [*TOKENS, MODEL, STUDY], "figure_of_lengths"),
+    )
     return Pipeline(
-        [
-            node(
-                read_posts,
-                ["training_file", "validation_file", "params:data", "params:study"],
-                ["read_training_posts", "read_validation_posts", "read_counts"],
-                name="read_posts",
-            ),
-            node(
-                filter_posts,
-                ["read_training_posts", "read_validation_posts", "params:data", "params:study"],
-                ["filtered_training_posts", "filtered_validation_posts", "filter_counts"],
-                name="filter_posts",
-            ),
-            node(
-                audit_posts,
-                ["filtered_training_posts", "filtered_validation_posts", "params:data", "params:study"],
-                ["audit", "table_of_leaks"],
-                name="audit_posts",
-            ),
-            node(
-                split_posts,
-                [
-                    "filtered_training_posts",
-                    "filtered_validation_posts",
-                    "params:data",
-                    "params:dev_split",
-                    "params:study",
-                ],
-                ["split_training_posts", "split_test_posts", "split_counts"],
-                name="split_posts",
-            ),
-            node(
-                clean_posts,
-                ["split_training_posts", "split_test_posts", "params:data"],
-                ["training_posts", "test_posts", "cleaning_counts"],
-                name="clean_posts",
-            ),
-            node(
-                tokenize_posts,
-                ["training_posts", "test_posts", "params:model", "params:study"],
-                ["training_tokens", "test_tokens", "tokenization_counts"],
-                name="tokenize_posts",
-            ),
-            node(
-                account_rows,
-                [
-                    "read_counts",
-                    "filter_counts",
-                    "split_counts",
-                    "cleaning_counts",
-                    "tokenization_counts",
-                    "params:data",
-                    "params:dev_split",
-                    "params:study",
-                ],
-                "row_counts",
-                name="account_rows",
-            ),
-            node(
-                plot_lengths,
-                ["training_tokens", "test_tokens", "tokenization_counts", "params:model", "params:study"],
-                "figure_of_lengths",
-                name="plot_lengths",
-            ),
-        ],
-        tags="data_processing",
+        [node(step, reads, writes, name=step.__name__) for step, reads, writes in steps], tags="data_processing"
     )

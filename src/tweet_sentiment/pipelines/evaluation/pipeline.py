@@ -1,11 +1,12 @@
 """Wiring of evaluation, once for each technique."""
 
+from typing import Any
+
 from kedro.pipeline import Pipeline, node
 
 from tweet_sentiment.reports.figures import plot_confusion, plot_curves, plot_entities, plot_reliability
 
-from .misclassified import analyse_errors
-from .nodes import evaluate, measure_speed, predict, predict_dev, predict_posts
+from .nodes import analyse_errors, evaluate, measure_speed, predict, predict_dev, predict_posts
 
 STUDY, MODEL, COMPUTE, UNCERTAINTY = (f"params:{name}" for name in ("study", "model", "compute", "uncertainty"))
 SPLIT_POSTS = ["split_test_posts", "split_training_posts"]
@@ -20,44 +21,29 @@ def create_pipeline(technique: str, predicts: bool = True, learns: bool = True, 
     dev split, for the ensemble.
     """
     by_manifest, has_model = reads == "test_posts", predicts or learns
-    predicting, by_group = [MODEL, COMPUTE], "table_of_accuracy_by_group"
-    nodes = [
-        node(
-            evaluate,
-            ["predictions", SPLIT_POSTS[0], "training", "row_counts", STUDY, MODEL, UNCERTAINTY]
-            + ["speed"] * has_model,
-            "metrics",
-            name="evaluate",
-        ),
-        node(plot_confusion, ["predictions", STUDY], "figure_of_confusion", name="plot_confusion"),
-        node(plot_reliability, ["predictions", STUDY], "figure_of_reliability", name="plot_reliability"),
-        node(
-            analyse_errors,
-            ["predictions", *SPLIT_POSTS, STUDY, "params:data", UNCERTAINTY],
-            [by_group, "table_of_mistakes"],
-            name="analyse_errors",
-        ),
-        node(plot_entities, [by_group, STUDY, UNCERTAINTY], "figure_of_entities", name="plot_entities"),
+    groups, scored = "table_of_accuracy_by_group", ["predictions", SPLIT_POSTS[0], "training", "row_counts"]
+    judged = ["predictions", *SPLIT_POSTS, STUDY, "params:data", UNCERTAINTY]
+    steps: list[Any] = [  # function, what it reads and writes
+        (evaluate, [*scored, STUDY, MODEL, UNCERTAINTY] + ["speed"] * has_model, "metrics"),
+        (plot_confusion, ["predictions", STUDY], "figure_of_confusion"),
+        (plot_reliability, ["predictions", STUDY], "figure_of_reliability"),
+        (analyse_errors, judged, [groups, "table_of_mistakes"]),
+        (plot_entities, [groups, STUDY, UNCERTAINTY], "figure_of_entities"),
     ]
-    shared = {"row_counts", *SPLIT_POSTS}
-    if predicts:
-        predict_test = predict_posts if by_manifest else predict
-        nodes.append(node(predict_test, ["model", reads, *predicting], "predictions", name="predict", tags="device"))
-        shared.add(reads)
-    if by_manifest:
-        read = ["model", "training_posts", *predicting]
-        nodes.append(node(predict_dev, read, "dev_predictions", name="predict_dev", tags="device"))
-        shared.add("training_posts")
-    if has_model:
-        read = ["model", "test_posts", *predicting]
-        nodes.append(node(measure_speed, read, "speed", name="measure_speed", tags="device"))
-        shared.add("test_posts")
     if learns:
-        nodes.append(node(plot_curves, ["curves", STUDY], "figure_of_curves", name="plot_curves"))
+        steps.append((plot_curves, ["curves", STUDY], "figure_of_curves"))
+    shared = {"row_counts", *SPLIT_POSTS}
+    made = [node(step, given, writes, name=step.__name__) for step, given, writes in steps]
+    on_device: list[Any] = [("predict", predict_posts if by_manifest else predict, reads, "predictions")] * predicts
+    on_device += [("predict_dev", predict_dev, "training_posts", "dev_predictions")] * by_manifest
+    on_device += [("measure_speed", measure_speed, "test_posts", "speed")] * has_model
+    for name, step, posts, writes in on_device:
+        made.append(node(step, ["model", posts, MODEL, COMPUTE], writes, name=name, tags="device"))
+        shared.add(posts)
     return Pipeline(
-        nodes,
+        made,
         namespace=technique,
         inputs=shared,
-        parameters={name for one in nodes for name in one.inputs if name.startswith("params:")},
+        parameters={name for one in made for name in one.inputs if name.startswith("params:")},
         tags=technique,
     )

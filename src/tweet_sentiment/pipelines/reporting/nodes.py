@@ -1,7 +1,6 @@
 """The comparison, the report and the promotion: from what lies on disk; trains nothing."""
 
 import logging
-from collections.abc import Callable, Collection
 from typing import Any
 
 import pandas as pd
@@ -15,18 +14,15 @@ from tweet_sentiment.parameters import (
     Study,
     UncertaintyParameters,
 )
-from tweet_sentiment.reports.audit import About
-from tweet_sentiment.reports.choice import NAMED, advice, candidates, select
+from tweet_sentiment.reports.choice import NAMED, PROTOCOL, advice, candidates, frontier_table, select
 from tweet_sentiment.reports.figures import accuracy_figure, frontier_figure
-from tweet_sentiment.reports.frontier import PROTOCOL, frontier_table
+from tweet_sentiment.reports.inputs import About, RunFiles, load_all
 from tweet_sentiment.reports.reproduce import pipeline_of
 from tweet_sentiment.reports.tables import COLUMNS
-from tweet_sentiment.scoring.bootstrap import ends_of
+from tweet_sentiment.scoring.uncertainty import ends_of
 from tweet_sentiment.techniques import STUDIED, TECHNIQUES
 
 logger = logging.getLogger(__name__)
-
-RunFiles = dict[str, Callable[[], Any]]
 
 
 def collect_results(
@@ -45,11 +41,9 @@ def collect_results(
     Raises:
         StudyError: no technique has been run, or ``promotion.technique`` names one that has not.
     """
-    others = [name for name in TECHNIQUES if name not in found]
-    metrics = found | _of_techniques(earlier_results, "metrics.json", study.protocol, others)
-    seeds = {name: found[f"{name}_seeds"] for name in TECHNIQUES if f"{name}_seeds" in found}
-    seeds |= _of_techniques(earlier_results, "seeds.csv", study.protocol, others)
-    metrics = {name: metrics[name] for name in TECHNIQUES if metrics.get(name)}
+    known = _of_techniques(earlier_results, "metrics.json", study) | found
+    seeds = {f"{name}_seeds": one for name, one in _of_techniques(earlier_results, "seeds.csv", study).items()} | found
+    metrics = {name: known[name] for name in TECHNIQUES if known.get(name)}
     if missing := [name for name in STUDIED if name not in metrics]:
         logger.warning("Not run yet under protocol %s: %s.", study.protocol, ", ".join(missing))
     if not metrics:
@@ -62,7 +56,9 @@ def collect_results(
             f"An earlier revision measured {', '.join(earlier)}, and not all that is reported now.\n"
             f"  Run again:  kedro run --pipelines={','.join(dict.fromkeys(map(pipeline_of, earlier)))}"
         )
-    rows = [_row(name, one, seeds.get(name), reporting.paper_accuracy.get(name)) for name, one in metrics.items()]
+    rows = [
+        _row(name, one, seeds.get(f"{name}_seeds"), reporting.paper_accuracy.get(name)) for name, one in metrics.items()
+    ]
     return select(pd.DataFrame(rows, columns=COLUMNS), study, promotion)
 
 
@@ -97,8 +93,7 @@ def compare_techniques(
     """
     from tweet_sentiment.scoring.comparison import compare_pairs
 
-    others = [name for name in results["technique"] if name not in found]
-    predictions = found | _of_techniques(earlier_results, "predictions.parquet", study.protocol, others)
+    predictions = _of_techniques(earlier_results, "predictions.parquet", study) | found
     tables = {name: predictions[name] for name in results["technique"] if len(predictions.get(name, ()))}
     try:
         return compare_pairs(tables, resamples=uncertainty.resamples, level=uncertainty.level, seed=study.seed)
@@ -109,16 +104,9 @@ def compare_techniques(
         ) from None
 
 
-def _of_techniques(files: RunFiles, file: str, protocol: str, techniques: Collection[str]) -> dict[str, Any]:
-    """Load the files of this name that these techniques have left, by technique."""
-    paths = {name: f"{protocol}/{name}/{file}" for name in techniques}
-    return {name: files[path]() for name, path in paths.items() if path in files}
-
-
-def _by_protocol(files: RunFiles, file: str) -> dict[str, Any]:
-    """Load the files of this name, by protocol."""
-    paths = {path.partition("/")[0]: path for path in sorted(files) if path.partition("/")[2] == file}
-    return {protocol: files[path]() for protocol, path in paths.items()}
+def _of_techniques(files: RunFiles, file: str, study: Study) -> dict[str, Any]:
+    """Load the files of this name that techniques have left under this protocol, by technique."""
+    return {key.partition("/")[2]: one for key, one in load_all(files, file, [study.protocol]).items()}
 
 
 def compare(results: pd.DataFrame, earlier_results: RunFiles, study: Study) -> pd.DataFrame:
@@ -126,9 +114,9 @@ def compare(results: pd.DataFrame, earlier_results: RunFiles, study: Study) -> p
 
     What learning curves expect of all posts is there with ``measured`` false.
     """
-    tables = _by_protocol(earlier_results, "results.csv") | {study.protocol: results}
-    curves = _by_protocol(earlier_results, "learning_curve/sizes.csv")
-    expected = [table[~table["measured"]] for protocol, table in curves.items() if protocol in tables]
+    tables = load_all(earlier_results, "results.csv") | {study.protocol: results}
+    curves = load_all(earlier_results, "learning_curve/sizes.csv", tables).values()
+    expected = [table[~table["measured"]] for table in curves]
     comparison = pd.concat([*tables.values(), *expected], ignore_index=True).reindex(columns=COLUMNS)
     comparison = comparison.assign(  # an older table has neither
         selected=comparison["selected"].eq(True), measured=comparison["measured"].ne(False)
@@ -156,7 +144,7 @@ def draw_frontier(
     uncertainty: UncertaintyParameters,
 ) -> tuple[pd.DataFrame, Any]:
     """Put leak-free accuracy beside what it costs, as a table and as a figure."""
-    by_protocol = _by_protocol(earlier_results, "differences.csv") | {study.protocol: differences}
+    by_protocol = load_all(earlier_results, "differences.csv") | {study.protocol: differences}
     table = frontier_table(comparison, by_protocol.get(PROTOCOL, pd.DataFrame()), uncertainty.level)
     return table, frontier_figure(table)
 
@@ -172,13 +160,12 @@ def answer_claims(
 
     Of data that are not the paper's nothing is asked: the table is empty.
     """
-    from tweet_sentiment.reports.claims import COLUMNS as CLAIM_COLUMNS
-    from tweet_sentiment.reports.claims import claims_table
+    from tweet_sentiment.reports.findings import CLAIM_COLUMNS, claims_table
 
     if comparison["paper_accuracy"].isna().all():
         return pd.DataFrame(columns=CLAIM_COLUMNS)
-    by_protocol = _by_protocol(earlier_results, "differences.csv") | {study.protocol: differences}
-    cleaned = _by_protocol(earlier_results, "preprocessing_ablation/variants.csv")
+    by_protocol = load_all(earlier_results, "differences.csv") | {study.protocol: differences}
+    cleaned = load_all(earlier_results, "preprocessing_ablation/variants.csv")
     return claims_table(comparison, by_protocol, cleaned, uncertainty.level)
 
 

@@ -8,7 +8,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from tweet_sentiment.parameters import direction_of
 from tweet_sentiment.parameters.search import IntRange, SearchSpace
-from tweet_sentiment.reports.figures import INK, SERIES, percent, styled
+from tweet_sentiment.reports.figures import SERIES, styled
 
 
 def search_figures(trials: pd.DataFrame, space: SearchSpace, metric: str) -> tuple[Any, Any, Any]:
@@ -26,22 +26,15 @@ def search_figures(trials: pd.DataFrame, space: SearchSpace, metric: str) -> tup
     if len({trial.value for trial in complete}) > 1:
         importance = plots.plot_param_importances(study, target_name=name).update_traces(marker_color=SERIES[0])
         decides = max(zip(importance.data[0].x, importance.data[0].y, strict=True))
-        weighs = f"{decides[1]} decides most of the search: {percent(decides[0])} of the differences between trials"
+        weighs = f"{decides[1]} decides most of the search: {decides[0]:.1%} of the differences between trials"
     else:
         importance, weighs = type(history)(), "Importance needs two trials with different values"
     best = study.best_trial if complete else None
     found = f"Best of {len(complete)} finished trials: {best.value:.4f}, trial {best.number}" if best else "No trial"
     return (
-        styled(history, found, f"Marks: {name} of each trial, in order; a line: the best so far.", xaxis_title="trial"),
-        styled(
-            importance, weighs, "Bars: how much of the differences each hyperparameter explains, by fANOVA.", width=480
-        ),
-        styled(
-            parallel,
-            f"{found}; every trial is a line through its values",
-            f"Parallel axes, one a hyperparameter, coloured by {name}.",
-            font={"color": INK, "size": 11},
-        ),
+        styled(history, "history", found, {"name": name}),
+        styled(importance, "importance", weighs),
+        styled(parallel, "parallel", f"{found}; every trial is a line through its values", {"name": name}),
     )
 
 

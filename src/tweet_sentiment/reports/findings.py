@@ -1,11 +1,35 @@
-"""What the paper claims, asked of the figures: one row a comparison, and no verdict beyond what its interval allows."""
+"""What is found, in words and tables: the leaks, the paper's claims, the ways of cleaning.
+
+No verdict goes beyond what its interval and its test allow.
+"""
 
 from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.tables import COSTS, FEWER, Rows, amount, paragraphs, points
-from tweet_sentiment.scoring.comparison import NOT_SHOWN, WORSE, against, p_words, verdict
+from tweet_sentiment.parameters import Study
+from tweet_sentiment.reports.tables import (
+    COSTS,
+    FEWER,
+    Rows,
+    Table,
+    amount,
+    listed,
+    paragraphs,
+    percent,
+    points,
+    rendered,
+)
+from tweet_sentiment.scoring.comparison import (
+    BETTER,
+    DIFFERENCE_ENDS,
+    NOT_SHOWN,
+    WORSE,
+    against,
+    p_words,
+    verdict,
+    verdicts,
+)
 
 PROTOCOLS = ("leak_free", "published")
 SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = "supported", "contradicted", "not shown", "not run"
@@ -19,16 +43,72 @@ TRAINED = ("layer_unfreezing", "hyperparameter_search")  # what prompt tuning is
 APART = {"trainable_parameters": 1.0, "seconds": 2.0, "ms_per_post": 1.25}  # a loaded machine is no difference
 STEPS = {("kept", "yes"): "Lemmatisation hurts", ("removed", "no"): "Removing stop words hurts"}
 CLAIMS = list(dict.fromkeys([*(claim for claim, _, _ in PAIRS), CHEAPEST, *STEPS.values()]))
-COLUMNS = ["claim", "protocol", "measure", "first", "second", "first_value", "second_value", "first_n_train"]
-COLUMNS += ["second_n_train", "difference", "low", "high", "test", "p_value", "p_adjusted", "verdict", "note"]
+CLAIM_COLUMNS = ["claim", "protocol", "measure", "first", "second", "first_value", "second_value", "first_n_train"]
+CLAIM_COLUMNS += ["second_n_train", "difference", "low", "high", "test", "p_value", "p_adjusted", "verdict", "note"]
 
 Row = dict[str, Any]
+COMPARED = [
+    "published_letters_kept_plain",
+    "published_plain",
+    "none_plain",
+    "minimal_plain",
+    "minimal_emoji_named_plain",
+]
+WORDS_OF_STEPS = {("removed", "no"): "Removing stop words", ("kept", "yes"): "Lemmatising", ("removed", "yes"): "Both"}
 
 
+# ---------------------------------------------------------------- leaks
+def kinds(figures: dict[str, Any]) -> dict[str, str]:
+    """Say in words what a test post of each kind that was looked for does, the most telling kind first."""
+    near = f"stand almost word for word in training (similarity {figures['near_duplicate_threshold']:g} of 100 or more)"
+    kinds = {
+        "id": "share an id with training",
+        "text": "stand word for word in training",
+        "normalised_text": "stand in training but for case, spaces and punctuation",
+        "near_duplicate": near,
+    }
+    return {kind: words for kind, words in kinds.items() if f"{kind}_count" in figures["overlap"]}
+
+
+def headline(figures: dict[str, Any]) -> str:
+    """Return one line: the largest share of known test posts, loud if it exceeds ``data.audit.overlap_limit``."""
+    found, words, posts = figures["overlap"], kinds(figures), figures["posts"]["validation"]
+    kind = max(words, key=lambda name: found[f"{name}_share"])
+    share, count = found[f"{kind}_share"], found[f"{kind}_count"]
+    known = f"{percent(share)} of the test posts ({count:,} of {posts:,}) {words[kind]}."
+    return f"LEAK: {known} Accuracy on them is memory." if share > figures["overlap_limit"] else known
+
+
+def audit_paragraphs(figures: dict[str, Any], paper: bool = True) -> list[str]:
+    """Write the audit for a person: the headline, the sides, the labels, and what a look-up gets right.
+
+    ``paper``: the posts are tweets.
+    """
+    return paragraphs("audit", figures=figures, headline=headline(figures), paper=paper)
+
+
+def audit_tables(figures: dict[str, Any]) -> list[Table]:
+    """Return the overlap by kind, and the classes of both sides."""
+    found, balance = figures["overlap"], figures["class_balance"]
+    overlap = [
+        [words, f"{found[f'{kind}_count']:,}", percent(found[f"{kind}_share"])]
+        for kind, words in [*kinds(figures).items(), ("any", "any of these")]
+    ]
+    classes = []
+    for label in sorted(set(balance["training"]) | set(balance["validation"])):
+        sides = [balance[side].get(label, {"posts": 0, "share": 0.0}) for side in ("training", "validation")]
+        classes.append([label, *(cell for s in sides for cell in (f"{s['posts']:,}", percent(s["share"])))])
+    return [
+        Table("Test posts that are known from training", ["they", "posts", "share"], overlap),
+        Table("Classes", ["label", "training", "share", "validation", "share"], classes),
+    ]
+
+
+# ---------------------------------------------------------------- the paper's claims
 def claims_table(
     comparison: pd.DataFrame, differences: dict[str, pd.DataFrame], ablations: dict[str, pd.DataFrame], level: float
 ) -> pd.DataFrame:
-    """Return one row a comparison that a claim rests on, under each of ``PROTOCOLS``; columns ``COLUMNS``.
+    """Return one row a comparison that a claim rests on, under each of ``PROTOCOLS``; columns ``CLAIM_COLUMNS``.
 
     A claim is that ``first`` is better: ``difference`` is its accuracy less that of ``second``, interval and p-values
     are those of the table that it comes from. Costs have no interval. ``differences`` and ``ablations``
@@ -44,7 +124,7 @@ def claims_table(
         asked = [row | dict(zip(("verdict", "note"), accuracy_verdict(row, level), strict=True)) for row in asked]
         asked += [_cost(cost, other, known) for cost in APART for other in TRAINED]
         rows += [row | {"protocol": protocol} for row in asked]
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=CLAIM_COLUMNS)
     return table.sort_values("claim", key=lambda c: c.map(CLAIMS.index), kind="stable").reset_index(drop=True)
 
 
@@ -144,17 +224,15 @@ def reading(level: float) -> list[str]:
     return paragraphs("reading", level=level, apart=APART)
 
 
-def verdicts(table: pd.DataFrame) -> tuple[list[str], Rows]:
+def claims_answered(table: pd.DataFrame) -> tuple[list[str], Rows]:
     """Return header and rows of the verdict on each claim under each protocol."""
     asked = table.groupby(["claim", "protocol"])["verdict"].agg(list)
-    rows = [[claim, *(_verdict(asked.get((claim, one), [NOT_RUN])) for one in PROTOCOLS)] for claim in CLAIMS]
-    return ["claim", *PROTOCOLS], rows
 
+    def said(found: list[str]) -> str:
+        many = len(found) > 1 and answer(found) != NOT_RUN
+        return answer(found) + f" ({found.count(SUPPORTED)} of {len(found)} comparisons support it)" * many
 
-def _verdict(found: list[str]) -> str:
-    said = answer(found)
-    many = said != NOT_RUN and len(found) > 1
-    return f"{said} ({found.count(SUPPORTED)} of {len(found)} comparisons support it)" if many else said
+    return ["claim", *PROTOCOLS], [[c, *(said(asked.get((c, one), [NOT_RUN])) for one in PROTOCOLS)] for c in CLAIMS]
 
 
 def evidence(table: pd.DataFrame) -> tuple[list[str], Rows]:
@@ -169,3 +247,52 @@ def evidence(table: pd.DataFrame) -> tuple[list[str], Rows]:
         pair = f"{row['first']} against {row['second']}"
         rows.append([row["claim"], row["protocol"], pair, figures, f"{row['verdict']}{note}"])
     return ["claim", "protocol", "compared", "figures", "verdict"], rows
+
+
+# ---------------------------------------------------------------- the ways of cleaning
+def cleaning_summary(
+    table: pd.DataFrame, example: dict[str, str], run: str, study: Study, checkpoint: str, level: float
+) -> str:
+    """Write both answers as Markdown, each with the figures it stands on.
+
+    ``table`` is of ``compare_variants``, ``example`` one post cleaned each way.
+    """
+    judged = table.assign(verdict=verdicts(table, level, *DIFFERENCE_ENDS))
+    rows = {str(row["variant"]): row for row in judged.to_dict("records")}
+    stepped = [row for row in rows.values() if (row["stop_words"], row["lemmas"]) in WORDS_OF_STEPS]
+    compared = [row for row in rows.values() if row["reference"] and not pd.isna(row["reference"])]
+    return rendered(
+        "cleaning.md.j2",
+        rows=rows,
+        stepped=stepped,
+        costs=[rows[name] for name in COMPARED],
+        compared=compared,
+        emptied=max(rows.values(), key=lambda row: row["empty_after_cleaning"]),
+        half=float(pd.Series([(row["difference_high"] - row["difference_low"]) / 2 for row in stepped]).median()),
+        answers=[_answer(steps, stepped) for steps in WORDS_OF_STEPS],
+        first=next(iter(rows.values())),
+        example=example,
+        run=run,
+        study=study,
+        checkpoint=checkpoint,
+        level=level,
+        p_words=p_words,
+    )
+
+
+def _answer(steps: tuple[str, str], stepped: list[dict[Any, Any]]) -> str:
+    """Say in one line what a step does under each cleaning, and whether that is what the paper says."""
+    verdicts = {row["cleaning"]: row["verdict"] for row in stepped if (row["stop_words"], row["lemmas"]) == steps}
+    found = set(verdicts.values())
+    under = {
+        one: listed([f"`{way}`" for way, its in verdicts.items() if its == one])
+        for one in dict.fromkeys(verdicts.values())
+    }
+    said = "; ".join(f"{one} under {cleanings}" for one, cleanings in under.items())
+    if BETTER in found:
+        paper = "That is not what the paper says."
+    elif WORSE in found:
+        paper = "That is what the paper says." if found == {WORSE} else "What the paper says holds in part."
+    else:
+        paper = "What the paper says is not shown here."
+    return f"- {WORDS_OF_STEPS[steps]}: {said}. {paper}"
