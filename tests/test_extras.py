@@ -98,7 +98,15 @@ from tweet_sentiment.predictor.onnx.backend import open_onnx
 for command in ("serve", "export"):
     done = CliRunner().invoke(cli, [command, "--model", {model!r}])
     print(done.exit_code, done.stderr.strip())
-for asked in (lambda: Predictor.load({model!r}).explain(["good"]), lambda: open_onnx(Path("x"), 3)):
+options = ["--engine=ray", "--csv=x.csv", "--text-column=x", "--output=x", "--model", {model!r}]
+done = CliRunner().invoke(cli, ["predict", *options])
+print(done.exit_code, done.stderr.strip())
+ASKED = [
+    lambda: Predictor.load("s3://b/x"),
+    lambda: Predictor.load({model!r}).explain(["good"]),
+    lambda: open_onnx(Path("x"), 3),
+]
+for asked in ASKED:
     try:
         asked()
     except StudyError as error:
@@ -115,6 +123,8 @@ def test_what_an_extra_brings_is_asked_for_by_its_name(core, tmp_path, encoder):
     assert told.stdout.splitlines() == [
         "1 tweet-sentiment serve needs fastapi, which is not installed: pip install 'tweet-sentiment[serve]'",
         "1 tweet-sentiment export needs onnx, which is not installed: pip install 'tweet-sentiment[onnx]'",
+        "1 --engine ray needs ray, which is not installed: pip install 'tweet-sentiment[ray]'",
+        "1 s3://b/x: Install s3fs to access S3. For s3:// pip install 'tweet-sentiment[remote]'.",
         "1 An explanation needs captum, which is not installed: pip install 'tweet-sentiment[explain]'",
         "1 x is an ONNX model, and needs onnxruntime, which is not installed: pip install 'tweet-sentiment[onnx]'",
     ]

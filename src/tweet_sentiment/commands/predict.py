@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 OF_TEXTS = ("as_json", "entity")
 OF_A_CSV = ("delimiter", "no_header", "quoting", "encoding")
-OF_FILES = ("text_column", "entity_column", "output", "on_error", "format", *OF_A_CSV, "prefix", "part_rows")
+OF_A_JOB = ("text_column", "entity_column", "output", "on_error", "format", "prefix", "part_rows")
+OF_FILES = (*OF_A_JOB, *OF_A_CSV, "engine", "actors")
 
 
 ON_ERROR = "keep: a faulty row stays, with the error and no label; stop: the first one ends the run."
@@ -61,7 +62,15 @@ class Predict(Command):
 @click.option(
     "--part-rows", type=click.IntRange(min=1), default=5000, show_default=True, help="Rows that a kill can cost."
 )
-def predict(texts: tuple[str, ...], source: Path | None, **options: Any) -> None:
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="ray: on a Ray cluster; --csv may be a folder or a pattern, --output is a folder of Parquet parts.",
+)
+@click.option("--actors", type=click.IntRange(min=1), help="Copies of the model on Ray  [default: one per processor]")
+def predict(texts: tuple[str, ...], source: Path | str | None, **options: Any) -> None:
     """Classify TEXTS, the lines of a pipe or the rows of a file.
 
     A file is written whole when it is done. A run that was killed goes on from its last part when the same command is
@@ -138,14 +147,21 @@ def _predict_texts(texts: list[str], options: dict[str, Any]) -> None:
     Console(markup=False, highlight=False).print(table)
 
 
-def _predict_file(source: Path, options: dict[str, Any]) -> None:
+def _predict_file(source: Path | str, options: dict[str, Any]) -> None:
     from tweet_sentiment.data.records import CsvForm
     from tweet_sentiment.predictor.files import FileJob, predict_file
 
     form = CsvForm(options["delimiter"], options["quoting"], options["encoding"], not options["no_header"])
-    chosen = {name: options[name] for name in OF_FILES if name not in OF_A_CSV}
-    job = FileJob(source=str(source), form=form, **chosen)
-    summary = predict_file(lambda: _load(options), job)
+    job = FileJob(source=str(source), form=form, **{name: options[name] for name in OF_A_JOB})
+    if options["engine"] == "ray":
+        from tweet_sentiment.predictor.on_ray import predict_on_ray
+
+        folder = model_folder(options["model"], options["run"], options["env"])
+        choice = {name: options[name] for name in ("actors", "device", "fp16", "precision")}
+        summary = predict_on_ray(folder, job, **choice)
+        click.echo(f"Model: {folder}", err=True)
+    else:
+        summary = predict_file(lambda: _load(options), job)
     for line in summary.faulty:
         click.echo(line, err=True)
     if (more := summary.faults - len(summary.faulty)) > 0:

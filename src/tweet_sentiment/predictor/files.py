@@ -56,7 +56,10 @@ class FileJob:
 
 @dataclass
 class Summary:
-    """What became of the rows; ``faulty`` names the first faulty ones, ``parts`` are the sizes of the parts."""
+    """What became of the rows; ``faulty`` names the first faulty ones, ``parts`` are the sizes of the parts.
+
+    ``by_worker``: how many rows each of several workers has done in this run.
+    """
 
     rows: int = 0
     faults: int = 0
@@ -64,6 +67,7 @@ class Summary:
     emptied: int = 0
     faulty: list[str] = field(default_factory=list)
     parts: list[int] = field(default_factory=list)
+    by_worker: dict[str, int] = field(default_factory=dict)
 
     def count(self, metadata: dict[bytes, bytes]) -> None:
         """Add what is to be counted of a part, as :meth:`.Scorer.score` wrote it."""
@@ -111,7 +115,8 @@ def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
         with atomic_write(output) as new:
             write(new, schema, (pq.read_table(part, partitioning=None) for part in parts))
         if is_address(job.output):
-            remote.write(job.output, output)
+            with output.open("rb") as file:
+                remote.put(str(job.output), file)
             output.unlink()
     return summary
 
@@ -141,12 +146,12 @@ def predict_table(load: Callable[[], Predictor], job: FileJob, advise: Advise) -
 class Reading:
     """A file that is read once to its end before the model is loaded, and then chunk by chunk."""
 
-    def __init__(self, source: Source, job: FileJob, advise: Advise) -> None:
+    def __init__(self, source: Source, job: FileJob, advise: Advise, survey: bool = True) -> None:
         self._source, self._job, self._advise = source, job, advise
         self._version = source.version()
         table = open_table(source, job.form, advise, job.format)
         self.texts = Texts(table, job.text_column, job.entity_column, advise)
-        self.summary = self._survey()
+        self.summary = self._survey() if survey else Summary()
 
     def _survey(self) -> Summary:
         """Read all rows once: how many there are, in parts of which sizes, and which are faulty."""

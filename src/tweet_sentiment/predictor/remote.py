@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from filelock import FileLock
 
@@ -15,7 +15,7 @@ from tweet_sentiment.manifests import MANIFEST, MEMBERS, checked_manifest, read_
 from tweet_sentiment.storage import atomic_write, is_address, sha256
 
 CACHE = "TWEET_SENTIMENT_CACHE"
-_VERSION = ("size", "ETag", "etag", "mtime", "LastModified", "updated", "generation")  # of a file, in fsspec's words
+_VERSIONED = ("size", "ETag", "etag", "mtime", "LastModified", "updated", "generation")  # of a file, in fsspec's words
 
 
 def cache() -> Path:
@@ -72,8 +72,7 @@ def source_at(place: str | Path, name: str = "") -> Source:
 
     def version() -> dict[str, str]:
         fs.invalidate_cache()
-        found = fs.info(path)
-        return {key: str(found[key]) for key in ("type", *_VERSION) if key in found}
+        return _version(fs.info(path))
 
     with reaching(address):
         found = {}
@@ -84,22 +83,72 @@ def source_at(place: str | Path, name: str = "") -> Source:
     return Source(address, lambda: fs.open(path, "rb"), version)
 
 
-def write(place: str | Path, content: Path) -> None:
-    """Copy a file to an address or a path; it is there whole or not at all, as far as the store can tell.
+def _version(info: dict[str, Any]) -> dict[str, str]:
+    return {key: str(info[key]) for key in ("type", *_VERSIONED) if key in info}
+
+
+def address_of(place: str | Path) -> str:
+    """Return an address as it is, and a path of this machine as one."""
+    if not is_address(place):
+        return f"file://{Path(place).absolute()}"
+    file_system(place)
+    return str(place).rstrip("/")
+
+
+def files_at(place: str) -> dict[str, dict[str, str]]:
+    """Return the one file, the files in a folder or those that a pattern names, sorted, each with its version.
+
+    Hidden ones, whose names begin with a dot or an underscore, are passed over.
+
+    Raises:
+        StudyError: there are none, or their store cannot be reached.
+    """
+    fs, path = file_system(address_of(place))
+    with reaching(place):
+        fs.invalidate_cache()
+        found = (fs.glob if set("*?[") & set(path) else fs.find)(path, detail=True)
+    inside = path.rstrip("/") if path in found else path.partition("*")[0]
+    files = {
+        fs.unstrip_protocol(name) if is_address(place) else name: _version(info)
+        for name, info in sorted(found.items())
+        if info["type"] == "file" and not any(part[0] in "._" for part in name.removeprefix(inside).split("/") if part)
+    }
+    if not files:
+        raise StudyError(f"{place}: there is no such file (nor one in a folder of that name).")
+    return files
+
+
+def names_in(folder: str) -> set[str]:
+    """Return the names of the files in a folder at an address; none where there is no folder."""
+    fs, path = file_system(folder)
+    with reaching(folder), suppress(FileNotFoundError):
+        fs.invalidate_cache()
+        return {PurePosixPath(name).name for name in fs.ls(path, detail=False)}
+    return set()
+
+
+def read(address: str) -> bytes | None:
+    """Return what is in a file at an address; None where there is none."""
+    fs, path = file_system(address)
+    with reaching(address), suppress(FileNotFoundError):
+        fs.invalidate_cache()
+        return bytes(fs.cat_file(path))
+    return None
+
+
+def put(address: str, file: BinaryIO) -> None:
+    """Copy a file to an address, where it is whole or not at all; of a store that cannot do so, as it does it.
 
     Raises:
         StudyError: the store cannot be reached.
     """
-    if not is_address(place):
-        with atomic_write(Path(place)) as new:
-            shutil.copyfile(content, new)
+    fs, path = file_system(address)
+    if "file" in fs.protocol:
+        with atomic_write(Path(path)) as new, new.open("wb") as to:
+            shutil.copyfileobj(file, to, 1 << 20)
         return
-    fs, path = file_system(place)
-    with reaching(str(place)):
-        if "file" in fs.protocol:
-            fs.makedirs(fs._parent(path), exist_ok=True)
-        with fs.transaction, fs.open(path, "wb") as new, content.open("rb") as file:
-            shutil.copyfileobj(file, new, 1 << 20)
+    with reaching(address), fs.transaction, fs.open(path, "wb") as to:
+        shutil.copyfileobj(file, to, 1 << 20)
 
 
 def model_at(place: str | Path) -> Path:
