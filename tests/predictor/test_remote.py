@@ -35,8 +35,9 @@ def test_addresses_give_the_same_bytes_and_a_killed_run_goes_on(predictor, tmp_p
 
 def test_the_file_that_is_read_is_not_written_to(predictor, tmp_path):
     source = write_csv(tmp_path / "in.csv", TEXTS).as_uri()
-    with pytest.raises(StudyError, match="this is the file that is read"):
-        predict_file(lambda: predictor, job(source, source))
+    for output in (source, tmp_path / "in.csv"):
+        with pytest.raises(StudyError, match="this is the file that is read"):
+            predict_file(lambda: predictor, job(source, output))
 
 
 def test_a_model_is_fetched_once_and_again_where_the_cache_is_damaged(predictor, plain_folder, tmp_path, cache):

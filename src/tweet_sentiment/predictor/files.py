@@ -88,7 +88,8 @@ def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
     """
     output = _here(job.output)
     write = writer_for(output)
-    if job.source in (job.output, str(job.output)) or output.resolve() == Path(job.source).resolve():
+    same = remote.address_of(job.source) == remote.address_of(job.output)
+    if same or output.resolve() == Path(job.source).resolve():
         raise StudyError(f"{job.output}: this is the file that is read; name another output.")
     with _working_folder(output) as folder:
         place, name = job.source, ""

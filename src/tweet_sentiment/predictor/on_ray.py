@@ -53,7 +53,7 @@ def predict_on_ray(
     files, output = remote.files_at(job.source), remote.address_of(job.output)
     manifest = read_manifest(remote.model_at(model))
     what = {"source": files, "output": "", "model": sha256(json.dumps(manifest, sort_keys=True).encode())}
-    asked = json.loads(json.dumps(asdict(job) | what | choice))
+    asked = json.loads(json.dumps(asdict(job) | what | choice | {"device": device}))
     known = remote.read(f"{output}/{RECORD}")
     record = None if known is None else json.loads(known)
     if record and record["asked"] != asked:
