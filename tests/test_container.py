@@ -1,4 +1,4 @@
-"""The Dockerfile and compose file: nothing runs them here, so what can be checked without an engine is."""
+"""The Dockerfile, compose file and Kubernetes objects: nothing runs them here; what can be checked without is."""
 
 import fnmatch
 import re
@@ -8,7 +8,12 @@ import pytest
 import yaml
 
 from tests.conftest import PROJECT
-from tweet_sentiment.commands.serve import HOSTS, KEY, serve
+from tweet_sentiment.commands.serve import serve
+from tweet_sentiment.serving.app import router
+from tweet_sentiment.serving.limits import HOSTS, KEY, Limits
+from tweet_sentiment.serving.middleware import LOOPBACK, OPEN_PATHS
+
+KUBERNETES = PROJECT / "deploy/kubernetes/tweet-sentiment.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +75,56 @@ def test_compose_serves_on_loopback_read_only_with_the_key_of_the_environment():
     assert service["environment"] == {KEY: f"${{{KEY}:-}}", HOSTS: f"${{{HOSTS}:-localhost}}"}
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
+
+
+@pytest.fixture(scope="module")
+def objects():
+    """The Kubernetes objects, by kind."""
+    return {one["kind"]: one for one in yaml.safe_load_all(KUBERNETES.read_text())}
+
+
+@pytest.fixture(scope="module")
+def container(objects):
+    (found,) = objects["Deployment"]["spec"]["template"]["spec"]["containers"]
+    return found
+
+
+def test_the_probes_ask_what_the_service_answers_without_a_key_and_by_any_name(container, instructions):
+    (port,) = container["ports"]
+    assert str(port["containerPort"]) == dict(instructions)["EXPOSE"]
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        asked = container[name]["httpGet"]
+        assert asked["port"] == port["name"]
+        assert asked["path"] in {route.path for route in router.routes if "GET" in route.methods} & OPEN_PATHS
+        assert {"name": "Host", "value": LOOPBACK[0]} in asked["httpHeaders"]
+
+
+def test_the_pods_read_the_model_write_to_tmp_alone_and_are_given_time_to_stop(objects, container, instructions):
+    pod = objects["Deployment"]["spec"]["template"]["spec"]
+    writable = {one["mountPath"] for one in container["volumeMounts"] if not one.get("readOnly")}
+    command = eval(next(rest for name, rest in instructions if name == "CMD"))
+    assert writable == {"/tmp"}
+    assert {one["mountPath"] for one in container["volumeMounts"]} - writable == {command[command.index("--model") + 1]}
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    user, group = map(int, dict(instructions)["USER"].split(":"))
+    assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsGroup"]) == (user, group)
+    waits = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["terminationGracePeriodSeconds"] > waits + Limits().stop_seconds
+    environment = {one["name"]: one.get("value") for one in container["env"]}
+    assert environment.keys() == {"OMP_NUM_THREADS", KEY, HOSTS}
+    assert environment["OMP_NUM_THREADS"] == container["resources"]["limits"]["cpu"]
+
+
+def test_service_scaler_budget_and_policy_mean_the_same_pods_and_port(objects, container):
+    labels = objects["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    specs = {kind: one["spec"] for kind, one in objects.items()}
+    assert specs["Deployment"]["selector"] == specs["PodDisruptionBudget"]["selector"] == {"matchLabels": labels}
+    assert specs["NetworkPolicy"]["podSelector"] == {"matchLabels": labels}
+    assert specs["Service"]["selector"] == labels
+    (port,), (asked,) = specs["Service"]["ports"], specs["NetworkPolicy"]["ingress"]
+    assert port["targetPort"] == asked["ports"][0]["port"] == container["ports"][0]["name"]
+    assert specs["HorizontalPodAutoscaler"]["scaleTargetRef"]["name"] == objects["Deployment"]["metadata"]["name"]
+    assert {one["resource"]["name"] for one in specs["HorizontalPodAutoscaler"]["metrics"]} <= container["resources"][
+        "requests"
+    ].keys()

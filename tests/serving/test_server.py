@@ -9,8 +9,10 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import httpx2
+import pytest
 from click.testing import CliRunner
 from tests.conftest import PROJECT
 
@@ -86,6 +88,34 @@ def test_it_warns_where_others_can_ask_bears_junk_and_slow_bodies_and_ends_at_ct
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
         assert process.stdout.read().strip().splitlines()[-1] == "Stopped."
+
+
+@pytest.mark.slow
+def test_two_workers_answer_and_one_that_is_killed_is_replaced(plain_folder):
+    with served(plain_folder, "--workers", 2) as (address, said, process):
+        assert " by 2 workers " in said
+
+        def seen_until(enough):
+            """Ask on new connections; return when the workers that answered began."""
+            seen = set()
+            while not enough(seen):
+                with contextlib.suppress(httpx2.TransportError):
+                    figures = httpx2.get(f"{address}/metrics").text
+                    seen.add(re.search(r"^process_start_time_seconds (\S+)", figures, re.M)[1])
+                    answer = httpx2.post(f"{address}/predict", json={"texts": POSTS})
+                    assert answer.status_code == 200
+                time.sleep(0.05)
+            return seen
+
+        both = seen_until(lambda seen: len(seen) == 2)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="utf-8").split()
+        workers = [one for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+        assert len(workers) == 2
+        os.kill(int(workers[0]), signal.SIGKILL)
+        assert len(seen_until(lambda seen: seen - both) - both) == 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert process.stdout.read().strip() == "Stopped."
 
 
 def test_the_key_may_come_from_the_environment_and_an_absent_model_is_one_message(plain_folder, tmp_path):

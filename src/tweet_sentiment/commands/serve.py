@@ -9,9 +9,8 @@ import click
 from tweet_sentiment.cli import Command
 from tweet_sentiment.commands.options import combined, model_folder, takes_any_model, takes_device
 from tweet_sentiment.errors import extra
-from tweet_sentiment.serving.limits import Limits
+from tweet_sentiment.serving.limits import HOSTS, KEY, Limits
 
-KEY, HOSTS = "TWEET_SENTIMENT_API_KEY", "TWEET_SENTIMENT_ALLOWED_HOSTS"
 LIMITS = [one for one in fields(Limits) if one.metadata["option"]]
 
 takes_limits = combined(
@@ -48,6 +47,13 @@ takes_limits = combined(
     envvar=HOSTS,
     help="A name that requests may call the service by, *.example.com too; can be repeated  [default: on loopback "
     "localhost, else any]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that answer, each with the model and these limits for itself; /metrics tells of one of them.",
 )
 @click.option("--api-key", envvar=KEY, help=f"Key that requests must send as X-API-Key; best set as {KEY}.")
 @takes_device

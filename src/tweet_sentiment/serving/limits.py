@@ -5,6 +5,8 @@ from typing import Any
 
 from tweet_sentiment.errors import StudyError
 
+KEY, HOSTS = "TWEET_SENTIMENT_API_KEY", "TWEET_SENTIMENT_ALLOWED_HOSTS"  # in the environment
+
 
 def _limit(default: float, about: str, option: str | None = None) -> Any:
     return field(default=default, metadata={"about": about, "option": option})

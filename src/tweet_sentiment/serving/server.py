@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import os
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.supervisors import Multiprocess
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import title
+from tweet_sentiment.modeling.batching import threads
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.limits import Limits
@@ -31,12 +34,16 @@ def serve(
     limits: Limits,
     allowed_host: Sequence[str],
     say: Callable[[str], object],
+    workers: int = 1,
     **choice: Any,
 ) -> None:
     """Load a model, try it once, and serve until told to stop; ``choice`` is of device, fp16 and precision.
 
     Requests under way are finished first. Those that come while the model is loaded wait. ``allowed_host`` are names
     that requests may call the service by, beside those of loopback; without any, and not on loopback, every name.
+
+    Each of ``workers`` processes has a model, limits and figures of its own, and its part of the threads. One that dies
+    is replaced; the new one loads what the folder holds by then.
 
     Raises:
         StudyError: the model cannot be used, the address cannot be listened on, or the key or a name is none.
@@ -46,25 +53,46 @@ def serve(
     if wrong := [name for name in allowed_host if not name or any(mark in name for mark in "/:@ ")]:
         raise StudyError(f"--allowed-host: '{wrong[0]}' is not the name of a host alone, such as example.com.")
     with bound_socket(host, port) as bound:
-        predictor = Predictor.load(model, **choice)
-        predictor.records(["a first post, so that the first request does not wait"])
-        logging.getLogger("tweet_sentiment.predictor").setLevel(logging.ERROR)  # or each long post were a line
         address, port = bound.getsockname()[:2]
         at_home = ipaddress.ip_address(address.partition("%")[0]).is_loopback
         if not api_key and not at_home:
             say("Anyone who can reach this machine can use the service: there is no API key (--api-key).")
         shown = f"[{host}]" if ":" in host else host
         hosts = (shown, *LOOPBACK, *allowed_host) if at_home or allowed_host else ("*",)
-        name = title(model, predictor.manifest)
-        server = uvicorn.Server(configuration(create_app(predictor, limits, api_key, model, hosts), limits))
-        signal.signal(signal.SIGTERM, server.handle_exit)  # to which uvicorn sends it again after its orderly end
-        say(f"Serving {name} on http://{shown}:{port} (documentation: http://{shown}:{port}/docs); Ctrl-C stops it.")
-        with contextlib.suppress(KeyboardInterrupt):
-            server.run(sockets=[bound])
+        load = partial(loaded_app, model, limits, api_key, hosts, choice)
+        app = load()
+        name = title(model, app.state.service.predictor.manifest)
+        by = f" by {workers} workers" if workers > 1 else ""
+        say(
+            f"Serving {name} on http://{shown}:{port}{by} (documentation: http://{shown}:{port}/docs); Ctrl-C stops it."
+        )
+        if workers > 1:
+            del app  # it was loaded to see that it can be
+            os.environ["OMP_NUM_THREADS"] = str(max(1, threads() // workers))
+            Multiprocess(configuration(load, limits, workers=workers, factory=True), [bound]).run()
+        else:
+            server = uvicorn.Server(configuration(app, limits))
+            signal.signal(signal.SIGTERM, server.handle_exit)  # to which uvicorn sends it again after its orderly end
+            with contextlib.suppress(KeyboardInterrupt):
+                server.run(sockets=[bound])
     say("Stopped.")
 
 
-def configuration(app: FastAPI, limits: Limits) -> uvicorn.Config:
+def loaded_app(
+    model: Path, limits: Limits, api_key: str | None, hosts: Sequence[str], choice: Mapping[str, Any]
+) -> FastAPI:
+    """Load a model, try it once, and return the application that serves it; ``choice`` as for :func:`serve`.
+
+    Raises:
+        StudyError: the model cannot be used.
+    """
+    predictor = Predictor.load(model, **choice)
+    predictor.records(["a first post, so that the first request does not wait"])
+    logging.getLogger("tweet_sentiment.predictor").setLevel(logging.ERROR)  # or each long post were a line
+    return create_app(predictor, limits, api_key, model, hosts)
+
+
+def configuration(app: Any, limits: Limits, **more: Any) -> uvicorn.Config:
     """Return uvicorn's settings: its parser in Python, which alone of those that it has limits the headers."""
     return uvicorn.Config(
         app,
@@ -77,6 +105,8 @@ def configuration(app: FastAPI, limits: Limits) -> uvicorn.Config:
         h11_max_incomplete_event_size=limits.headers,
         limit_concurrency=limits.connections,
         timeout_graceful_shutdown=limits.stop_seconds,
+        timeout_worker_healthcheck=30,  # a worker that is busy with long posts is not hung
+        **more,
     )
 
 
