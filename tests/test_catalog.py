@@ -94,6 +94,7 @@ def test_a_technique_takes_the_data_steps_that_it_needs_along(name):
     assert pipelines[name].inputs() & data_of(pipelines[name]) <= {
         "training_file",
         "validation_file",
+        "table_of_label_issues",  # with data.label_issues=drop
         "hyperparameter_search.hyperparameters",  # of prompt_tuning, which can do without
     }
 

@@ -11,6 +11,7 @@ from tweet_sentiment.pipelines.ensemble import pipeline as ensemble
 from tweet_sentiment.pipelines.evaluation import pipeline as evaluation
 from tweet_sentiment.pipelines.feature_extraction import pipeline as feature_extraction
 from tweet_sentiment.pipelines.inference import pipeline as inference
+from tweet_sentiment.pipelines.label_issues import pipeline as label_issues
 from tweet_sentiment.pipelines.prompt_tuning import pipeline as prompt_tuning
 from tweet_sentiment.pipelines.reporting import pipeline as reporting
 from tweet_sentiment.pipelines.search import pipeline as search
@@ -29,6 +30,7 @@ OWN = {  # the techniques whose pipelines do more, or other, than train
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline that ``kedro run --pipelines=<name>`` knows."""
     data = data_processing.create_pipeline()
+    judged = label_issues.create_pipeline()
     features = data + feature_extraction.create_pipeline()
     techniques = {name: _technique(one) for name, one in TECHNIQUES.items()}
     baselines = sum((techniques[name] for name, one in TECHNIQUES.items() if one.classical), Pipeline([]))
@@ -45,8 +47,9 @@ def register_pipelines() -> dict[str, Pipeline]:
         (one for name, one in alone.items() if not (name in TECHNIQUES and TECHNIQUES[name].in_paper)), features
     )
     return {
-        "__default__": features + paper + baselines + reporting.create_pipeline(STUDIED),
+        "__default__": features + judged + paper + baselines + reporting.create_pipeline(STUDIED),
         "data_processing": data,
+        "label_issues": data.to_nodes("filter_posts") + judged,
         "feature_extraction": features,
         "classical": data + baselines,
         **{name: (features if _reads_features(one) else data) + one for name, one in alone.items()},

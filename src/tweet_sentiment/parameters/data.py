@@ -56,7 +56,8 @@ class DataParameters(Strict):
     model the texts as they are; ``minimal`` replaces links and user names and decodes HTML entities, and
     ``minimal_emoji_named`` puts the names of emoji in their place; ``corrected`` does what the paper describes,
     ``published`` what its code does, letter for letter, and keeps ASCII letters alone. A run is stopped where cleaning
-    leaves nothing of more than a fifth of the posts.
+    leaves nothing of more than a fifth of the posts. ``label_issues``: ``drop`` leaves out the training posts
+    whose label the pipeline label_issues doubts; dev split and test posts stay whole.
     """
 
     training_file: LocalPath
@@ -71,6 +72,7 @@ class DataParameters(Strict):
     validation_share: Share
     leak_free: LeakFreeRules
     audit: AuditParameters
+    label_issues: Literal["keep", "drop"]
     cleaning: Cleaning
     remove_stop_words: bool
     lemmatize: bool

@@ -38,6 +38,7 @@ TRAINED = ["technique", "protocol", "texts", "n_train", "trainable_parameters", 
 TRAINED += ["selected_by"]
 SIZES = ["technique", "n_train", "accuracy", "accuracy_low", "accuracy_high", "dev_accuracy", "seconds"]
 SIZES += ["measured", "error_floor", "exponent"]
+SHOWN_ISSUES = 15  # all of them: label_issues.csv
 SETTINGS = {  # tables of sweeps, by file
     "training_ablation/trainings.csv": "Ways of training",
     "unfreezing_sweep/blocks.csv": "Unfrozen blocks",
@@ -63,6 +64,7 @@ def report(inputs: ReportInputs) -> Report:
         _differences(inputs),
         _claims(inputs),
         _audit(inputs),
+        _labels(inputs),
         _posts(inputs),
         _errors(inputs),
         *_of_techniques(inputs),
@@ -183,6 +185,26 @@ def _audit(inputs: ReportInputs) -> Section:
     if len(examples):
         tables.append(Table("Test posts, and what stands of them in training", *plain_rows(examples)))
     return Section("Leakage audit", audit_paragraphs(inputs.audit, inputs.about.paper), tables)
+
+
+def _labels(inputs: ReportInputs) -> Section:
+    """Return the labels in doubt, and how many of the best honest technique's errors are on them."""
+    title = "Labels in doubt"
+    if "label_issues.json" not in inputs.files:
+        return Section(title)
+    counts, table = (inputs.files[f"label_issues.{suffix}"]() for suffix in ("json", "csv"))
+    predictions, errors = inputs.of("predictions.parquet"), None
+    if key := next((key for key in inputs.honest_keys if key in predictions), None):
+        found, protocol = predictions[key], key.partition("/")[0]
+        has_file = "validation" in inputs.accounts[protocol]["files"] and not protocol.startswith("grouped")
+        doubted = found["row"].isin(table.loc[table["part"] == ("test" if has_file else "training"), "row"])
+        wrong = found["label"] != found["predicted"]
+        errors = {"key": key, "wrong": wrong.sum(), "on_doubted": (wrong & doubted).sum(), "doubted": doubted.mean()}
+        errors["accuracy"] = 1 - wrong[~doubted].mean()
+    lacking = [name for name, there in (("id", inputs.about.ids), ("entity", inputs.about.entities)) if not there]
+    shown = plain_rows(table.head(SHOWN_ISSUES).drop(columns=lacking))
+    said = paragraphs("label_issues", counts=counts, errors=errors)
+    return Section(title, said, [Table("The worst of them", *shown)] if len(table) else [])
 
 
 def _posts(inputs: ReportInputs) -> Section:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from tweet_sentiment.data import filtering, reading
 from tweet_sentiment.data.lines import RawFile
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import DataParameters, DevSplitParameters, ModelParameters, Study
 from tweet_sentiment.storage import sha256
 
@@ -81,15 +82,21 @@ def audit_posts(
 def split_posts(
     filtered_training_posts: pd.DataFrame,
     filtered_validation_posts: pd.DataFrame,
+    table_of_label_issues: pd.DataFrame,
     data: DataParameters,
     dev_split: DevSplitParameters,
     study: Study,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Part the posts by the protocol, and mark the dev split; say what of validation is known.
 
-    Test posts get column ``resembles_training``: what is still alike when what leaks is out.
+    Test posts get column ``resembles_training``: what is still alike when what leaks is out. ``table_of_label_issues``
+    is empty where the labels have not been judged; ``data.label_issues`` "drop" needs it.
+
+    Raises:
+        StudyError: the labels are to be judged first.
     """
     from tweet_sentiment.data import leakage, splitting
+    from tweet_sentiment.data.label_issues import without_issues
 
     data, protocol = filtering.with_known_ids(filtered_training_posts, data), study.protocol
     training, test = (
@@ -101,6 +108,16 @@ def split_posts(
     training, test, counts = splitting.split_posts(training, given, protocol, data, study.seed)
     training, left_out = splitting.mark_dev_split(training, protocol, dev_split, data, study.seed)
     counts |= {"removed_for_dev_split": left_out, "kept": len(training), "dev": int(training["dev"].sum())}
+    if data.label_issues == "drop":
+        if "row" not in table_of_label_issues:
+            raise StudyError(
+                "data.label_issues is drop, but the labels have not been judged for this run.\n"
+                "  Judge them first:  kedro run --pipelines=label_issues\n"
+                "  Or keep the posts: --params=data.label_issues=keep"
+            )
+        before, training = len(training), without_issues(training, table_of_label_issues)
+        filtering.check_classes(training, study.labels, "The training posts without label issues")
+        counts |= {"removed_label_issue": before - len(training), "kept": len(training)}
     read_training, read_test = (splitting.as_read(posts, data) for posts in (training, test))
     training, test = (posts.drop(columns=splitting.CLEANED) for posts in (training, test))
     test = test.assign(resembles_training=leakage.resembles(read_test["post"], read_training["post"]))
@@ -206,7 +223,7 @@ def account_rows(
             f" (dropped: {dropped})" if dropped else "",
         )
     if removed := _counts(split_counts, "removed_"):
-        logger.info("Taken out of training, as they give test or dev posts away: %s.", removed)
+        logger.info("Taken out of training, by reason: %s.", removed)
     logger.info(
         "%d training posts (%d of them to choose on), %d to measure on.",
         account["training_posts"],

@@ -23,7 +23,7 @@ def create_pipeline() -> Pipeline:
         (read_posts, ["training_file", "validation_file", DATA, STUDY], [*READ, "read_counts"]),
         (filter_posts, [*READ, DATA, STUDY], [*FILTERED, "filter_counts"]),
         (audit_posts, [*FILTERED, DATA, STUDY], ["audit", "table_of_leaks"]),
-        (split_posts, [*FILTERED, DATA, DEV_SPLIT, STUDY], [*SPLIT, "split_counts"]),
+        (split_posts, [*FILTERED, "table_of_label_issues", DATA, DEV_SPLIT, STUDY], [*SPLIT, "split_counts"]),
         (clean_posts, [*SPLIT, DATA], [*CLEANED, "cleaning_counts"]),
         (tokenize_posts, [*CLEANED, MODEL, STUDY], TOKENS),
         (account_rows, [*COUNTS, DATA, DEV_SPLIT, STUDY], "row_counts"),

@@ -1,0 +1,1 @@
+"""Which posts have a label that is unlikely, or no reason for any."""
