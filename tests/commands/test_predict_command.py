@@ -77,6 +77,10 @@ def test_each_line_from_a_pipe_is_a_text(project, predictor, monkeypatch):
         (["--csv", "in.csv", "--output", "out.csv"], "also give --text-column."),
         (["--csv", "in.csv"], "also give --text-column and --output."),
         (["ok", "--output", "out.csv"], "--output is not for texts: leave it out, or give a file: --csv FILE"),
+        (
+            ["--csv", "in.csv", "--text-column", "a", "--output", "out.csv", "--actors", "2"],
+            "--actors is for --engine ray",
+        ),
         (["--csv", "in.csv", "--json"], "--json is not for a file: leave it out, or give texts"),
         ([""], "texts[0]: the text is empty or blank"),
         (["ok", "--model", "nowhere"], "nowhere: no manifest.json here"),

@@ -84,6 +84,8 @@ def predict(texts: tuple[str, ...], source: Path | str | None, **options: Any) -
         _refuse(OF_TEXTS, "a file", "texts")
         if lacking := [f"--{name.replace('_', '-')}" for name in ("text_column", "output") if options[name] is None]:
             raise click.UsageError(f"With --csv also give {' and '.join(lacking)}.")
+        if options["actors"] and options["engine"] != "ray":
+            raise click.UsageError("--actors is for --engine ray: leave it out, or give that too.")
         _predict_file(source, options)
     else:
         _refuse(OF_FILES, "texts", "a file: --csv FILE")
