@@ -27,7 +27,7 @@ ARGUMENTS = [
 ]
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " "), "Escape": (27, "")}
 CONTROL = 2
-PATIENCE = 20  # seconds
+PATIENCE = 120  # seconds
 
 
 class Browser:
@@ -137,7 +137,8 @@ class Browser:
             (node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node.get("ignored")
         ]
 
-    def screenshot(self, path):
-        """Write the page as a PNG."""
+    def screenshot(self, path, clip=None):
+        """Write the page as a PNG, or a box of it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+        box = {"clip": clip, "captureBeyondViewport": True} if clip else {}
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png", **box)["data"]))

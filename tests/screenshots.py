@@ -19,8 +19,12 @@ CLOSE_HINTS = "document.querySelector('.feature-hints__close')?.click()"
 STILL = "new Promise(done => setTimeout(() => done(true), 2500))"  # the graph glides into place
 
 
+FIGURES = {"report_cost": 2, "report_confusion": 3, "report_calibration": 5}  # by their place
+BOX = "(({x, y, width, height}) => ({x, y: y + scrollY, width, height, scale: 1}))(%s.getBoundingClientRect())"
+
+
 def report(page: Path) -> None:
-    """Write pictures of the top of a report, wide, narrow and on a phone."""
+    """Write pictures of the top of a report, wide, narrow and on a phone, and of some figures."""
     with Browser() as browser:
         for name, width, height in (("report", 1280, 860), ("report_768", 768, 1000), ("report_360", 360, 1000)):
             browser.window(width, height)
@@ -28,6 +32,13 @@ def report(page: Path) -> None:
             browser.until("document.querySelector('svg.main-svg')")
             browser.evaluate(STILL)
             browser.screenshot(PROJECT / f"docs/pictures/{name}.png")
+        browser.window(900, 1000)
+        browser.evaluate("places.forEach(draw)")
+        for name, place in FIGURES.items():
+            figure = f"document.querySelectorAll('#main-1 figure')[{place}]"
+            browser.evaluate(f"{figure}.scrollIntoView()")
+            browser.evaluate(STILL)
+            browser.screenshot(PROJECT / f"docs/pictures/{name}.png", browser.evaluate(BOX % figure))
 
 
 def graph(site: Path) -> None:

@@ -1,12 +1,13 @@
 """Write every page that is made from the project: ``make pages``."""
 
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
 from docs._make.parameters import parameters_page
-from docs._make.picture import accuracy_picture
+from docs._make.picture import accuracy_picture, leak_picture
 from docs._make.pipelines import pipelines_page
 from docs._make.results import results_page
 
@@ -28,12 +29,13 @@ def pages(project: Path) -> dict[Path, str]:
     names = ("results", "serving", "cold_start", "runs")
     results, *others = (_read(project / f"benchmarks/{name}.md") for name in names)
     return {
-        docs / "models.md": with_limits(_read(docs / "models.md")),
+        docs / "serve.md": with_limits(_read(docs / "serve.md")),
         docs / "parameters.md": parameters_page(project / "conf"),
         docs / "pipelines.md": pipelines_page(register_pipelines()),
         docs / "results.md": results_page(docs / "results"),
         docs / "benchmarks.md": benchmarks_page(results) + "".join(map(section, others)),
         docs / "pictures/accuracy.svg": accuracy_picture(comparison),
+        docs / "pictures/leak.svg": leak_picture(json.loads(_read(docs / "results/audit.json"))),
     }
 
 

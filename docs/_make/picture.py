@@ -1,4 +1,6 @@
-"""The README's picture: each technique's accuracy with and without the leak, as a drawing of lines and dots."""
+"""Two drawings of the leak: what of the test posts stands in training, and accuracy with and without it."""
+
+from typing import Any
 
 import pandas as pd
 
@@ -24,10 +26,53 @@ def accuracy_picture(comparison: pd.DataFrame) -> str:
         parts.append(f'<text x="{LEFT - 12}" y="{y + 4}" text-anchor="end">{technique.replace("_", " ")}</text>')
         of_technique = chosen[chosen["technique"] == technique]
         parts += [line for _, one in of_technique.iterrows() for line in _dot(one, y)]
+    return _svg("Accuracy on 828 test posts under the published and the leak-free protocol", height, parts)
+
+
+FOUND = {
+    "the same tweet id": "id_count",
+    "almost the same text": "near_duplicate_count",
+    "the same but for case, punctuation": "normalised_text_count",
+    "the same, word for word": "text_count",
+}
+
+
+def leak_picture(audit: dict[str, Any]) -> str:
+    """Return an SVG: a bar for each way a test post stands in training, and for what a look-up is worth.
+
+    Parameters:
+        audit: ``docs/results/audit.json``.
+    """
+    overlap, probe = audit["overlap"], audit["memorisation"]
+    of, red, blue = overlap["posts"], *COLOURS.values()
+    bars = [(name, overlap[key] / of, f"{overlap[key]} of {of}", red) for name, key in FOUND.items()]
+    parts = [*_bars("The test posts that stand in training, with", bars, 0)]
+    kept = {"as the files are": ("published", red), "without those posts in training": ("leak_free", blue)}
+    bars = [(name, share := probe[key]["accuracy"], f"{share:.2f}", colour) for name, (key, colour) in kept.items()]
+    parts += _bars("The accuracy of a look-up, which gives each the label of the most similar training post", bars, 180)
+    return _svg(
+        f"All {of} test posts stand in training; a look-up is right for nearly all, and without them for half",
+        290,
+        parts,
+    )
+
+
+def _bars(title: str, bars: list[tuple[str, float, str, str]], top: int) -> list[str]:
+    lines, left, room = [f'<text x="20" y="{top + 26}" font-weight="bold">{title}</text>'], 260, 500
+    for y, (name, share, words, colour) in enumerate(bars):
+        y = top + 40 + ROW * y
+        lines.append(f'<text x="{left - 12}" y="{y + 15}" text-anchor="end">{name}</text>')
+        lines.append(f'<rect x="{left}" y="{y}" width="{room}" height="20" fill="#eee"/>')
+        lines.append(f'<rect x="{left}" y="{y}" width="{share * room:.1f}" height="20" fill="{colour}"/>')
+        lines.append(f'<text x="{left + room + 10}" y="{y + 15}">{words}</text>')
+    return lines
+
+
+def _svg(title: str, height: int, parts: list[str]) -> str:
     style = "font-family:sans-serif;font-size:13px;background:#fff"
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" style="{style}">'
-    title = "<title>Accuracy on 828 test posts under the published and the leak-free protocol</title>"
-    return "\n".join([head, title, f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>', *parts, "</svg>"]) + "\n"
+    back = f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>'
+    return "\n".join([head, f"<title>{title}</title>", back, *parts, "</svg>"]) + "\n"
 
 
 def _x(accuracy: float) -> float:

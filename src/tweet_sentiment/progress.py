@@ -44,5 +44,5 @@ class _Lines:
         self._said = now
         rate = self._done / (now - self._start)
         left = (self._total - self._done) / rate
-        numbers = f"{self._done:,} of {self._total:,} {self._unit}, {rate:,.0f} per second"
+        numbers = f"{self._done:,} of {self._total:,} {self._unit}, {rate:,.{0 if rate > 10 else 2}f} per second"
         logger.info("%s: %s, %.0f s left", self._what, numbers, left)

@@ -103,7 +103,9 @@ def _show(file: Path, form: "FileForm") -> None:
     for column in form.columns:
         values = ", ".join(map(repr, column.values)) or f"{column.distinct:,}"
         shown = values if len(values) <= _SHOWN else f"{values[:_SHOWN]}…"
-        table.add_row(str(column.key), column.role or "", column.reason, shown)
+        spare = column.role in ("id", "entity")  # kept out unless it is named
+        role = f"none (--{column.role} takes it)" if spare else column.role or ""
+        table.add_row(str(column.key), role, column.reason, shown)
     Console(markup=False, highlight=False).print(table)
 
 

@@ -90,6 +90,7 @@ def summary(inputs: ReportInputs) -> dict[str, str]:
         "about": inputs.about,
         "accuracy": dict(zip(rows["technique"], rows["accuracy"], strict=True)),
         "advice": advice(rows, best),
+        "drawn": bool(inputs.audit.get("validation_drawn")) if inputs.audit else False,
         "falls": fallen(comparison),
         "headline": headline(inputs.audit) if inputs.audit else "",
         "how": how_chosen(best),

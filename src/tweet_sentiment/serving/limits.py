@@ -1,4 +1,4 @@
-"""How much anybody may ask for. The options of ``kedro serve`` and the table in docs/models.md are made from this."""
+"""How much anybody may ask for. The options of ``kedro serve`` and the table in docs/serve.md are made from this."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -225,10 +225,8 @@ def account_rows(
     if removed := _counts(split_counts, "removed_"):
         logger.info("Taken out of training, by reason: %s.", removed)
     logger.info(
-        "%d training posts (%d of them to choose on), %d to measure on.",
-        account["training_posts"],
-        account["dev_posts"],
-        account["test_posts"],
+        "%s training posts (%s of them to choose on), %s to measure on.",
+        *(f"{account[part]:,}" for part in ("training_posts", "dev_posts", "test_posts")),
     )
     return account
 
