@@ -166,6 +166,19 @@ def test_better_stands_beside_the_simple_baseline_only_where_a_test_says_so(bett
     assert "most frequent label is right for 40.0 %" in said[BASELINE]
 
 
+def test_a_model_that_was_always_right_and_one_that_is_as_good_are_no_more_than_that():
+    right = row("lora", "leak_free", 1.0, n_validation=60, accuracy_low=1.0, accuracy_high=1.0, selected=True)
+    equal = difference("lora", "linear_svc", "") | {"difference": 0.0}
+    said = summary([right, ROWS[1]], {"leak_free": [equal]})
+    assert "of other posts 5.0 % may still be wrong" in said[ACCURACY]  # the rule of three
+    assert "lora is right just as often: no difference is shown" in said[BASELINE]
+
+
+def test_that_test_posts_were_drawn_from_the_file_is_said_of_its_leak():
+    drawn = inputs(LEAKING, {"audit.json": AUDIT | {"validation_drawn": True}})
+    assert summary_of(drawn)[LEAK].startswith("Yes, if test posts are drawn as the file stands. 100 %")
+
+
 def test_what_was_not_tested_or_not_run_beside_it_is_said():
     for untested in (summary(CHOSEN), summary(CHOSEN, {"published": [difference("lora", "linear_svc", "lora")]})):
         assert "not tested against each other" in untested[BASELINE]
