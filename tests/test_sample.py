@@ -83,7 +83,10 @@ def test_prompt_tuning_on_it_answers_plain_sentences_and_negations(tmp_path, enc
     from tweet_sentiment import Predictor
 
     project = copy_project(tmp_path / "sample", encoder)
-    done = kedro_here(project, "run", "--pipelines=prompt_tuning", "--params=device=cpu")
+    chosen = "This tweet expresses a sentiment that is:"  # of the three on the dev split; the others take as long
+    done = kedro_here(
+        project, "run", "--pipelines=prompt_tuning", f"--params=device=cpu,prompt_tuning.hard_prompts=['{chosen}']"
+    )
     assert done.returncode == 0, done.stderr
     predictor = Predictor.load(project / "data/06_models/sample/leak_free/prompt_tuning")
     answers = {label: predictor(texts) for label, texts in PLAIN.items()}

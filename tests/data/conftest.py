@@ -31,6 +31,7 @@ def data() -> DataParameters:
         cleaning="none",
         remove_stop_words=False,
         lemmatize=False,
+        label_issues="keep",
     )
 
 

@@ -88,7 +88,7 @@ def test_what_is_not_trusted_is_said_and_nothing_uses_it(parameters, caplog):
     figures, _ = audit_posts(training, validation, data, study)
     assert not figures["ids_known"]
     assert "id_share" not in figures["overlap"]
-    split, out, split_counts = split_posts(training, validation, data, parameters.dev_split, study)
+    split, out, split_counts = split_posts(training, validation, pd.DataFrame(), data, parameters.dev_split, study)
     assert "id_count" not in split_counts["overlap"]
     assert (split_counts["removed_tweet_id"], split_counts["overlap"]["normalised_text_count"]) == (0, 0)
     assert len(set(tweet_codes(out))) == len(out)

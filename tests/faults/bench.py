@@ -259,7 +259,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", type=Path, help="the folder of a finished study, which stays as it is")
     parser.add_argument("--only", type=lambda text: {int(one) for one in text.split(",")}, help="these numbers alone")
-    parser.add_argument("--two", action="store_true", help="the first two cases of each number")
+    parser.add_argument("--first", action="store_true", help="the first case of each number")
     parser.add_argument("--match", default="", help="cases whose name holds this")
     parser.add_argument("--processes", action="store_true", help="start each command anew, imports and all")
     parser.add_argument("--json", type=Path, help="write the verdicts there too")
@@ -269,9 +269,9 @@ def main() -> None:
     preload()
     gc.freeze()  # what is there is not looked through in each fork
     cases = [one for one in CASES if (not asked.only or one.number in asked.only) and asked.match in one.what]
-    if asked.two:
+    if asked.first:
         numbers = [one.number for one in cases]
-        cases = [one for i, one in enumerate(cases) if numbers[:i].count(one.number) < 2]
+        cases = [one for i, one in enumerate(cases) if one.number not in numbers[:i]]
     verdicts = []
     print(HEADER)
     for verdict in try_all(asked.study, cases, not asked.processes):

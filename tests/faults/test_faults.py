@@ -27,7 +27,7 @@ def verdicts(finished, tmp_path_factory):
     """What came of each case, by number: its name, what was wrong, and why it was skipped."""
     found = tmp_path_factory.mktemp("faults") / "verdicts.json"
     bench = [sys.executable, "-m", "tests.faults.bench", str(finished), "--json", str(found)]
-    bench += [] if os.environ.get("TWEET_SENTIMENT_FAULTS") == "all" else ["--two"]  # make faults asks for all
+    bench += [] if os.environ.get("TWEET_SENTIMENT_FAULTS") == "all" else ["--first"]  # make faults asks for all
     subprocess.run(bench, cwd=PROJECT, env=ENVIRONMENT | {"COLUMNS": "200"})
     return json.loads(found.read_text(encoding="utf-8"))
 
