@@ -1,6 +1,7 @@
 """Both sides run, on the same posts and the same weights, and the results say what they must."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -104,6 +105,9 @@ def test_a_clock_refuses_a_model_that_was_never_evaluated(script_model):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    "TWEET_SENTIMENT_BENCH" not in os.environ, reason="takes a minute: TWEET_SENTIMENT_BENCH=1; make bench does it"
+)
 def test_the_command_writes_results_table_and_figure(encoder, tmp_path, capsys):
     sizes = ["--posts=32", "--rounds=1", "--threads=1", f"--encoder={encoder}"]
     main([*sizes, "--only=encode", f"--out={tmp_path}"])

@@ -2,11 +2,8 @@
 
 import csv
 import json
-import os
 import shutil
-import signal
 import subprocess
-import time
 
 import pytest
 from click.testing import CliRunner
@@ -121,37 +118,6 @@ def rows(project):
 
 
 FILE = ["--csv", "in.csv", "--text-column", "content", "--part-rows", "20"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_after_kill_9_the_same_command_gives_the_same_bytes(project, rows, suffix):
-    whole = predict(project, *FILE, "--output", f"whole{suffix}")
-    assert whole.returncode == 0, whole.stderr
-    assert f"whole{suffix}: {ROWS:,} rows, {ROWS - 4:,} with a label, 4 faulty" in whole.stderr
-    assert "row 8 (line 9): the text is empty or blank" in whole.stderr
-    output, parts = project / f"out{suffix}", project / f".out{suffix}.parts"
-    for wanted in (3, 150):
-        kill_when(project, lambda wanted=wanted: len(list(parts.glob("part-*"))) >= wanted, output.name)
-        assert not output.exists()
-    again = predict(project, *FILE, "--output", output.name)
-    assert again.returncode == 0, again.stderr
-    assert "rows are done already" in again.stderr
-    assert output.read_bytes() == (project / f"whole{suffix}").read_bytes()
-    assert not parts.exists()
-
-
-def kill_when(project, it_is_time, output):
-    process = subprocess.Popen(
-        [KEDRO, "predict", *FILE, "--output", output], cwd=project, env=ENVIRONMENT, stderr=subprocess.DEVNULL
-    )
-    try:
-        while not it_is_time():
-            assert process.poll() is None, "it was over before it could be killed"
-            time.sleep(0.005)
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def piped(project, content, *arguments):
