@@ -1,12 +1,11 @@
 """The machine that measures: its processor, whether it is idle, and what it does at this minute."""
 
-import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-IDLE = 0.4  # processes a processor, over the last minute
+IDLE = 0.4  # of the processors are busy
 RATES: dict[str, tuple[str, Callable[[float], str]]] = {
     "products_fp32": ("bare products, fp32", lambda rate: f"{rate / 1e9:,.0f} GFLOP/s"),
     "products_bf16": ("bare products, bf16", lambda rate: f"{rate / 1e9:,.0f} GFLOP/s"),
@@ -16,8 +15,10 @@ RATES: dict[str, tuple[str, Callable[[float], str]]] = {
 
 
 def load() -> float:
-    """Return how many processes wanted a processor over the last minute, per processor."""
-    return os.getloadavg()[0] / (os.cpu_count() or 1)
+    """Return which share of the processors is busy now; what was measured a minute ago does not count."""
+    import psutil
+
+    return psutil.cpu_percent(interval=2) / 100
 
 
 def refuse_if_busy(folder: Path, results: str) -> float:
@@ -27,7 +28,7 @@ def refuse_if_busy(folder: Path, results: str) -> float:
         SystemExit: the machine is not idle, and there are results in the folder.
     """
     if (now := load()) > IDLE:
-        said = f"The machine is not idle (load {now:.1f} per processor): the figures will be too bad."
+        said = f"The machine is not idle ({now:.0%} of its processors are at work): the figures will be too bad."
         if (folder / results).is_file():
             raise SystemExit(f"{said}\n  {folder / results} is kept. Wait, or write elsewhere: --out FOLDER")
         print(said, flush=True)
