@@ -9,7 +9,7 @@ from benchmarks.machine import RATES, processor
 from benchmarks.posts import validation_rows
 from benchmarks.ratios import limits, ratios, script_seconds, spread
 from benchmarks.runs import Figure, add_run
-from benchmarks.tables import BAR_COST, BARS, COMMANDS, NAMES, markdown
+from benchmarks.tables import BAR_COST, BARS, COMMANDS, LIMIT, NAMES, markdown
 from tweet_sentiment.storage import library_versions
 
 KEPT = ("rows", "rows_per_second", "seconds", "peak_mb", "start_mb", "peak_device_mb", "wall_seconds", "epochs")
@@ -26,11 +26,8 @@ def write(found: dict[str, Any], folder: Path) -> list[Path]:
 def targeted(results: dict[str, Any]) -> list[Figure]:
     """Return the figures that have a target and were measured."""
     found = [(NAMES[what], one["median"], one["target"], False) for what, one in results["ratios"].items()]
-    found.append(("encoding: share of the machine's limit", results["limit"]["encode"], 0.5, False))
-    found += [
-        (f"{BARS[what]}: seconds with a progress bar over those without", one["median"], BAR_COST, True)
-        for what, one in results["bars"].items()
-    ]
+    found.append((LIMIT, results["limit"]["encode"], 0.5, False))
+    found += [(BARS[what], one["median"], BAR_COST, True) for what, one in results["bars"].items()]
     found += [(f"`{name}`, seconds", results["commands"].get(name), most, True) for name, most in COMMANDS.items()]
     return [Figure(*one) for one in found if one[1] is not None]
 

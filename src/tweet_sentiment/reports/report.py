@@ -194,9 +194,9 @@ def _labels(inputs: ReportInputs) -> Section:
     if "label_issues.json" not in inputs.files:
         return Section(title)
     counts, table = (inputs.files[f"label_issues.{suffix}"]() for suffix in ("json", "csv"))
-    predictions, errors = inputs.of("predictions.parquet"), None
-    if key := next((key for key in inputs.honest_keys if key in predictions), None):
-        found, protocol = predictions[key], key.partition("/")[0]
+    errors = None
+    if key := next((key for key in inputs.honest_keys if f"{key}/predictions.parquet" in inputs.files), None):
+        found, protocol = inputs.files[f"{key}/predictions.parquet"](), key.partition("/")[0]
         has_file = "validation" in inputs.accounts[protocol]["files"] and not protocol.startswith("grouped")
         doubted = found["row"].isin(table.loc[table["part"] == ("test" if has_file else "training"), "row"])
         wrong = found["label"] != found["predicted"]
