@@ -81,19 +81,15 @@ def _row(
 
 
 def compare_techniques(
-    results: pd.DataFrame,
-    study: Study,
-    uncertainty: UncertaintyParameters,
-    earlier_results: RunFiles,
-    **found: pd.DataFrame,
+    results: pd.DataFrame, earlier_results: RunFiles, study: Study, uncertainty: UncertaintyParameters
 ) -> pd.DataFrame:
     """Compare every two techniques of ``results`` on the same posts, by a test that is corrected for their number.
 
-    ``found``: the predictions of this pipeline's techniques by name; those of others are in ``earlier_results``.
+    Their predictions are in ``earlier_results``.
     """
     from tweet_sentiment.scoring.comparison import compare_pairs
 
-    predictions = _of_techniques(earlier_results, "predictions.parquet", study) | found
+    predictions = _of_techniques(earlier_results, "predictions.parquet", study)
     tables = {name: predictions[name] for name in results["technique"] if len(predictions.get(name, ()))}
     try:
         return compare_pairs(tables, resamples=uncertainty.resamples, level=uncertainty.level, seed=study.seed)

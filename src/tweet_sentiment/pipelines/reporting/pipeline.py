@@ -19,15 +19,13 @@ REPORTED = ["comparison", "frontier", "claims", "run_files", "params:configured"
 
 def create_pipeline(techniques: Collection[str]) -> Pipeline:
     """Gather what these techniques give, and what others have left on disk; those that were not run are named."""
-    predictions = {name: f"{name}.predictions" for name in techniques}
     metrics = {name: f"{name}.metrics" for name in techniques}
     seeds = {f"{name}_seeds": f"{name}.table_of_seeds" for name in techniques if name in SEEDED}
     earlier = {"study": STUDY, "earlier_results": "earlier_results"}
     rules = {"run": RUN, "reporting": REPORTING, "promotion": PROMOTION}
-    tested = {"results": "results", "uncertainty": UNCERTAINTY}
     steps: Any = (  # what each reads and writes
         (nodes.collect_results, earlier | rules | metrics | seeds, "results"),
-        (nodes.compare_techniques, earlier | tested | predictions, "differences"),
+        (nodes.compare_techniques, ["results", "earlier_results", STUDY, UNCERTAINTY], "differences"),
         (nodes.compare, ["results", "earlier_results", STUDY], "comparison"),
         (nodes.plot_comparison, "comparison", "figure_of_accuracy"),
         (nodes.draw_frontier, TESTED, ["frontier", "figure_of_frontier"]),
