@@ -1,19 +1,16 @@
 """The project's commands: beside Kedro's own as ``kedro …``, and as ``tweet-sentiment …`` where only the wheel is."""
 
-import _thread
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from signal import SIGINT, SIGTERM, signal
-from threading import Timer, current_thread, main_thread
+from signal import SIGINT
 from typing import Any, NoReturn
 
 import click
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.interrupts import interruptible, received
 from tweet_sentiment.storage import disk_error
 
 # Each is a function of that name in its module of commands/.
@@ -47,38 +44,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, which schedulers and containers send: the command ends as by Ctrl-C."""
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM raise, as Ctrl-C does, and neither be dropped."""
-    if current_thread() is not main_thread():  # Python allows it nowhere else
-        yield
-        return
-
-    def terminate(*_: Any) -> None:
-        raise Terminated
-
-    before, hook = signal(SIGTERM, terminate), sys.unraisablehook
-    sys.unraisablehook = reraise_dropped_interrupt
-    try:
-        yield
-    finally:
-        signal(SIGTERM, before)
-        sys.unraisablehook = hook
-
-
-def reraise_dropped_interrupt(dropped: Any) -> None:
-    """Send Ctrl-C or SIGTERM again: Python drops one that falls into a destructor or a weak reference's callback."""
-    if issubclass(dropped.exc_type, KeyboardInterrupt):
-        again = SIGTERM if issubclass(dropped.exc_type, Terminated) else SIGINT
-        Timer(0.05, _thread.interrupt_main, [again]).start()
-    else:
-        sys.__unraisablehook__(dropped)
-
-
 class Command(click.Command):
     """A command that ends with a message instead of a traceback where the user can put something right.
 
@@ -99,11 +64,11 @@ class Command(click.Command):
     def invoke(self, context: click.Context) -> Any:
         """Run the command."""
         try:
-            with _interruptible():
+            with interruptible():
                 return super().invoke(context)
-        except KeyboardInterrupt as end:
-            _stop(self._stopped, 128 + (SIGTERM if isinstance(end, Terminated) else SIGINT))
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
+            if received() or isinstance(error, KeyboardInterrupt):
+                _stop(self._stopped, 128 + (received() or SIGINT))
             if message := message_of(error):
                 _stop(message, 1)
             raise

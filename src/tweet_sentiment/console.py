@@ -8,6 +8,8 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
+from tweet_sentiment.interrupts import raise_if_received
+
 logger = logging.getLogger(__name__)
 
 SECONDS_OF_SILENCE = 10
@@ -27,6 +29,7 @@ class ShowProgress:
 
     @hook_impl
     def before_node_run(self, node: Any) -> None:
+        raise_if_received()
         timer = Timer(SECONDS_OF_SILENCE, logger.info, ("%s …", _short(node.name)))
         timer.daemon = True
         timer.start()

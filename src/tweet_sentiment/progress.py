@@ -5,6 +5,8 @@ import sys
 from time import perf_counter
 from typing import Any, Self
 
+from tweet_sentiment.interrupts import raise_if_received
+
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 30
@@ -14,12 +16,20 @@ def progress_bar(description: str, total: int, unit: str = "posts") -> Any:
     """Return a context manager to be told by ``update(n)`` how much more is done; it shows rate and time left.
 
     Without a description nothing is shown.
+
+    Raises:
+        KeyboardInterrupt: in ``update``, if a signal to stop was received and has got lost.
     """
     if not sys.stderr.isatty():
         return _Lines(description, total, unit)
     from tqdm import tqdm
 
-    return tqdm(desc=description, total=total, unit=f" {unit}", mininterval=0.2, delay=2, disable=not description)
+    class Bar(tqdm):
+        def update(self, n: float | None = 1) -> bool | None:
+            raise_if_received()
+            return super().update(n)
+
+    return Bar(desc=description, total=total, unit=f" {unit}", mininterval=0.2, delay=2, disable=not description)
 
 
 class _Lines:
@@ -37,6 +47,7 @@ class _Lines:
         return None
 
     def update(self, n: int) -> None:
+        raise_if_received()
         self._done += n
         now = perf_counter()
         if not self._what or now - self._said < SECONDS_BETWEEN_LINES or self._done >= self._total:

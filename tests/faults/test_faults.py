@@ -42,26 +42,38 @@ def test_a_fault_is_one_message_before_anything_is_computed_and_nothing_is_chang
         pytest.skip(mine[0][2])
 
 
-DROPPED = """
-import os, signal, sys, time
-from tweet_sentiment.cli import reraise_dropped_interrupt
+STOPPED = """
+import os, signal, time
+import click
+from tweet_sentiment.cli import Command
+from tweet_sentiment.progress import progress_bar
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
-sys.unraisablehook = reraise_dropped_interrupt
 class Dying:
     def __del__(self):
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.{sent})
         for _ in range(100):  # the exception is raised here, and dropped
             pass
-Dying()
-try:
-    for _ in range(600):  # the main thread looks for signals between its steps
-        time.sleep(0.1)
-    print("slept")
-except KeyboardInterrupt:
-    print("stopped")
+@click.command(cls=Command, stopped="Stopped.")
+def command():
+    {code}
+    print("went on")
+command()
 """
+LOST = {
+    "dropped in a destructor": "Dying(); time.sleep(60)",
+    "dropped by a library": """
+    try: os.kill(os.getpid(), signal.{sent}); time.sleep(60)
+    except BaseException: pass
+    with progress_bar("Training", 2) as bar: bar.update(1)""",
+    "made another error by a library": """
+    try: os.kill(os.getpid(), signal.{sent}); time.sleep(60)
+    except BaseException: raise ValueError("expected a message argument") from None""",
+}
 
 
-def test_ctrl_c_that_python_drops_in_a_destructor_is_heeded_all_the_same():
-    done = subprocess.run([sys.executable, "-c", DROPPED], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("stopped\n", "")
+@pytest.mark.parametrize("lost", LOST)
+@pytest.mark.parametrize(("sent", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_to_stop_ends_a_command_wherever_it_falls(lost, sent, status):
+    script = STOPPED.format(code=LOST[lost].format(sent=sent), sent=sent)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (status, "", "Stopped.")
