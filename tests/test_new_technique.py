@@ -14,7 +14,7 @@ SOURCE = '''"""BitFit: the biases are trained, with the head (Ben Zaken et al., 
 
 from typing import Any
 
-from tweet_sentiment.parameters.training import TrainerParameters
+from tweet_sentiment.parameters import TrainerParameters
 
 
 class Parameters(TrainerParameters):

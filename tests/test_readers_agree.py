@@ -24,8 +24,7 @@ from tweet_sentiment.data.reading import read_posts
 from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.data.tables import open_table
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import Columns, DataParameters
-from tweet_sentiment.parameters.inference import InferenceParameters
+from tweet_sentiment.parameters import Columns, DataParameters, InferenceParameters
 from tweet_sentiment.predictor.scorer import Texts
 from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.limits import Limits

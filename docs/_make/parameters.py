@@ -24,7 +24,7 @@ _LIMITS = {
 
 _ABOUT = """# Parameters
 
-Made by `make pages` from the models in `src/tweet_sentiment/parameters` and `techniques`, and the values in
+Made by `make pages` from the models in `src/tweet_sentiment/parameters.py` and `techniques`, and the values in
 `conf/base`; the last column names what `--env=kaggle` and `--env=paper` set otherwise. Every one can be set for one
 run, `kedro run --params=lora.r=8,seed=7`, or for good in `conf/local/parameters.yml`. An unknown name or a wrong value
 is refused before anything runs.

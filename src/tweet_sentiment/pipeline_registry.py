@@ -3,11 +3,8 @@
 from kedro.pipeline import Pipeline
 
 from tweet_sentiment.pipelines.ablation import pipeline as ablation
-from tweet_sentiment.pipelines.classical import pipeline as classical
 from tweet_sentiment.pipelines.data_processing import pipeline as data_processing
-from tweet_sentiment.pipelines.distillation import pipeline as distillation
 from tweet_sentiment.pipelines.domain_adaptation import pipeline as domain_adaptation
-from tweet_sentiment.pipelines.ensemble import pipeline as ensemble
 from tweet_sentiment.pipelines.evaluation import pipeline as evaluation
 from tweet_sentiment.pipelines.feature_extraction import pipeline as feature_extraction
 from tweet_sentiment.pipelines.inference import pipeline as inference
@@ -23,7 +20,7 @@ OWN = {  # the techniques whose pipelines do more, or other, than train
     "hyperparameter_search": search.create_pipeline,
     "prompt_tuning": prompt_tuning.create_pipeline,
     "technique_search": search.create_technique_search,
-    "ensemble": ensemble.create_pipeline,
+    "ensemble": technique.create_ensemble,
 }
 
 
@@ -63,10 +60,10 @@ def register_pipelines() -> dict[str, Pipeline]:
 def _technique(one: Technique) -> Pipeline:
     """Return a technique's training, and what every technique goes through once it has a model."""
     if one.classical:
-        return classical.create_pipeline(one) + evaluation.create_pipeline(one.name, predicts=False, learns=False)
+        return technique.create_classical(one) + evaluation.create_pipeline(one.name, predicts=False, learns=False)
     train = OWN[one.name]() if one.name in OWN else technique.create_pipeline(one)
     if one.name == "distillation":
-        train += distillation.create_pipeline()
+        train += technique.create_soft_labels()
     if one.name == "ensemble":
         return train + evaluation.create_pipeline(one.name, predicts=False, learns=False)
     reads = "test_posts" if one.reads == POSTS else "test_tokens"

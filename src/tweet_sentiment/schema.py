@@ -7,6 +7,8 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import (
+    MAX_POSITIONS,
+    NOT_SHOWN,
     Compute,
     DataParameters,
     DevSplitParameters,
@@ -16,6 +18,10 @@ from tweet_sentiment.parameters import (
     PreprocessingAblationParameters,
     PromotionParameters,
     ReportingParameters,
+    Run,
+    SearchParameters,
+    Seeds,
+    Strict,
     Study,
     TrackingParameters,
     TrainingAblationParameters,
@@ -23,8 +29,6 @@ from tweet_sentiment.parameters import (
     UncertaintyParameters,
     UnfreezingSweepParameters,
 )
-from tweet_sentiment.parameters.search import SearchParameters
-from tweet_sentiment.parameters.shared import MAX_POSITIONS, NOT_SHOWN, Run, Seeds, Strict
 from tweet_sentiment.techniques import MEMBERS, TEACHERS, TECHNIQUES, TUNABLE, domain_adaptation
 
 Sections = dict[str, Any]

@@ -4,8 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
-from tweet_sentiment.parameters.search import SearchParameters
+from tweet_sentiment.parameters import Hyperparameters, SearchParameters, TrainingParameters
 
 logger = logging.getLogger(__name__)
 

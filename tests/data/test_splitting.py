@@ -8,7 +8,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from tweet_sentiment.data.leakage import leaking_rows, normalise
 from tweet_sentiment.data.splitting import dev_split, mark_dev_split, split_posts
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters.training import DevSplitParameters
+from tweet_sentiment.parameters import DevSplitParameters
 
 
 def frame(rows):

@@ -88,7 +88,7 @@ def test_modules_that_import_each_other_come_to_an_end(code):
 
 
 def test_of_the_project_a_node_s_code_reaches_through_functions_and_stops_where_nothing_is_imported():
-    classical = code_of("tweet_sentiment.pipelines.classical.nodes")
+    classical = code_of("tweet_sentiment.pipelines.technique.classical")
     assert "tweet_sentiment/classical.py" in classical
     assert not [
         name for name in classical if name.startswith(("tweet_sentiment/modeling/", "tweet_sentiment/reports/"))

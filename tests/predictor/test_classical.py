@@ -16,7 +16,7 @@ from tests.predictor.conftest import row_counts_of
 from tweet_sentiment.classical import SPECIFICATION, WEIGHTS
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
-from tweet_sentiment.pipelines.classical.nodes import fit_predict
+from tweet_sentiment.pipelines.technique.classical import fit_predict
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx.export import export
 from tweet_sentiment.scoring.metrics import PROBABILITY

@@ -14,7 +14,7 @@ from tweet_sentiment.data.filtering import filter_posts
 from tweet_sentiment.data.reading import RawFile, read_posts
 from tweet_sentiment.data.splitting import split_posts
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.pipelines.classical.nodes import fit_predict
+from tweet_sentiment.pipelines.technique.classical import fit_predict
 from tweet_sentiment.scoring.metrics import PROBABILITY, score
 from tweet_sentiment.techniques import TECHNIQUES
 
@@ -135,7 +135,7 @@ def test_the_dev_split_is_scored_by_an_estimator_that_was_not_fitted_on_it(param
 
 
 def test_the_classical_baselines_and_the_ensemble_need_no_torch():
-    names = ("pipelines.classical.pipeline", "pipelines.ensemble.pipeline", "classical")
+    names = ("pipelines.technique.pipeline", "classical")
     imports = "; ".join(f"import tweet_sentiment.{name}" for name in names)
     done = subprocess.run([sys.executable, "-c", f"import sys; {imports}; assert 'torch' not in sys.modules"])
     assert done.returncode == 0

@@ -13,7 +13,7 @@ from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
 from tweet_sentiment.modeling.prediction import predict, predictions_table
 from tweet_sentiment.modeling.tokenization import tokenize, tokens_as_trained
-from tweet_sentiment.pipelines.distillation.nodes import make_soft_labels
+from tweet_sentiment.pipelines.technique.soft_labels import make_soft_labels
 from tweet_sentiment.scoring.metrics import PROBABILITY
 from tweet_sentiment.techniques.distillation import soft_loss, with_soft_labels
 

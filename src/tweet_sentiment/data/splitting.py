@@ -11,8 +11,7 @@ from tweet_sentiment.data.cleaning import clean_posts
 from tweet_sentiment.data.filtering import check_classes
 from tweet_sentiment.data.leakage import SHORTEST_NEAR_DUPLICATE, joined, leaking_rows, near_duplicate_groups, text_key
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import DataParameters, LeakFreeRules, Protocol
-from tweet_sentiment.parameters.training import DevSplitParameters
+from tweet_sentiment.parameters import DataParameters, DevSplitParameters, LeakFreeRules, Protocol
 
 CLEANED = "cleaned"
 MOST_TWEETS = 5  # a text under more ids than this is a phrase or a template, not one tweet posted again

@@ -24,7 +24,7 @@ from tweet_sentiment.manifests import (
 )
 from tweet_sentiment.modeling.batching import in_batches
 from tweet_sentiment.modeling.tokenization import read_tokenizer, word_pieces
-from tweet_sentiment.parameters.data import InputSettings
+from tweet_sentiment.parameters import InputSettings
 from tweet_sentiment.predictor.explanation import Explained, by_gradients, by_leaving_out
 from tweet_sentiment.predictor.remote import model_at
 from tweet_sentiment.scoring.metrics import PROBABILITY, probabilities_of

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters.shared import Strict
+from tweet_sentiment.parameters import Strict
 from tweet_sentiment.scoring.metrics import PROBABILITY
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters.experiments import Names
+from tweet_sentiment.parameters import Names
 from tweet_sentiment.scoring.metrics import PROBABILITY
 from tweet_sentiment.techniques import full_fine_tuning
 

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tweet_sentiment.parameters.shared import PositiveInt, Share, Strict
-from tweet_sentiment.parameters.training import Hyperparameters
+from tweet_sentiment.parameters import Hyperparameters, PositiveInt, Share, Strict
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters.experiments import Names
-from tweet_sentiment.parameters.shared import Strict
+from tweet_sentiment.parameters import Names, Strict
 from tweet_sentiment.scoring.metrics import PROBABILITY, dev_scores, score_table
 
 if TYPE_CHECKING:

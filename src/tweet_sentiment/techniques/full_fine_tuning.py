@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from tweet_sentiment.parameters.training import Pooling, TrainerParameters
+from tweet_sentiment.parameters import Pooling, TrainerParameters
 
 if TYPE_CHECKING:
     from tweet_sentiment.modeling.fitting import Examples, Fitted, Setup

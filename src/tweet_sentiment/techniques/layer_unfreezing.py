@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import model_validator
 
-from tweet_sentiment.parameters.shared import NonNegativeInt, PositiveInt, Strict
-from tweet_sentiment.parameters.training import Hyperparameters
+from tweet_sentiment.parameters import Hyperparameters, NonNegativeInt, PositiveInt, Strict
 from tweet_sentiment.scoring.metrics import dev_scores
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tweet_sentiment.parameters.shared import PositiveInt
-from tweet_sentiment.parameters.training import PeftType, Pooling, TrainerParameters
+from tweet_sentiment.parameters import PeftType, Pooling, PositiveInt, TrainerParameters
 
 if TYPE_CHECKING:
     from tweet_sentiment.modeling.fitting import Examples, Fitted, Setup

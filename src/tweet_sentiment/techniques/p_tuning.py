@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tweet_sentiment.parameters.shared import PositiveInt
-from tweet_sentiment.parameters.training import PeftType, TrainerParameters
+from tweet_sentiment.parameters import PeftType, PositiveInt, TrainerParameters
 
 if TYPE_CHECKING:
     from tweet_sentiment.modeling.fitting import Examples, Fitted, Setup

@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tweet_sentiment.parameters.shared import PositiveInt, Strict
-from tweet_sentiment.parameters.training import Hyperparameters, PeftType, TrainerParameters
+from tweet_sentiment.parameters import Hyperparameters, PeftType, PositiveInt, Strict, TrainerParameters
 
 if TYPE_CHECKING:
     from tweet_sentiment.modeling.fitting import Examples, Fitted, Setup

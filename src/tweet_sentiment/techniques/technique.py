@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tweet_sentiment.parameters.shared import Strict
+from tweet_sentiment.parameters import Strict
 
 POSTS = ("training_posts", "test_posts")
 FEATURES = ("training_tokens", "test_tokens", "training_features", "test_features")
@@ -43,7 +43,5 @@ class Technique:
         return self.section == "classical"
 
 
-SHARED = frozenset(f"params:{name}" for name in ("study", "model", "training", "compute", "working_folder"))
-SETUP = {name.removeprefix("params:"): name for name in sorted(SHARED)} | {
-    "row_counts": "row_counts"
-}  # the inputs of ``modeling.fitting.Setup``
+SETUP = {name: f"params:{name}" for name in ("compute", "model", "study", "training", "working_folder")}
+SETUP["row_counts"] = "row_counts"  # the inputs of ``modeling.fitting.Setup``

@@ -1,6 +1,6 @@
 """The baseline: everything frozen, an untrained head, evaluated only (paper, section "Model choice")."""
 
-from tweet_sentiment.parameters.shared import Strict
+from tweet_sentiment.parameters import Strict
 
 
 class Parameters(Strict):

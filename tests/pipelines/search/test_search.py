@@ -5,8 +5,7 @@ from tests.trainings import encoded, examples, few, interrupted_at, node_inputs,
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.tokenization import virtual_tokens
-from tweet_sentiment.parameters import Hyperparameters
-from tweet_sentiment.parameters.search import IntRange
+from tweet_sentiment.parameters import Hyperparameters, IntRange
 from tweet_sentiment.pipelines.search.nodes import plot_search, repeat_with_seeds, search, train_best
 from tweet_sentiment.pipelines.search.objective import Objective
 from tweet_sentiment.techniques import FEATURES, TECHNIQUES, TUNABLE

@@ -14,8 +14,7 @@ import pytest
 from tests.conftest import PROJECT
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import TrainingParameters
-from tweet_sentiment.parameters.search import SearchParameters
+from tweet_sentiment.parameters import SearchParameters, TrainingParameters
 from tweet_sentiment.pipelines.search.figures import search_figures
 from tweet_sentiment.pipelines.search.study import DATABASE, run_study, suggest, trials_table
 

@@ -1,11 +1,11 @@
 """Wiring of the experiments: each fits every variant, and draws the table."""
 
 from collections.abc import Callable, Sequence
-from functools import partial, update_wrapper
 from typing import Any
 
 from kedro.pipeline import Pipeline, node
 
+from tweet_sentiment.pipelines import boxed, fixed
 from tweet_sentiment.reports.figures import cleaning_figure, learning_figure, sweep_figure
 from tweet_sentiment.techniques import FEATURES, POSTS, TUNABLE
 from tweet_sentiment.techniques.technique import SETUP
@@ -18,14 +18,14 @@ PAST = "past_the_paper"
 
 def create_unfreezing_sweep() -> Pipeline:
     """Layer unfreezing with the top 0, 1, 2 … blocks."""
-    figure = _sweep("top_blocks", "unfrozen blocks")
+    figure = fixed(sweep_figure, "top_blocks", "unfrozen blocks")
     draw = node(figure, ["table_of_blocks", STUDY], "figure_of_blocks", name="plot_sweep")
     return _experiment(nodes.sweep_blocks, "sweep", ["unfreezing_sweep", "layer_unfreezing"], FEATURES, draw)
 
 
 def create_head_sweep() -> Pipeline:
     """Train one prompt with and without layers of the head beside it."""
-    figure = _sweep("trainable_head", "of the head beside the prompt")
+    figure = fixed(sweep_figure, "trainable_head", "of the head beside the prompt")
     draw = node(figure, ["table_of_heads", STUDY], "figure_of_heads", name="plot_heads")
     tags = ["prompt_head_sweep", PAST]
     return _experiment(nodes.sweep_heads, "sweep_heads", ["prompt_tuning"], POSTS, draw, tags=tags)
@@ -33,7 +33,7 @@ def create_head_sweep() -> Pipeline:
 
 def create_training_ablation() -> Pipeline:
     """One technique trained in several ways, one change at a time."""
-    figure = _sweep("variant", "variant of the training")
+    figure = fixed(sweep_figure, "variant", "variant of the training")
     draw = node(figure, ["table_of_trainings", STUDY], "figure_of_trainings", name="plot_variants")
     sections = ["training_ablation", "data", "full_fine_tuning", "lora"]
     return _experiment(nodes.compare_trainings, "compare_variants", sections, POSTS, draw)
@@ -55,10 +55,6 @@ def create_preprocessing_ablation() -> Pipeline:
     return _experiment(nodes.compare_variants, "compare_variants", sections, nodes.SPLIT, draw, tell, tags=[name])
 
 
-def _sweep(column: str, words: str) -> Callable[..., Any]:
-    return update_wrapper(partial(sweep_figure, column, words), sweep_figure)
-
-
 def _experiment(
     measure: Callable[..., Any],
     name: str,
@@ -72,10 +68,4 @@ def _experiment(
     table, own = draw.inputs[0], {section: f"params:{section}" for section in sections}
     inputs = {dataset: dataset for dataset in reads} | SETUP | {"uncertainty": UNCERTAINTY} | own
     made = [node(measure, inputs, table, name=name, tags="device"), draw, *more]
-    return Pipeline(
-        made,
-        namespace=sections[0],
-        inputs={*reads, "row_counts"},
-        parameters={one for part in made for one in part.inputs if one.startswith("params:")},
-        tags=tags or [sections[0], PAST],
-    )
+    return boxed(sections[0], made, {*reads, "row_counts"}, tags or [sections[0], PAST])

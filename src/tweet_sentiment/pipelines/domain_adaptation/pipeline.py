@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Pipeline, node
 
-from tweet_sentiment.techniques.technique import SETUP, SHARED
+from tweet_sentiment.pipelines import boxed
+from tweet_sentiment.techniques.technique import SETUP
 
 from .nodes import adapt, collect_posts
 
@@ -12,21 +13,10 @@ OWN = "params:domain_adaptation"
 
 def create_pipeline() -> Pipeline:
     """Collect the posts, and adapt the encoder to them."""
-    collecting = [*POSTS, "params:data", "params:study", OWN]
-    return Pipeline(
-        [
-            node(collect_posts, collecting, "adaptation_posts", name="collect_posts"),
-            node(
-                adapt,
-                {"adaptation_posts": "adaptation_posts"} | SETUP | {"domain_adaptation": OWN},
-                ["model", "curves", "training"],
-                name="adapt",
-                tags="device",
-            ),
-        ],
-        namespace="domain_adaptation",
-        inputs={*POSTS, "row_counts"},
-        outputs={"adaptation_posts"},
-        parameters={*SHARED, "params:data", OWN},
-        tags=["domain_adaptation", "past_the_paper"],
-    )
+    collecting, texts = [*POSTS, "params:data", "params:study", OWN], "adaptation_posts"
+    adapting = {texts: texts} | SETUP | {"domain_adaptation": OWN}
+    steps = [
+        node(collect_posts, collecting, texts, name="collect_posts"),
+        node(adapt, adapting, ["model", "curves", "training"], name="adapt", tags="device"),
+    ]
+    return boxed("domain_adaptation", steps, {*POSTS, "row_counts", texts}, ["domain_adaptation", "past_the_paper"])

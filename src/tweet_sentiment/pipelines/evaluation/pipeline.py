@@ -4,6 +4,7 @@ from typing import Any
 
 from kedro.pipeline import Pipeline, node
 
+from tweet_sentiment.pipelines import boxed
 from tweet_sentiment.reports.figures import plot_confusion, plot_curves, plot_entities, plot_reliability
 
 from .nodes import analyse_errors, evaluate, measure_speed, predict, predict_dev, predict_posts
@@ -40,10 +41,4 @@ def create_pipeline(technique: str, predicts: bool = True, learns: bool = True, 
     for name, step, posts, writes in on_device:
         made.append(node(step, ["model", posts, MODEL, COMPUTE], writes, name=name, tags="device"))
         shared.add(posts)
-    return Pipeline(
-        made,
-        namespace=technique,
-        inputs=shared,
-        parameters={name for one in made for name in one.inputs if name.startswith("params:")},
-        tags=technique,
-    )
+    return boxed(technique, made, shared, technique)

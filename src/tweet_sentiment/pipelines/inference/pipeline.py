@@ -2,22 +2,12 @@
 
 from kedro.pipeline import Pipeline, node
 
+from tweet_sentiment.pipelines import boxed
+
 from .nodes import predict
 
 
 def create_pipeline() -> Pipeline:
     """Predict every row of a file."""
-    return Pipeline(
-        [
-            node(
-                predict,
-                ["posts", "model", "params:inference", "params:compute"],
-                "predictions",
-                name="predict",
-                tags="device",
-            )
-        ],
-        namespace="inference",
-        parameters={"params:inference", "params:compute"},
-        tags="inference",
-    )
+    reads = ["posts", "model", "params:inference", "params:compute"]
+    return boxed("inference", [node(predict, reads, "predictions", name="predict", tags="device")], set(), "inference")

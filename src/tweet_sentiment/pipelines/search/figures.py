@@ -6,8 +6,7 @@ import optuna
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from tweet_sentiment.parameters import direction_of
-from tweet_sentiment.parameters.search import IntRange, SearchSpace
+from tweet_sentiment.parameters import IntRange, SearchSpace, direction_of
 from tweet_sentiment.reports.figures import SERIES, styled
 
 

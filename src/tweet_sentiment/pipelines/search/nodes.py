@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
-from tweet_sentiment.parameters.search import SearchParameters, TechniqueSearchParameters
+from tweet_sentiment.parameters import Hyperparameters, SearchParameters, TechniqueSearchParameters, TrainingParameters
 from tweet_sentiment.scoring.metrics import dev_scores
 from tweet_sentiment.storage import fingerprint
 from tweet_sentiment.techniques import TECHNIQUES

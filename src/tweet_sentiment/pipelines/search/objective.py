@@ -7,8 +7,7 @@ from typing import Any
 from joblib import cpu_count
 
 from tweet_sentiment.modeling.fitting import Examples, Setup
-from tweet_sentiment.parameters import Hyperparameters
-from tweet_sentiment.parameters.search import SearchParameters
+from tweet_sentiment.parameters import Hyperparameters, SearchParameters
 from tweet_sentiment.techniques import TECHNIQUES, layer_unfreezing
 
 WORTH_PROCESSES = 400_000  # posts times trials: below, a second process takes longer to start than it saves

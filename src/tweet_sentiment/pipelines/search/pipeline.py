@@ -1,11 +1,10 @@
 """Wiring of the two searches: over layer unfreezing, as the paper's, and over any other technique."""
 
-from functools import partial, update_wrapper
-
 from kedro.pipeline import Pipeline, node
 
+from tweet_sentiment.pipelines import boxed, fixed
 from tweet_sentiment.techniques import FEATURES, POSTS, TUNABLE
-from tweet_sentiment.techniques.technique import SETUP, SHARED
+from tweet_sentiment.techniques.technique import SETUP
 
 from .nodes import plot_search, repeat_with_seeds, search, train_best
 
@@ -25,35 +24,17 @@ def create_technique_search() -> Pipeline:
 def _search(
     key: str, reads: tuple[str, ...], techniques: tuple[str, ...], name: str, best: str, *, seeds: bool
 ) -> Pipeline:
-    sections = {technique: f"params:{technique}" for technique in techniques}
-    data = {dataset: dataset for dataset in reads}
-    inputs = data | SETUP | sections | {"search": f"params:{key}"}
-    found = {"best": "hyperparameters"}
-    encoding = {"encoding": "encoding"} if reads == FEATURES else {}
-    look, train = (update_wrapper(partial(function, key), function) for function in (search, train_best))
-    plot = [f"params:{key}", "params:training"]
-    plot_name = "plot_search" if seeds else "plot_technique_search"
-    again = node(
-        repeat_with_seeds,
-        inputs | found | {"seeds": "params:seeds"},
-        "table_of_seeds",
-        name="repeat_with_seeds",
-        tags="device",
-    )
-    return Pipeline(
-        [
-            node(look, inputs, ["hyperparameters", "table_of_trials"], name=name, tags="device"),
-            node(
-                plot_search,
-                ["table_of_trials", *plot],
-                FIGURES,
-                name=plot_name,
-            ),
-            node(train, inputs | found | encoding, ["model", "curves", "training"], name=best, tags="device"),
-            *([again] if seeds else []),
-        ],
-        namespace=key,
-        inputs={*reads, "row_counts", *encoding},
-        parameters={*SHARED, *sections.values(), f"params:{key}", *(["params:seeds"] if seeds else [])},
-        tags=[key] if seeds else [key, "past_the_paper"],
-    )
+    own = {technique: f"params:{technique}" for technique in techniques} | {"search": f"params:{key}"}
+    inputs = {dataset: dataset for dataset in reads} | SETUP | own
+    found, encoding = {"best": "hyperparameters"}, {"encoding": "encoding"} if reads == FEATURES else {}
+    look, train = (fixed(function, key) for function in (search, train_best))
+    plotted = ["table_of_trials", f"params:{key}", "params:training"]
+    steps = [
+        node(look, inputs, ["hyperparameters", "table_of_trials"], name=name, tags="device"),
+        node(plot_search, plotted, FIGURES, name="plot_search" if seeds else "plot_technique_search"),
+        node(train, inputs | found | encoding, ["model", "curves", "training"], name=best, tags="device"),
+    ]
+    if seeds:
+        again, table = inputs | found | {"seeds": "params:seeds"}, "table_of_seeds"
+        steps.append(node(repeat_with_seeds, again, table, name="repeat_with_seeds", tags="device"))
+    return boxed(key, steps, {*reads, "row_counts", *encoding}, [key] if seeds else [key, "past_the_paper"])

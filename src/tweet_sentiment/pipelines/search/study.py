@@ -15,8 +15,7 @@ from joblib import Parallel, delayed
 from optuna.trial import FrozenTrial, TrialState
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import Hyperparameters, direction_of
-from tweet_sentiment.parameters.search import Hyperband, IntRange, SearchParameters, SearchSpace
+from tweet_sentiment.parameters import Hyperband, Hyperparameters, IntRange, SearchParameters, SearchSpace, direction_of
 from tweet_sentiment.progress import progress_bar
 from tweet_sentiment.storage import fingerprint, naming
 

@@ -16,8 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DBAPIError
 
 from tweet_sentiment.errors import StudyError, extra
-from tweet_sentiment.parameters import direction_of
-from tweet_sentiment.parameters.search import SearchParameters
+from tweet_sentiment.parameters import SearchParameters, direction_of
 from tweet_sentiment.pipelines.search.study import (
     CUT_OFF,
     Objective,

@@ -1,0 +1,669 @@
+"""Typed, validated parameters: one model a section of ``conf``, strict, with unknown keys refused.
+
+A technique's own stand in its file; see :mod:`tweet_sentiment.schema` for the whole.
+"""
+
+import logging
+import math
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import unquote
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.storage import REMEDY, is_address
+
+logger = logging.getLogger(__name__)
+
+
+def _local(path: str) -> str:
+    if is_address(path):
+        raise ValueError(f"an address, and {REMEDY}")
+    return path
+
+
+def distinct(items: list[Any]) -> list[Any]:
+    """Refuse a list that holds one twice."""
+    if len(set(items)) < len(items):
+        raise ValueError("the list holds one twice")
+    return items
+
+
+def _as_label(label: object) -> object:
+    return str(label).lower() if isinstance(label, bool) else str(label) if isinstance(label, int | float) else label
+
+
+def _without_nulls(value: Any) -> Any:
+    return {name: one for name, one in value.items() if one is not None} if isinstance(value, dict) else value
+
+
+WithoutNulls = BeforeValidator(_without_nulls)  # of a map with names of its own: null takes a name out
+Label = Annotated[str, BeforeValidator(_as_label)]  # YAML's 1 and true are the texts "1" and "true" of a file
+LocalPath = Annotated[str, Field(min_length=1), AfterValidator(_local)]
+Protocol = Annotated[str, Field(pattern=r"^(published|leak_free|grouped(_[1-9]\d*_of_[1-9]\d*)?)$")]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Run = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(distinct)]
+PositiveInt = Annotated[int, Field(ge=1)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+LearningRate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+WeightDecay = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Delimiter = Annotated[
+    str, BeforeValidator(lambda given: "\t" if given == r"\t" else given), Field(pattern=r"(?s)^(.|auto)$")
+]
+Quoting = Literal["auto", "csv", "none"]
+Encoding = Annotated[str, Field(min_length=1)]
+
+NOT_SHOWN = "not_shown"  # the type of an error whose message must not show the value, which may hold a password
+MAX_POSITIONS = 512  # that virtual tokens and word pieces share; an encoder with fewer says so when it is loaded
+
+
+class Strict(BaseModel):
+    """A section of conf, or a part of one; ``NOT_DECISIVE``: the keys that change no result of a training or search."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset()
+
+    def identity(self) -> dict[str, Any]:
+        """Return what results are stored under: all that decides about them."""
+        return self.model_dump(exclude=set(self.NOT_DECISIVE))
+
+    def under(self, **changes: Any) -> Self:
+        """Return the section with those of the changes that it has a key for."""
+        return self.model_copy(update={name: one for name, one in changes.items() if name in type(self).model_fields})
+
+
+# ---------------------------------------------------------------- the study and the machine
+class Study(Strict):
+    """What every result depends on: the classes, the seed and the protocol; Kedro's ``params:study``.
+
+    ``protocol``: ``published``, ``leak_free``, ``grouped`` (a share of the training file, held out by group) or
+    ``grouped_<k>_of_<n>`` (fold k of n). ``seed`` draws the data's order, the dev split and the head.
+    """
+
+    labels: Annotated[list[Label], Field(min_length=2), AfterValidator(distinct)]
+    seed: Seed
+    protocol: Protocol
+
+    @model_validator(mode="after")
+    def _is_a_fold(self) -> Self:
+        if fold := re.fullmatch(r"grouped_(\d+)_of_(\d+)", self.protocol):
+            k, n = int(fold[1]), int(fold[2])
+            if k > n or n < 2:
+                raise ValueError(f"protocol is {self.protocol}: give a fold of 1 to n, and n of 2 or more")
+        return self
+
+    @property
+    def has_dev_split(self) -> bool:
+        """Whether choices are made on other posts than those that are reported."""
+        return self.protocol != "published"
+
+    @property
+    def chosen_on(self) -> str:
+        """On what hyperparameters, prompts and epochs are chosen; ``published`` does it on the reported posts."""
+        return "dev split" if self.has_dev_split else "test posts"
+
+
+class Compute(Strict):
+    """The device and the precision; Kedro's ``params:compute``. ``device``: auto, cpu, cuda or cuda:N."""
+
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    fp16: bool
+    precision: Literal["auto", "fp32", "bf16"]
+
+    @model_validator(mode="after")
+    def _available(self) -> Self:
+        if self.fp16 and self.precision == "bf16":
+            raise ValueError("fp16 is true and precision is bf16: choose one")
+        if self.fp16 and self.device == "cpu":
+            raise ValueError("fp16 needs a CUDA device, device is cpu: set fp16=false (precision may be bf16)")
+        return self
+
+
+# ---------------------------------------------------------------- the data
+RAW = "raw"  # texts as posted
+Cleaning = Literal["published", "corrected", "minimal", "minimal_emoji_named", "none"]
+
+
+class Columns(Strict):
+    """Where the file keeps what: positions from 0, or names if it has a header; ``id`` and ``entity`` may be null."""
+
+    id: int | str | None
+    entity: int | str | None
+    label: int | str
+    post: int | str
+
+
+class LeakFreeRules(Strict):
+    """Which training rows the leak-free protocol removes; a near-duplicate has a similarity of at least the threshold.
+
+    Similarity is rapidfuzz's ``fuzz.ratio`` (0-100) of the normalised texts.
+    """
+
+    tweet_id: bool
+    normalised_text: bool
+    near_duplicate: bool
+    near_duplicate_threshold: Annotated[float, Field(ge=50, le=100)]
+
+
+class AuditParameters(Strict):
+    """The leakage audit: the share of known test posts from which on it warns, and how many examples it shows."""
+
+    overlap_limit: Annotated[float, Field(ge=0, le=1)]
+    examples: PositiveInt
+
+
+class DataParameters(Strict):
+    """The files, how to read them, and how to filter, clean and split their posts.
+
+    CSV, TSV, JSON Lines or Parquet. ``auto``: found out from each file. ``quoting``: ``csv``, quotes enclose fields;
+    ``none``, they are ordinary characters. ``encoding``: a name that Python knows. ``cleaning``: ``none`` gives the
+    model the texts as they are; ``minimal`` replaces links and user names and decodes HTML entities, and
+    ``minimal_emoji_named`` puts the names of emoji in their place; ``corrected`` does what the paper describes,
+    ``published`` what its code does, letter for letter, and keeps ASCII letters alone. A run is stopped where cleaning
+    leaves nothing of more than a fifth of the posts. ``label_issues``: ``drop`` leaves out the training posts
+    whose label the pipeline label_issues doubts; dev split and test posts stay whole.
+    """
+
+    training_file: LocalPath
+    validation_file: LocalPath | None
+    header: bool | Literal["auto"]
+    delimiter: Delimiter
+    quoting: Quoting
+    encoding: Encoding
+    columns: Columns
+    drop_labels: list[Label]
+    row_limit: PositiveInt | None
+    validation_share: Share
+    leak_free: LeakFreeRules
+    audit: AuditParameters
+    label_issues: Literal["keep", "drop"]
+    cleaning: Cleaning
+    remove_stop_words: bool
+    lemmatize: bool
+
+    @model_validator(mode="after")
+    def _columns_are_there(self) -> Self:
+        if not self.header and any(isinstance(column, str) for column in self.columns.model_dump().values()):
+            raise ValueError("data.columns holds names, but data.header is false: give positions (0, 1, …)")
+        return self
+
+    @property
+    def texts(self) -> str:
+        """Name the texts that the models read, for a table: "raw", or "cleaned: corrected, no stop words"."""
+        steps = {"no stop words": self.remove_stop_words, "lemmas": self.lemmatize}
+        done = [name for name, is_on in steps.items() if is_on]
+        if self.cleaning == "none" and not done:
+            return RAW
+        return f"cleaned: {', '.join([self.cleaning, *done])}"
+
+
+class InputSettings(Strict):
+    """The cleaning, the most word pieces, virtual tokens not counted, and a second segment, if any.
+
+    ``hard_prompt`` is put before the text; today it stands in the tokenizer, exports of earlier versions say it here.
+
+    ``max_length`` null: as many as the encoder has positions; a classical model reads texts whole.
+    ``second_segment`` ``entity``: the input is "[CLS] <entity> [SEP] <text> [SEP]"; null: the text alone.
+    """
+
+    cleaning: Cleaning
+    remove_stop_words: bool
+    lemmatize: bool
+    hard_prompt: str = ""
+    max_length: Annotated[int, Field(ge=8, le=MAX_POSITIONS)] | None
+    second_segment: Literal["entity"] | None = None
+
+    @property
+    def most_pieces(self) -> int:
+        """Return the most word pieces that an encoder reads of a text."""
+        return self.max_length or MAX_POSITIONS
+
+
+# ---------------------------------------------------------------- encoder and training
+class ModelParameters(Strict):
+    """The encoder: ``embedded``, a hub id or a folder; and how texts reach it.
+
+    ``encoder_dropout`` true trains through the encoder in training mode, as the paper does; false trains heads on
+    features computed once. ``max_length`` is in word pieces, special tokens included.
+    """
+
+    checkpoint: LocalPath
+    max_length: Annotated[int, Field(ge=8, le=MAX_POSITIONS)]
+    padding: Literal["longest", "max_length"]
+    encoder_dropout: bool
+
+
+WarmUp = NonNegativeInt | Annotated[float, Field(ge=0, lt=1)]
+
+
+class Hyperparameters(Strict):
+    """What the search looks for, by the names of ``transformers.TrainingArguments``.
+
+    ``warmup_steps``: a number of steps, or below 1 a share of them, as there.
+    """
+
+    num_train_epochs: PositiveInt
+    per_device_train_batch_size: PositiveInt
+    learning_rate: LearningRate
+    warmup_steps: WarmUp
+    weight_decay: WeightDecay
+
+    def steps(self, posts: int) -> int:
+        """Return how many steps it takes to learn from so many posts."""
+        return math.ceil(posts / self.per_device_train_batch_size) * self.num_train_epochs
+
+    def warm_up(self, steps: int) -> int:
+        """Return how many of so many steps are the warm-up."""
+        return int(self.warmup_steps if isinstance(self.warmup_steps, int) else self.warmup_steps * steps)
+
+
+Direction = Literal["maximize", "minimize"]
+LESS_IS_BETTER = frozenset({"eval_loss"})  # of the metrics that are measured; of the others more is better
+
+
+def direction_of(metric: str) -> Direction:
+    """Return which way a metric gets better."""
+    return "minimize" if metric in LESS_IS_BETTER else "maximize"
+
+
+class TrainingParameters(Strict):
+    """What every technique shares. ``class_weights``: null, ``balanced``, or one positive weight for each label.
+
+    ``processes`` on each of ``nodes`` machines train through the encoder together, on a share of every batch each: a
+    batch is as large as with one. Other trainings, of the head on features and of the classical baselines, are short,
+    and domain adaptation is not split: they take one process. On several machines the same command is started on each,
+    with outputs of its own; the machines meet at ``rendezvous``, ``host:port`` of one of them.
+    """
+
+    per_device_eval_batch_size: PositiveInt
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"]
+    max_grad_norm: Annotated[float, Field(gt=0)]
+    logging_steps: PositiveInt
+    save_total_limit: PositiveInt
+    metric_for_best_model: Literal["accuracy", "f1", "macro_f1", "precision", "recall", "eval_loss"]
+    class_weights: Annotated[Literal["balanced"] | dict[Label, Annotated[float, Field(gt=0)]] | None, WithoutNulls]
+    processes: PositiveInt
+    nodes: PositiveInt
+    rendezvous: Annotated[str, Field(pattern=r"^[^\s/]+:\d+$")] | None
+
+    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"save_total_limit", "rendezvous"})
+
+    @model_validator(mode="after")
+    def _meet_somewhere(self) -> Self:
+        if self.nodes > 1 and self.rendezvous is None:
+            raise ValueError("nodes above 1 need a rendezvous: host:port of one of the machines")
+        return self
+
+    @property
+    def all_processes(self) -> int:
+        """How many processes train together."""
+        return self.processes * self.nodes
+
+    @property
+    def direction(self) -> Direction:
+        """Which way ``metric_for_best_model`` gets better: every choice of the study goes that way."""
+        return direction_of(self.metric_for_best_model)
+
+    def never_warm(self, hyperparameters: Hyperparameters, steps: int) -> bool:
+        """Tell whether the warm-up is as long as the training: the learning rate is then never reached."""
+        return self.lr_scheduler_type != "constant" and hyperparameters.warm_up(steps) >= max(1, steps)
+
+    def warn_if_never_warm(self, hyperparameters: Hyperparameters, steps: int) -> None:
+        """Warn where the warm-up is as long as the training, so that the learning rate is never reached."""
+        if self.never_warm(hyperparameters, steps):
+            logger.warning(
+                "The warm-up of %d steps is as long as the training of %d: the learning rate of %g is never reached.",
+                hyperparameters.warm_up(steps),
+                steps,
+                hyperparameters.learning_rate,
+            )
+
+    def check_warm_up(self, key: str, hyperparameters: Hyperparameters, posts: int) -> None:
+        """Refuse hyperparameters whose warm-up is as long as a training on so many posts; ``key``: where they stand.
+
+        Raises:
+            StudyError: the learning rate would never be reached.
+        """
+        given, steps = hyperparameters, hyperparameters.steps(posts)
+        if self.never_warm(given, steps):
+            raise StudyError(
+                f"{key}: warmup_steps is {given.warmup_steps}, and the whole training has {steps} steps ({posts:,} "
+                f"posts in batches of {given.per_device_train_batch_size}, {given.num_train_epochs} epochs). "
+                f"The learning rate of {given.learning_rate:g} would never be reached.\n"
+                "  Give fewer, or a share of the steps (warmup_steps=0.1); or more posts, or more epochs."
+            )
+
+    def goodness(self, scores: Mapping[str, Any], prefix: str = "") -> float:
+        """Return ``metric_for_best_model`` of these scores, with its sign changed where less is better."""
+        value = float(scores[f"{prefix}{self.metric_for_best_model}"])
+        return value if self.direction == "maximize" else -value
+
+
+def _possible(peft_type: Any) -> Any:
+    if peft_type == "PREFIX_TUNING":
+        raise ValueError(
+            "prefix tuning puts keys and values before those of every layer (past_key_values), and encoders take "
+            "none; take PROMPT_TUNING (pipeline prompt_tuning), P_TUNING (p_tuning), or LORA or IA3 (lora)"
+        )
+    return peft_type
+
+
+PeftType = BeforeValidator(_possible)
+Pooling = Literal["default", "cls", "mean"]  # default: as the classifier of the encoder's family does it
+
+
+class TrainerParameters(Strict):
+    """What the techniques that train through the encoder share.
+
+    ``checkpoint``: the encoder to start from; null for ``model.checkpoint``. ``second_segment`` ``entity`` reads "[CLS]
+    entity [SEP] post [SEP]", or as the tokenizer joins a pair. ``label_smoothing_factor``: how much of a label is
+    spread over all. ``early_stopping_patience``: stop after so many epochs without a better one. ``row_limit``: train
+    on so many posts; null for all. ``load_best_model_at_end`` chooses the epoch on the dev split, which is then not
+    trained on; ``hold_out_dev_split`` keeps it out even where no epoch is chosen, so that techniques can be compared on
+    it. ``repeat_seeds``: train again with each further one of ``seeds``.
+    """
+
+    checkpoint: Annotated[str, Field(min_length=1)] | None
+    second_segment: Literal["entity"] | None
+    label_smoothing_factor: Annotated[float, Field(ge=0, lt=1)]
+    early_stopping_patience: PositiveInt | None
+    row_limit: PositiveInt | None
+    load_best_model_at_end: bool
+    hold_out_dev_split: bool
+    repeat_seeds: bool
+    hyperparameters: Hyperparameters
+
+    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"repeat_seeds"})
+
+    @model_validator(mode="after")
+    def _possible_together(self) -> Self:
+        if self.early_stopping_patience and not self.load_best_model_at_end:
+            raise ValueError("early_stopping_patience needs load_best_model_at_end: it stops behind the best epoch")
+        return self
+
+
+class DevSplitParameters(Strict):
+    """The dev split, on which hyperparameters, prompts and epochs are chosen: ``share`` of the tweets, one post each.
+
+    Where that is fewer than ``least_posts`` it is so many, up to a third of the tweets: on a handful of posts a choice
+    is luck. Under the ``published`` protocol they are chosen on the test posts themselves, as in the paper.
+    """
+
+    share: Share
+    least_posts: PositiveInt
+
+    def share_of(self, tweets: int) -> float:
+        """Return the share of so many tweets that is drawn."""
+        return max(self.share, min(self.least_posts / tweets, 1 / 3))
+
+
+# ---------------------------------------------------------------- experiments that vary one setting
+Names = Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
+
+
+class UnfreezingSweepParameters(Strict):
+    """Layer unfreezing with each number of ``top_blocks``; ``row_limit``: train on so many posts, null for all."""
+
+    top_blocks: Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(distinct)]
+    row_limit: PositiveInt | None
+    load_best_model_at_end: bool
+    hyperparameters: Hyperparameters
+
+
+class TrainingAblationParameters(Strict):
+    """A technique trained once for each of ``variants``: a name, and which of the technique's parameters change.
+
+    The dev split is held out in every one. ``row_limit`` takes the place of the technique's; a tweet comes with all
+    its paraphrases.
+    """
+
+    technique: str
+    row_limit: PositiveInt | None
+    variants: Annotated[dict[str, dict[str, Any]], Field(min_length=1), WithoutNulls]
+
+    def varied(self, technique: TrainerParameters, variant: str) -> TrainerParameters:
+        """Return the technique's parameters under a variant; hyperparameters may be changed one by one."""
+        changes = self.variants[variant]
+        plain = technique.model_dump() | {"row_limit": self.row_limit, "hold_out_dev_split": True}
+        hyperparameters = plain["hyperparameters"] | changes.get("hyperparameters", {})
+        return type(technique).model_validate(plain | changes | {"hyperparameters": hyperparameters})
+
+
+class LearningCurveParameters(Strict):
+    """Techniques trained on the first ``sizes`` posts of an order by tweet; a power law through them needs three."""
+
+    techniques: Names
+    sizes: Annotated[list[PositiveInt], Field(min_length=3)]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if any(larger <= smaller for smaller, larger in pairwise(self.sizes)):
+            raise ValueError("sizes must ascend")
+        return self
+
+
+class PreprocessingAblationParameters(Strict):
+    """Every way of cleaning through the same head; ``row_limit``: train on so many posts, null for all."""
+
+    row_limit: PositiveInt | None
+    hyperparameters: Hyperparameters
+
+
+# ---------------------------------------------------------------- a search over hyperparameters
+_DATABASE = re.compile(r"postgresql://([^\s:/@?#{}]+@)?([\w.-]+|\[[\da-fA-F:]+\])?(:\d+)?/[^\s:/@?#{}]+(\?[^\s#{}]*)?")
+
+
+def _without_password(url: str) -> str:
+    """Refuse what is no database's URL, or holds a password; the message shows neither."""
+    plain = unquote(url)
+    if ":" in plain.partition("://")[2].rpartition("@")[0] or "password" in plain.lower():
+        raise PydanticCustomError(
+            NOT_SHOWN, "a URL with a password, which would get into logs: leave it out and set PGPASSWORD, or ~/.pgpass"
+        )
+    if not _DATABASE.fullmatch(url):
+        raise PydanticCustomError(NOT_SHOWN, "expected a database as postgresql://user@host:5432/name")
+    return url
+
+
+class Range(Strict):
+    """An interval to draw from, both ends included."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low ({self.low}) is above high ({self.high})")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a logarithmic range needs low > 0, found {self.low}")
+        return self
+
+
+class IntRange(Range):
+    low: int
+    high: int
+
+
+class SearchSpace(Strict):
+    """The paper's five hyperparameters; the batch size is one of a list, the warm-up in steps or a share of them."""
+
+    num_train_epochs: IntRange
+    per_device_train_batch_size: Annotated[list[PositiveInt], Field(min_length=1)]
+    learning_rate: Range
+    warmup_steps: IntRange | Range
+    weight_decay: Range
+
+    @property
+    def shortest(self) -> Hyperparameters:
+        """The trial with the fewest steps, and the longest warm-up."""
+        return Hyperparameters(
+            num_train_epochs=self.num_train_epochs.low,
+            per_device_train_batch_size=max(self.per_device_train_batch_size),
+            learning_rate=self.learning_rate.high,
+            warmup_steps=self.warmup_steps.high,
+            weight_decay=self.weight_decay.low,
+        )
+
+    @model_validator(mode="after")
+    def _legal_ends(self) -> Self:
+        for end in ("low", "high"):
+            Hyperparameters(
+                num_train_epochs=getattr(self.num_train_epochs, end),
+                per_device_train_batch_size=self.per_device_train_batch_size[0],
+                learning_rate=getattr(self.learning_rate, end),
+                warmup_steps=getattr(self.warmup_steps, end),
+                weight_decay=getattr(self.weight_decay, end),
+            )
+        return self
+
+
+class Pruner(Strict):
+    """``optuna.pruners.MedianPruner``; a step is an epoch."""
+
+    n_startup_trials: NonNegativeInt
+    n_warmup_steps: NonNegativeInt
+    interval_steps: PositiveInt
+
+    @property
+    def waits_for(self) -> str:
+        """What must have happened before it can stop a trial."""
+        return f"{self.n_startup_trials} trials and {self.n_warmup_steps} epochs"
+
+    def can_fire(self, n_trials: int, epochs: int) -> bool:
+        """Whether it can stop some trial of a search with at most so many epochs."""
+        return n_trials > self.n_startup_trials and epochs > self.n_warmup_steps + 1
+
+
+class Hyperband(Strict):
+    """``optuna.pruners.HyperbandPruner``; a resource is an epoch, the most of it the space's most epochs."""
+
+    min_resource: PositiveInt
+    reduction_factor: Annotated[int, Field(ge=2)]
+
+    @property
+    def waits_for(self) -> str:
+        """What must have happened before it can stop a trial."""
+        return f"{self.min_resource} epochs of several trials"
+
+    def can_fire(self, n_trials: int, epochs: int) -> bool:
+        """Whether it can stop some trial of a search with at most so many epochs."""
+        return n_trials > self.reduction_factor and epochs >= self.min_resource * self.reduction_factor
+
+
+class SearchParameters(Strict):
+    """The search: how many trials, over what, pruned how; trials learn what layer unfreezing learns.
+
+    ``attempt``: a finished search is not run again; another number is another search. ``trials_at_once``: so many are
+    drawn before any of them is known; with 1 the trials are those of Optuna's own ``optimize`` with
+    ``TPESampler(seed)``. ``processes``: so many run side by side; the result does not depend on it. ``auto`` takes a
+    processor each where heads learn on features and there is much to do. ``direction``: ``auto`` goes the way in which
+    ``training.metric_for_best_model`` gets better; the other way is refused. ``storage``: the URL of a PostgreSQL
+    database, without a password; whoever gives the same searches with all others that do. These trials are drawn as
+    workers become free, whatever ``trials_at_once`` is.
+    """
+
+    n_trials: PositiveInt
+    attempt: PositiveInt
+    trials_at_once: PositiveInt
+    processes: PositiveInt | Literal["auto"]
+    direction: Literal["auto", "maximize", "minimize"]
+    storage: Annotated[str, AfterValidator(_without_password)] | None
+    space: SearchSpace
+    pruner: Pruner | Hyperband
+
+    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"n_trials", "processes", "direction", "storage"})
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the trials of a search depend on: all but their number, who runs them, and the direction.
+
+        The direction is the metric's. The number of trials counts where the last of them are drawn together with fewer
+        than the others: with more trials these would have been other ones.
+        """
+        rest = self.n_trials if self.n_trials % self.trials_at_once else None
+        return super().identity() | {"n_trials": rest}
+
+    @property
+    def pruner_can_fire(self) -> bool:
+        """Whether some trial is long enough for the pruner to stop it."""
+        return self.pruner.can_fire(self.n_trials, self.space.num_train_epochs.high)
+
+
+class TechniqueSearchParameters(SearchParameters):
+    """The same search for a technique that trains through the encoder.
+
+    Trials learn from ``row_limit`` posts (null: all). No trial is begun once ``budget_posts`` have been learnt from in
+    all of them together, a post counted in each epoch. Prompt tuning is searched behind the last of its hard prompts.
+    """
+
+    technique: str
+    row_limit: PositiveInt | None
+    budget_posts: PositiveInt
+
+    NOT_DECISIVE: ClassVar[frozenset[str]] = SearchParameters.NOT_DECISIVE | {"budget_posts"}
+
+
+# ---------------------------------------------------------------- what is measured and reported
+class UncertaintyParameters(Strict):
+    """Bootstrap: how many resamples of tweet ids, and the coverage of the intervals."""
+
+    resamples: Annotated[int, Field(ge=100)]
+    level: Annotated[float, Field(gt=0.5, lt=1)]
+
+
+class PromotionParameters(Strict):
+    """Which model is promoted: that of ``technique``, or where it is null the best by ``metric``; under ``protocol``.
+
+    ``metric`` is measured on the dev split, so that the figures on the validation
+    posts stay untouched by the choice: ``accuracy`` or ``macro_f1``, the higher the better, or ``eval_loss``, the lower
+    the better. ``macro_f1`` counts each class alike, however rare it is.
+    """
+
+    metric: Literal["accuracy", "macro_f1", "eval_loss"]
+    protocol: Protocol
+    technique: str | None
+
+
+class ReportingParameters(Strict):
+    """What the paper reports, by technique: shown beside ours, never used."""
+
+    paper_accuracy: Annotated[dict[str, float], WithoutNulls]
+
+
+class TrackingParameters(Strict):
+    """Who else is told of a run: ``mlflow``, the address of a store, and ``tensorboard``, a folder; null for nobody.
+
+    Both are written from what nodes save, so that no result depends on them. They need the extras of these names.
+    """
+
+    mlflow: Annotated[str, Field(min_length=1)] | None
+    tensorboard: Annotated[str, Field(min_length=1)] | None
+
+
+# ---------------------------------------------------------------- a trained model over a file
+class InferenceParameters(Strict):
+    """A file of posts for a trained model; ``kedro predict --csv`` does the same in constant memory, and resumably.
+
+    ``model``: a model folder; ``file``: CSV, Parquet or JSON Lines; ``delimiter``, ``quoting`` and ``encoding`` as in
+    ``data``. ``text_column`` is a name; a position where ``header`` is false. ``entity_column``, if the model reads
+    entities, likewise. ``on_error``: a faulty row is kept without a label, or stops the run. ``prefix`` stands before
+    the names of the columns that are added.
+    """
+
+    model: LocalPath
+    file: LocalPath | None
+    header: bool
+    delimiter: Delimiter
+    quoting: Quoting
+    encoding: Encoding
+    text_column: str | int
+    entity_column: str | int | None
+    on_error: Literal["keep", "stop"]
+    prefix: str

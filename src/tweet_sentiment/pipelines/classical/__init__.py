@@ -1,1 +1,0 @@
-"""The classical baselines on TF-IDF."""
