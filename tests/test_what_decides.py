@@ -89,7 +89,7 @@ def decisive(encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "checkpoints_folder", store)
     monkeypatch.setattr(fitting, "fingerprint", store)
     for module, find in ((study, "run_study"), (workers, "share_study")):
-        monkeypatch.setattr(module, find, lambda folder, name, *_, **__: store(name))
+        monkeypatch.setattr(module, find, lambda search: store(search.name))
 
     def sort(stored, *sections):
         start = small(STUDY, encoder)

@@ -99,8 +99,8 @@ def objective(hyperparameters, on_epoch):
     return found
 
 search = here.settings(asked["n_trials"], storage=url)
-given = (Path("search-0123"), "formula", search, objective, 42, "accuracy")
-study = workers.share_study(*given, key="hyperparameter_search", processes=asked.get("processes", 1))
+given = (Path("search-0123"), "formula", search, objective, 42, "accuracy", "hyperparameter_search")
+study = workers.share_study(workers.Search(*given, processes=asked.get("processes", 1)))
 print(json.dumps([study.best_value, here.states(study), here.trials_table(study)["epochs"].tolist()]))
 """
 N = 12
@@ -185,8 +185,8 @@ def silent_now(worker):
 
 def shared(database, n_trials, objective=train, key="hyperparameter_search", **changes):
     """Search in this process, alone."""
-    given = (Path("search-0123"), "formula", settings(n_trials, storage=database, **changes), objective, 42, "accuracy")
-    return workers.share_study(*given, key=key)
+    given = settings(n_trials, storage=database, **changes)
+    return workers.share_study(workers.Search(Path("search-0123"), "formula", given, objective, 42, "accuracy", key))
 
 
 def test_a_trial_that_raises_fails_once_and_one_that_the_worker_breaks_off_is_run_again(database):

@@ -16,7 +16,7 @@ from tests.conftest import PROJECT
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import SearchParameters, TrainingParameters
 from tweet_sentiment.pipelines.search.figures import search_figures
-from tweet_sentiment.pipelines.search.study import DATABASE, run_study, suggest, trials_table
+from tweet_sentiment.pipelines.search.study import DATABASE, Search, run_study, suggest, trials_table
 
 FIVE = ["num_train_epochs", "per_device_train_batch_size", "learning_rate", "warmup_steps", "weight_decay"]
 SPACE = {
@@ -53,7 +53,7 @@ def train(hyperparameters, on_epoch):
 def search(folder, n_trials, objective=train, name="search-a", seed=42, processes=1, metric="accuracy", **changes):
     folder.mkdir(exist_ok=True)
     given = settings(n_trials, **changes)
-    return run_study(folder, name, given, objective, seed, metric, key="hyperparameter_search", processes=processes)
+    return run_study(Search(folder, name, given, objective, seed, metric, "hyperparameter_search", processes))
 
 
 def outcomes(study):

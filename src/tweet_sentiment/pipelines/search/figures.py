@@ -4,9 +4,9 @@ from typing import Any
 
 import optuna
 import pandas as pd
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from tweet_sentiment.parameters import IntRange, SearchSpace, direction_of
+from tweet_sentiment.parameters import SearchSpace, direction_of
+from tweet_sentiment.pipelines.search.study import suggest
 from tweet_sentiment.reports.figures import SERIES, styled
 
 
@@ -39,25 +39,9 @@ def search_figures(trials: pd.DataFrame, space: SearchSpace, metric: str) -> tup
 
 def _trial(row: dict[Any, Any], space: SearchSpace) -> Any:
     state = optuna.trial.TrialState[row["state"]]
-    distributions = _distributions(space)
-    parameters = {
-        name: row[name] if isinstance(kind, FloatDistribution) else int(row[name])
-        for name, kind in distributions.items()
-    }
+    drawn = optuna.trial.FixedTrial(row)
+    suggest(drawn, space)
+    kinds = drawn.distributions
+    parameters = {name: kind.to_external_repr(kind.to_internal_repr(row[name])) for name, kind in kinds.items()}
     value = float(row["value"]) if state.name == "COMPLETE" else None
-    return optuna.create_trial(state=state, params=parameters, distributions=distributions, value=value)
-
-
-def _distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
-    epochs, warmup, rate, decay = space.num_train_epochs, space.warmup_steps, space.learning_rate, space.weight_decay
-    return {
-        "num_train_epochs": IntDistribution(epochs.low, epochs.high, log=epochs.log),
-        "per_device_train_batch_size": CategoricalDistribution(space.per_device_train_batch_size),
-        "learning_rate": FloatDistribution(rate.low, rate.high, log=rate.log),
-        "warmup_steps": (
-            IntDistribution(warmup.low, warmup.high, log=warmup.log)
-            if isinstance(warmup, IntRange)
-            else FloatDistribution(warmup.low, warmup.high, log=warmup.log)
-        ),
-        "weight_decay": FloatDistribution(decay.low, decay.high, log=decay.log),
-    }
+    return optuna.create_trial(state=state, params=parameters, distributions=kinds, value=value)

@@ -28,7 +28,7 @@ def search(
     from tweet_sentiment.modeling.fitting import from_inputs
 
     from .objective import Objective
-    from .study import epochs_begun, run_study, trials_table
+    from .study import Search, epochs_begun, run_study, trials_table
     from .workers import share_study
 
     technique = _technique(search)
@@ -42,16 +42,10 @@ def search(
     objective = Objective(technique, examples, sections[technique], setup.within("trial"), limit)
     posts = objective.posts_per_epoch()
     find = share_study if search.storage else run_study
+    name = f"{technique}-{fingerprint(setup.identity(), objective.identity(), search.identity())}"
+    asked = (setup.working_folder, name, search, objective, study.seed, metric, key, objective.processes(search))
     study_of_trials = find(
-        setup.working_folder,
-        f"{technique}-{fingerprint(setup.identity(), objective.identity(), search.identity())}",
-        search,
-        objective,
-        study.seed,
-        metric,
-        processes=objective.processes(search),
-        key=key,
-        budget_reached=lambda trials: budget is not None and sum(map(epochs_begun, trials)) * posts >= budget,
+        Search(*asked, lambda trials: budget is not None and sum(map(epochs_begun, trials)) * posts >= budget)
     )
     trials = trials_table(study_of_trials)
     best = {

@@ -4,6 +4,7 @@ import logging
 import math
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -30,7 +31,7 @@ SEAL = "seal"  # of what came of a trial
 CAUGHT = (RuntimeError, StudyError, MemoryError, ValueError)
 
 
-def suggest(trial: optuna.Trial, space: SearchSpace) -> Hyperparameters:
+def suggest(trial: optuna.trial.BaseTrial, space: SearchSpace) -> Hyperparameters:
     """Draw one set of hyperparameters (paper, section "Hyperparameter search")."""
     epochs, warmup, rate, decay = space.num_train_epochs, space.warmup_steps, space.learning_rate, space.weight_decay
     sizes = space.per_device_train_batch_size
@@ -47,24 +48,46 @@ def suggest(trial: optuna.Trial, space: SearchSpace) -> Hyperparameters:
     )
 
 
-def run_study(
-    folder: Path,
-    name: str,
-    search: SearchParameters,
-    objective: Objective,
-    seed: int,
-    metric: str,
-    *,
-    key: str,
-    processes: int = 1,
-    budget_reached: Callable[[list[FrozenTrial]], bool] = lambda trials: False,
-) -> optuna.Study:
+@dataclass(frozen=True)
+class Search:
+    """A search to run, by one process or by many that are given the same.
+
+    ``name`` must change with all that trials depend on, so that a study never goes on under other conditions; ``key``
+    names the parameters in messages.
+    """
+
+    folder: Path
+    name: str
+    parameters: SearchParameters
+    objective: Objective
+    seed: int
+    metric: str
+    key: str
+    processes: int = 1
+    budget_reached: Callable[[list[FrozenTrial]], bool] = lambda trials: False
+
+    @property
+    def database(self) -> Path:
+        """The file that holds what came of each trial."""
+        return self.folder / DATABASE
+
+    def of_optuna(self, **more: Any) -> dict[str, Any]:
+        """Return what each study of it is created with, and ``more``."""
+        return {"pruner": pruner_of(self.parameters), "direction": direction_of(self.metric), **more}
+
+    def damaged(self, why: str) -> StudyError:
+        """Return the error of a database that cannot be gone on with."""
+        return StudyError(
+            f"{self.database}: the search's database is damaged ({why}). Delete it to start the search anew."
+        )
+
+
+def run_study(search: Search) -> optuna.Study:
     """Return a study of the first ``n_trials`` trials, or of those within the budget; those not done yet are run.
 
     The trials are drawn by one ``TPESampler(seed)``, as Optuna's ``optimize`` draws them. With ``trials_at_once`` more
     than 1, so many are drawn together, run by as many ``processes``, and told together: the outcome does not depend on
-    which of them ends first, nor on how many processes there are. ``name`` must change with all that trials depend on,
-    so that a study never goes on under other conditions. ``key`` are the parameters to name in messages.
+    which of them ends first, nor on how many processes there are.
 
     The database holds what came of each trial, in the order in which they are drawn. The draws themselves are made
     again each time, and told what is known already: so a search that was stopped goes on as if it had not been. A trial
@@ -73,45 +96,28 @@ def run_study(
     Raises:
         StudyError: the database is damaged, or no trial gave a value.
     """
-    warn_if_pruner_is_idle(search)
-    _check_database(folder / DATABASE)
-    with naming(folder / DATABASE):
-        return _run_trials(folder, name, search, objective, seed, metric, key, processes, budget_reached)
+    warn_if_pruner_is_idle(search.parameters)
+    _check_database(search)
+    with naming(search.database):
+        return _run_trials(search)
 
 
-def _run_trials(
-    folder: Path,
-    name: str,
-    search: SearchParameters,
-    objective: Objective,
-    seed: int,
-    metric: str,
-    key: str,
-    processes: int,
-    budget_reached: Callable[[list[FrozenTrial]], bool],
-) -> optuna.Study:
-    study = _open(folder / DATABASE, name, search, metric)
-    left = search.n_trials - say_what_is_done(study.trials[: search.n_trials], search, key)
-    draws = optuna.create_study(
-        study_name=name,  # Hyperband divides trials by it
-        sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=search.trials_at_once > 1),
-        pruner=pruner_of(search),
-        direction=direction_of(metric),
-    )
-    if isinstance(search.pruner, Hyperband):
-        processes = 1  # it compares a trial with others that are still running
+def _run_trials(search: Search) -> optuna.Study:
+    study, given = _open(search), search.parameters
+    left = given.n_trials - say_what_is_done(study.trials[: given.n_trials], search)
+    sampler = optuna.samplers.TPESampler(seed=search.seed, constant_liar=given.trials_at_once > 1)
+    draws = optuna.create_study(**search.of_optuna(study_name=search.name, sampler=sampler))  # Hyperband needs the name
+    processes = 1 if isinstance(given.pruner, Hyperband) else search.processes  # it compares trials that still run
     with Parallel(processes, mmap_mode="r") as parallel, progress_bar("Search", left, "trials") as bar:
-        for first in range(0, search.n_trials, search.trials_at_once):
-            if budget_reached(study.trials[:first]):
+        for first in range(0, given.n_trials, given.trials_at_once):
+            if search.budget_reached(study.trials[:first]):
                 break
-            places = range(first, min(first + search.trials_at_once, search.n_trials))
-            drawn = {place: _draw(draws, search.space) for place in places}
-            todo = [place for place in places if not _is_finished(study, draws.trials[place], folder / DATABASE)]
+            places = range(first, min(first + given.trials_at_once, given.n_trials))
+            drawn = {place: suggest(draws.ask(), given.space) for place in places}  # the later take the earlier for bad
+            todo = [place for place in places if not _is_finished(study, draws.trials[place], search)]
             for place in todo:
                 _begin(study, draws.trials[place])
-            outcomes = parallel(
-                delayed(_run_trial)(folder, name, search, place, drawn[place], objective, metric) for place in todo
-            )
+            outcomes = parallel(delayed(_run_trial)(search, place, drawn[place]) for place in todo)
             for place, (state, value) in zip(todo, outcomes, strict=True):
                 _trial(study, place).set_user_attr(SEAL, _seal(study.trials[place], state, value))
                 study.tell(place, value, state)
@@ -119,33 +125,29 @@ def _run_trials(
             for place in places:
                 _tell(draws, study.trials[place])
             bar.update(len(todo))
-    return result_of(study.trials[: len(draws.trials)], metric, key)
+    return result_of(study.trials[: len(draws.trials)], search)
 
 
-def say_what_is_done(trials: Sequence[FrozenTrial], search: SearchParameters, key: str) -> int:
+def say_what_is_done(trials: Sequence[FrozenTrial], search: Search) -> int:
     """Log how many trials of a search are finished, and return it."""
-    finished = sum(trial.state.is_finished() for trial in trials)
+    finished, given = sum(trial.state.is_finished() for trial in trials), search.parameters
     if finished:
-        logger.info("Search: %d of %d trials are done already.", finished, search.n_trials)
-    if finished == search.n_trials:
-        logger.info("To search again: --params=%s.attempt=%d; other trials: another seed.", key, search.attempt + 1)
+        logger.info("Search: %d of %d trials are done already.", finished, given.n_trials)
+    if finished == given.n_trials:
+        again = given.attempt + 1
+        logger.info("To search again: --params=%s.attempt=%d; other trials: another seed.", search.key, again)
     return finished
 
 
-def _draw(draws: optuna.Study, space: SearchSpace) -> Hyperparameters:
-    """Draw a trial. Of trials drawn together the later take the earlier for bad ones (a constant liar)."""
-    return suggest(draws.ask(), space)
-
-
-def _is_finished(study: optuna.Study, drawn: FrozenTrial, path: Path) -> bool:
+def _is_finished(study: optuna.Study, drawn: FrozenTrial, search: Search) -> bool:
     """Tell whether a trial has come to its end; what the database holds must be what was drawn."""
     known = study.trials[drawn.number : drawn.number + 1]
     if known and known[0].params != drawn.params:
-        raise _damaged(path, f"trial {drawn.number} has other hyperparameters than are drawn for it")
+        raise search.damaged(f"trial {drawn.number} has other hyperparameters than are drawn for it")
     if not known or not known[0].state.is_finished():
         return False
     if known[0].user_attrs.get(SEAL) != _seal(known[0], known[0].state, known[0].value):
-        raise _damaged(path, f"trial {drawn.number} has other values than were measured")
+        raise search.damaged(f"trial {drawn.number} has other values than were measured")
     return True
 
 
@@ -179,57 +181,45 @@ def _tell(draws: optuna.Study, known: FrozenTrial) -> None:
     draws.tell(known.number, known.value if known.state == TrialState.COMPLETE else None, known.state)
 
 
-def result_of(trials: Sequence[FrozenTrial], metric: str, key: str) -> optuna.Study:
+def result_of(trials: Sequence[FrozenTrial], search: Search) -> optuna.Study:
     """Return a study in memory of these trials alone.
 
     Raises:
         StudyError: none of them gave a value.
     """
-    result = optuna.create_study(direction=direction_of(metric))
+    result = optuna.create_study(direction=direction_of(search.metric))
     result.add_trials(trials)
     if not result.get_trials(states=(TrialState.COMPLETE,)):
         raise StudyError(
             f"No trial of the search gave a value; the last error: {_last_error(result)}\n"
-            f"  They are kept. With that put right, search again: --params={key}.attempt=…"
+            f"  They are kept. With that put right, search again: --params={search.key}.attempt=…"
         )
     return result
 
 
-def _run_trial(
-    folder: Path,
-    name: str,
-    search: SearchParameters,
-    place: int,
-    hyperparameters: Hyperparameters,
-    objective: Objective,
-    metric: str,
-) -> Outcome:
+def _run_trial(search: Search, place: int, hyperparameters: Hyperparameters) -> Outcome:
     """Run one trial, in whichever process this is; it is reported to the database by epochs, and told by the caller."""
-    study = _open(folder / DATABASE, name, search, metric, begun=True)
+    study = _open(search, begun=True)
     known = study.trials[place].intermediate_values  # before it was cut off
-    return measure(_trial(study, place), hyperparameters, objective, metric, known)
+    return measure(_trial(study, place), hyperparameters, search, known)
 
 
 def measure(
-    trial: optuna.Trial,
-    hyperparameters: Hyperparameters,
-    objective: Objective,
-    metric: str,
-    known: Collection[int] = (),
+    trial: optuna.Trial, hyperparameters: Hyperparameters, search: Search, known: Collection[int] = ()
 ) -> Outcome:
     """Return what comes of a trial; report each epoch that is not ``known``, and at the end its seconds and error."""
     start = perf_counter()
 
     def on_epoch(epoch: int, metrics: dict[str, Any]) -> None:
         if epoch - 1 not in known:
-            trial.report(metrics[metric], epoch - 1)  # Optuna counts steps from 0
+            trial.report(metrics[search.metric], epoch - 1)  # Optuna counts steps from 0
         if epoch < hyperparameters.num_train_epochs and trial.should_prune():
             raise optuna.TrialPruned
 
     try:
-        value = float(objective(hyperparameters, on_epoch))
+        value = float(search.objective(hyperparameters, on_epoch))
         if math.isnan(value):
-            raise StudyError(f"{metric} is NaN.")
+            raise StudyError(f"{search.metric} is NaN.")
     except optuna.TrialPruned:
         return TrialState.PRUNED, None
     except CAUGHT as error:
@@ -240,13 +230,14 @@ def measure(
     return TrialState.COMPLETE, value
 
 
-def _open(path: Path, name: str, search: SearchParameters, metric: str, begun: bool = False) -> optuna.Study:
+def _open(search: Search, begun: bool = False) -> optuna.Study:
     """Open the study in the database, or begin both; in one that is ``begun`` nothing is looked for.
 
     The path reaches SQLite as it is, not by a URL, which would end at a ? or #.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    connect, new = partial(sqlite3.connect, path, check_same_thread=False), not path.exists()
+    path, new = search.database, not search.database.exists()
+    connect = partial(sqlite3.connect, path, check_same_thread=False)
     try:
         storage = optuna.storages.RDBStorage(
             "sqlite:///study",
@@ -258,13 +249,7 @@ def _open(path: Path, name: str, search: SearchParameters, metric: str, begun: b
         if new:  # without all of its tables it would be taken for damaged
             path.unlink(missing_ok=True)
         raise
-    return optuna.create_study(
-        study_name=name,
-        storage=storage,
-        pruner=pruner_of(search),
-        direction=direction_of(metric),
-        load_if_exists=True,
-    )
+    return optuna.create_study(**search.of_optuna(study_name=search.name, storage=storage, load_if_exists=True))
 
 
 def pruner_of(search: SearchParameters) -> optuna.pruners.BasePruner:
@@ -277,22 +262,17 @@ def pruner_of(search: SearchParameters) -> optuna.pruners.BasePruner:
     return optuna.pruners.MedianPruner(chosen.n_startup_trials, chosen.n_warmup_steps, chosen.interval_steps)
 
 
-def _damaged(path: Path, why: str) -> StudyError:
-    return StudyError(f"{path}: the search's database is damaged ({why}). Delete it to start the search anew.")
-
-
-def _check_database(path: Path) -> None:
-    if not path.exists():
+def _check_database(search: Search) -> None:
+    if not search.database.exists():
         return
     try:
-        with sqlite3.connect(path) as database:
+        with sqlite3.connect(search.database) as database:
             (verdict,) = database.execute("PRAGMA quick_check").fetchone()
             tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except sqlite3.DatabaseError as error:
         verdict, tables = str(error), 0
     if verdict != "ok" or not tables:
-        why = verdict if verdict != "ok" else "it is empty"
-        raise _damaged(path, why)
+        raise search.damaged(verdict if verdict != "ok" else "it is empty")
 
 
 def epochs_begun(trial: FrozenTrial) -> int:

@@ -1,9 +1,8 @@
 """A search by many workers: one Optuna study in PostgreSQL, in which each runs trials until there are enough."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from threading import Event, Thread
 from time import sleep
 from typing import Any
@@ -16,15 +15,13 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DBAPIError
 
 from tweet_sentiment.errors import StudyError, extra
-from tweet_sentiment.parameters import SearchParameters, direction_of
 from tweet_sentiment.pipelines.search.study import (
     CUT_OFF,
-    Objective,
+    Search,
     epochs_begun,
     log_trial,
     logger,
     measure,
-    pruner_of,
     result_of,
     say_what_is_done,
     suggest,
@@ -41,26 +38,14 @@ OPENING = 7_209_065  # the number of the lock on the database while a study is o
 SURPLUS = "surplus"
 
 retried_from = RetryHeartbeatStaleTrialCallback.retry_history
-Budget = Callable[[list[FrozenTrial]], bool]
 
 
 class _Ended(Exception):
     """Ends a trial as failed: its objective has raised, or it is one too many."""
 
 
-def share_study(
-    folder: Path,
-    name: str,
-    search: SearchParameters,
-    objective: Objective,
-    seed: int,
-    metric: str,
-    *,
-    key: str,
-    processes: int = 1,
-    budget_reached: Budget = lambda trials: False,
-) -> optuna.Study:
-    """Run trials of the study in ``search.storage`` beside other workers; return it when all trials have ended.
+def share_study(search: Search) -> optuna.Study:
+    """Run trials of the study in the search's ``storage`` beside other workers; return it when all trials have ended.
 
     A worker is one of ``processes`` of any command that gives the same ``name`` and a ``folder`` of the same name,
     which stand for all that trials depend on. Trials are drawn by Optuna's ``TPESampler``, each with a seed of its own,
@@ -75,16 +60,14 @@ def share_study(
     Raises:
         StudyError: the database does not answer, its driver is not installed, or no trial gave a value.
     """
-    warn_if_pruner_is_idle(search)
-    url, name = str(search.storage), f"{name}-{folder.name}"
-    with _naming(url, key):
-        study = _open(url, name, search, metric)
-        logger.info("Search: study %s in %s.", name, url)
-        left = search.n_trials - say_what_is_done(_standing(study.trials), search, key)
-        work = delayed(_work)(url, name, search, objective, seed, metric, budget_reached)
+    warn_if_pruner_is_idle(search.parameters)
+    with _naming(str(search.parameters.storage), search.key):
+        study = _open(search)
+        logger.info("Search: study %s in %s.", study.study_name, search.parameters.storage)
+        left = search.parameters.n_trials - say_what_is_done(_standing(study.trials), search)
         with progress_bar("Search", left, "trials") as bar, _following(study, bar):
-            Parallel(processes, mmap_mode="r")([work] * processes)
-        return _result(study.trials, metric, key)
+            Parallel(search.processes, mmap_mode="r")([delayed(_work)(search)] * search.processes)
+        return _result(study.trials, search)
 
 
 def check_database(url: str, key: str) -> None:
@@ -119,25 +102,21 @@ def _naming(url: str, key: str) -> Iterator[None]:
         ) from error
 
 
-def _open(url: str, name: str, search: SearchParameters, metric: str) -> optuna.Study:
+def _open(search: Search) -> optuna.Study:
     """Open the study, or begin it; meanwhile no other worker does, since all would make the tables."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=ExperimentalWarning)
+    url, name = str(search.parameters.storage), f"{search.name}-{search.folder.name}"
     with _connect(url) as alone:
         alone.execute("SELECT pg_advisory_xact_lock(%s)", [OPENING])
-        return optuna.create_study(
-            study_name=name,
-            storage=optuna.storages.RDBStorage(
-                url.replace("postgresql:", "postgresql+psycopg:", 1),
-                engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT}},
-                heartbeat_interval=HEARTBEAT,
-                grace_period=SILENCE,
-                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(RETRIES),
-            ),
-            pruner=pruner_of(search),
-            direction=direction_of(metric),
-            load_if_exists=True,
+        storage = optuna.storages.RDBStorage(
+            url.replace("postgresql:", "postgresql+psycopg:", 1),
+            engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT}},
+            heartbeat_interval=HEARTBEAT,
+            grace_period=SILENCE,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(RETRIES),
         )
+        return optuna.create_study(**search.of_optuna(study_name=name, storage=storage, load_if_exists=True))
 
 
 @contextmanager
@@ -171,30 +150,22 @@ def _standing(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return [trial for trial in trials if trial.number not in again and SURPLUS not in trial.user_attrs]
 
 
-def _result(trials: list[FrozenTrial], metric: str, key: str) -> optuna.Study:
+def _result(trials: list[FrozenTrial], search: Search) -> optuna.Study:
     """Return a study of the trials that stand; one that was run again has in ``CUT_OFF`` the epochs that were lost."""
     standing = _standing(trials)
     for trial in standing:
         trial.user_attrs[CUT_OFF] = sum(epochs_begun(trials[number]) for number in retried_from(trial))
-    return result_of(standing, metric, key)
+    return result_of(standing, search)
 
 
-def _work(
-    url: str,
-    name: str,
-    search: SearchParameters,
-    objective: Objective,
-    seed: int,
-    metric: str,
-    budget_reached: Budget,
-) -> None:
+def _work(search: Search) -> None:
     """Run trials, one after another, until there are enough and none is running any more."""
-    study = _open(url, name, search, metric)
+    study, given = _open(search), search.parameters
     mine: int | None = None
     seen = set[int]()
 
     def has_room(trials: list[FrozenTrial]) -> bool:
-        return len(_standing(trials)) < search.n_trials and not budget_reached(trials)
+        return len(_standing(trials)) < given.n_trials and not search.budget_reached(trials)
 
     def run(trial: optuna.Trial) -> float:
         nonlocal mine
@@ -203,8 +174,8 @@ def _work(
         if not retried_from(trials[mine]) and not has_room(trials[:mine]):
             trial.set_user_attr(SURPLUS, True)
             raise _Ended
-        study.sampler = optuna.samplers.TPESampler(seed=(seed + mine) % 2**32, constant_liar=True)
-        state, value = measure(trial, suggest(trial, search.space), objective, metric)
+        study.sampler = optuna.samplers.TPESampler(seed=(search.seed + mine) % 2**32, constant_liar=True)
+        state, value = measure(trial, suggest(trial, given.space), search)
         if state == TrialState.PRUNED:
             raise optuna.TrialPruned
         if value is None:
