@@ -14,8 +14,7 @@ from benchmarks.ours import Ready
 from benchmarks.posts import load_parameters
 from benchmarks.task import Task
 from tweet_sentiment.modeling.batching import TOKENS_PER_BATCH, batches_at_once, batches_by_length, side_by_side
-from tweet_sentiment.modeling.devices import Device, choose_device
-from tweet_sentiment.modeling.dropout import draw_kept
+from tweet_sentiment.modeling.devices import Device, choose_device, draw_kept
 from tweet_sentiment.modeling.encoders import encoder_of, load_classifier
 from tweet_sentiment.modeling.fast import HeadStep
 from tweet_sentiment.modeling.heads import Head

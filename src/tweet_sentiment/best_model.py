@@ -63,7 +63,6 @@ def promote(promotion: Promotion, models: Path, best: Path) -> None:
 
 
 def _is(best: Path, manifest: dict[str, Any]) -> bool:
-    """Tell whether the model that is the best now is this one."""
     try:
         return _weights(read_manifest(best)) == _weights(manifest)
     except StudyError:

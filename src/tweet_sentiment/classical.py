@@ -145,7 +145,6 @@ def load_classical(folder: Path) -> ClassicalModel:
 
 
 def _taken_apart(technique: str, estimator: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Return what can be written as JSON, and the arrays."""
     classes = {"classes": estimator.classes_.tolist()}
     if technique == "majority_class":
         return classes, {"shares": estimator.class_prior_}
@@ -160,7 +159,6 @@ def _taken_apart(technique: str, estimator: Any) -> tuple[dict[str, Any], dict[s
 
 
 def _put_together(technique: str, specification: dict[str, Any], weights: dict[str, NDArray[Any]]) -> Any:
-    """Return the estimator as it was when it was fitted."""
     estimator = build(technique, seed=0, C=1.0, posts=1)  # the three concern fitting alone
     classes = np.array(specification["classes"])
     if technique == "majority_class":

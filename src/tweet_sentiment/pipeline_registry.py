@@ -58,7 +58,6 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 
 def _technique(one: Technique) -> Pipeline:
-    """Return a technique's training, and what every technique goes through once it has a model."""
     if one.classical:
         return technique.create_classical(one) + evaluation.create_pipeline(one.name, predicts=False, learns=False)
     train = OWN[one.name]() if one.name in OWN else technique.create_pipeline(one)

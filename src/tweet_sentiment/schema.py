@@ -5,56 +5,34 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError, create_model
 
+from tweet_sentiment import parameters as conf
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import (
-    MAX_POSITIONS,
-    NOT_SHOWN,
-    Compute,
-    DataParameters,
-    DevSplitParameters,
-    InferenceParameters,
-    LearningCurveParameters,
-    ModelParameters,
-    PreprocessingAblationParameters,
-    PromotionParameters,
-    ReportingParameters,
-    Run,
-    SearchParameters,
-    Seeds,
-    Strict,
-    Study,
-    TrackingParameters,
-    TrainingAblationParameters,
-    TrainingParameters,
-    UncertaintyParameters,
-    UnfreezingSweepParameters,
-)
 from tweet_sentiment.techniques import MEMBERS, TEACHERS, TECHNIQUES, TUNABLE, domain_adaptation
 
 Sections = dict[str, Any]
 
 MODELS: dict[str, Any] = {
-    "run": Run,
-    "seeds": Seeds,
-    **Study.__annotations__,
-    **Compute.__annotations__,
-    "data": DataParameters,
-    "model": ModelParameters,
-    "training": TrainingParameters,
-    "dev_split": DevSplitParameters,
-    "uncertainty": UncertaintyParameters,
+    "run": conf.Run,
+    "seeds": conf.Seeds,
+    **conf.Study.__annotations__,
+    **conf.Compute.__annotations__,
+    "data": conf.DataParameters,
+    "model": conf.ModelParameters,
+    "training": conf.TrainingParameters,
+    "dev_split": conf.DevSplitParameters,
+    "uncertainty": conf.UncertaintyParameters,
     **{technique.key: technique.parameters for technique in TECHNIQUES.values()},
     "domain_adaptation": domain_adaptation.Parameters,
-    "unfreezing_sweep": UnfreezingSweepParameters,
-    "training_ablation": TrainingAblationParameters,
-    "learning_curve": LearningCurveParameters,
-    "preprocessing_ablation": PreprocessingAblationParameters,
-    "reporting": ReportingParameters,
-    "promotion": PromotionParameters,
-    "inference": InferenceParameters,
-    "tracking": TrackingParameters,
+    "unfreezing_sweep": conf.UnfreezingSweepParameters,
+    "training_ablation": conf.TrainingAblationParameters,
+    "learning_curve": conf.LearningCurveParameters,
+    "preprocessing_ablation": conf.PreprocessingAblationParameters,
+    "reporting": conf.ReportingParameters,
+    "promotion": conf.PromotionParameters,
+    "inference": conf.InferenceParameters,
+    "tracking": conf.TrackingParameters,
 }
-Conf: Any = create_model("Conf", __base__=Strict, **{name: (kind, ...) for name, kind in MODELS.items()})  # type: ignore[call-overload]
+Conf: Any = create_model("Conf", __base__=conf.Strict, **{name: (kind, ...) for name, kind in MODELS.items()})  # type: ignore[call-overload]
 
 
 def validate(raw: Mapping[str, Any]) -> Sections:
@@ -66,8 +44,8 @@ def validate(raw: Mapping[str, Any]) -> Sections:
     try:
         typed = Conf.model_validate(raw)
         sections: Sections = {name: getattr(typed, name) for name in MODELS}
-        sections["study"] = Study(**{key: sections[key] for key in Study.model_fields})
-        sections["compute"] = Compute(**{key: sections[key] for key in Compute.model_fields})
+        sections["study"] = conf.Study(**{key: sections[key] for key in conf.Study.model_fields})
+        sections["compute"] = conf.Compute(**{key: sections[key] for key in conf.Compute.model_fields})
         wrong = _disagreements(sections)
     except ValidationError as error:
         found = [(".".join(map(str, one["loc"])), _reason(dict(one))) for one in error.errors()]
@@ -87,26 +65,25 @@ def _reason(error: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return "is missing"
     message, found = str(error["msg"]).removeprefix("Value error, "), error["input"]
-    return message if isinstance(found, dict) or error["type"] == NOT_SHOWN else f"{message}; found {found!r}"
+    return message if isinstance(found, dict) or error["type"] == conf.NOT_SHOWN else f"{message}; found {found!r}"
 
 
 def _disagreements(of: Sections) -> list[str]:
-    """Return what is wrong between sections, a sentence each."""
     study, data, training = of["study"], of["data"], of["training"]
     wrong = []
     if both := set(study.labels) & set(data.drop_labels):
         wrong.append(f"{sorted(both)} stand in both labels and data.drop_labels")
     for name in ("prompt_tuning", "p_tuning"):
         longest, virtual = of["model"].max_length, of[name].num_virtual_tokens
-        if longest + virtual > MAX_POSITIONS:
+        if longest + virtual > conf.MAX_POSITIONS:
             wrong.append(
                 f"model.max_length ({longest}) + {name}.num_virtual_tokens ({virtual}) = {longest + virtual}; "
-                f"the encoder has {MAX_POSITIONS} positions"
+                f"the encoder has {conf.MAX_POSITIONS} positions"
             )
     for name, section in of.items():
         if getattr(section, "second_segment", None) == "entity" and data.columns.entity is None:
             wrong.append(f"{name}: second_segment is entity, but data.columns.entity is null")
-        if isinstance(section, SearchParameters) and section.direction not in ("auto", training.direction):
+        if isinstance(section, conf.SearchParameters) and section.direction not in ("auto", training.direction):
             better = "more" if training.direction == "maximize" else "less"
             wrong.append(
                 f"{name}.direction is {section.direction}, but of training.metric_for_best_model "
@@ -135,7 +112,6 @@ def _unknown_techniques(of: Sections) -> list[str]:
 
 
 def _wrong_variants(of: Sections) -> list[str]:
-    """Return the keys of ``training_ablation.variants`` that the technique does not have."""
     ablation, wrong = of["training_ablation"], []
     if ablation.technique in TUNABLE:
         for name in ablation.variants:

@@ -15,9 +15,8 @@ from tests.trainings import LABELS, copy_of, cross_entropies, few, moved, same_b
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.freezing import unfreeze
-from tweet_sentiment.modeling.losses import training_loss
 from tweet_sentiment.modeling.prediction import pad
-from tweet_sentiment.modeling.trainer import MANIFEST, checkpoints_folder, newest_valid, seal, train
+from tweet_sentiment.modeling.trainer import MANIFEST, checkpoints_folder, newest_valid, seal, train, training_loss
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

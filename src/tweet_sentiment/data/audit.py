@@ -79,7 +79,6 @@ def _first_matches(kind: str, wanted: pd.Series, given: pd.Series) -> pd.DataFra
 def _overlap(
     training: pd.DataFrame, validation: pd.DataFrame, links: pd.DataFrame, ids_known: bool
 ) -> dict[str, float | int]:
-    """Add to ``leakage.overlap`` what is known almost word for word, and what is known in any way."""
     near = links.loc[links["kind"].isin(["normalised", "near"]), "validation"].nunique()
     more = {"near_duplicate_count": near, "any_count": links["validation"].nunique()}
     shares = {name.replace("count", "share"): count / len(validation) for name, count in more.items()}
@@ -88,7 +87,6 @@ def _overlap(
 
 
 def _conflicts(training: pd.DataFrame, validation: pd.DataFrame) -> dict[str, int]:
-    """Count normalised texts under two labels, and test posts whose text has another label in training."""
     known = pd.DataFrame({"text": training["post"].map(normalise), "known": training["label"]}).drop_duplicates()
     asked = pd.DataFrame({"text": validation["post"].map(normalise), "label": validation["label"]}).reset_index()
     both = asked[asked["text"] != ""].merge(known, on="text")
@@ -107,7 +105,6 @@ def _balance(posts: pd.DataFrame) -> dict[str, dict[str, float]]:
 def _memorisation(
     training: pd.DataFrame, validation: pd.DataFrame, data: DataParameters, ids_known: bool
 ) -> dict[str, Any]:
-    """Measure what a look-up gets right, and put beside it the share of the most frequent training label."""
     leaks = leaking_rows(training, validation, data.leak_free, ids_known).any(axis=1)
     majority = training["label"].value_counts().sort_index().idxmax()
     return {

@@ -156,7 +156,6 @@ def _guess(role: Role, free: list[Column], values: list[Counter[str]], rows: int
 
 
 def _can_be(role: Role, column: Column, counts: Counter[str], rows: int) -> bool:
-    """Tell whether what a column holds may be of a role."""
     by_name = column.name is not None and usualness(column.name, role) is not None
     short = max(map(len, counts), default=0) <= _LONGEST_LABEL
     match role:
@@ -173,7 +172,6 @@ def _can_be(role: Role, column: Column, counts: Counter[str], rows: int) -> bool
 
 
 def _words(counts: Counter[str]) -> float:
-    """Return the mean number of words."""
     return sum(count * len(value.split()) for value, count in counts.items()) / max(1, counts.total())
 
 

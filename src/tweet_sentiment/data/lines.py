@@ -236,7 +236,6 @@ def _undecodable(source: Source, encoding: str, read: int, advise: Advise) -> St
 
 
 def _codec(name: str, encoding: str) -> str:
-    """Return Python's own name of an encoding."""
     try:
         codecs.lookup(encoding)
         io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # refuses what is no encoding of text

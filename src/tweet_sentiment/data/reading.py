@@ -79,7 +79,6 @@ def _remedy(table: Table, rows: list[Row], row: Row, raw: RawFile) -> str:
 def _check_first_row(
     table: Table, rows: list[Row], places: dict[str, int], found: dict[str, list[str]], known: list[str]
 ) -> None:
-    """Refuse column names read as a post, and a post read as column names."""
     if not isinstance(table, CsvTable):
         return
     label = table.first[places["label"]]

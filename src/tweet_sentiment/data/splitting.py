@@ -112,7 +112,6 @@ def _held_out(
 
 
 def _by_id(ids: np.ndarray, protocol: Protocol, share: float, seed: int) -> np.ndarray:
-    """Return the positions of ``share`` of the ids, or of the k-th of n parts of them."""
     from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 
     if fold := re.fullmatch(r"grouped_(\d+)_of_(\d+)", protocol):

@@ -8,6 +8,8 @@ import torch
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import Compute
 
+BITS = 1 << 16  # ways in which the random bits of a value fall
+
 
 @dataclass(frozen=True)
 class Device:
@@ -82,3 +84,15 @@ def has_bf16(name: str) -> bool:
         return torch.cuda.is_bf16_supported()
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def draw_kept(shape: tuple[int, ...] | torch.Size, probability: float, device: torch.device) -> torch.Tensor:
+    """Return dropout's mask: False with ``probability``, drawn from torch's generator.
+
+    On a CPU it takes 16 random bits a value, half the time of ``bernoulli_``: exact to 1/65,536.
+    """
+    if device.type != "cpu":
+        return torch.empty(shape, device=device).bernoulli_(1 - probability).bool()
+    size = torch.Size(shape).numel()
+    bits = torch.empty(-(-size // 4), dtype=torch.int64).random_(-(1 << 63), None)
+    return bits.view(torch.int16)[:size].view(shape) >= round(probability * BITS) - BITS // 2

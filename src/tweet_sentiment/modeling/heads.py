@@ -15,7 +15,7 @@ from torch.nn import functional
 from transformers import get_scheduler
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.dropout import draw_kept
+from tweet_sentiment.modeling.devices import draw_kept
 from tweet_sentiment.modeling.encoders import without_encoder
 from tweet_sentiment.modeling.speed import head_step
 from tweet_sentiment.parameters import Hyperparameters, TrainingParameters
@@ -73,8 +73,6 @@ class _Masks:
 
 
 class _Dropout(nn.Module):
-    """A dropout that falls where it is told."""
-
     def __init__(self, probability: float, masks: _Masks) -> None:
         super().__init__()
         self.probability, self.masks = probability, masks
@@ -140,8 +138,6 @@ def train_head(
 
 
 class _Fit:
-    """The state of one training: where it stands, and what it has logged."""
-
     def __init__(
         self,
         head: Head,

@@ -93,7 +93,6 @@ def _read(
     description: str,
     pad_to: int | None = None,
 ) -> NDArray[np.float32]:
-    """Return ``read`` of the model's output for all posts."""
     model, kind, progress = model.to(device.name).eval(), device.kind, progress_bar(description, len(input_ids))
     with torch.inference_mode(), fast_forward(model), device.autocast(), progress as bar:
         return in_batches(

@@ -84,7 +84,6 @@ def launch(work: Callable[[OnEpoch], Any], training: TrainingParameters, name: s
 
 
 def _listen(pipes: list[Connection], on_epoch: OnEpoch, raised: list[tuple[float, BaseException]], over: Event) -> None:
-    """Hear what the processes tell until they are over."""
     while (ready := wait(pipes, 0 if (ended := over.is_set()) else SECONDS)) or not ended:
         for pipe in ready:
             assert isinstance(pipe, Connection)
@@ -104,7 +103,6 @@ def _listen(pipes: list[Connection], on_epoch: OnEpoch, raised: list[tuple[float
 
 
 def _work(work: bytes, threads: int, pipes: list[Connection]) -> Any:
-    """Be one of the processes."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends it at once and says nothing
     Thread(target=_end_with_parent, daemon=True).start()
     local_rank = int(os.environ["LOCAL_RANK"])

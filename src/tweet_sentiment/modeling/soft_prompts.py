@@ -25,9 +25,6 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
     TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
 )
 
 from tweet_sentiment.errors import StudyError
@@ -88,7 +85,6 @@ def add_soft_prompt(
 
 
 def _dimensions(classifier: Any, prompt: Any) -> dict[str, Any]:
-    """Return what peft must know of the classifier, and how many virtual tokens there are."""
     config = classifier.config
     check_prompt_pooling(classifier, prompt.pooling)
     set_pooling(classifier, "cls" if hasattr(config, OWN_POOLING) else "default")  # the head reads position 0
@@ -108,22 +104,16 @@ class KeepTrainable(TrainerCallback):
     peft's own checkpoints hold the virtual tokens' vectors only, from which the network cannot be had back.
     """
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
-    ) -> None:
+    def on_save(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         if args.should_save:
             folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
             save_file(trainable_weights(model), folder / TRAINABLE)
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         if state.global_step:
             _take_back(model, Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
 
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
-    ) -> None:
+    def on_train_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         if args.load_best_model_at_end and state.best_model_checkpoint:
             _take_back(model, Path(state.best_model_checkpoint))
 

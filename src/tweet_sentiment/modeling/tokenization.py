@@ -61,7 +61,6 @@ def layout(tokenizer: "Tokenizer | PreTrainedTokenizerFast", pair: bool = False)
 
 
 def _inner(tokenizer: "Tokenizer | PreTrainedTokenizerFast") -> Tokenizer:
-    """Return what cuts the texts in a tokenizer of transformers'."""
     return tokenizer if isinstance(tokenizer, Tokenizer) else tokenizer.backend_tokenizer
 
 

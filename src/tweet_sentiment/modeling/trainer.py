@@ -28,7 +28,6 @@ from transformers import (
     ProgressCallback,
     Trainer,
     TrainerCallback,
-    TrainerControl,
     TrainerState,
     TrainingArguments,
 )
@@ -38,7 +37,6 @@ from tweet_sentiment.manifests import MANIFEST, hashes, write_manifest
 from tweet_sentiment.modeling.batching import padding_of
 from tweet_sentiment.modeling.encoders import check_length
 from tweet_sentiment.modeling.freezing import trainable_weights
-from tweet_sentiment.modeling.losses import Loss
 from tweet_sentiment.modeling.prediction import pad
 from tweet_sentiment.modeling.speed import fast_forward
 from tweet_sentiment.parameters import Hyperparameters
@@ -56,6 +54,20 @@ LOGS_PER_RUN = 10
 WORKERS = 2  # processes that collate batches while a GPU computes
 
 OnEpoch = Callable[[int, dict[str, Any]], None]
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def training_loss(class_weights: list[float] | None, label_smoothing: float = 0.0) -> Loss | None:
+    """Return the loss of logits, shape (posts, classes), and labels; None: the plain cross-entropy of evaluation."""
+    plain = class_weights is None and not label_smoothing
+    return None if plain else partial(_weighted, class_weights=class_weights, label_smoothing=label_smoothing)
+
+
+def _weighted(
+    logits: torch.Tensor, labels: torch.Tensor, class_weights: list[float] | None, label_smoothing: float
+) -> torch.Tensor:
+    weight = None if class_weights is None else torch.tensor(class_weights, device=logits.device)
+    return cross_entropy(logits.float(), labels, weight=weight, label_smoothing=label_smoothing)
 
 
 def ignore(epoch: int, metrics: dict[str, Any]) -> None:
@@ -166,7 +178,6 @@ def _train(
     callbacks: list[TrainerCallback],
     on_epoch: OnEpoch,
 ) -> TrainerState:
-    """Train ``model`` in place, in this process or as one of several; return what the Trainer has logged."""
     given = arguments()
     shared = given.world_size > 1
     quiet = [] if given.local_process_index else [ShowProgress()]
@@ -422,9 +433,7 @@ class TrainingStopped(Exception):
 class StopIfNotFinite(TrainerCallback):
     """Stops at the first loss that is not finite: the Trainer would go on and report an accuracy all the same."""
 
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
-    ) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         for name in ("loss", "grad_norm", "eval_loss"):
             value = (logs or {}).get(name)
             if value is not None and not math.isfinite(float(value)):
@@ -442,9 +451,7 @@ class ReportEpochs(TrainerCallback):
     def __init__(self, on_epoch: OnEpoch) -> None:
         self.on_epoch = on_epoch
 
-    def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any = None, **_: Any
-    ) -> None:
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
         plain = {name if name == "eval_loss" else name.removeprefix("eval_"): value for name, value in metrics.items()}
         epoch = round(state.epoch or 0)
         logger.info(
@@ -463,16 +470,16 @@ class ReportEpochs(TrainerCallback):
 class ShowProgress(TrainerCallback):
     """The project's own progress instead of the Trainer's bar and printed dictionaries."""
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._done = state.global_step
         self._bar = progress_bar("Training", state.max_steps - state.global_step, "steps")
         self._bar.__enter__()
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._bar.update(state.global_step - self._done)
         self._done = state.global_step
 
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._bar.__exit__(None, None, None)
 
 
@@ -532,7 +539,7 @@ def seal(checkpoint: Path) -> None:
 class SealCheckpoints(TrainerCallback):
     """Seals each checkpoint that the Trainer has saved."""
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if args.world_size > 1:
             dist.barrier()  # each has written what it drew last
         if args.should_save:

@@ -106,7 +106,6 @@ def _metadata(manifest: dict[str, Any], row: dict[Any, Any], kind: str, about: A
 
 
 def _table(header: str, rows: list[list[Any]]) -> str:
-    """Return a Markdown table; numbers get four digits."""
     cells = [[f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
     return "\n".join(markdown(header.split(), cells))
 

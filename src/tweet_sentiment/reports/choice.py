@@ -131,7 +131,6 @@ def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame, level: f
 
 
 def _undominated(row: dict[Any, Any], cost: str, table: pd.DataFrame) -> bool:
-    """Tell whether no technique is as accurate for less, or more accurate for as much."""
     if pd.isna(row[cost]):
         return False
     no_worse = (table["accuracy"] >= row["accuracy"]) & (table[cost] <= row[cost])

@@ -145,7 +145,6 @@ def _of_both(measure: str, first: str, second: str, known: dict[str, Row]) -> Ro
 
 
 def _cleaning(ablation: pd.DataFrame) -> list[Row]:
-    """Return a row for each step and way of cleaning: without the step is claimed to be better than with it."""
     ways = {str(row["variant"]): row for row in ablation.to_dict("records")}
     rows: list[Row] = []
     for name, way in ways.items():

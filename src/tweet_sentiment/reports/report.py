@@ -241,7 +241,6 @@ def _errors(inputs: ReportInputs) -> Section:
 
 
 def _of_techniques(inputs: ReportInputs) -> list[Section]:
-    """Return the figures of each technique, those without the leak first."""
     kinds = {
         "curves": ("Curves over steps", paragraphs("curves")),
         "confusion": ("Confusion", []),
@@ -265,7 +264,6 @@ def _learning(inputs: ReportInputs) -> Section:
 
 
 def _extrapolations(table: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
-    """Say what all posts would give, and beside it what they did give where that was measured."""
     rows = []
     for row in table[~table["measured"].astype(bool)].to_dict("records"):
         same = (comparison["protocol"] == row["protocol"]) & (comparison["technique"] == row["technique"])

@@ -83,7 +83,6 @@ def _given(inputs: ReportInputs, protocol: str, techniques: list[str]) -> tuple[
 
 
 def _flat(tree: Any, path: str = "") -> dict[str, Any]:
-    """Return the leaves of a nested map by their dotted keys."""
     if not isinstance(tree, dict):
         return {path: tree}
     return {
@@ -92,7 +91,6 @@ def _flat(tree: Any, path: str = "") -> dict[str, Any]:
 
 
 def _pipelines(inputs: ReportInputs, protocol: str) -> dict[str, list[str]]:
-    """Return the pipelines that made what the report has of a protocol, each with its techniques."""
     ran: dict[str, list[str]] = {}
     for name in inputs.comparison["technique"][inputs.comparison["protocol"] == protocol]:
         ran.setdefault(pipeline_of(name), []).append(name)
@@ -109,7 +107,6 @@ def _together(pipelines: list[str]) -> list[str]:
 
 
 def _data(inputs: ReportInputs) -> list[Table]:
-    """Return the posts by protocol, and the files that they are of."""
     accounts = inputs.accounts.items()
     posts = [[name, one["texts"], *(f"{one[f'{part}_posts']:,}" for part in PARTS)] for name, one in accounts]
     files = {

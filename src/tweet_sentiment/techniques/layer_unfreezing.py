@@ -72,7 +72,7 @@ def fit(
         outcome = fit_head(classifier, examples, chosen, setup, on_epoch or ignore)
         classifier.load_state_dict(outcome.weights, strict=False)
     else:
-        from tweet_sentiment.modeling.losses import training_loss
+        from tweet_sentiment.modeling.trainer import training_loss
 
         weights = class_weights(setup.training.class_weights, setup.labels, examples.training["label"])
         outcome = train(

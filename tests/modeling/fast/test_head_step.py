@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from tweet_sentiment.modeling.dropout import draw_kept
+from tweet_sentiment.modeling.devices import draw_kept
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.fast.distilbert import dropout
 from tweet_sentiment.modeling.fast.head import FlatWeights, HeadGradients, HeadStep

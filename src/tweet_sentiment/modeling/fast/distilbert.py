@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tweet_sentiment.modeling.dropout import draw_kept
+from tweet_sentiment.modeling.devices import draw_kept
 from tweet_sentiment.modeling.fast.cpu import block_in_bf16, in_bf16, linear_in_fp32, mkl_is_slow
 
 ACTIVATIONS = {

@@ -12,18 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tweet_sentiment import parameters as conf
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import (
-    DataParameters,
-    LearningCurveParameters,
-    ModelParameters,
-    PreprocessingAblationParameters,
-    Study,
-    TrainerParameters,
-    TrainingAblationParameters,
-    UncertaintyParameters,
-    UnfreezingSweepParameters,
-)
 from tweet_sentiment.scoring.comparison import DIFFERENCE_ENDS, holm, paired_difference, verdicts
 from tweet_sentiment.scoring.metrics import score_table
 from tweet_sentiment.scoring.uncertainty import (
@@ -57,7 +47,7 @@ EXAMPLE = "This was the WORST match, don't blame us 🤣 https://t.co/x1 <br/> #
 class Experiment:
     """One fit a variant: what all of them share, and the row that each gives."""
 
-    def __init__(self, setup: Any, examples: Any, uncertainty: UncertaintyParameters) -> None:
+    def __init__(self, setup: Any, examples: Any, uncertainty: conf.UncertaintyParameters) -> None:
         self.setup, self.examples, self.uncertainty = setup, examples, uncertainty
         self.resampling = {**uncertainty.model_dump(), "seed": setup.study.seed}
         self.predictions: dict[Any, pd.DataFrame] = {}
@@ -97,9 +87,9 @@ def by_tweet(examples: Any, seed: int) -> Any:
 
 
 def sweep_blocks(
-    unfreezing_sweep: UnfreezingSweepParameters,
+    unfreezing_sweep: conf.UnfreezingSweepParameters,
     layer_unfreezing: unfreezing.Parameters,
-    uncertainty: UncertaintyParameters,
+    uncertainty: conf.UncertaintyParameters,
     **given: Any,
 ) -> pd.DataFrame:
     """Unfreeze the head and the top k blocks, for each k of ``unfreezing_sweep.top_blocks``; return one row a k.
@@ -118,7 +108,9 @@ def sweep_blocks(
     return pd.DataFrame(rows)
 
 
-def sweep_heads(prompt_tuning: prompting.Parameters, uncertainty: UncertaintyParameters, **given: Any) -> pd.DataFrame:
+def sweep_heads(
+    prompt_tuning: prompting.Parameters, uncertainty: conf.UncertaintyParameters, **given: Any
+) -> pd.DataFrame:
     """Train the last hard prompt with each of ``prompt_tuning.heads_to_compare``; return one row per head.
 
     Chosen by ``dev_accuracy``; ``accuracy``, ``low`` and ``high`` are of the test posts.
@@ -135,9 +127,9 @@ def sweep_heads(prompt_tuning: prompting.Parameters, uncertainty: UncertaintyPar
 
 
 def compare_trainings(
-    training_ablation: TrainingAblationParameters,
-    data: DataParameters,
-    uncertainty: UncertaintyParameters,
+    training_ablation: conf.TrainingAblationParameters,
+    data: conf.DataParameters,
+    uncertainty: conf.UncertaintyParameters,
     **given: Any,
 ) -> pd.DataFrame:
     """Fit ``training_ablation.technique`` with each of ``variants``; return one row per variant.
@@ -154,7 +146,7 @@ def compare_trainings(
     from tweet_sentiment.modeling.fitting import from_inputs, refuse_adapted_to_other_posts
 
     setup, examples, techniques = from_inputs(given, POSTS)
-    technique, varied = training_ablation.technique, dict[str, TrainerParameters]()
+    technique, varied = training_ablation.technique, dict[str, conf.TrainerParameters]()
     for name in training_ablation.variants:
         key = f"training_ablation.variants.{name}"
         try:
@@ -183,7 +175,7 @@ def compare_trainings(
 
 
 def measure_sizes(
-    learning_curve: LearningCurveParameters, uncertainty: UncertaintyParameters, **given: Any
+    learning_curve: conf.LearningCurveParameters, uncertainty: conf.UncertaintyParameters, **given: Any
 ) -> pd.DataFrame:
     """Train each of ``learning_curve.techniques`` on each of ``sizes`` posts.
 
@@ -251,9 +243,9 @@ def examples_by_variant() -> dict[str, str]:
 
 
 def compare_variants(
-    preprocessing_ablation: PreprocessingAblationParameters,
+    preprocessing_ablation: conf.PreprocessingAblationParameters,
     layer_unfreezing: unfreezing.Parameters,
-    uncertainty: UncertaintyParameters,
+    uncertainty: conf.UncertaintyParameters,
     **given: Any,
 ) -> pd.DataFrame:
     """Train the same head on the posts cleaned every way; return one row a way.
@@ -314,7 +306,11 @@ def fit_cleaned(examples: Any, head: unfreezing.Parameters, setup: Any) -> Any:
 
 
 def summarise_variants(
-    table: pd.DataFrame, run: str, study: Study, model: ModelParameters, uncertainty: UncertaintyParameters
+    table: pd.DataFrame,
+    run: str,
+    study: conf.Study,
+    model: conf.ModelParameters,
+    uncertainty: conf.UncertaintyParameters,
 ) -> str:
     """Answer in words what each step costs; what is not significant is not claimed."""
     from tweet_sentiment.reports.findings import cleaning_summary

@@ -64,7 +64,6 @@ def _experiment(
     *more: Any,
     tags: Sequence[str] = (),
 ) -> Pipeline:
-    """Return the node that fits every variant, and those that read its table, in the namespace ``sections[0]``."""
     table, own = draw.inputs[0], {section: f"params:{section}" for section in sections}
     inputs = {dataset: dataset for dataset in reads} | SETUP | {"uncertainty": UNCERTAINTY} | own
     made = [node(measure, inputs, table, name=name, tags="device"), draw, *more]

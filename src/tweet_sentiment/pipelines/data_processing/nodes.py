@@ -232,6 +232,5 @@ def account_rows(
 
 
 def _counts(account: dict[str, Any], prefix: str) -> str:
-    """Return how many rows each reason took, of those that took any."""
     counts = {key.removeprefix(prefix): count for key, count in account.items() if key.startswith(prefix) and count}
     return ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in counts.items())

@@ -161,7 +161,6 @@ def analyse_errors(
 
 
 def _with_posts(predictions: pd.DataFrame, posts: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Put these columns of the posts beside the predictions; row, id and label must agree."""
     merged = predictions.merge(posts[["row", "id", "label", *columns]], on=["row", "id", "label"], how="inner")
     if not len(merged) == len(predictions) == len(posts):
         raise StudyError(

@@ -5,15 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment import parameters as conf
 from tweet_sentiment.best_model import Promotion
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import (
-    DataParameters,
-    PromotionParameters,
-    ReportingParameters,
-    Study,
-    UncertaintyParameters,
-)
 from tweet_sentiment.reports.choice import NAMED, PROTOCOL, advice, candidates, frontier_table, select
 from tweet_sentiment.reports.figures import accuracy_figure, frontier_figure
 from tweet_sentiment.reports.inputs import About, RunFiles, load_all
@@ -27,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 def collect_results(
     run: str,
-    study: Study,
-    reporting: ReportingParameters,
-    promotion: PromotionParameters,
+    study: conf.Study,
+    reporting: conf.ReportingParameters,
+    promotion: conf.PromotionParameters,
     earlier_results: RunFiles,
     **found: Any,
 ) -> pd.DataFrame:
@@ -81,7 +75,7 @@ def _row(
 
 
 def compare_techniques(
-    results: pd.DataFrame, earlier_results: RunFiles, study: Study, uncertainty: UncertaintyParameters
+    results: pd.DataFrame, earlier_results: RunFiles, study: conf.Study, uncertainty: conf.UncertaintyParameters
 ) -> pd.DataFrame:
     """Compare every two techniques of ``results`` on the same posts, by a test that is corrected for their number.
 
@@ -100,12 +94,11 @@ def compare_techniques(
         ) from None
 
 
-def _of_techniques(files: RunFiles, file: str, study: Study) -> dict[str, Any]:
-    """Load the files of this name that techniques have left under this protocol, by technique."""
+def _of_techniques(files: RunFiles, file: str, study: conf.Study) -> dict[str, Any]:
     return {key.partition("/")[2]: one for key, one in load_all(files, file, [study.protocol]).items()}
 
 
-def compare(results: pd.DataFrame, earlier_results: RunFiles, study: Study) -> pd.DataFrame:
+def compare(results: pd.DataFrame, earlier_results: RunFiles, study: conf.Study) -> pd.DataFrame:
     """Gather the results of every protocol of this run into one table.
 
     What learning curves expect of all posts is there with ``measured`` false.
@@ -136,8 +129,8 @@ def draw_frontier(
     comparison: pd.DataFrame,
     differences: pd.DataFrame,
     earlier_results: RunFiles,
-    study: Study,
-    uncertainty: UncertaintyParameters,
+    study: conf.Study,
+    uncertainty: conf.UncertaintyParameters,
 ) -> tuple[pd.DataFrame, Any]:
     """Put leak-free accuracy beside what it costs, as a table and as a figure."""
     by_protocol = load_all(earlier_results, "differences.csv") | {study.protocol: differences}
@@ -149,8 +142,8 @@ def answer_claims(
     comparison: pd.DataFrame,
     differences: pd.DataFrame,
     earlier_results: RunFiles,
-    study: Study,
-    uncertainty: UncertaintyParameters,
+    study: conf.Study,
+    uncertainty: conf.UncertaintyParameters,
 ) -> pd.DataFrame:
     """Ask what the paper claims of the paired differences, with and without the leak; one row a comparison.
 
@@ -172,8 +165,8 @@ def write_report(
     files: RunFiles,
     configured: dict[str, Any],
     run: str,
-    data: DataParameters,
-    uncertainty: UncertaintyParameters,
+    data: conf.DataParameters,
+    uncertainty: conf.UncertaintyParameters,
 ) -> tuple[str, str]:
     """Write the whole study on one page: as HTML that needs no network, and as Markdown without the figures.
 
@@ -194,8 +187,8 @@ def promote(
     results: pd.DataFrame,
     files: RunFiles,
     audit: dict[str, Any],
-    study: Study,
-    rule: PromotionParameters,
+    study: conf.Study,
+    rule: conf.PromotionParameters,
 ) -> Promotion:
     """Promote the technique that the comparison marks as selected, and write its card.
 

@@ -174,7 +174,6 @@ def _trial(study: optuna.Study, place: int) -> optuna.Trial:
 
 
 def _tell(draws: optuna.Study, known: FrozenTrial) -> None:
-    """Tell the sampler what came of a trial that it drew."""
     trial = _trial(draws, known.number)
     for step, value in sorted(known.intermediate_values.items()):
         trial.report(value, step)

@@ -208,7 +208,6 @@ def _work(search: Search) -> None:
 
 
 def _hand_on(study: optuna.Study, number: int | None) -> None:
-    """Let another worker run the trial that is broken off here."""
     with suppress(StorageInternalError):
         if number is not None and study.trials[number].state == TrialState.FAIL:
             RetryHeartbeatStaleTrialCallback(RETRIES)(study, study.trials[number])

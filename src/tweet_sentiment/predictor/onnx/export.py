@@ -137,8 +137,6 @@ def _check_posts(table: pd.DataFrame, texts: list[str], label_column: str | None
 
 
 class _Exported(nn.Module):
-    """Word pieces to logits."""
-
     def __init__(self, classifier: Any) -> None:
         super().__init__()
         self.classifier = classifier
