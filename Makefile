@@ -8,7 +8,7 @@ SEED ?= 42
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 LOCKED = -m pip install --quiet --progress-bar off --no-deps --require-hashes --no-compile
-COMPILED = $(BIN)/python -m compileall -qq -j 0 .venv/lib || true  # on all cores, where pip takes one; templates do not compile
+COMPILED = $(BIN)/python -m compileall -qq -j 0 .venv/lib src || true  # on all cores, where pip takes one; templates do not compile
 TOOLS := .tools/bin
 COMPILE = $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 BSD_UNSAID = cookiecutter:2.7.1  # its metadata name no licence; its LICENSE is BSD's

@@ -6,12 +6,18 @@ import sys
 HEAVY = ("torch", "transformers", "datasets", "peft", "optuna", "sklearn", "scipy", "plotly", "statsmodels", "nltk")
 
 
+def loaded(code: str, names: tuple[str, ...]) -> str:
+    code = f"import sys, tweet_sentiment.settings, tweet_sentiment.cli\n{code}\n"
+    code += f"print([name for name in {names} if name in sys.modules])"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
 def test_the_pipelines_are_named_without_any_heavy_import() -> None:
     code = (
-        "import sys, tweet_sentiment.settings, tweet_sentiment.cli\n"
-        "from tweet_sentiment.pipeline_registry import register_pipelines\n"
-        "assert 'prompt_tuning' in register_pipelines()\n"
-        f"print([name for name in {HEAVY} if name in sys.modules])"
+        "from tweet_sentiment.pipeline_registry import register_pipelines as named\nassert 'prompt_tuning' in named()"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said.strip() == "[]"
+    assert loaded(code, HEAVY) == "[]"
+
+
+def test_a_command_that_reads_no_parameters_loads_no_models_of_them_and_no_tables() -> None:
+    assert loaded("", (*HEAVY, "numpy", "pandas", "tweet_sentiment.parameters", "tweet_sentiment.techniques")) == "[]"

@@ -11,7 +11,6 @@ from kedro.framework.context import KedroContext
 from omegaconf import OmegaConf
 from pydantic import BaseModel
 
-from tweet_sentiment.schema import Conf, validate
 from tweet_sentiment.storage import refuse_address
 
 OF_THE_PROJECT = ("sample_training.csv", "sample_validation.csv", "twitter_training.csv", "twitter_validation.csv")
@@ -42,25 +41,27 @@ class ConfigLoader(OmegaConfigLoader):
     ) -> dict[str, Any]:
         if key != "parameters":
             return super()._resolve_from_raw_config(key, base_configs, env_configs, *rest)
+        from tweet_sentiment.schema import Conf
+
         layers: list[Any] = [
             OmegaConf.to_container(OmegaConf.unsafe_merge({}, *files.values())) for files in (base_configs, env_configs)
         ]
         base, environment = layers
         said = self.runtime_params or {}
-        self["configured"] = _resolved(merge(base, environment))
-        merged = _resolved(merge(merge(base, environment), said))
+        self["configured"] = _resolved(merge(base, environment, Conf))
+        merged = _resolved(merge(merge(base, environment, Conf), said, Conf))
         file = merged["data"]["training_file"] if isinstance(merged.get("data"), dict) else None
         if not isinstance(file, str) or Path(file).name in OF_THE_PROJECT:
             return merged
-        base = merge(base, of_another_file(file, self._globals))
-        return _resolved(merge(merge(base, environment), said))
+        base = merge(base, of_another_file(file, self._globals), Conf)
+        return _resolved(merge(merge(base, environment, Conf), said, Conf))
 
 
 def _resolved(values: dict[str, Any]) -> dict[str, Any]:
     return OmegaConf.to_container(OmegaConf.create(values), resolve=True)  # type: ignore[return-value]
 
 
-def merge(values: dict[str, Any], later: dict[str, Any], model: type[BaseModel] | None = Conf) -> dict[str, Any]:
+def merge(values: dict[str, Any], later: dict[str, Any], model: type[BaseModel] | None) -> dict[str, Any]:
     """Merge two layers of parameters key by key; the later one wins.
 
     A map with names of its own (of variants, techniques, labels) replaces the earlier one whole, but one that sets a
@@ -141,6 +142,7 @@ class StudyContext(KedroContext):
     def _sections(self) -> dict[str, Any]:
         from tweet_sentiment.data.inspection import found_out, leaves_open
         from tweet_sentiment.data.lines import RawFile
+        from tweet_sentiment.schema import validate
 
         raw = self.config_loader["parameters"]
         if leaves_open(raw):

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.parameters import InputSettings
 from tweet_sentiment.storage import file_hash, library_versions
 
 MANIFEST = "manifest.json"
@@ -165,6 +164,8 @@ def manifest_of(
 
 def input_settings(row_counts: dict[str, Any], max_length: int | None, second_segment: Any = None) -> dict[str, Any]:
     """Return all that whoever uses a model must know to make its input of a text, for its manifest."""
+    from tweet_sentiment.parameters import InputSettings
+
     data = row_counts["parameters"]["data"]
     cleaning = {name: data[name] for name in ("cleaning", "remove_stop_words", "lemmatize")}
     return InputSettings(**cleaning, max_length=max_length, second_segment=second_segment).model_dump()

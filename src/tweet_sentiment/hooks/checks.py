@@ -15,10 +15,7 @@ from kedro.pipeline.node import Node
 
 from tweet_sentiment.console import relative
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.incremental.identity import path_of
-from tweet_sentiment.parameters import Compute
 from tweet_sentiment.storage import refuse_address, tidy
-from tweet_sentiment.warm_up import check_trainings
 
 SPLIT = "split_training_posts"
 TOKENS = "training_tokens"
@@ -47,7 +44,7 @@ class CheckMachine:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
         refuse_several_processes(os.environ)
-        compute: Compute = catalog.load("params:compute")
+        compute = catalog.load("params:compute")
         asked = compute.device != "auto" or compute.fp16 or compute.precision == "bf16"
         if asked and any(DEVICE in node.tags for node in pipeline.nodes):
             from tweet_sentiment.modeling.devices import device_of
@@ -110,6 +107,8 @@ class CheckWarmUp:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
+        from tweet_sentiment.warm_up import check_trainings
+
         self._sections: dict[str, Any] = catalog.load("parameters")
         techniques = {str(node.namespace).partition(".")[0] for node in pipeline.nodes if _trains(node)}
         self._techniques = sorted(techniques - {"domain_adaptation"})  # it reads other texts, and counts them itself
@@ -124,6 +123,8 @@ class CheckWarmUp:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        from tweet_sentiment.warm_up import check_trainings
+
         if dataset_name == SPLIT:
             check_trainings(self._techniques, len(data), int(data["dev"].sum()), self._sections)
 
@@ -232,6 +233,7 @@ class OneRunAtATime:
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
         from tweet_sentiment.datasets import BestModel, Partitions
+        from tweet_sentiment.incremental.identity import path_of
 
         self._locks.close()
         folder = Path(catalog["row_counts"]._filepath).parent

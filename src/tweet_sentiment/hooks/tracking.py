@@ -13,7 +13,6 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from tweet_sentiment.errors import extra
-from tweet_sentiment.schema import plain
 from tweet_sentiment.storage import sha256
 
 Point = tuple[str, float, int]  # name, value, step
@@ -34,6 +33,8 @@ class Track:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], catalog: Any) -> None:
+        from tweet_sentiment.schema import plain
+
         self._catalog, self._trackers = catalog, []
         sections: dict[str, Any] = catalog.load("parameters")
         run, protocol, asked = sections["run"], sections["protocol"], sections["tracking"]

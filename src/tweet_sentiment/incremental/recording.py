@@ -17,7 +17,6 @@ from tweet_sentiment.incremental.identity import (
     path_of,
     record_of,
 )
-from tweet_sentiment.parameters import Compute
 from tweet_sentiment.storage import as_json, fingerprint
 
 logger = logging.getLogger(__name__)
@@ -89,6 +88,8 @@ class RecordFingerprints:
 
 def _warn_of_what_is_stored(pipeline: Any, catalog: Any, given: dict[str, Any]) -> None:
     """Warn of parameters that are given and decide what is read here, but was made before, with other values."""
+    from tweet_sentiment.parameters import Compute
+
     given = {name: value for name, value in given.items() if name not in Compute.model_fields}
     sections = {name: as_json(value) for name, value in catalog.load("parameters").items()} if given else {}
     seen, todo = set[str](), sorted(name for name in pipeline.inputs() if not name.startswith("params"))
