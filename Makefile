@@ -16,7 +16,7 @@ LICENCES = Apache;Artistic;BSD;CC0;ISC;MIT;MPL;Mozilla;PSF;Public Domain;Python 
 ENGINES = --extra postgres --extra ray --extra remote --extra spark --group engines
 EXTRAS = --extra dev --extra explain --extra onnx --extra serve --extra viz
 
-.PHONY: help setup run test test-all every-test faults commands coverage lint docs pages tracking engines viz package notebooks bench bench-full kills soak results lock audit sbom clean clean-all
+.PHONY: help setup run test test-all every-test faults coverage lint docs pages tracking engines viz package notebooks bench bench-full kills soak results lock audit sbom clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,9 +51,6 @@ every-test: setup
 
 faults: setup  ## Provoke the faults that the project answers for, as a user meets them, and print what came of each
 	TWEET_SENTIMENT_FAULTS=all $(BIN)/python -m pytest -q -s tests/faults
-
-commands: setup  ## Run every command of the documentation, in some minutes (the tests run the README's)
-	TWEET_SENTIMENT_COMMANDS=all $(BIN)/python -m pytest -q tests/documentation/test_every_command.py
 
 coverage: setup  ## Run every test and say which lines none runs
 	$(PYTEST) --cov=tweet_sentiment --cov-report=term-missing:skip-covered

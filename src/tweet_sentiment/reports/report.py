@@ -294,6 +294,7 @@ def as_html(made: Report) -> str:
     A figure's finding is a heading of the page, which breaks in lines as the page is wide. A figure is drawn when it
     comes into sight, and all are before printing.
     """
+    from plotly.io import to_json
     from plotly.offline import get_plotlyjs
 
     def drawn(figure: Any, caption: str) -> dict[str, Any]:
@@ -304,7 +305,7 @@ def as_html(made: Report) -> str:
         content["layout"] = {name: value for name, value in content["layout"].items() if name != "title"}
         height = layout.height or 430
         content["layout"] |= {"height": height, "margin": {**content["layout"].get("margin", {}), "t": 24}}
-        json = type(figure)(content, skip_invalid=True).to_json().replace("<", "\\u003c")  # no "</script>" in it
+        json = to_json(content, validate=False).replace("<", "\\u003c")  # no "</script>" in it
         size = {"height": height, "width": known.get("width") or 0}
         return {"finding": finding, "alt": known.get("alt") or finding, "json": json, **size}
 

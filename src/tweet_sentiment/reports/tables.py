@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,7 @@ def paragraphs(block: str, **values: Any) -> list[str]:
     return [" ".join(one.split()) for one in text.split("\n\n") if one.strip()]
 
 
+@cache
 def _template(name: str, escaped: bool = False) -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
