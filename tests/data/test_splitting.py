@@ -120,34 +120,25 @@ def test_the_row_limit_keeps_the_first_training_rows(data, labels):
     assert (account["beyond_row_limit"], account["kept"], len(validation)) == (47, 13, 60)
 
 
-def test_a_row_limit_that_loses_a_class_is_refused(data, labels):
-    posts = many(labels)
-    with pytest.raises(StudyError, match=r"(?s)training posts.*no post is labelled Neutral.*row_limit"):
-        split_posts(posts, posts, "published", data.model_copy(update={"row_limit": 4}), seed=1)
+SIXTY = many(["Positive", "Negative", "Neutral"])
+TWO = frame([("1", "Positive", "so much alike"), ("2", "Negative", "nothing in common")])
+TOO_FEW = r"(?s)twitter_training.csv: 2 posts cannot be parted.*data.validation_share"
 
 
-def test_a_class_that_is_lost_with_the_leaks_is_refused(data, labels):
-    posts = many(labels)
-    with pytest.raises(StudyError, match=r"training posts, after the leak_free split: no post is labelled Negative or"):
-        split_posts(posts, posts, "leak_free", data, seed=1)
-
-
-def test_a_class_that_validation_lacks_is_refused(data, labels):
-    posts = many(labels)
-    with pytest.raises(StudyError, match="test posts, after the published split: no post is labelled Positive"):
-        split_posts(posts, posts[posts["label"] != "Positive"], "published", data, seed=1)
-
-
-@pytest.mark.parametrize("protocol", ["published", "leak_free"])
-def test_too_few_posts_to_hold_any_out_are_refused(data, protocol):
-    posts = frame([("1", "Positive", "so much alike"), ("2", "Negative", "nothing in common")])
-    with pytest.raises(StudyError, match=r"(?s)twitter_training.csv: 2 posts cannot be parted.*data.validation_share"):
-        split_posts(posts, None, protocol, data, seed=1)
-
-
-def test_one_group_that_holds_every_post_is_refused(data, labels):
-    with pytest.raises(StudyError, match="60 posts cannot be parted"):
-        split_posts(many(labels).assign(id="1"), None, "leak_free", data, seed=1)
+@pytest.mark.parametrize(
+    ("posts", "validation", "protocol", "limit", "said"),
+    [
+        (SIXTY, SIXTY, "published", 4, r"(?s)training posts.*no post is labelled Neutral.*row_limit"),
+        (SIXTY, SIXTY, "leak_free", None, "training posts, after the leak_free split: no post is labelled Negative or"),
+        (SIXTY, SIXTY[SIXTY["label"] != "Positive"], "published", None, "test posts.*no post is labelled Positive"),
+        (SIXTY.assign(id="1"), None, "leak_free", None, "60 posts cannot be parted"),  # one group holds all
+        (TWO, None, "published", None, TOO_FEW),
+        (TWO, None, "leak_free", None, TOO_FEW),
+    ],
+)
+def test_a_split_that_leaves_a_side_without_a_class_is_refused(data, posts, validation, protocol, limit, said):
+    with pytest.raises(StudyError, match=said):
+        split_posts(posts, validation, protocol, data.model_copy(update={"row_limit": limit}), seed=1)
 
 
 def apart(kind, first):
@@ -335,16 +326,12 @@ def test_the_leak_rules_run_on_what_the_models_read(data, labels, cleaning, remo
     assert account["removed_normalised_text"] == removed
 
 
-def test_under_published_no_training_post_is_kept_back_to_choose_on(data, labels):
-    marked, left_out = mark_dev_split(many(labels), "published", share(0.1), data, seed=1)
+def test_a_dev_split_of_two_posts_is_refused_and_under_published_there_is_none(data):
+    marked, left_out = mark_dev_split(TWO, "published", share(0.1), data, seed=1)
     assert not marked["dev"].any()
     assert left_out == 0
-
-
-def test_too_few_posts_to_choose_on_are_refused(data):
-    posts = frame([("1", "Positive", "a"), ("2", "Negative", "b")])
     with pytest.raises(StudyError, match=r"(?s)2 training posts cannot be parted.*dev_split.share"):
-        mark_dev_split(posts, "leak_free", share(0.1), data, seed=1)
+        mark_dev_split(TWO, "leak_free", share(0.1), data, seed=1)
 
 
 @pytest.mark.real_data

@@ -1,6 +1,5 @@
 """Files as they stand: every row with its number, every column carried over, what is faulty named."""
 
-import gzip
 import io
 import json
 from contextlib import suppress
@@ -66,8 +65,6 @@ def test_without_a_header_columns_are_positions():
         ("id,text\n1,ok\n", {"header": False}, "there is no column 'text'; found ['0', '1']"),
         ("id,post\n1,ok\n", {}, "if the file has no header, give --no-header"),
         ("id,text\n1,ok\n", {"entity": "brand"}, "there is no column 'brand'"),
-        ("id,text\n1,ok\n".encode("utf-16"), {}, "the file seems to be UTF-16.\n  Give --encoding utf-16"),
-        (gzip.compress(b"id,text\n1,ok\n", mtime=0), {}, "compressed with gzip"),
         (b"PAR1....", {"format": "csv"}, "the file seems to be Parquet"),
         (b"PAR1....", {}, "this is no whole Parquet file"),
         (bytes(17_000_000), {}, "longer than 16,000,000 characters"),  # it must not fill the memory
