@@ -8,7 +8,7 @@ from timeit import timeit
 from typing import Any
 
 import torch
-from transformers import DistilBertConfig
+from transformers import PretrainedConfig
 
 from benchmarks.posts import load_parameters
 from benchmarks.task import Task
@@ -20,7 +20,7 @@ REPEATS = 20
 ROUNDS = 1_000_000
 
 
-def encoder_operations(lengths: Iterable[int], config: DistilBertConfig) -> int:
+def encoder_operations(lengths: Iterable[int], config: PretrainedConfig) -> int:
     """Return the floating-point operations that the [CLS] vectors of posts of so many word pieces need.
 
     A multiply-add counts as two. A block of width d with an inner width h takes, for a post of n word pieces of which
@@ -28,12 +28,22 @@ def encoder_operations(lengths: Iterable[int], config: DistilBertConfig) -> int:
     then weighted sums, all heads together); m is n in every block but the last, where it is 1. Padding, embeddings,
     norms, softmax and activations are not counted: they are not needed, or no matrix products.
     """
-    d, h = config.dim, config.hidden_dim
+    d, h = _widths(config)
 
     def block(n: int, m: int) -> int:
         return 4 * n * d * d + 2 * m * (2 * d * d + 2 * d * h) + 4 * m * n * d
 
-    return sum((config.n_layers - 1) * block(n, n) + block(n, 1) for n in lengths)
+    return sum((config.num_hidden_layers - 1) * block(n, n) + block(n, 1) for n in lengths)
+
+
+def training_operations(lengths: Iterable[int], config: PretrainedConfig, *, weights: bool) -> int:
+    """Return what a step over these posts needs: as much again for the gradients of the inputs, and of the weights."""
+    return (3 if weights else 2) * encoder_operations(lengths, config)
+
+
+def _widths(config: PretrainedConfig) -> tuple[int, int]:
+    """Return an encoder's width and the inner width of its blocks, which DistilBERT calls by another name."""
+    return config.hidden_size, getattr(config, "hidden_dim", None) or config.intermediate_size
 
 
 def matrix_products(task: Task) -> dict[str, Any]:
@@ -44,7 +54,7 @@ def matrix_products(task: Task) -> dict[str, Any]:
     parameters = load_parameters(Path(task.folder))
     device = choose_device(parameters.device, parameters.fp16, task.precision)
     config = load_encoder(parameters.model.checkpoint).config
-    d, h = config.dim, config.hidden_dim
+    d, h = _widths(config)
     dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[device.precision]
     tokens = TOKENS_PER_BATCH[device.name.split(":")[0]]
     pairs = [_pair(tokens, *shape, dtype, device.name) for shape in [(d, d)] * 4 + [(d, h), (h, d)]]

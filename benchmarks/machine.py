@@ -45,6 +45,15 @@ def processor() -> str:
     return ", ".join([values.get("model name") or platform.processor() or platform.machine(), *found])
 
 
+def device_name(device: str) -> str:
+    """Return the name of a CUDA device as its driver gives it, or the processor's."""
+    if device == "cpu":
+        return processor()
+    import torch
+
+    return torch.cuda.get_device_name(device)
+
+
 def described(settings: dict[str, Any]) -> str:
     """Return a sentence on the processor and its rates; nothing where none was measured."""
     rates = ", ".join(

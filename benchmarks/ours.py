@@ -6,7 +6,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from benchmarks.limit import encoder_operations
+from benchmarks.limit import encoder_operations, training_operations
+from benchmarks.machine import device_name
 from benchmarks.posts import load_parameters, load_posts
 from benchmarks.task import StepClock, Task
 from tweet_sentiment.modeling.devices import Device
@@ -118,7 +119,7 @@ def prompt_tuning(task: Task) -> dict[str, Any]:
     settings = load_parameters(Path(task.folder)).prompt_tuning
     ready = Ready.of(task, settings.hard_prompts[-1])
     model = add_soft_prompt(ready.classifier, ready.tokenizer, settings, ready.parameters.seed)
-    return _train(ready, model, settings.hyperparameters)
+    return _train(ready, model, settings.hyperparameters, virtual_tokens=settings.num_virtual_tokens)
 
 
 def full_fine_tuning(task: Task) -> dict[str, Any]:
@@ -128,7 +129,10 @@ def full_fine_tuning(task: Task) -> dict[str, Any]:
     return _train(ready, ready.classifier, ready.parameters.prompt_tuning.hyperparameters.model_copy(update=GENTLE))
 
 
-def _train(ready: Ready, model: Any, hyperparameters: Hyperparameters) -> dict[str, Any]:
+def _train(
+    ready: Ready, model: Any, hyperparameters: Hyperparameters, virtual_tokens: int | None = None
+) -> dict[str, Any]:
+    """Time one epoch; without ``virtual_tokens`` the weights are trained, not a prompt."""
     clock = StepClock(model)
     with TemporaryDirectory() as folder:
         train(
@@ -140,9 +144,11 @@ def _train(ready: Ready, model: Any, hyperparameters: Hyperparameters) -> dict[s
             identity=[],
             load_best_model_at_end=False,
         )
-    return _rate(len(ready.training), clock.seconds, ready.device)
+    lengths = [len(ids) + (virtual_tokens or 0) for ids in ready.training["input_ids"]]
+    operations = training_operations(lengths, ready.classifier.config, weights=virtual_tokens is None)
+    return _rate(len(ready.training), clock.seconds, ready.device) | {"operations": operations}
 
 
 def _rate(rows: int, seconds: float, device: Device) -> dict[str, Any]:
     figures = {"rows": rows, "seconds": seconds, "rows_per_second": rows / seconds}
-    return figures | {"precision": device.precision, "device": device.name}
+    return figures | {"precision": device.precision, "device": device.name, "device_name": device_name(device.name)}

@@ -39,9 +39,11 @@ def prepare(folder: Path, encoder: str, trials: int) -> dict[str, Any]:
         posts.to_parquet(folder / f"{part}.parquet", index=False)
         counts[part] = len(posts)
     checkpoint, model = parameters.model.checkpoint, folder / "model"
-    load_classifier(checkpoint, parameters.labels, parameters.seed).save_pretrained(model)
+    classifier = load_classifier(checkpoint, parameters.labels, parameters.seed)
+    classifier.save_pretrained(model)
     load_tokenizer(checkpoint).save_pretrained(model)
-    return {"data": "real" if real else "sample", "available": counts, "seed": parameters.seed}
+    settings = {"data": "real" if real else "sample", "available": counts, "seed": parameters.seed}
+    return settings | {"model_type": classifier.config.model_type}
 
 
 def study_parameters(encoder: str, trials: int, files: dict[str, str]) -> dict[str, Any]:

@@ -12,7 +12,17 @@ from benchmarks.runs import Figure, add_run
 from benchmarks.tables import BAR_COST, BARS, COMMANDS, LIMIT, NAMES, markdown
 from tweet_sentiment.storage import library_versions
 
-KEPT = ("rows", "rows_per_second", "seconds", "peak_mb", "start_mb", "peak_device_mb", "wall_seconds", "epochs")
+KEPT = (
+    "rows",
+    "rows_per_second",
+    "operations",
+    "seconds",
+    "peak_mb",
+    "start_mb",
+    "peak_device_mb",
+    "wall_seconds",
+    "epochs",
+)
 
 
 def write(found: dict[str, Any], folder: Path) -> list[Path]:

@@ -109,12 +109,19 @@ def _figures(results: dict[str, Any]) -> str:
             NAMES[what].split(",")[0],
             side,
             f"{one['rows_per_second']['median']:,.0f}",
+            _operations(one),
             f"{one['peak_mb']['median']:,.0f}",
         ]
         for what, sides in results["figures"].items()
         for side, one in sides.items()
     ]
-    return "## What was measured\n\n" + table(["what", "side", "rows/s", "peak MB"], rows)
+    return "## What was measured\n\n" + table(["what", "side", "rows/s", "GFLOP/s", "peak MB"], rows)
+
+
+def _operations(figures: dict[str, Any]) -> str:
+    """Return the operations that the posts need, per second."""
+    needed = figures.get("operations")
+    return "-" if needed is None else f"{needed['median'] / figures['seconds']['median'] / 1e9:,.0f}"
 
 
 def _growth(growth: dict[str, Any]) -> str:

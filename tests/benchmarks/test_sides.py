@@ -12,7 +12,7 @@ from benchmarks.run import main
 from benchmarks.task import StepClock, Task
 from transformers import DistilBertForSequenceClassification, DistilBertTokenizerFast
 
-from benchmarks import bars, child, paper_script
+from benchmarks import bars, child, gpu, paper_script
 from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
 from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.progress import progress_bar
@@ -125,3 +125,6 @@ def test_the_command_writes_results_table_and_figure(encoder, tmp_path, capsys):
     assert figure["data"][0]["x"] == ["encode", "memory"]
     assert str(tmp_path / "results.json") in capsys.readouterr().out
     assert all(path.stat().st_size < 300_000 for path in tmp_path.iterdir())
+    gpu.main(["--posts=16", "--steps=1", f"--encoder={encoder}", f"--out={tmp_path}"])
+    rows = [line for line in (tmp_path / "gpu.md").read_text().splitlines() if line.startswith(f"| {encoder.name} |")]
+    assert len(rows) == len(gpu.WHAT)
