@@ -62,11 +62,6 @@ def test_a_hard_prompt_comes_before_each_post_and_takes_of_its_room(tokenizer):
     assert tokenize(posts, tokenizer, NAMES, max_length=len(prompt) + 7)[1] == 0
 
 
-def test_padding_is_left_to_the_batch(tokenizer):
-    dataset, _ = tokenize(table(["a", words(9)]), tokenizer, NAMES, max_length=64)
-    assert [len(ids) for ids in dataset["input_ids"]] == [3, 11]
-
-
 @pytest.mark.parametrize("hard_prompt", ["", PROMPT])
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=80), min_size=1, max_size=5))
 @settings(max_examples=15, deadline=None)

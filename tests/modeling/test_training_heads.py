@@ -75,14 +75,6 @@ def test_divergence_stops_with_the_step(trained):
         trained(damage=lambda head: head.classifier.classifier.weight.data.fill_(float("nan")))
 
 
-def test_padding_and_company_change_no_probability(tiny_classifier, tokens):
-    ids = tokens[0]["input_ids"]
-    together, padded = predict(tiny_classifier, ids, CPU), predict(tiny_classifier, ids, CPU, pad_to=64)
-    alone = np.concatenate([predict(tiny_classifier, [row], CPU) for row in ids])
-    assert np.allclose(together, alone, atol=1e-6)
-    assert np.allclose(together, padded, atol=1e-6)
-
-
 def test_logits_that_are_not_finite_are_an_error_never_a_label(tiny_classifier, tokens):
     tiny_classifier.classifier.bias.data[0] = float("nan")
     with pytest.raises(StudyError, match="not finite"):
