@@ -9,7 +9,6 @@ from tests.conftest import PROJECT, raw_parameters, validate_parameters
 from tweet_sentiment.cli import cli
 from tweet_sentiment.configuration import StudyContext
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.hooks.checks import refuse_addresses
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.files import FileJob, predict_file
 from tweet_sentiment.storage import is_address
@@ -36,30 +35,12 @@ def test_a_path_is_none(names):
         assert not is_address(path)
 
 
-@pytest.mark.parametrize(
-    "key",
-    ["data.training_file", "data.validation_file", "model.checkpoint", "inference.file", "inference.model"],
-)
-def test_a_parameter_is_refused_with_its_key(key):
-    raw, (section, name) = raw_parameters(), key.split(".")
-    raw[section][name] = "s3://bucket/x"
-    with pytest.raises(StudyError, match=rf"{key}: an address, and only files .* of this machine .*'s3://bucket/x'"):
+def test_an_encoder_at_an_address_is_refused_with_its_key():
+    raw = raw_parameters()
+    raw["model"]["checkpoint"] = "s3://bucket/x"
+    said = r"model.checkpoint: an address, and only files .* of this machine .*'s3://bucket/x'"
+    with pytest.raises(StudyError, match=said):
         validate_parameters(raw)
-
-
-@pytest.mark.parametrize(
-    "dataset",
-    [
-        {"type": "tweet_sentiment.datasets.Csv", "filepath": "s3://bucket/x.csv"},
-        {"type": "tweet_sentiment.datasets.ModelFolder", "filepath": "gs://bucket/x"},
-        {"type": "tweet_sentiment.datasets.BestModel", "filepath": "best", "models": "s3://bucket/x"},
-        {"type": "tweet_sentiment.datasets.Partitions", "path": "s3://bucket/x", "dataset": "x"},
-    ],
-)
-def test_a_dataset_of_ours_is_refused_with_its_name_and_another_s_is_not(dataset):
-    with pytest.raises(StudyError, match=r"mine\.(filepath|path|models) in the catalog is (s3|gs)://bucket/x"):
-        refuse_addresses({"_run": "sample", "mine": dataset})
-    refuse_addresses({"_run": "sample", "mine": dataset | {"type": "pandas.CSVDataset"}})
 
 
 @pytest.mark.parametrize(
@@ -116,9 +97,9 @@ def test_an_address_that_is_a_path_has_lost_a_slash_and_is_refused(tmp_path, mon
     assert not list(tmp_path.iterdir())
 
 
-def test_a_training_file_is_refused_before_it_is_looked_into():
+def test_a_training_file_is_looked_into_at_its_address():
     raw = raw_parameters() | {"labels": "auto"}
-    raw["data"]["training_file"] = "s3://bucket/mine.csv"
+    raw["data"]["training_file"] = "klingon://bucket/mine.csv"
     context = StudyContext(PROJECT, {"parameters": raw}, env=None, package_name="tweet_sentiment", hook_manager=None)
-    with pytest.raises(StudyError, match=r"data\.training_file is s3://bucket/mine.csv, an address, and only files"):
+    with pytest.raises(StudyError, match=r"klingon://bucket/mine.csv: Protocol not known"):
         _ = context.params

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tweet_sentiment.addresses import fetch, written
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import (
     CARD,
@@ -17,7 +18,7 @@ from tweet_sentiment.manifests import (
     read_manifest,
     write_manifest,
 )
-from tweet_sentiment.storage import atomic_write, exchange, restore
+from tweet_sentiment.storage import exchange, restore
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,18 @@ def promote(promotion: Promotion, models: Path, best: Path) -> None:
     """
     if promotion.technique is None:
         return
-    source = models / promotion.technique
+    source = fetch(models / promotion.technique)
     restore(best, previous_of(best))
     manifest = checked_manifest(source)
-    with atomic_write(best, keep=None if _is(best, manifest) else previous_of(best)) as new:
+    with written(best, keep=None if _is(best, manifest) else previous_of(best)) as new:
         shutil.copytree(source, new, ignore=shutil.ignore_patterns(MANIFEST))
         members = {}
         for name, path in members_of(source, manifest).items():
             shutil.copytree(path, new / MEMBERS / name)
             members[name] = manifest[MEMBERS][name] | {"folder": f"{MEMBERS}/{name}"}
         (new / CARD).write_text(promotion.card, encoding="utf-8")
-        written = manifest | ({MEMBERS: members} if members else {})
-        write_manifest(new, written | {"promotion": promotion.why})
+        content = manifest | ({MEMBERS: members} if members else {})
+        write_manifest(new, content | {"promotion": promotion.why})
         checked_manifest(new)
         if not _is(new, manifest):
             raise StudyError(f"{source} was changed while it was copied; promote it again.")

@@ -11,8 +11,9 @@ from kedro.framework.context import KedroContext
 from omegaconf import OmegaConf
 from pydantic import BaseModel
 
-from tweet_sentiment.storage import refuse_address
+from tweet_sentiment.addresses import copy_of, fetch, shown
 
+PLACES = {"filepath", "path", "models"}  # keys of a dataset
 OF_THE_PROJECT = ("sample_training.csv", "sample_validation.csv", "twitter_training.csv", "twitter_validation.csv")
 OF_THE_ENVIRONMENTS = ("sample", "kaggle", "paper", "test")  # runs; a file of one's own never lands among their results
 
@@ -23,6 +24,7 @@ class ConfigLoader(OmegaConfigLoader):
     They are merged by :func:`merge`. What ``conf/base`` says of the project's own files does not hold of another: for
     that, :func:`of_another_file` takes its place, and the environment and ``--params`` say what it does not find out.
     The catalog may read a parameter, ``${parameter:data.training_file}``, so that each is said in one place.
+    Where a dataset of ours lies at an address, its path is that of this machine's copy.
     ``configured`` is all parameters as ``conf`` says them, without ``--params``.
     """
 
@@ -34,6 +36,9 @@ class ConfigLoader(OmegaConfigLoader):
         found: dict[str, Any] = super().__getitem__(key)
         if key == "parameters":
             self[key] = found
+        for entry in found.values() if key == "catalog" else ():
+            if isinstance(entry, dict) and str(entry.get("type")).startswith("tweet_sentiment.datasets."):
+                entry |= {name: str(copy_of(entry[name])) for name in PLACES & entry.keys() if entry[name]}
         return found
 
     def _resolve_from_raw_config(
@@ -147,8 +152,8 @@ class StudyContext(KedroContext):
         raw = self.config_loader["parameters"]
         if leaves_open(raw):
             file = raw["data"]["training_file"]
-            refuse_address(file, "data.training_file")
-            raw = found_out(raw, RawFile.at(self.project_path / file))
+            path = fetch(self.project_path / copy_of(file))
+            raw = found_out(raw, RawFile.at(path, shown(path)))
         sections = validate(raw)
         working = self.project_path / "data/06_models" / sections["run"] / sections["study"].protocol / ".working"
         return sections | {"configured": self.config_loader["configured"], "working_folder": working}

@@ -8,7 +8,9 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
+from tweet_sentiment.addresses import shown
 from tweet_sentiment.interrupts import raise_if_received
+from tweet_sentiment.storage import is_address
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +73,12 @@ class ShowComparison:
             console.width = max(console.width, WIDE)
         console.print(comparison_table(comparison[comparison["measured"]], console.width))
         console.print(f"Report: {relative(catalog['report_page']._filepath)}", highlight=False)
-        if (best := catalog["best_model"]._filepath).is_dir():
+        if catalog["best_model"].exists():
+            best = catalog["best_model"]._filepath
             technique = read_manifest(best)["technique"]
             console.print(f"Best model of the run: {technique}, in {relative(best)}", highlight=False)
-            console.print(f'Ask it: kedro predict --run={best.parent.name} "I love this"', highlight=False)
+            asked = f"--model={relative(best)}" if is_address(relative(best)) else f"--run={best.parent.name}"
+            console.print(f'Ask it: kedro predict {asked} "I love this"', highlight=False)
 
 
 def comparison_table(comparison: Any, width: int) -> Any:
@@ -95,6 +99,6 @@ def comparison_table(comparison: Any, width: int) -> Any:
 
 
 def relative(path: Any) -> str:
-    """Return a path as seen from the working directory, if it lies below."""
+    """Return a path as seen from the working directory, if it lies below; of a copy, its address."""
     path = Path(path)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else shown(path)

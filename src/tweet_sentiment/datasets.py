@@ -1,6 +1,7 @@
 """Kedro datasets of our own: a save is complete or leaves the old file, and kedro-viz shows what is in a dataset."""
 
 import os
+from abc import abstractmethod
 from collections.abc import Callable
 from csv import QUOTE_NONNUMERIC
 from functools import wraps
@@ -18,6 +19,7 @@ from kedro_datasets.plotly import JSONDataset as PlotlyDataset
 from kedro_datasets.text import TextDataset
 from numpy.typing import NDArray
 
+from tweet_sentiment.addresses import fetch, fetch_all, shown, written
 from tweet_sentiment.best_model import Promotion, promote
 from tweet_sentiment.data.lines import RawFile
 from tweet_sentiment.manifests import (
@@ -30,7 +32,7 @@ from tweet_sentiment.manifests import (
     format_of,
     read_manifest,
 )
-from tweet_sentiment.storage import atomic_write, restore
+from tweet_sentiment.storage import restore
 
 # The stock datasets leave the encoding of what they write to the locale.
 UTF_8 = {
@@ -65,13 +67,16 @@ class _Atomic:
     EMPTY: type = dict
 
     def load(self) -> Any:
-        if (self.metadata or {}).get("optional") and not Path(self._filepath).exists():
+        if not fetch(Path(self._filepath)).exists() and (self.metadata or {}).get("optional"):
             return self.EMPTY()
         return super().load()  # type: ignore[misc]
 
+    def _exists(self) -> bool:
+        return fetch(Path(self._filepath)).exists()
+
     def save(self, data: Any) -> None:
         final = self._filepath
-        with atomic_write(Path(final)) as new:
+        with written(Path(final)) as new:
             self._filepath = PurePosixPath(new)
             try:
                 super().save(data)  # type: ignore[misc]
@@ -156,6 +161,7 @@ class Partitions(PartitionedDataset):
         return not hidden and (self.only is None or name in self.only)
 
     def _list_partitions(self) -> list[str]:
+        fetch_all(Path(self._path), f"**{self._filename_suffix}")
         return [path for path in super()._list_partitions() if self.holds(Path(path))]
 
 
@@ -184,6 +190,8 @@ class RunFiles(Partitions):
 
     def files(self) -> dict[str, Path]:
         root = Path(self._path)
+        for pattern in self._patterns:
+            fetch_all(root, pattern)
         found = [path for pattern in self._patterns for path in sorted(root.glob(pattern)) if self.holds(path)]
         return {PurePosixPath(*path.relative_to(root).parts[2:]).as_posix(): path for path in found}
 
@@ -207,66 +215,81 @@ class FilePath(AbstractDataset[Any, Any]):
         self.metadata = metadata
 
     def load(self) -> Any:
-        return self._filepath
+        return fetch(self._filepath)
 
     def save(self, data: Any) -> None:
         raise NotImplementedError(f"{type(self).__name__} is not written by the catalog")
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
+        return fetch(self._filepath).exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
+        return {"filepath": shown(self._filepath)}
 
 
 class RawBytes(FilePath):
     """A file as it came. A missing one is handed on as such: who reads it knows where it is found."""
 
     def load(self) -> RawFile:
-        return RawFile.at(self._filepath)
+        return RawFile.at(fetch(self._filepath), shown(self._filepath))
 
     def _exists(self) -> bool:
         return True
 
 
-class ArrowTable(FilePath):
-    """A table in Parquet, with the types of the file that it comes from."""
+class Written(FilePath):
+    """A file or folder that is replaced when it is complete, never written into while it is open."""
 
     def load(self) -> Any:
-        import pyarrow.parquet as pq
-
-        return pq.read_table(self._filepath, partitioning=None)
+        restore(fetch(self._filepath))
+        return self._read(self._filepath)
 
     def save(self, data: Any) -> None:
+        with written(self._filepath) as new:
+            self._write(data, new)
+
+    @abstractmethod
+    def _read(self, path: Path) -> Any: ...
+
+    @abstractmethod
+    def _write(self, data: Any, path: Path) -> None: ...
+
+
+class ArrowTable(Written):
+    """A table in Parquet, with the types of the file that it comes from."""
+
+    def _read(self, path: Path) -> Any:
         import pyarrow.parquet as pq
 
-        with atomic_write(self._filepath) as new:
-            pq.write_table(data, new)
+        return pq.read_table(path, partitioning=None)
+
+    def _write(self, data: Any, path: Path) -> None:
+        import pyarrow.parquet as pq
+
+        pq.write_table(data, path)
 
 
-class Array(FilePath):
+class Array(Written):
     """A NumPy array, memory-mapped on loading; never a pickle."""
 
-    def load(self) -> NDArray[Any]:
-        return np.load(self._filepath, mmap_mode="r", allow_pickle=False)
+    def _read(self, path: Path) -> NDArray[Any]:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
 
-    def save(self, data: NDArray[Any]) -> None:
-        with atomic_write(self._filepath) as new, new.open("wb") as file:
+    def _write(self, data: NDArray[Any], path: Path) -> None:
+        with path.open("wb") as file:
             np.save(file, data, allow_pickle=False)
 
 
-class Tokens(FilePath):
-    """A Hugging Face ``datasets.Dataset`` in Arrow. The folder is replaced, never written into while it is open."""
+class Tokens(Written):
+    """A Hugging Face ``datasets.Dataset`` in Arrow, a folder."""
 
-    def load(self) -> Any:
+    def _read(self, path: Path) -> Any:
         from datasets import load_from_disk
 
-        restore(self._filepath)
-        return load_from_disk(str(self._filepath))
+        return load_from_disk(str(path))
 
-    def save(self, data: Any) -> None:
-        with atomic_write(self._filepath) as new:
-            data.save_to_disk(str(new))
+    def _write(self, data: Any, path: Path) -> None:
+        data.save_to_disk(str(path))
 
 
 class ModelPath(FilePath):
@@ -277,7 +300,7 @@ class ModelPath(FilePath):
         return JSONPreview(manifest.read_text(encoding="utf-8") if manifest.is_file() else "{}")
 
 
-class ModelFolder(ModelPath):
+class ModelFolder(Written, ModelPath):
     """A model in Hugging Face's layout, a classical one or an ensemble, with ``manifest.json``; checked on loading.
 
     ``filepath`` is the folder or its manifest.
@@ -287,23 +310,21 @@ class ModelFolder(ModelPath):
         path = Path(filepath)
         super().__init__(str(path.parent if path.name == MANIFEST else path), metadata)
 
-    def load(self) -> Any:
-        restore(self._filepath)
-        kind = format_of(read_manifest(self._filepath), self._filepath)
+    def _read(self, path: Path) -> Any:
+        kind = format_of(read_manifest(path), path)
         if kind == CLASSICAL:
             from tweet_sentiment.classical import load_classical
 
-            return load_classical(self._filepath)
+            return load_classical(path)
         if kind == ENSEMBLE:
-            manifest = checked_manifest(self._filepath)
+            manifest = checked_manifest(path)
             return Ensemble(list(manifest[MEMBERS]), manifest)
         from tweet_sentiment.modeling.model_folder import load_model
 
-        return load_model(self._filepath)
+        return load_model(path)
 
-    def save(self, data: Any) -> None:
-        with atomic_write(self._filepath) as new:
-            data.save(new)
+    def _write(self, data: Any, path: Path) -> None:
+        data.save(path)
 
 
 class BestModel(ModelFolder):
@@ -317,4 +338,4 @@ class BestModel(ModelFolder):
         self._models = Path(models)
 
     def save(self, data: Promotion) -> None:
-        promote(data, self._models, self._filepath)
+        promote(data, self._models, fetch(self._filepath))

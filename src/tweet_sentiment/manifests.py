@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tweet_sentiment.addresses import fetch
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.storage import file_hash, library_versions
 
@@ -92,7 +93,8 @@ def members_of(folder: Path, manifest: dict[str, Any]) -> dict[str, Path]:
     """
     found = {}
     for name, member in manifest[MEMBERS].items() if manifest.get(FORMAT) == ENSEMBLE else ():
-        found[name] = folder / str(member["folder"])
+        place = folder / str(member["folder"])
+        found[name] = fetch(place) if member["folder"].startswith("../") else place  # beside it, not a copy in it
         path = found[name] / MANIFEST
         if not path.is_file() or file_hash(path) != member["manifest"]:
             what = "has changed since the ensemble was made of it" if path.is_file() else "is missing"
@@ -129,7 +131,7 @@ class Ensemble:
         """
         members = {}
         for name in self.members:
-            path = folder.parent / name / MANIFEST
+            path = fetch(folder.parent / name) / MANIFEST
             if not path.is_file():
                 raise StudyError(
                     f"The ensemble's member {name} has no model folder {path.parent}.\n"

@@ -43,6 +43,7 @@ def _without_nulls(value: Any) -> Any:
 
 WithoutNulls = BeforeValidator(_without_nulls)  # of a map with names of its own: null takes a name out
 Label = Annotated[str, BeforeValidator(_as_label)]  # YAML's 1 and true are the texts "1" and "true" of a file
+Place = Annotated[str, Field(min_length=1)]  # a path of this machine, or an address
 LocalPath = Annotated[str, Field(min_length=1), AfterValidator(_local)]
 Protocol = Annotated[str, Field(pattern=r"^(published|leak_free|grouped(_[1-9]\d*_of_[1-9]\d*)?)$")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -170,8 +171,8 @@ class DataParameters(Strict):
     whose label the pipeline label_issues doubts; dev split and test posts stay whole.
     """
 
-    training_file: LocalPath
-    validation_file: LocalPath | None
+    training_file: Place
+    validation_file: Place | None
     header: bool | Literal["auto"]
     delimiter: Delimiter
     quoting: Quoting
@@ -657,8 +658,8 @@ class InferenceParameters(Strict):
     the names of the columns that are added.
     """
 
-    model: LocalPath
-    file: LocalPath | None
+    model: Place
+    file: Place | None
     header: bool
     delimiter: Delimiter
     quoting: Quoting

@@ -18,8 +18,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tweet_sentiment.errors import StudyError
-
 REMEDY = "only files and folders of this machine are read and written"
 PACKAGES = (
     *("torch", "transformers", "tokenizers", "accelerate", "peft", "optuna", "datasets", "scikit-learn", "joblib"),
@@ -42,17 +40,8 @@ def is_address(path: str | Path) -> bool:
     return _ADDRESS.match(str(path)) is not None
 
 
-def refuse_address(path: str | Path, what: str) -> None:
-    """Refuse an address, before anything is computed; ``what`` says whose it is.
-
-    Raises:
-        StudyError: it is one.
-    """
-    if is_address(path):
-        raise StudyError(f"{what} is {path}, an address, and {REMEDY}.")
-
-
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Delete a file or folder, if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -72,18 +61,19 @@ def _sweep(path: Path) -> None:
     """Delete what dead processes had begun to write to ``path``."""
     for left in path.parent.glob(f".{escape(path.name)}.*.new"):
         process = left.name.split(".")[-2]
-        if process.isdigit() and (int(process) == os.getpid() or not _is_alive(int(process))):
-            _remove(left)
+        if process.isdigit() and (int(process) == os.getpid() or not is_alive(int(process))):
+            remove(left)
 
 
 def tidy(path: Path) -> None:
     """Delete what killed processes left beside ``path``: what they had begun to write, and what they had replaced."""
     _sweep(path)
     if path.exists():
-        _remove(_aside(path))
+        remove(_aside(path))
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Tell whether there is a process of this number."""
     try:
         os.kill(process, 0)
     except PermissionError:  # another user's
@@ -181,12 +171,12 @@ def atomic_write(path: Path, keep: Path | None = None) -> Iterator[Path]:
         _sync(path.parent, inside=False)
         _put_away(old, keep)
     finally:
-        _remove(new)
+        remove(new)
 
 
 def _put_away(old: Path, keep: Path | None) -> None:
     if keep is None:
-        _remove(old)
+        remove(old)
         return
     _sweep(keep)
     if not old.exists():
@@ -196,7 +186,7 @@ def _put_away(old: Path, keep: Path | None) -> None:
         os.replace(keep, replaced)  # a folder is never seen while it is deleted
     os.replace(old, keep)
     _sync(keep.parent, inside=False)
-    _remove(replaced)
+    remove(replaced)
 
 
 def exchange(path: Path, other: Path) -> None:

@@ -91,31 +91,41 @@ def test_it_warns_where_others_can_ask_bears_junk_and_slow_bodies_and_ends_at_ct
 
 
 @pytest.mark.slow
-def test_two_workers_answer_and_one_that_is_killed_is_replaced(plain_folder):
-    with served(plain_folder, "--workers", 2) as (address, said, process):
-        assert " by 2 workers " in said
-
-        def seen_until(enough):
-            """Ask on new connections; return when the workers that answered began."""
-            seen = set()
-            while not enough(seen):
-                with contextlib.suppress(httpx2.TransportError):
-                    figures = httpx2.get(f"{address}/metrics").text
-                    seen.add(re.search(r"^process_start_time_seconds (\S+)", figures, re.M)[1])
-                    answer = httpx2.post(f"{address}/predict", json={"texts": POSTS})
-                    assert answer.status_code == 200
-                time.sleep(0.05)
-            return seen
-
-        both = seen_until(lambda seen: len(seen) == 2)
+def test_two_workers_answer_all_are_counted_and_one_that_is_killed_is_replaced(plain_folder, tmp_path):
+    def workers():
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="utf-8").split()
-        workers = [one for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
-        assert len(workers) == 2
-        os.kill(int(workers[0]), signal.SIGKILL)
-        assert len(seen_until(lambda seen: seen - both) - both) == 1
+        return {one for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()}
+
+    def ask_until(enough):
+        """Ask on new connections until these workers have all answered; return how many answers there were."""
+        asked = 0
+        while not all(list(tmp_path.glob(f"*/counter_{one}.db")) for one in enough()):
+            with contextlib.suppress(httpx2.TransportError):
+                answer = httpx2.post(f"{address}/predict", json={"texts": POSTS})
+                assert answer.status_code == 200
+                asked += 1
+            time.sleep(0.05)
+        return asked
+
+    def counted():
+        figures = httpx2.get(f"{address}/metrics").text
+        assert "tweet_sentiment_waiting_posts 0.0" in figures
+        return float(
+            re.search(r'^tweet_sentiment_requests_total{path="/predict",status="200"} (\S+)', figures, re.M)[1]
+        )
+
+    with served(plain_folder, "--workers", 2, TMPDIR=str(tmp_path)) as (address, said, process):
+        assert " by 2 workers " in said
+        asked = ask_until(lambda: workers() if len(workers()) == 2 else ["none"])
+        both = workers()
+        assert counted() == asked
+        os.kill(int(min(both)), signal.SIGKILL)
+        asked += ask_until(lambda: workers() - both or ["none"])
+        assert asked <= counted() <= asked + 1  # one may have been answered by the worker that was killed
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
         assert process.stdout.read().strip() == "Stopped."
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_key_may_come_from_the_environment_and_an_absent_model_is_one_message(plain_folder, tmp_path):

@@ -53,7 +53,7 @@ takes_limits = combined(
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Processes that answer, each with the model and these limits for itself; /metrics tells of one of them.",
+    help="Processes that answer, each with the model and these limits for itself; /metrics gives their sum.",
 )
 @click.option("--api-key", envvar=KEY, help=f"Key that requests must send as X-API-Key; best set as {KEY}.")
 @takes_device

@@ -117,9 +117,9 @@ class RawFile:
     content: bytes | None
 
     @classmethod
-    def at(cls, path: Path) -> Self:
+    def at(cls, path: Path, name: str = "") -> Self:
         """Return a file on disk."""
-        return cls(str(path), path.read_bytes() if path.is_file() else None)
+        return cls(name or str(path), path.read_bytes() if path.is_file() else None)
 
     def source(self) -> Source:
         """Return the file to read.

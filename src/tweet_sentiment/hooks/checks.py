@@ -1,4 +1,4 @@
-"""What must hold before a run starts: addresses, processes, the device, warm-ups, the disk, and no other run."""
+"""What must hold before a run starts: processes, the device, warm-ups, the disk, and no other run."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from kedro.pipeline.node import Node
 
 from tweet_sentiment.console import relative
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.storage import refuse_address, tidy
+from tweet_sentiment.storage import tidy
 
 SPLIT = "split_training_posts"
 TOKENS = "training_tokens"
@@ -34,11 +34,10 @@ MB = 1_000_000
 
 
 class CheckMachine:
-    """Refuses what no node can work with: addresses, several processes, an absent device, encoder or database."""
+    """Refuses what no node can work with: several processes, an absent device, encoder or database."""
 
     @hook_impl
     def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
-        refuse_addresses(conf_catalog)
         refuse_misspelt(conf_catalog)
 
     @hook_impl(tryfirst=True)
@@ -146,19 +145,6 @@ def refuse_several_processes(environment: Mapping[str, str]) -> None:
                 f"{name} is {value}: this is one of several processes, as torchrun or accelerate start them.\n"
                 f"  Start it without them, or unset {name}; --params=training.processes=2 trains in two."
             )
-
-
-def refuse_addresses(catalog: Mapping[str, Any]) -> None:
-    """Refuse a catalog's configuration in which a dataset of ours lies at an address: it would become a local folder.
-
-    Raises:
-        StudyError: one does.
-    """
-    for name, keys in catalog.items():
-        types = (keys.get("type"), keys.get("dataset")) if isinstance(keys, Mapping) else ()
-        if any(str(kind).startswith("tweet_sentiment.datasets.") for kind in types):
-            for key in ("filepath", "path", "models"):
-                refuse_address(str(keys.get(key, "")), f"{name}.{key} in the catalog")
 
 
 def refuse_misspelt(catalog: Mapping[str, Any]) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tweet_sentiment.addresses import fetch, written
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.incremental.code import code_of
-from tweet_sentiment.storage import as_json, atomic_write, file_hash, fingerprint, library_versions
+from tweet_sentiment.storage import as_json, file_hash, fingerprint, library_versions
 
 RECORDS = ".fingerprints"  # the folder of the records, beside the outputs
 MISSING = "missing"
@@ -56,13 +57,13 @@ class Record(BaseModel):
     def read(cls, path: Path) -> "Record | None":
         """Return the record; None where there is none, or one that is damaged or of another form."""
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate_json(fetch(path).read_bytes())
         except (OSError, ValidationError):
             return None
 
     def write(self, path: Path) -> None:
         """Write the record atomically; equal records have equal bytes."""
-        with atomic_write(path) as new:
+        with written(path) as new:
             new.write_text(json.dumps(self.model_dump(), indent=1, sort_keys=True), encoding="utf-8")
 
 
@@ -200,7 +201,7 @@ def dataset_hash(dataset: Any) -> str | None:
     if isinstance(dataset, Partitions):
         return _files_hash(dataset.files())
     path = path_of(dataset)
-    return None if path is None else content_hash(path)
+    return None if path is None else content_hash(fetch(path))
 
 
 def difference(old: Record, new: Record, output: str) -> str | None:

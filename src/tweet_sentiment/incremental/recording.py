@@ -7,6 +7,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
+from tweet_sentiment.addresses import forget
 from tweet_sentiment.incremental.identity import (
     WORKING_FOLDER,
     Record,
@@ -69,7 +70,7 @@ class RecordFingerprints:
     def after_node_run(self, node: Any, catalog: Any) -> None:
         for name in node.outputs:
             if (path := path_of(catalog.get(name))) is not None:
-                Record.path(path, name).unlink(missing_ok=True)
+                forget(Record.path(path, name))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Any) -> None:

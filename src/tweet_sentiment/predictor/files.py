@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from tweet_sentiment import addresses
 from tweet_sentiment.data.lines import Advise, Source, as_option
 from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.data.tables import Format, open_table
@@ -117,7 +118,7 @@ def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
             write(new, schema, (pq.read_table(part, partitioning=None) for part in parts))
         if is_address(job.output):
             with output.open("rb") as file:
-                remote.put(str(job.output), file)
+                addresses.put(str(job.output), file)
             output.unlink()
     return summary
 
@@ -126,8 +127,8 @@ def _here(output: str | Path) -> Path:
     """Return where an output is put together: in its place, or in the cache if that is an address."""
     if not is_address(output):
         return Path(output)
-    _, path = remote.file_system(output)
-    return remote.cache() / "outputs" / sha256(str(output).encode())[:16] / PurePosixPath(path).name
+    _, path = addresses.file_system(output)
+    return addresses.cache() / "outputs" / sha256(str(output).encode())[:16] / PurePosixPath(path).name
 
 
 def predict_table(load: Callable[[], Predictor], job: FileJob, advise: Advise) -> tuple[pa.Table, Summary]:

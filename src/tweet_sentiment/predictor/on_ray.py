@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tweet_sentiment import addresses
 from tweet_sentiment.data.lines import as_option
 from tweet_sentiment.errors import StudyError, extra
 from tweet_sentiment.manifests import read_manifest
@@ -71,7 +72,7 @@ def predict_on_ray(
             if sum(len(survey.parts) for survey in surveys) < (least := PARTS_AN_ACTOR * actors):
                 job = replace(job, part_rows=max(1, min(job.part_rows, -(-rows // least))))
                 surveys = _surveyed(ray, [*files], job, added)
-            remote.put(
+            addresses.put(
                 f"{output}/{RECORD}", io.BytesIO(json.dumps({"asked": asked, "part_rows": job.part_rows}).encode())
             )
         sizes = {_part(file, n): size for file, one in enumerate(surveys) for n, size in enumerate(one.parts)}
@@ -219,5 +220,5 @@ class _Actor:
         content = io.BytesIO()
         pq.write_table(self._scorer.score(chunk), content)
         content.seek(0)
-        remote.put(f"{self._output}/{part}", content)
+        addresses.put(f"{self._output}/{part}", content)
         return self._name, len(chunk.lines)

@@ -1,61 +1,16 @@
-"""Files and folders at addresses (s3://, gs://, hdfs://, file://, …), by fsspec; those of this machine without it."""
+"""What the predictor reads at addresses: files of posts, and models; those of this machine without fsspec."""
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 from filelock import FileLock
 
+from tweet_sentiment.addresses import cache, file_system, reaching, version_of
 from tweet_sentiment.data.lines import Source
-from tweet_sentiment.errors import MissingExtraError, StudyError, extra
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST, MEMBERS, checked_manifest, read_manifest
 from tweet_sentiment.storage import atomic_write, is_address, sha256
-
-CACHE = "TWEET_SENTIMENT_CACHE"
-_VERSIONED = ("size", "ETag", "etag", "mtime", "LastModified", "updated", "generation")  # of a file, in fsspec's words
-
-
-def cache() -> Path:
-    """Return the folder of what is fetched: TWEET_SENTIMENT_CACHE, or one of the user's."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get(CACHE) or Path(home, "tweet-sentiment"))
-
-
-def file_system(address: str | Path) -> tuple[Any, str]:
-    """Return fsspec's file system of an address, and the path in it.
-
-    Raises:
-        StudyError: what reads such addresses is not installed, nothing does, or it is a Path, which loses a slash.
-    """
-    if isinstance(address, Path):
-        raise StudyError(f"{address}: give an address as a str, not as a Path.")
-    with extra("remote", address):
-        import fsspec
-    try:
-        with extra("remote", address):
-            return fsspec.core.url_to_fs(address)
-    except ImportError as error:
-        raise MissingExtraError(f"{address}: {error}. For s3:// pip install 'tweet-sentiment[remote]'.") from None
-    except ValueError as error:
-        raise StudyError(f"{address}: {error}.") from None
-
-
-@contextmanager
-def reaching(address: str) -> Iterator[None]:
-    """Name the address in what its store says: no such bucket, no right, no network.
-
-    Raises:
-        StudyError: an error that is not one of ours came up in the block.
-    """
-    try:
-        yield
-    except StudyError:
-        raise
-    except Exception as error:
-        raise StudyError(f"{address} cannot be reached: {type(error).__name__}: {error}") from error
 
 
 def source_at(place: str | Path, name: str = "") -> Source:
@@ -72,7 +27,7 @@ def source_at(place: str | Path, name: str = "") -> Source:
 
     def version() -> dict[str, str]:
         fs.invalidate_cache()
-        return _version(fs.info(path))
+        return version_of(fs.info(path))
 
     with reaching(address):
         found = {}
@@ -81,10 +36,6 @@ def source_at(place: str | Path, name: str = "") -> Source:
         if found.get("type") != "file":
             raise StudyError(f"{address}: there is no such file (or it is a folder).")
     return Source(address, lambda: fs.open(path, "rb"), version)
-
-
-def _version(info: dict[str, Any]) -> dict[str, str]:
-    return {key: str(info[key]) for key in ("type", *_VERSIONED) if key in info}
 
 
 def address_of(place: str | Path) -> str:
@@ -109,7 +60,7 @@ def files_at(place: str) -> dict[str, dict[str, str]]:
         found = (fs.glob if set("*?[") & set(path) else fs.find)(path, detail=True)
     inside = path.rstrip("/") if path in found else path.partition("*")[0]
     files = {
-        fs.unstrip_protocol(name) if is_address(place) else name: _version(info)
+        fs.unstrip_protocol(name) if is_address(place) else name: version_of(info)
         for name, info in sorted(found.items())
         if info["type"] == "file" and not any(part[0] in "._" for part in name.removeprefix(inside).split("/") if part)
     }
@@ -134,21 +85,6 @@ def read(address: str) -> bytes | None:
         fs.invalidate_cache()
         return bytes(fs.cat_file(path))
     return None
-
-
-def put(address: str, file: BinaryIO) -> None:
-    """Copy a file to an address, where it is whole or not at all; of a store that cannot do so, as it does it.
-
-    Raises:
-        StudyError: the store cannot be reached.
-    """
-    fs, path = file_system(address)
-    if "file" in fs.protocol:
-        with atomic_write(Path(path)) as new, new.open("wb") as to:
-            shutil.copyfileobj(file, to, 1 << 20)
-        return
-    with reaching(address), fs.transaction, fs.open(path, "wb") as to:
-        shutil.copyfileobj(file, to, 1 << 20)
 
 
 def model_at(place: str | Path) -> Path:

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
@@ -23,6 +24,7 @@ from tweet_sentiment.modeling.batching import threads
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.limits import Limits
+from tweet_sentiment.serving.metrics import SHARED
 from tweet_sentiment.serving.middleware import LOOPBACK
 
 
@@ -42,8 +44,8 @@ def serve(
     Requests under way are finished first. Those that come while the model is loaded wait. ``allowed_host`` are names
     that requests may call the service by, beside those of loopback; without any, and not on loopback, every name.
 
-    Each of ``workers`` processes has a model, limits and figures of its own, and its part of the threads. One that dies
-    is replaced; the new one loads what the folder holds by then.
+    Each of ``workers`` processes has a model and limits of its own, and its part of the threads; figures are of all.
+    One that dies is replaced; the new one loads what the folder holds by then.
 
     Raises:
         StudyError: the model cannot be used, the address cannot be listened on, or the key or a name is none.
@@ -69,7 +71,8 @@ def serve(
         if workers > 1:
             del app  # it was loaded to see that it can be
             os.environ["OMP_NUM_THREADS"] = str(max(1, threads() // workers))
-            Multiprocess(configuration(load, limits, workers=workers, factory=True), [bound]).run()
+            with TemporaryDirectory(prefix="tweet-sentiment-") as os.environ[SHARED]:
+                Multiprocess(configuration(load, limits, workers=workers, factory=True), [bound]).run()
         else:
             server = uvicorn.Server(configuration(app, limits))
             signal.signal(signal.SIGTERM, server.handle_exit)  # to which uvicorn sends it again after its orderly end
