@@ -80,7 +80,9 @@ def test_there_is_a_task_for_each_namespace_and_together_they_run_every_node(tas
     assert tasks["report"].before == tasks.keys() - {"data", "report"}
     assert tasks["prompt_tuning"].before == {"data", "hyperparameter_search"}
     assert not tasks["data"].before
-    around = {node.name for name in ("feature_extraction", "reporting") for node in pipelines[name].nodes}
+    around = {
+        node.name for name in ("feature_extraction", "label_issues", "reporting") for node in pipelines[name].nodes
+    }
     assert {node.name for node in study.nodes if not node.namespace} <= around
 
 

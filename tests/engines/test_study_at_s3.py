@@ -19,7 +19,7 @@ def tasks():
     """Yield the options of each task, in the order of the DAG of deploy/airflow."""
     study = register_pipelines()["__default__"]
     names = dict.fromkeys(str(node.namespace).partition(".")[0] for node in study.nodes if node.namespace)
-    yield ["--pipelines=feature_extraction"]
+    yield ["--pipelines=feature_extraction,label_issues"]
     yield from ([f"--namespaces={name}"] for name in sorted(names, key=lambda name: name == "prompt_tuning"))
     yield ["--pipelines=reporting"]
 
