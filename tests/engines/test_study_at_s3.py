@@ -78,7 +78,8 @@ def test_the_predictions_are_the_same_bytes_and_so_is_the_comparison(here, there
 
 
 def test_on_a_new_machine_nothing_has_changed_and_what_is_missing_is_made_again(machine, there, s3):
-    assert "Nothing has changed" in machine("run", "--env=test", "--only-changed")
+    for task in (["--namespaces=prompt_tuning"], ["--pipelines=feature_extraction,label_issues"]):
+        assert "Nothing has changed" in machine("run", "--env=test", "--only-changed", *task)
     path = "bucket/study/07_model_output/test/leak_free/layer_unfreezing/predictions.parquet"
     content = s3.cat_file(path)
     s3.rm_file(path)
