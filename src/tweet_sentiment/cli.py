@@ -92,9 +92,8 @@ def message_of(error: BaseException) -> str | None:
             return str(link)
     if found := disk_error(error):
         return f"{found.filename or 'A file'} cannot be written: {found.strerror}. Nothing that was there is changed."
-    for link in chain:
-        if isinstance(link, FileNotFoundError):  # in a node's own work it is our mistake
-            return _not_made(error, link) if isinstance(error, DatasetError) else None
+    if any(isinstance(link, FileNotFoundError) for link in chain):  # in a node's own work it is our mistake
+        return None
     if isinstance(error, YAMLError | UnicodeDecodeError) and (file := _unreadable()):
         return f"{file} cannot be read: {error}"
     trace = error.__traceback__
@@ -104,13 +103,6 @@ def message_of(error: BaseException) -> str | None:
     raised_by = "" if frame is None else str(frame.f_globals.get("__name__", "")).partition(".")[0]
     in_node = isinstance(error, DatasetError) and frame is not None and frame.f_code.co_name != "from_config"
     return str(error).strip() if raised_by in ABOUT_CONFIGURATION and not in_node else None
-
-
-def _not_made(error: BaseException, missing: FileNotFoundError) -> str:
-    return (
-        f"{str(error).partition(':')[0]} is not there yet ({missing.filename}).\n"
-        "  Run the pipeline that makes it first, for the same run and protocol; --only-missing-outputs runs just that."
-    )
 
 
 def _unreadable() -> Path | None:

@@ -4,7 +4,7 @@ import warnings
 
 from tweet_sentiment.configuration import ConfigLoader, StudyContext
 from tweet_sentiment.console import ShowComparison, ShowProgress
-from tweet_sentiment.hooks.checks import CheckMachine, CheckWarmUp, EnoughDisk, OneRunAtATime
+from tweet_sentiment.hooks.checks import CheckMachine, CheckWarmUp, EnoughDisk, OneRunAtATime, SayWhatIsMissing
 from tweet_sentiment.hooks.tracking import Track
 from tweet_sentiment.incremental import RecordFingerprints
 
@@ -22,6 +22,7 @@ HOOKS = (
     ShowComparison(),
     RecordFingerprints(),
     Track(),
+    SayWhatIsMissing(),
 )
 
 CONTEXT_CLASS = StudyContext

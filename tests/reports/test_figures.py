@@ -85,7 +85,6 @@ def made(parameters):
     return {
         "accuracy": accuracy_figure(pd.DataFrame(LEAKING)),
         "leaks": leaks_figure(AUDIT),
-        "no audit": leaks_figure({}),
         "confusion": plot_confusion(PREDICTIONS, parameters.study),
         "curves": plot_curves(CURVES, parameters.study),
         "entities": plot_entities(table_of_entities([0.5, 0.9]), parameters.study, parameters.uncertainty),

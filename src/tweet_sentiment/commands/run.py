@@ -1,12 +1,15 @@
 """``kedro run``, which says a mistake of the user's in one message, not a traceback."""
 
 import re
+from collections.abc import Iterator
 from copy import copy
+from difflib import get_close_matches
 from typing import Any
 
 import click
 from kedro.framework import project
 from kedro.framework.cli.project import run as kedro_run
+from kedro.pipeline import Pipeline
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
@@ -62,4 +65,31 @@ def run(only_changed: bool, **options: Any) -> None:
         )
     if only_changed:
         options["runner"] = "tweet_sentiment.incremental.OnlyChanged"
-    kedro_run.callback(**options)  # type: ignore[misc]
+    try:
+        kedro_run.callback(**options)  # type: ignore[misc]
+    except ValueError as error:
+        if not str(error).startswith("Pipeline does not contain nodes"):
+            raise
+        given = [name for key in ("node_names", "from_nodes", "to_nodes", "namespaces") for name in options[key]]
+        raise StudyError(not_contained(given, options["pipelines"] or ["__default__"])) from error
+
+
+def not_contained(given: list[str], chosen: list[str]) -> str:
+    """Say of the first node or namespace that the chosen pipelines lack where it is, or what has nearly its name."""
+    largest_first = sorted(project.pipelines.items(), key=lambda one: -len(one[1].nodes))
+    every = {name: set(_names(pipeline)) for name, pipeline in largest_first}
+    here = set().union(*(every[name] for name in chosen))
+    where = {name: pipeline for pipeline, names in every.items() for name in names}  # the smallest that has it
+    wrong = next(name for name in given if name not in here)
+    if wrong in where:
+        return f"{wrong} is in the pipeline {where[wrong]}: add --pipelines={where[wrong]}."
+    near = sorted(name for name in here if name.endswith(f".{wrong}")) or get_close_matches(wrong, where, 3)
+    listed = "".join(f"\n    {name}" + f"  (--pipelines={where[name]})" * (name not in here) for name in near)
+    return f"There is no node or namespace {wrong}." + (f" Did you mean one of these?{listed}" if near else "")
+
+
+def _names(pipeline: Pipeline) -> Iterator[str]:
+    for node in pipeline.nodes:
+        yield node.name
+        if node.namespace:
+            yield node.namespace

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
+from kedro.io import DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -247,6 +248,46 @@ class OneRunAtATime:
     @hook_impl
     def on_pipeline_error(self) -> None:
         self._locks.close()
+
+
+class SayWhatIsMissing:
+    """Says which input is not there, and which pipeline makes it, where that ended a load or a node.
+
+    An optional input that is missing reaches a node as an empty dictionary or table. Some nodes can do without it; in
+    the others a key is missing.
+    """
+
+    @hook_impl(trylast=True)  # no hook after it is called
+    def on_node_error(self, error: Exception, node: Node, catalog: Any) -> None:
+        if isinstance(error, KeyError):
+            say_missing(error, node.inputs, catalog)
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self, error: Exception, catalog: Any) -> None:
+        if isinstance(error, DatasetError):
+            print("DBG", type(error), str(error)[:100])
+            say_missing(error, [str(error).partition(":")[0]], catalog)
+
+
+def say_missing(error: Exception, names: list[str], catalog: Any) -> None:
+    """Raise the message about the first of these datasets that has a path, and nothing there.
+
+    Raises:
+        StudyError: there is one.
+    """
+    from tweet_sentiment.incremental.identity import path_of
+
+    for name in names:
+        path = path_of(catalog.get(name)) if name in catalog else None
+        if path is None or path.exists():
+            continue
+        making = [(len(one.nodes), key) for key, one in pipelines.items() if name in one.all_outputs()]
+        what_to_do = (
+            f"Run first, for the same run and protocol:  kedro run --pipelines={min(making)[1]}"
+            if making
+            else "No pipeline makes it: put it there, or name another place in the catalog."
+        )
+        raise StudyError(f"{name} is not there yet ({relative(path)}).\n  {what_to_do}") from error
 
 
 def _namespace(dataset: str) -> str:

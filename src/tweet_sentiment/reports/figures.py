@@ -196,9 +196,7 @@ def _cheaper(table: pd.DataFrame) -> str:
 
 
 def leaks_figure(audit: dict[str, Any]) -> Any:
-    """Draw the share of test posts known from training, by kind, and a look-up's accuracy; audit may be empty."""
-    if not audit:
-        return styled(empty(), "nothing", "The leakage audit has not been run")
+    """Draw the share of test posts known from training, by kind, and a look-up's accuracy."""
     found, probe = audit["overlap"], audit["memorisation"]
     before, after = (probe[name]["accuracy"] for name in ("published", "leak_free"))
     known = {f"they {words.partition(' (')[0]}": found[f"{kind}_share"] for kind, words in kinds(audit).items()}

@@ -107,8 +107,8 @@ def soft_labels(
 
     if missing := [name for name in distillation.teachers if name not in teachers]:
         raise StudyError(
-            f"distillation.teachers: {', '.join(missing)} has no model under protocol {setup.study.protocol}.\n"
-            f"  Train it first:  kedro run --pipelines={missing[0]}"
+            f"distillation.teachers: there are no models of {', '.join(missing)} under {setup.study.protocol}.\n"
+            f"  Train first:  kedro run --pipelines={','.join(missing)}"
         )
     said = []
     for name in distillation.teachers:

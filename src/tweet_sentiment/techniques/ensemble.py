@@ -34,8 +34,8 @@ def average(
 
     if missing := [name for name in members if not len(predictions.get(name, ())) or not metrics.get(name)]:
         raise StudyError(
-            f"ensemble.members: {', '.join(missing)} has no predictions under this protocol.\n"
-            f"  Run it first:  kedro run --pipelines={missing[0]}   or take it out of conf/*/parameters_ensemble.yml"
+            f"ensemble.members: there are no predictions of {', '.join(missing)} under this protocol.\n"
+            f"  Run first:  kedro run --pipelines={','.join(missing)}   or take them out of ensemble.members"
         )
     known = [metrics[name] for name in members]
     on_dev = [dev_predictions.get(name, pd.DataFrame()) for name in members]

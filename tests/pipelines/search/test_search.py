@@ -3,10 +3,9 @@
 import pytest
 from tests.trainings import encoded, examples, few, interrupted_at, node_inputs, setup_of, small
 
-from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.tokenization import virtual_tokens
 from tweet_sentiment.parameters import Hyperparameters, IntRange
-from tweet_sentiment.pipelines.search.nodes import plot_search, repeat_with_seeds, search, train_best
+from tweet_sentiment.pipelines.search.nodes import plot_search, search, train_best
 from tweet_sentiment.pipelines.search.objective import Objective
 from tweet_sentiment.techniques import FEATURES, TECHNIQUES, TUNABLE
 
@@ -116,5 +115,3 @@ def test_the_search_of_the_head_runs_on_features_alone_and_gives_its_model_a_dev
     model, _, training = train_best("hyperparameter_search", **given, **more)
     assert (training["encoding_seconds"], training["searched"], training["n_train"]) == (7.0, "layer_unfreezing", 36)
     assert model.manifest["parameters"]["layer_unfreezing"]["hyperparameters"] == best["hyperparameters"]
-    with pytest.raises(StudyError, match="The search has not been run"):
-        repeat_with_seeds(best={}, seeds=[1], **given)

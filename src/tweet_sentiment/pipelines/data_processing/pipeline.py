@@ -4,7 +4,7 @@ from typing import Any
 
 from kedro.pipeline import Pipeline, node
 
-from tweet_sentiment.reports.figures import plot_lengths
+from tweet_sentiment.reports.figures import leaks_figure, plot_lengths
 
 from .nodes import account_rows, audit_posts, clean_posts, filter_posts, read_posts, split_posts, tokenize_posts
 
@@ -29,6 +29,6 @@ def create_pipeline() -> Pipeline:
         (account_rows, [*COUNTS, DATA, DEV_SPLIT, STUDY], "row_counts"),
         (plot_lengths, [*TOKENS, MODEL, STUDY], "figure_of_lengths"),
     )
-    return Pipeline(
-        [node(step, reads, writes, name=step.__name__) for step, reads, writes in steps], tags="data_processing"
-    )
+    made = [node(step, reads, writes, name=step.__name__) for step, reads, writes in steps]
+    draw = node(leaks_figure, "audit", "figure_of_leaks", name="plot_leaks")
+    return Pipeline([*made, draw], tags="data_processing")

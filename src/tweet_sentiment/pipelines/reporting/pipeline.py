@@ -5,7 +5,6 @@ from typing import Any
 
 from kedro.pipeline import Pipeline, node
 
-from tweet_sentiment.reports.figures import leaks_figure
 from tweet_sentiment.techniques import SEEDED
 
 from . import nodes
@@ -34,4 +33,4 @@ def create_pipeline(techniques: Collection[str]) -> Pipeline:
         (nodes.promote, ["results", "run_files", "audit", STUDY, PROMOTION], "best_model"),
     )
     made = [node(step, reads, writes, name=step.__name__) for step, reads, writes in steps]
-    return Pipeline([*made, node(leaks_figure, "audit", "figure_of_leaks", name="plot_leaks")], tags="reporting")
+    return Pipeline(made, tags="reporting")

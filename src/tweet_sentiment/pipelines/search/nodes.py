@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import Hyperparameters, SearchParameters, TechniqueSearchParameters, TrainingParameters
 from tweet_sentiment.scoring.metrics import dev_scores
 from tweet_sentiment.storage import fingerprint
@@ -122,9 +121,4 @@ def repeat_with_seeds(
 
 
 def _with_best(parameters: Any, best: dict[str, Any]) -> Any:
-    if not best:
-        raise StudyError(
-            "The search has not been run for this run and protocol.\n"
-            "  Run it first:  kedro run --pipelines=hyperparameter_search"
-        )
     return parameters.model_copy(update={"hyperparameters": Hyperparameters(**best["hyperparameters"])})
