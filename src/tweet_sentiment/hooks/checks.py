@@ -265,7 +265,6 @@ class SayWhatIsMissing:
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception, catalog: Any) -> None:
         if isinstance(error, DatasetError):
-            print("DBG", type(error), str(error)[:100])
             say_missing(error, [str(error).partition(":")[0]], catalog)
 
 
