@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from io import BytesIO
 from pathlib import Path
 
 from websockets.sync.client import connect
@@ -138,7 +139,10 @@ class Browser:
         ]
 
     def screenshot(self, path, clip=None):
-        """Write the page as a PNG, or a box of it."""
+        """Write the page as a PNG of 128 colours, or a box of it."""
+        from PIL import Image
+
         path.parent.mkdir(parents=True, exist_ok=True)
         box = {"clip": clip, "captureBeyondViewport": True} if clip else {}
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png", **box)["data"]))
+        taken = base64.b64decode(self.call("Page.captureScreenshot", format="png", **box)["data"])
+        Image.open(BytesIO(taken)).convert("RGB").quantize(128).save(path, optimize=True)
