@@ -59,7 +59,7 @@ def cpu_seconds(command: list[str]) -> float:
 def write_posts(path: Path, rows: int) -> None:
     """Write so many different posts, made of the sample's."""
     with (PROJECT / "data/01_raw/sample_training.csv").open(encoding="utf-8", newline="") as file:
-        texts = [row[-1] for row in csv.reader(file)][1:]
+        texts = [" ".join(row[-1].replace('"', "'").split()) for row in csv.reader(file)][1:]
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["text"], *([f"{texts[row % len(texts)]} {row}"] for row in range(rows))])
 
@@ -67,8 +67,8 @@ def write_posts(path: Path, rows: int) -> None:
 def main() -> None:
     """Print a line for each round and engine, and the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--few", type=int, default=2_000)
-    parser.add_argument("--many", type=int, default=10_000)
+    parser.add_argument("--few", type=int, default=5_000)
+    parser.add_argument("--many", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     found: dict[str, list[tuple[float, float]]] = {engine: [] for engine in ENGINES}
