@@ -75,7 +75,11 @@ def audit_posts(
 
     data = filtering.with_known_ids(filtered_training_posts, data)
     figures, examples = audit(filtered_training_posts, filtered_validation_posts, data, study.seed)
-    logger.warning("The files as they came: %s", headline(figures))
+    where = "With test posts drawn row by row" if data.validation_file is None else "The files as they came"
+    said = headline(figures)
+    if said.startswith("LEAK") and study.protocol != "published":
+        said += f" This run keeps them apart ({study.protocol})."
+    logger.warning("%s: %s", where, said)
     return figures, examples
 
 
