@@ -46,7 +46,7 @@ test: setup lint  ## Run ruff, mypy, import-linter and the quick tests, in some 
 test-all: setup  ## Run the same and every test: what CI runs
 	$(MAKE) -j 2 lint every-test
 
-every-test: setup
+every-test: setup  ## Run every test without checking style, types and layers
 	$(PYTEST) --durations=40
 
 faults: setup  ## Provoke the faults that the project answers for, as a user meets them, and print what came of each

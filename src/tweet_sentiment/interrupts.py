@@ -1,14 +1,16 @@
-"""Ctrl-C and SIGTERM, which schedulers and containers send: each ends a command, wherever it falls.
+"""Ctrl-C and SIGTERM, which schedulers and containers send: each ends a command, wherever it falls. And orphans.
 
 Python raises them between any two steps. A library may drop the exception there, or raise another in its place, so what
 was sent is noted, and whatever shows progress raises it again.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from signal import SIGINT, SIGTERM, default_int_handler, getsignal, pthread_kill, signal
-from threading import Timer, current_thread, main_thread
+from threading import Thread, Timer, current_thread, main_thread
 from typing import Any
 
 SECONDS_UNTIL_AGAIN = 0.05
@@ -60,3 +62,14 @@ def raise_if_received() -> None:
     """Raise ``KeyboardInterrupt`` if this command was sent a signal that has not ended it."""
     if _received:
         raise KeyboardInterrupt
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone, which ends nobody if it is killed."""
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(1)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 from click.testing import CliRunner
 from tests.conftest import PROJECT
@@ -126,6 +127,29 @@ def test_two_workers_answer_all_are_counted_and_one_that_is_killed_is_replaced(p
         assert process.wait(60) == 0
         assert process.stdout.read().strip() == "Stopped."
     assert not list(tmp_path.iterdir())
+
+
+PARENT = """
+import multiprocessing, time
+from tweet_sentiment.interrupts import end_with_parent
+def work():
+    end_with_parent()
+    print(multiprocessing.current_process().pid, flush=True)
+    time.sleep(600)
+if __name__ == "__main__":
+    multiprocessing.get_context("spawn").Process(target=work).start()
+"""
+
+
+def test_a_worker_ends_when_the_process_that_started_it_is_killed(tmp_path):
+    (tmp_path / "parent.py").write_text(PARENT)
+    parent = subprocess.Popen([sys.executable, tmp_path / "parent.py"], stdout=subprocess.PIPE, text=True)
+    worker = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while worker.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.1)
 
 
 def test_the_key_may_come_from_the_environment_and_an_absent_model_is_one_message(plain_folder, tmp_path):

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from logging.handlers import QueueHandler
-from multiprocessing import get_context, parent_process, set_forkserver_preload
+from multiprocessing import get_context, set_forkserver_preload
 from multiprocessing.connection import Connection, wait
 from threading import Event, Thread
 from time import monotonic
@@ -22,6 +22,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.interrupts import end_with_parent
 from tweet_sentiment.modeling.trainer import OnEpoch
 from tweet_sentiment.parameters import TrainingParameters
 
@@ -104,7 +105,7 @@ def _listen(pipes: list[Connection], on_epoch: OnEpoch, raised: list[tuple[float
 
 def _work(work: bytes, threads: int, pipes: list[Connection]) -> Any:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends it at once and says nothing
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     local_rank = int(os.environ["LOCAL_RANK"])
     pipe = pipes[local_rank]
     os.environ["OMP_NUM_THREADS"] = str(threads)  # or accelerate takes as many as there are cores
@@ -122,12 +123,6 @@ def _work(work: bytes, threads: int, pipes: list[Connection]) -> Any:
         raise SystemExit(1) from None
     dist.destroy_process_group()
     return result if local_rank == 0 else None
-
-
-def _end_with_parent() -> None:
-    if (parent := parent_process()) is not None:
-        parent.join()  # killed, it ends nobody
-        os._exit(1)
 
 
 def _log_to(pipe: Connection | None) -> None:

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.interrupts import end_with_parent
 from tweet_sentiment.manifests import title
 from tweet_sentiment.modeling.batching import threads
 from tweet_sentiment.predictor import Predictor
@@ -89,6 +90,7 @@ def loaded_app(
     Raises:
         StudyError: the model cannot be used.
     """
+    end_with_parent()
     predictor = Predictor.load(model, **choice)
     predictor.records(["a first post, so that the first request does not wait"])
     logging.getLogger("tweet_sentiment.predictor").setLevel(logging.ERROR)  # or each long post were a line
