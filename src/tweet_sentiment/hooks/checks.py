@@ -10,7 +10,6 @@ from typing import IO, Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -262,10 +261,21 @@ class SayWhatIsMissing:
         if isinstance(error, KeyError):
             say_missing(error, node.inputs, catalog)
 
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        self._loading: list[str] = []
+
+    @hook_impl
+    def before_dataset_loaded(self, dataset_name: str) -> None:
+        self._loading = [dataset_name]
+
+    @hook_impl
+    def after_dataset_loaded(self) -> None:
+        self._loading = []
+
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception, catalog: Any) -> None:
-        if isinstance(error, DatasetError):
-            say_missing(error, [str(error).partition(":")[0]], catalog)
+        say_missing(error, self._loading, catalog)
 
 
 def say_missing(error: Exception, names: list[str], catalog: Any) -> None:
