@@ -1,8 +1,12 @@
-"""The docs' pictures: of the graph by ``python -m tests.screenshots docs/viz``, of a report by its path instead."""
+"""The docs' pictures: of the graph by ``python -m tests.screenshots docs/viz``, of a report by its path instead.
+
+``README.md`` gives one of the README, and a notebook's HTML (``jupyter nbconvert --to html``) one of the notebook.
+"""
 
 import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.chromium import Browser
 from tests.conftest import PROJECT
@@ -41,6 +45,33 @@ def report(page: Path) -> None:
             browser.screenshot(PROJECT / f"docs/pictures/{name}.png", browser.evaluate(BOX % figure))
 
 
+STYLE = """<base href="{}/"><meta charset="utf-8"><style>
+body {{font: 16px/1.5 sans-serif; max-width: 830px; margin: 24px auto; color: #1f2328}} img {{max-width: 100%}}
+code {{background: #eff1f3; padding: .1em .3em}} pre {{background: #f6f8fa; padding: 16px}} pre code {{padding: 0}}
+table {{border-collapse: collapse}} td, th {{border: 1px solid #d1d9e0; padding: 6px 13px}} a {{color: #0969da}}
+</style>{}"""
+
+
+def readme(page: Path) -> None:
+    """Write a picture of the README's first screens, in the style of a code host."""
+    from markdown import markdown
+
+    text = markdown(page.read_text(encoding="utf-8"), extensions=["tables", "fenced_code"])
+    with TemporaryDirectory() as folder:
+        html = Path(folder, "readme.html")
+        html.write_text(STYLE.format(PROJECT.as_uri(), text), encoding="utf-8")
+        whole(html, "readme", 1500)
+
+
+def whole(page: Path, name: str, height: int) -> None:
+    """Write a picture of a page's first so many pixels."""
+    with Browser() as browser:
+        browser.window(900, height)
+        browser.open(page.resolve().as_uri())
+        browser.evaluate(STILL)
+        browser.screenshot(PROJECT / f"docs/pictures/{name}.png")
+
+
 def graph(site: Path) -> None:
     """Write a picture of the whole graph, and one of the metrics of a technique."""
     nodes = json.loads((site / "api/main").read_text())["nodes"]
@@ -61,4 +92,11 @@ def graph(site: Path) -> None:
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
-    graph(path) if path.is_dir() else report(path)
+    if path.is_dir():
+        graph(path)
+    elif path.suffix == ".md":
+        readme(path)
+    elif path.stem[:2].isdigit():
+        whole(path, "notebook", 2000)
+    else:
+        report(path)
