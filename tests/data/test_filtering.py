@@ -102,9 +102,9 @@ def few(**counts):
 @pytest.mark.parametrize(
     ("protocol", "file", "needed", "purposes"),
     [
-        ("leak_free", None, 3, "one to learn from, one to choose on, one to measure on"),
-        ("leak_free", "held_out.csv", 2, "one to learn from, one to choose on"),
-        ("published", None, 2, "one to learn from, one to measure on"),
+        ("leak_free", None, 3, "one to train on, one for the dev split, one to test on"),
+        ("leak_free", "held_out.csv", 2, "one to train on, one for the dev split"),
+        ("published", None, 2, "one to train on, one to test on"),
     ],
 )
 def test_too_few_posts_of_a_label_are_said_with_how_many_are_needed(data, protocol, file, needed, purposes):

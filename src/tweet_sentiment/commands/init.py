@@ -24,9 +24,7 @@ _SHOWN = 40  # characters of a column's values
 @click.option("--label", metavar="COLUMN", help="The column of labels.")
 @click.option("--id", "ids", metavar="COLUMN", help="What copies and wordings of one post share; else none.")
 @click.option("--entity", metavar="COLUMN", help="What a text is about; else none.")
-@click.option(
-    "--validation", type=LocalPath(), metavar="FILE", help="Posts to measure on  [default: a share is held out]"
-)
+@click.option("--validation", type=LocalPath(), metavar="FILE", help="Test posts  [default: a share is held out]")
 @click.option("--run", metavar="NAME", help="The run's name  [default: the file's]")
 @takes_csv(encoding="auto")
 @click.option(

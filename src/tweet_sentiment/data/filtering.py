@@ -83,14 +83,14 @@ def check_not_emptied(posts: "pd.Series[str]", data: DataParameters, where: str)
 def check_enough(posts: pd.DataFrame, labels: list[str], data: DataParameters, protocol: Protocol) -> None:
     """Refuse a training file that has too few posts of a label to be parted.
 
-    Of each label there must be a post to learn from, one to choose on (but under ``published``), and, without a
-    validation file, one to measure on.
+    Of each label there must be a post to train on, one for the dev split (but under ``published``), and, without a
+    validation file, one to test on.
 
     Raises:
         StudyError: names the labels that have fewer, and how many are needed.
     """
-    needed = {"to learn from": True, "to choose on": protocol != "published"}
-    needed["to measure on"] = data.validation_file is None
+    needed = {"to train on": True, "for the dev split": protocol != "published"}
+    needed["to test on"] = data.validation_file is None
     purposes = [purpose for purpose, is_needed in needed.items() if is_needed]
     counts = {label: int((posts["label"] == label).sum()) for label in labels}
     if few := {label: count for label, count in counts.items() if count < len(purposes)}:

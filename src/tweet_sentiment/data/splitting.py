@@ -55,7 +55,7 @@ def split_posts(
     ``data.validation_share`` of the training file's ids, ``grouped_<k>_of_<n>`` the k-th of n parts of them; both
     remove what the rules catch. ``data.row_limit`` then keeps the first training rows. In the account rows_in is the
     sum of held_out, the three removed_<rule> (each beside the ones before), beyond_row_limit and kept; ``validation``
-    is the rows to measure on.
+    is the test rows.
 
     Raises:
         StudyError: a label has no post in one of the two; or the posts are too few, or too closely tied, to hold any
@@ -165,7 +165,7 @@ def mark_dev_split(
     tied |= leaking_rows(read, read[dev & telling], data.leak_free, ids_known).any(axis=1).to_numpy()
     marked = training.assign(dev=dev)[dev | ~tied]
     check_classes(marked[marked["dev"]], labels, "The dev split")
-    check_classes(marked[~marked["dev"]], labels, "The training posts, without those to choose on")
+    check_classes(marked[~marked["dev"]], labels, "The training posts, without the dev split")
     return marked.reset_index(drop=True), len(training) - len(marked)
 
 

@@ -229,7 +229,7 @@ def account_rows(
     if removed := _counts(split_counts, "removed_"):
         logger.info("Taken out of training, by reason: %s.", removed)
     logger.info(
-        "%s training posts (%s of them to choose on), %s to measure on.",
+        "%s training posts (%s of them in the dev split), %s test posts.",
         *(f"{account[part]:,}" for part in ("training_posts", "dev_posts", "test_posts")),
     )
     return account
