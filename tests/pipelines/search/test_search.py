@@ -3,10 +3,12 @@
 import pytest
 from tests.trainings import encoded, examples, few, interrupted_at, node_inputs, setup_of, small
 
+from tweet_sentiment.incremental.code import code_of
 from tweet_sentiment.modeling.tokenization import virtual_tokens
 from tweet_sentiment.parameters import Hyperparameters, IntRange
-from tweet_sentiment.pipelines.search.nodes import plot_search, search, train_best
+from tweet_sentiment.pipelines.search.nodes import search, train_best
 from tweet_sentiment.pipelines.search.objective import Objective
+from tweet_sentiment.pipelines.search.plotting import plot_search
 from tweet_sentiment.techniques import FEATURES, TECHNIQUES, TUNABLE
 
 POSTS = 20
@@ -115,3 +117,9 @@ def test_the_search_of_the_head_runs_on_features_alone_and_gives_its_model_a_dev
     model, _, training = train_best("hyperparameter_search", **given, **more)
     assert (training["encoding_seconds"], training["searched"], training["n_train"]) == (7.0, "layer_unfreezing", 36)
     assert model.manifest["parameters"]["layer_unfreezing"]["hyperparameters"] == best["hyperparameters"]
+
+
+def test_a_change_of_figures_is_no_reason_to_search_again():
+    figures = "tweet_sentiment/reports/figures.py"
+    assert figures in code_of("tweet_sentiment.pipelines.search.plotting")
+    assert figures not in code_of("tweet_sentiment.pipelines.search.nodes")

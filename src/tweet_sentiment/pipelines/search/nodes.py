@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.parameters import Hyperparameters, SearchParameters, TechniqueSearchParameters, TrainingParameters
+from tweet_sentiment.parameters import Hyperparameters, SearchParameters, TechniqueSearchParameters
 from tweet_sentiment.scoring.metrics import dev_scores
 from tweet_sentiment.storage import fingerprint
 from tweet_sentiment.techniques import TECHNIQUES
@@ -66,13 +66,6 @@ def search(
 
 def _technique(search: SearchParameters) -> str:
     return search.technique if isinstance(search, TechniqueSearchParameters) else "layer_unfreezing"
-
-
-def plot_search(trials: pd.DataFrame, search: SearchParameters, training: TrainingParameters) -> tuple[Any, Any, Any]:
-    """Draw Optuna's history, importance and parallel coordinates from the table of trials."""
-    from .figures import search_figures
-
-    return search_figures(trials, search.space, training.metric_for_best_model)
 
 
 def train_best(

@@ -6,7 +6,8 @@ from tweet_sentiment.pipelines import boxed, fixed
 from tweet_sentiment.techniques import FEATURES, POSTS, TUNABLE
 from tweet_sentiment.techniques.technique import SETUP
 
-from .nodes import plot_search, repeat_with_seeds, search, train_best
+from .nodes import repeat_with_seeds, search, train_best
+from .plotting import plot_search
 
 FIGURES = ["figure_of_history", "figure_of_importance", "figure_of_parallel_coordinates"]
 
