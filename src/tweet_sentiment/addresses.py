@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tweet_sentiment.errors import MissingExtraError, StudyError, extra
-from tweet_sentiment.storage import atomic_write, file_hash, is_address, remove
+from tweet_sentiment.storage import atomic_write, folder_hashes, is_address, remove
 
 CACHE = "TWEET_SENTIMENT_CACHE"
 _VERSIONED = ("size", "ETag", "etag", "mtime", "LastModified", "updated", "generation")  # of a file, in fsspec's words
@@ -96,7 +96,7 @@ def shown(path: str | Path) -> str:
     copies = cache() / "copies"
     if not whole.is_relative_to(copies) or len(parts := whole.relative_to(copies).parts) < 2:
         return str(path)
-    return f"{parts[0]}://{'/'.join(part.replace('%', '') if part == '%' else part for part in parts[1:])}"
+    return f"{parts[0]}://{'/'.join('' if part == '%' else part for part in parts[1:])}"
 
 
 def fetch(path: Path) -> Path:
@@ -121,12 +121,12 @@ def fetch(path: Path) -> Path:
                 info = fs.info(there)
             _fetch_file(fs, info, path)
             return path
-        if not path.is_dir() or _hashes(path) != hashes:
+        if not path.is_dir() or folder_hashes(path) != hashes:
             with atomic_write(path) as new:
                 for name in hashes:
                     (new / name).parent.mkdir(parents=True, exist_ok=True)
                     fs.get_file(f"{there}/{name}", str(new / name))
-                if _hashes(new) != hashes:
+                if folder_hashes(new) != hashes:
                     raise StudyError(f"{address} is not whole, or is being written; run again what makes it.")
     return path
 
@@ -189,7 +189,7 @@ def _send(new: Path, address: str) -> None:
         for old in (_list_beside(there), there):
             with suppress(FileNotFoundError):
                 fs.rm(old, recursive=True)
-        hashes = _hashes(new)
+        hashes = folder_hashes(new)
         for name in sorted(hashes, key=lambda name: (name == "manifest.json", name)):  # by which reports find a model
             _send(new / name, f"{address}/{name}")
         fs.pipe_file(_list_beside(there), json.dumps(hashes).encode())
@@ -199,8 +199,3 @@ def _list_beside(folder: str) -> str:
     """Return where the hashes of a folder's files stand, by which it is known to be whole."""
     parent, _, name = folder.rpartition("/")
     return f"{parent}/.{name}.files"
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}

@@ -7,7 +7,7 @@ from typing import Any
 
 from tweet_sentiment.addresses import fetch
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.storage import file_hash, library_versions
+from tweet_sentiment.storage import file_hash, folder_hashes, library_versions
 
 MANIFEST = "manifest.json"
 CARD = "README.md"
@@ -19,8 +19,7 @@ REMEDY = "train the model again, or bring the folder back whole"
 
 def hashes(folder: Path) -> dict[str, str]:
     """Return the sha256 of every file of a folder but its manifest, by path."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
+    return folder_hashes(folder, without=MANIFEST)
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:

@@ -222,3 +222,9 @@ def file_hash(path: Path) -> str:
     """Return the sha256 of a file; it is never whole in memory."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_hashes(folder: Path, without: str = "") -> dict[str, str]:
+    """Return the sha256 of every file of a folder, by path; those of the name ``without`` are left out."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != without)
+    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}

@@ -122,9 +122,9 @@ class CheckWarmUp:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        from tweet_sentiment.warm_up import check_trainings
-
         if dataset_name == SPLIT:
+            from tweet_sentiment.warm_up import check_trainings
+
             check_trainings(self._techniques, len(data), int(data["dev"].sum()), self._sections)
 
 
