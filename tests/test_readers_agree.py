@@ -63,7 +63,7 @@ def told(chunk):
 
 def by_predict(content, form):
     try:
-        texts = Texts(open_table(Source.of("my.csv", content), form, as_option), "text", None, as_option)
+        texts = Texts(open_table(Source.of("my.csv", content, as_option), form), "text", None)
         return told(texts.chunk(list(texts.table.rows())))
     except StudyError as error:
         return alike(str(error))

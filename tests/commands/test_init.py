@@ -60,7 +60,10 @@ def test_what_cannot_be_told_is_named_with_the_option_that_answers_it(conf):  # 
     file.write_text("a,b\n" + "".join(f"some words {n},other words {n}\n" for n in range(60)))
     done = init(file, "--conf", conf)
     assert done.exit_code == 1
-    assert "Nothing tells which column holds the labels; name it: --label a|b" in done.output
+    assert (
+        "nothing tells which column holds the labels; its columns are 'a', 'b'.\n  Name it: --label COLUMN"
+        in done.output
+    )
     assert not (conf / "local/parameters.yml").exists()
 
 
@@ -77,8 +80,11 @@ def test_a_configuration_that_is_there_is_written_over_only_by_force(conf):  # n
     ("arguments", "said"),
     [
         (["nothing.csv"], "there is no such file"),
-        (["mine.csv", "--label", "star"], "There is no column 'star'; the file has stars, text"),
-        (["mine.csv", "--label", "text"], "The column 'text' would be label and post as well"),
+        (
+            ["mine.csv", "--label", "star"],
+            "mine.csv: there is no column 'star' for the labels; its columns are 'stars', 'text'",
+        ),
+        (["mine.csv", "--label", "text"], "the column 'text' would be label and post as well"),
     ],
 )
 def test_a_mistake_is_one_message(conf, monkeypatch, arguments, said):  # noqa: F811

@@ -235,7 +235,7 @@ def test_labels_that_yaml_reads_as_booleans_are_those_of_the_file(given, values,
 @pytest.mark.parametrize(
     ("given", "values", "said"),
     [
-        (raw_of(label="star"), ["a", "b"], "data.columns.label is 'star'; its columns are 'stars', 'text'"),
+        (raw_of(label="star"), ["a", "b"], "there is no column 'star' for the labels; its columns are 'stars', 'text'"),
         (raw_of(label="text"), ["a", "b"], "its columns are 'stars', 'text'"),
         (raw_of(label="stars"), ["a", "a"], "has 1 label(s), ['a']; expected two or more"),
         (raw_of(label="stars"), ["Good", "good "], "'Good' and 'good ', which differ only by case or spaces"),

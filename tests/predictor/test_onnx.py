@@ -260,7 +260,7 @@ def test_an_export_that_answers_otherwise_is_not_written(plain_folder, check_pos
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"csv": "nothing.csv"}, "there is no file nothing.csv"),
+        ({"csv": "nothing.csv"}, "nothing.csv: there is no such file"),
         ({"text_column": "tweet"}, r"there is no column 'tweet'; found \['sentiment', 'text'\]"),
         ({"label_column": "text"}, "has no post to compare on"),
         ({"label_column": "tone"}, r"there is no column 'tone'; found \['sentiment', 'text'\]"),

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tweet_sentiment.data.lines import Source, as_option
-from tweet_sentiment.data.records import CsvForm
-from tweet_sentiment.data.tables import Row, open_table
+from tweet_sentiment.data.records import CsvForm, Row
+from tweet_sentiment.data.tables import Table, open_table
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor.scorer import Texts
 
 
 def read(name, content, text="text", entity=None, format=None, **form):
-    source = Source.of(name, content.encode() if isinstance(content, str) else content)
-    return Texts(open_table(source, CsvForm(**form), as_option, format), text, entity, as_option)
+    source = Source.of(name, content.encode() if isinstance(content, str) else content, as_option)
+    return Texts(open_table(source, CsvForm(**form), format), text, entity)
 
 
 def chunk_of(texts):
@@ -166,15 +166,13 @@ def test_parquet_that_cannot_be_is_refused():
 def test_chunks_take_no_more_rows_than_they_hold_and_long_texts_make_them_shorter():
     taken = []
 
-    class Endless:
-        source, schema, format, form = Source.of("mine", b""), pa.schema([("text", pa.string())]), "parquet", None
-
+    class Endless(Table):
         def rows(self):
             while True:
                 taken.append(len(taken))
                 yield Row(None, ["ok"], size=3_000_000 if 10 <= taken[-1] < 14 else 1)
 
-    several = Texts(Endless(), "text", None, as_option).chunks(5)
+    several = Texts(Endless(Source.of("mine", b""), pa.schema([("text", pa.string())])), "text", None).chunks(5)
     sizes, firsts = [], []
     for _ in range(5):
         chunk = next(several)

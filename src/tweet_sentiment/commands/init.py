@@ -1,6 +1,5 @@
 """``tweet-sentiment init FILE``: find out what a file of one's own is, show it, and write ``conf/local``."""
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,8 @@ from tweet_sentiment.commands.options import LocalPath, takes_csv
 from tweet_sentiment.errors import StudyError
 
 if TYPE_CHECKING:
-    from tweet_sentiment.data.inspection import Column, FileForm
+    from tweet_sentiment.data.inspection import FileForm
 
-_ROLES = {"post": "text", "label": "label"}
 _SHOWN = 40  # characters of a column's values
 
 
@@ -22,7 +20,7 @@ _SHOWN = 40  # characters of a column's values
 @click.argument("file", type=LocalPath())
 @click.option("--text", "post", metavar="COLUMN", help="The column of texts: its name, or its position from 0.")
 @click.option("--label", metavar="COLUMN", help="The column of labels.")
-@click.option("--id", "ids", metavar="COLUMN", help="What copies and wordings of one post share; else none.")
+@click.option("--id", metavar="COLUMN", help="What copies and wordings of one post share; else none.")
 @click.option("--entity", metavar="COLUMN", help="What a text is about; else none.")
 @click.option("--validation", type=LocalPath(), metavar="FILE", help="Test posts  [default: a share is held out]")
 @click.option("--run", metavar="NAME", help="The run's name  [default: the file's]")
@@ -50,26 +48,34 @@ def init(
     import yaml
 
     from tweet_sentiment.configuration import run_of_file
-    from tweet_sentiment.data.inspection import inspect, labels_of
-    from tweet_sentiment.data.lines import as_option
-    from tweet_sentiment.data.records import CsvForm
+    from tweet_sentiment.data.inspection import ROLES, inspect, labels_of
+    from tweet_sentiment.data.lines import Source, as_option
+    from tweet_sentiment.data.records import AUTO, CsvForm
 
     target = conf / "local" / "parameters.yml"
     if not conf.is_dir():
         raise StudyError(f"There is no folder {conf} here.\n  Go to the project's folder, or give --conf FOLDER.")
     if target.exists() and not force:
         raise StudyError(f"{target} is there already.\n  Delete it, or write over it: --force")
-    form = inspect(file, as_option, CsvForm(delimiter, quoting, encoding, False if no_header else "auto"))
+    asked = CsvForm(delimiter, quoting, encoding, False if no_header else "auto")
+    form = inspect(Source.at(file, advise=as_option), asked)
     _show(file, form)
-    found = {key: _column(form, key, columns[key], _ROLES[key]) for key in ("post", "label")}
-    others = {key: _named(form, name) for key, name in (("id", columns["ids"]), ("entity", columns["entity"])) if name}
-    _check_apart(found | others)
+    names = [str(column.key) for column in form.columns]
+    for key in ("post", "label"):
+        if columns[key] is None and form.column(ROLES[key]) is None and sys.stdin.isatty():
+            columns[key] = click.prompt(f"Which column holds the {ROLES[key]}s?", type=click.Choice(names))
+    given = {
+        key: int(name) if name.isdecimal() and name not in names else name for key, name in columns.items() if name
+    }
+    found = form.chosen(
+        {"post": AUTO, "label": AUTO} | given, lambda key: f"--{'text' if key == 'post' else key} COLUMN"
+    )
     labels = labels_of(found["label"], str(file))
     data: dict[str, Any] = {
         "training_file": _from(conf, file),
         "validation_file": None if validation is None else _from(conf, validation),
         "header": form.header,
-        "columns": {"id": None, "entity": None} | {key: one.key for key, one in (found | others).items()},
+        "columns": {"id": None, "entity": None} | {key: one.key for key, one in found.items()},
         "drop_labels": [""] if "" in found["label"].values else [],
     }
     data |= {key: value for key in ("delimiter", "quoting", "encoding") if (value := getattr(form, key)) is not None}
@@ -105,35 +111,3 @@ def _show(file: Path, form: "FileForm") -> None:
         role = f"none (--{column.role} takes it)" if spare else column.role or ""
         table.add_row(str(column.key), role, column.reason, shown)
     Console(markup=False, highlight=False).print(table)
-
-
-def _column(form: "FileForm", key: str, given: str | None, role: Any) -> "Column":
-    """Return the column that was given, or guessed, or else asked for."""
-    if given is not None:
-        return _named(form, given)
-    if (guess := form.column(role)) is not None:
-        return guess
-    option = {"post": "--text", "label": "--label"}[key]
-    names = [str(column.key) for column in form.columns]
-    if not sys.stdin.isatty():
-        raise StudyError(f"Nothing tells which column holds the {role}s; name it: {option} {'|'.join(names)}")
-    return _named(form, click.prompt(f"Which column holds the {role}s?", type=click.Choice(names)))
-
-
-def _check_apart(columns: dict[str, "Column"]) -> None:
-    """Refuse one column that would be two things."""
-    taken: dict[int, str] = {}
-    for key, column in columns.items():
-        if (other := taken.setdefault(column.position, key)) != key:
-            options = {"post": "--text"}
-            raise StudyError(
-                f"The column {column.key!r} would be {key} and {other} as well.\n"
-                f"  Name both: {options.get(other, f'--{other}')} COLUMN {options.get(key, f'--{key}')} COLUMN"
-            )
-
-
-def _named(form: "FileForm", name: str) -> "Column":
-    for column in form.columns:
-        if column.name == name or (re.fullmatch(r"\d+", name) and column.position == int(name)):
-            return column
-    raise StudyError(f"There is no column {name!r}; the file has {', '.join(str(one.key) for one in form.columns)}.")

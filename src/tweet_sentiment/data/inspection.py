@@ -3,11 +3,12 @@
 import logging
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from tweet_sentiment.data.lines import Advise, RawFile, Source, as_parameter, encoding_of
+from tweet_sentiment.data.lines import RawFile, Source, encoding_of
 from tweet_sentiment.data.records import AUTO, CsvForm
 from tweet_sentiment.data.tables import (
     MOST_LABELS,
@@ -24,6 +25,7 @@ from tweet_sentiment.errors import StudyError
 logger = logging.getLogger(__name__)
 
 Role = Literal["text", "label", "id", "entity"]
+ROLES: dict[str, Role] = {"post": "text", "label": "label", "id": "id", "entity": "entity"}  # as data.columns has them
 
 _LONGEST_LABEL = 60  # characters
 _YAML_BOOLEANS = {True: ("true", "yes", "on", "y"), False: ("false", "no", "off", "n")}
@@ -58,6 +60,7 @@ class FileForm:
     ``assumed``: the encoding is a guess (Windows-1252 or Latin-1).
     """
 
+    name: str
     format: Format
     encoding: str | None
     assumed: bool
@@ -72,8 +75,34 @@ class FileForm:
         """Return the column of this role."""
         return next((column for column in self.columns if column.role == role), None)
 
+    def chosen(self, wanted: dict[str, Any], setting: Callable[[str], str]) -> dict[str, Column]:
+        """Return columns by what ``data.columns`` calls them: those of a name or a position, and where auto, guessed.
 
-def inspect(file: Path | str | Source, advise: Advise | None = None, asked: CsvForm | None = None) -> FileForm:
+        ``setting`` says how a column is named: ``--label COLUMN``.
+
+        Raises:
+            StudyError: there is no such column, nothing tells which it is, or one would be two things.
+        """
+        found: dict[str, Column] = {}
+        for key, one in wanted.items():
+            named = [column for column in self.columns if one in (column.name, column.position)]
+            column = self.column(ROLES[key]) if one == AUTO else next(iter(named), None)
+            other = next((name for name, taken in found.items() if taken == column), "")
+            if column is not None and not other:
+                found[key] = column
+                continue
+            what, hint = f"there is no column {one!r} for the {ROLES[key]}s", f"Name it: {setting(key)}"
+            if other:
+                what = f"the column {one!r} would be {key} and {other} as well"
+                hint = f"Name both: {setting(other)} and {setting(key)}"
+            elif one == AUTO:
+                what = f"nothing tells which column holds the {ROLES[key]}s"
+            shown = ", ".join(repr(column.key) for column in self.columns[:_SHOWN])
+            raise StudyError(f"{self.name}: {what}; its columns are {shown}.\n  {hint}")
+        return found
+
+
+def inspect(file: Path | str | Source, asked: CsvForm | None = None) -> FileForm:
     """Find out how a file of posts is written, and guess which column holds what. The same file, the same answer.
 
     ``file``: a path, or a :class:`Source` of bytes. CSV (any delimiter of , ; tab |), TSV, JSON Lines and Parquet are
@@ -85,11 +114,8 @@ def inspect(file: Path | str | Source, advise: Advise | None = None, asked: CsvF
         StudyError: there is no such file, it is empty, compressed, damaged or of another format, its rows cannot be
             told apart, or it cannot be told whether quotes enclose fields.
     """
-    if not isinstance(file, Source):
-        if not Path(file).is_file():
-            raise StudyError(f"{file}: there is no such file (or it is a folder).")
-        file = Source.at(Path(file))
-    table = open_table(file, asked or CsvForm(AUTO, AUTO, AUTO, AUTO), advise or as_parameter("data"), exact=True)
+    file = file if isinstance(file, Source) else Source.at(Path(file))
+    table = open_table(file, asked or CsvForm(AUTO, AUTO, AUTO, AUTO), exact=True)
     rows = list(table.rows())
     whole = [list(map(as_text, row.values)) for row in rows if row.fault is None]
     encoding, how = (None, "Parquet holds text of its own") if table.format == "parquet" else encoding_of(file)
@@ -108,6 +134,7 @@ def inspect(file: Path | str | Source, advise: Advise | None = None, asked: CsvF
     elif broken := next((row for row in rows if row.fault), None):
         raise StudyError(f"{file.name}, line {broken.line}: {broken.fault}\n  {OBJECTS}")
     return FileForm(
+        name=file.name,
         format=table.format,
         encoding=encoding,
         assumed=how.startswith("assumed"),
@@ -200,18 +227,16 @@ def found_out(raw: dict[str, Any], file: RawFile) -> dict[str, Any]:
     asked = CsvForm(
         "\t" if delimiter == r"\t" else delimiter, quoting, encoding, header if header == AUTO else bool(header)
     )
-    form = inspect(file.source(), asked=asked)
-    post = _column(form, file.name, "post", columns["post"])
-    label = _column(form, file.name, "label", columns["label"])
-    if post == label:
-        raise _unclear(form, file.name, "post" if columns["label"] != AUTO else "label")
+    form = inspect(file.source(), asked)
+    chosen = form.chosen({key: columns[key] for key in ("label", "post")}, lambda key: f"--params=data.columns.{key}=…")
+    post, label = chosen["post"], chosen["label"]
     dropped = [_boolean(one, label.values) for one in data.get("drop_labels") or []]
     if raw["labels"] == AUTO:
         dropped += [""] if "" in label.values and "" not in dropped else []
         labels = [one for one in labels_of(label, file.name) if one not in dropped]
     else:
         labels = [_boolean(one, label.values) for one in raw["labels"]]
-    found = {key: column.key for key, column in (("post", post), ("label", label)) if columns[key] == AUTO}
+    found = {key: column.key for key, column in chosen.items() if columns[key] == AUTO}
     facts = [form.format, form.encoding, form.delimiter and f"delimiter {form.delimiter!r}"]
     facts += [("a header" if form.header else "no header") if form.delimiter else None]
     said = [
@@ -221,23 +246,6 @@ def found_out(raw: dict[str, Any], file: RawFile) -> dict[str, Any]:
     ]
     logger.info("%s: %s", PurePath(file.name).name, "; ".join(said))
     return raw | {"labels": labels, "data": data | {"columns": columns | found, "drop_labels": dropped}}
-
-
-def _column(form: FileForm, name: str, key: Literal["post", "label"], wanted: Any) -> Column:
-    if wanted == AUTO:
-        column = form.column("text" if key == "post" else "label")
-    else:
-        column = next((one for one in form.columns if wanted in (one.name, one.position)), None)
-    if column is None:
-        raise _unclear(form, name, key, None if wanted == AUTO else wanted)
-    return column
-
-
-def _unclear(form: FileForm, name: str, key: str, wanted: Any = None) -> StudyError:
-    what = "the texts" if key == "post" else "the labels"
-    said = f"data.columns.{key} is {wanted!r}" if wanted is not None else f"nothing tells which column holds {what}"
-    shown = ", ".join(repr(column.key) for column in form.columns[:_SHOWN])
-    return StudyError(f"{name}: {said}; its columns are {shown}.\n  Name it: --params=data.columns.{key}=…")
 
 
 def labels_of(column: Column, name: str) -> list[str]:

@@ -70,23 +70,40 @@ def _quoted(value: str) -> str:
     return value if re.fullmatch(r"[\w-]+", value) else repr(value)
 
 
+FOR_DATA = as_parameter("data")
+
+
 @dataclass(frozen=True)
 class Source:
-    """A file that can be opened again and again, its name for messages, and what tells whether it was changed."""
+    """A file that can be opened again and again, and how messages name it and its settings.
+
+    ``version`` gives what tells whether it was changed.
+    """
 
     name: str
     open: Callable[[], BinaryIO]
     version: Callable[[], object] = lambda: None
+    advise: Advise = FOR_DATA
 
     @classmethod
-    def at(cls, path: Path, name: str | None = None) -> Self:
-        """Return a file on disk."""
-        return cls(name or str(path), lambda: path.open("rb"), lambda: (path.stat().st_size, path.stat().st_mtime_ns))
+    def at(cls, path: Path, name: str = "", advise: Advise = FOR_DATA) -> Self:
+        """Return a file on disk.
+
+        Raises:
+            StudyError: it is not there.
+        """
+        if not path.is_file():
+            raise no_such_file(name or path)
+
+        def version() -> tuple[int, int]:
+            return path.stat().st_size, path.stat().st_mtime_ns
+
+        return cls(name or str(path), lambda: path.open("rb"), version, advise)
 
     @classmethod
-    def of(cls, name: str, content: bytes) -> Self:
+    def of(cls, name: str, content: bytes, advise: Advise = FOR_DATA) -> Self:
         """Return bytes as a file."""
-        return cls(name, lambda: io.BytesIO(content))
+        return cls(name, lambda: io.BytesIO(content), advise=advise)
 
     def start(self) -> bytes:
         """Return the first bytes."""
@@ -128,8 +145,13 @@ class RawFile:
             StudyError: it is not there.
         """
         if self.content is None:
-            raise StudyError(f"{self.name}: there is no such file (or it is a folder).\n{DATA_SOURCE}")
+            raise no_such_file(self.name, f"\n{DATA_SOURCE}")
         return Source.of(self.name, self.content)
+
+
+def no_such_file(name: object, hint: str = "") -> StudyError:
+    """Say that a file is not there."""
+    return StudyError(f"{name}: there is no such file (or it is a folder).{hint}")
 
 
 def encoding_of(source: Source) -> tuple[str, str]:
@@ -137,11 +159,8 @@ def encoding_of(source: Source) -> tuple[str, str]:
 
     What is none of these is taken for Windows-1252, or for Latin-1 where it holds bytes that Windows-1252 has not.
     """
-    start = source.start()
-    if marked := _byte_order_mark(start):
-        return marked, f"a byte-order mark of {in_words(marked)}"
-    if wide := _without_mark(start):
-        return wide, "the places of its NUL bytes"
+    if told := _told_by_start(source.start()):
+        return told[:2]
     for codec in ("utf-8", "cp1252"):
         with source.open() as file, suppress(UnicodeDecodeError):
             for _ in codecs.iterdecode(iter(lambda: file.read(1 << 20), b""), codec):
@@ -150,30 +169,29 @@ def encoding_of(source: Source) -> tuple[str, str]:
     return "latin-1", "assumed, since it is neither UTF-8 nor Windows-1252"
 
 
-def _byte_order_mark(start: bytes) -> str | None:
-    return next((codec for mark, codec in _MARKS.items() if start.startswith(mark)), None)
+def _told_by_start(start: bytes) -> tuple[str, str, int] | None:
+    """Return the encoding that a byte-order mark or NUL bytes tell, which of them, and at which offset it stands.
 
-
-def _without_mark(start: bytes) -> str | None:
-    """Return UTF-16 or UTF-32 with its byte order, where NUL bytes stand as these have them, else None.
-
-    In UTF-32 the high half of each character is (nearly) zero; in UTF-16 so are the high bytes of Latin letters, and
-    in any language those of line ends. A file in UTF-8 that holds a NUL has line ends of one byte.
+    UTF-16 and UTF-32 without a mark have their NUL bytes at places of their own. In UTF-32 the high half of each
+    character is (nearly) zero; in UTF-16 so are the high bytes of Latin letters, and in any language those of line
+    ends. A file in UTF-8 that holds a NUL has line ends of one byte.
     """
+    if marked := next((codec for mark, codec in _MARKS.items() if start.startswith(mark)), None):
+        return marked, f"a byte-order mark of {in_words(marked)}", 0
     whole = start[: len(start) // 4 * 4]
     nuls = [whole[place::4].count(0) for place in range(4)]
     quarter, odd, even = len(whole) // 4, nuls[1] + nuls[3], nuls[0] + nuls[2]
+    codec = "utf-16-le" if odd > 10 * even else "utf-16-be" if even > 10 * odd else None
     if not quarter or not sum(nuls):
         return None
     if nuls[3] == quarter and nuls[2] * 10 >= quarter * 9 and nuls[0] * 2 < quarter:
-        return "utf-32-le"
-    if nuls[0] == quarter and nuls[1] * 10 >= quarter * 9 and nuls[3] * 2 < quarter:
-        return "utf-32-be"
-    if ends := start.count(b"\n"):
-        found = {codec: whole.decode(codec, "replace").count("\n") for codec in ("utf-16-le", "utf-16-be")}
-        codec = max(found, key=lambda codec: found[codec])
-        return codec if found[codec] * 2 >= ends else None
-    return "utf-16-le" if odd > 10 * even else "utf-16-be" if even > 10 * odd else None
+        codec = "utf-32-le"
+    elif nuls[0] == quarter and nuls[1] * 10 >= quarter * 9 and nuls[3] * 2 < quarter:
+        codec = "utf-32-be"
+    elif ends := start.count(b"\n"):
+        most, codec = max((whole.decode(one, "replace").count("\n"), one) for one in ("utf-16-be", "utf-16-le"))
+        codec = codec if most * 2 >= ends else None
+    return (codec, "the places of its NUL bytes", start.index(0)) if codec else None
 
 
 def in_words(codec: str) -> str:
@@ -185,7 +203,7 @@ def in_words(codec: str) -> str:
     return {"cp1252": "Windows-1252 or Latin-1", "latin-1": "Latin-1", "iso8859-1": "Latin-1"}.get(codec, codec)
 
 
-def lines_of(source: Source, encoding: str, advise: Advise) -> Iterator[str]:
+def lines_of(source: Source, encoding: str) -> Iterator[str]:
     """Yield each line, line end included; only LF ends one. A byte-order mark is left out.
 
     ``encoding``: a name that Python knows, or "auto".
@@ -197,10 +215,9 @@ def lines_of(source: Source, encoding: str, advise: Advise) -> Iterator[str]:
     encoding = encoding_of(source)[0] if encoding == "auto" else _codec(source.name, encoding)
     source.check_format("text")
     start = source.start()
-    found = _byte_order_mark(start) or _without_mark(start)
-    if found and found != "utf-8" and not encoding.startswith(found[:6]):
-        offset = 0 if _byte_order_mark(start) else start.index(0)
-        raise _other_encoding(source.name, 1, offset, start[offset], found, encoding, advise)
+    found, _, offset = _told_by_start(start) or ("", "", 0)
+    if found not in ("", "utf-8") and not encoding.startswith(found[:6]):
+        raise _other_encoding(source, 1, offset, start[offset], found, encoding)
     number = 0
     with source.open() as file, io.TextIOWrapper(file, encoding=encoding, newline="\n") as text:
         try:
@@ -214,10 +231,10 @@ def lines_of(source: Source, encoding: str, advise: Advise) -> Iterator[str]:
                     raise lone_returns(source.name, 1)
                 yield line.removeprefix("\ufeff") if number == 1 else line
         except UnicodeError:
-            raise _undecodable(source, encoding, number, advise) from None
+            raise _undecodable(source, encoding, number) from None
 
 
-def _undecodable(source: Source, encoding: str, read: int, advise: Advise) -> StudyError:
+def _undecodable(source: Source, encoding: str, read: int) -> StudyError:
     """Name the first byte that is no UTF-8; of another encoding, the last line that was read."""
     offset = 0
     with source.open() as file:
@@ -225,37 +242,33 @@ def _undecodable(source: Source, encoding: str, read: int, advise: Advise) -> St
             try:
                 line.decode()
             except UnicodeDecodeError as error:
-                place, byte = offset + error.start, line[error.start]
-                return _other_encoding(source.name, number, place, byte, "cp1252", "utf-8", advise)
+                return _other_encoding(source, number, offset + error.start, line[error.start], "cp1252", "utf-8")
             offset += len(line)
-    advice = advise("encoding", "auto")
-    return StudyError(
-        f"{source.name}, after line {read}: the file is not {in_words(encoding)}.\n"
-        f"  {advice[0].upper()}{advice[1:]}, or save it as UTF-8."
-    )
+    said = f"{source.name}, after line {read}: the file is not {in_words(encoding)}"
+    return StudyError(f"{said}.\n  {_capital(source.advise('encoding', 'auto'))}, or save it as UTF-8.")
 
 
 def _codec(name: str, encoding: str) -> str:
     try:
-        codecs.lookup(encoding)
         io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # refuses what is no encoding of text
+        return codecs.lookup(encoding).name
     except (LookupError, ValueError):
         raise StudyError(
             f"{name}: there is no encoding {encoding!r}; expected auto, or a name such as utf-8, utf-16 or cp1252."
         ) from None
-    return codecs.lookup(encoding).name
 
 
-def _other_encoding(
-    name: str, line: int, offset: int, byte: int, found: str, expected: str, advise: Advise
-) -> StudyError:
-    advice = advise("encoding", found)
+def _other_encoding(source: Source, line: int, offset: int, byte: int, found: str, expected: str) -> StudyError:
     iconv = {"cp1252": "WINDOWS-1252"}.get(found, found.upper().replace("-LE", "LE").replace("-BE", "BE"))
     return StudyError(
-        f"{name}, line {line}: the byte at offset {offset} (0x{byte:02x}) is not {in_words(expected)}; the file seems "
-        f"to be {in_words(found)}.\n"
-        f"  {advice[0].upper()}{advice[1:]}, or save it as UTF-8: iconv -f {iconv} -t UTF-8"
+        f"{source.name}, line {line}: the byte at offset {offset} (0x{byte:02x}) is not {in_words(expected)}; the file "
+        f"seems to be {in_words(found)}.\n"
+        f"  {_capital(source.advise('encoding', found))}, or save it as UTF-8: iconv -f {iconv} -t UTF-8"
     )
+
+
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
 
 
 def lone_returns(name: str, line: int) -> StudyError:

@@ -2,15 +2,13 @@
 
 import pandas as pd
 
-from tweet_sentiment.data.lines import DATA_SOURCE, RawFile, as_parameter
-from tweet_sentiment.data.records import AUTO, CsvForm
-from tweet_sentiment.data.tables import OBJECTS, CsvTable, Row, Table, as_text, open_table, place_of
+from tweet_sentiment.data.lines import DATA_SOURCE, RawFile
+from tweet_sentiment.data.records import AUTO, CsvForm, Row
+from tweet_sentiment.data.tables import OBJECTS, CsvTable, Table, as_text, open_table, usualness
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import DataParameters
 
-_LABEL_COLUMN_NAMES = {"sentiment", "label", "class", "target", "category", "polarity"}
 _SHOWN = 20  # unknown labels listed in one message
-_ADVISE = as_parameter("data")
 
 
 def read_posts(raw: RawFile, data: DataParameters, labels: list[str]) -> pd.DataFrame:
@@ -31,28 +29,28 @@ def read_posts(raw: RawFile, data: DataParameters, labels: list[str]) -> pd.Data
     form = CsvForm(data.delimiter, data.quoting, data.encoding, header)
     if not (raw.content or b"").strip(b"\xef\xbb\xbf \t\r\n"):
         raise StudyError(f"{raw.name}: the file is empty; expected one row for each post.\n{DATA_SOURCE}")
-    table = open_table(source, form, _ADVISE, exact=True, width=reach, known_labels=known)
-    places = {key: place_of(table, one, _ADVISE, f" (data.columns.{key})") for key, one in columns.items()}
+    table = open_table(source, form, exact=True, width=reach, known_labels=known)
+    places = {key: table.place_of(one, f" (data.columns.{key})") for key, one in columns.items()}
     if len(set(places.values())) < len(places):
         raise StudyError(f"{raw.name}: data.columns is {places}; expected a different position, 0 or more, for each.")
     rows = list(table.rows())
     if not rows:
         raise StudyError(f"{raw.name}: the file is empty: it has no post below its column names.")
     for number, row in enumerate(rows, 1):
-        if row.fault:
-            raise StudyError(f"{_place(raw.name, row, number)}: {row.fault}.\n  {_remedy(table, rows, row, raw)}")
-        if any("\0" in value for value in row.values if isinstance(value, str)):
-            raise StudyError(
-                f"{_place(raw.name, row, number)}: found a NUL character; a text has no such character.\n"
-                "  Delete it, or fetch the file again if it is damaged."
-            )
+        fault, remedy = row.fault, "Delete it, or fetch the file again if it is damaged."
+        if fault:
+            remedy = _remedy(table, rows, row, raw)
+        elif any("\0" in value for value in row.values if isinstance(value, str)):
+            fault = "found a NUL character; a text has no such character"
+        if fault:
+            raise StudyError(f"{_place(raw.name, row, number)}: {fault}.\n  {remedy}")
     found = {key: [as_text(row.values[place]) for row in rows] for key, place in places.items()}
-    _check_first_row(table, rows, places, found, known)
+    if isinstance(table, CsvTable):
+        _check_first_row(table, _place(raw.name, rows[0], 1), places["label"], found.get("id", []), known)
     _check_labels(raw.name, rows, found["label"], known)
+    table.report_findings()
     numbers = range(1, len(rows) + 1)
     found = {"id": [f"row-{n}" for n in numbers], "entity": [""] * len(rows)} | found
-    if isinstance(table, CsvTable):
-        table.report_findings()
     texts = {name: pd.Series(found[name], dtype="str") for name in ("id", "entity", "label", "post")}
     return pd.DataFrame({"row": list(numbers)} | texts)
 
@@ -76,25 +74,18 @@ def _remedy(table: Table, rows: list[Row], row: Row, raw: RawFile) -> str:
     return f"Put a text that holds {table.form.delimiter!r} in quotes.{more}"
 
 
-def _check_first_row(
-    table: Table, rows: list[Row], places: dict[str, int], found: dict[str, list[str]], known: list[str]
-) -> None:
-    if not isinstance(table, CsvTable):
-        return
-    label = table.first[places["label"]]
-    if table.form.header:
-        if label in known:
-            raise StudyError(
-                f"{table.source.name}, line 1: expected column names, found a post labelled {label!r}. "
-                "Set data.header to false."
-            )
-        return
-    ids = [one.strip().isdecimal() for one in found.get("id", [])]
-    named = label.strip().casefold() in _LABEL_COLUMN_NAMES or (ids[1:] and not ids[0] and all(ids[1:]))
-    if label not in known and named:
+def _check_first_row(table: CsvTable, place: str, column: int, ids: list[str], known: list[str]) -> None:
+    label = table.first[column]
+    if table.form.header and label in known:
         raise StudyError(
-            f"{_place(table.source.name, rows[0], 1)}: expected a post, found what seem to be column names: "
-            f"{table.first}.\n  Set data.header to true, or delete the line."
+            f"{table.source.name}, line 1: expected column names, found a post labelled {label!r}. "
+            "Set data.header to false."
+        )
+    below = ids[1:] and not ids[0].strip().isdecimal() and all(one.strip().isdecimal() for one in ids[1:])
+    if not table.form.header and label not in known and (below or usualness(label, "label") is not None):
+        raise StudyError(
+            f"{place}: expected a post, found what seem to be column names: {table.first}.\n"
+            "  Set data.header to true, or delete the line."
         )
 
 

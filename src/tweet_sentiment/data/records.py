@@ -11,19 +11,18 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain, islice
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
-from tweet_sentiment.data.lines import Advise, Source, encoding_of, lines_of, lone_returns
+from tweet_sentiment.data.lines import Source, encoding_of, lines_of, lone_returns
 from tweet_sentiment.errors import StudyError
 
 AUTO: Literal["auto"] = "auto"
 DELIMITERS = {"\t": "a tab", ";": "';'", "|": "'|'", ",": "','"}  # a comma stands in texts and in numbers: it is last
 _LOOKED_AT = 1000  # lines, to find the delimiter
 _DECLARED = re.compile(r"sep=(.)\r?\n?")  # what a spreadsheet writes before the first row
-_ENCLOSED = re.compile(r'"[^"]*(?:""[^"]*)*"')
 _MOST = 0.9  # of the lines have the width of the first where only a few are faulty
 _NOT_BY_CHANCE = 3  # quotes that enclose nothing
 _ESCAPE, _ITSELF, _RETURN = "\ufdd0", "\ufdd1", "\ufdd2"  # noncharacters: no text holds them by right
@@ -43,15 +42,19 @@ class CsvForm:
     header: bool | Literal["auto"] = True
 
 
-@dataclass(frozen=True)
-class Record:
-    """The fields of one row, and the line of the file on which the row begins."""
+class Row(NamedTuple):
+    """One row: the line on which it begins (None in Parquet), its values, and what is wrong with it.
 
-    line: int
-    fields: list[str]
+    ``values`` are in the order of the columns, None for those that are not there. ``size``: characters.
+    """
+
+    line: int | None
+    values: list[Any]
+    fault: str | None = None
+    size: int = 0
 
 
-def found_form(source: Source, form: CsvForm, advise: Advise) -> CsvForm:
+def found_form(source: Source, form: CsvForm) -> CsvForm:
     """Return the form with all but the header found out that it leaves open; a first line ``sep=;`` is the delimiter.
 
     Raises:
@@ -59,33 +62,33 @@ def found_form(source: Source, form: CsvForm, advise: Advise) -> CsvForm:
     """
     if form.encoding == AUTO:
         form = replace(form, encoding=encoding_of(source)[0])
-    first = next(lines_of(source, form.encoding, advise), "")
+    first = next(lines_of(source, form.encoding), "")
     outside, opened, _ = re.sub(r'"[^"]*"', "", first).partition('"')
     if form.quoting != "none" and opened and outside.count("\r") > 1:  # the first LF stands within quotes
         raise lone_returns(source.name, 1)
     declared = _DECLARED.fullmatch(first)
     delimiter = declared[1] if declared else form.delimiter
     if delimiter == AUTO:
-        delimiter = _found_delimiter(list(islice(_rows_of(source, form, advise)[1], _LOOKED_AT)), form.quoting)
+        delimiter = _found_delimiter(list(islice(_lines(source, form)[1], _LOOKED_AT)), form.quoting)
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise StudyError(
             f"{source.name}: the delimiter is {delimiter!r}; expected one character, which is no quote and no line end."
         )
     form = replace(form, delimiter=delimiter)
-    return replace(form, quoting=_found_quoting(source, form, advise)) if form.quoting == AUTO else form
+    return replace(form, quoting=_found_quoting(source, form)) if form.quoting == AUTO else form
 
 
-def _rows_of(source: Source, form: CsvForm, advise: Advise) -> tuple[int, Iterator[str]]:
+def _lines(source: Source, form: CsvForm) -> tuple[int, Iterator[str]]:
     """Return the number of the first line that is a row, and the lines from there on."""
-    lines = lines_of(source, form.encoding, advise)
+    lines = lines_of(source, form.encoding)
     first = next(lines, "")
     return (2, lines) if _DECLARED.fullmatch(first) else (1, chain([first] if first else [], lines))
 
 
-def _found_quoting(source: Source, form: CsvForm, advise: Advise) -> str:
+def _found_quoting(source: Source, form: CsvForm) -> str:
     if not source.has(b'"'):
         return "csv"
-    start, lines = _rows_of(source, form, advise)
+    start, lines = _lines(source, form)
     found = _evidence_of(lines, form.delimiter)
     if (verdict := found.verdict(form.delimiter)) is not None:
         return verdict
@@ -93,8 +96,8 @@ def _found_quoting(source: Source, form: CsvForm, advise: Advise) -> str:
     raise StudyError(
         f"{source.name}, lines {first} to {last}: a quote opens on line {first} and closes on line {last}, and the "
         "lines between look like rows of their own; expected quotes that enclose a text, or that are part of it.\n"
-        f"  If quotes are ordinary characters in the file, {advise('quoting', 'none')}; if they enclose texts of "
-        f"several lines, {advise('quoting', 'csv')}."
+        f"  If quotes are ordinary characters in the file, {source.advise('quoting', 'none')}; if they enclose texts "
+        f"of several lines, {source.advise('quoting', 'csv')}."
     )
 
 
@@ -112,9 +115,7 @@ def _fit(lines: list[str], delimiter: str, quoting: str) -> tuple[int, int]:
     if (_evidence_of(lines, delimiter).verdict(delimiter) if quoting == AUTO else quoting) == "none":
         widths = [line.count(delimiter) + 1 for line in lines if line.strip()]
     else:
-        widths = []
-        with suppress(csv.Error):  # up to an endless field
-            widths += (len(fields) for fields in csv.reader(map(_hide_returns, lines), delimiter=delimiter) if fields)
+        widths = [len(fields) for fields, _ in _quoted(lines, delimiter, strict=False) if fields]
     width = min([Counter(widths).most_common(1)[0][0], widths[0]] if widths else [0])
     same = widths.count(width)  # below a name of one field texts have delimiters
     return (same, width) if same * 2 > len(widths) and width > 1 else (0, 0)
@@ -160,67 +161,71 @@ class _Evidence:
             return "csv"
         return "none" if ordinary and self.width > 1 and delimiter == "\t" else None
 
-    def weigh(self, row: list[str], delimiter: str, alone: bool = False) -> None:
-        """Weigh the lines of one row; ``alone``: each of them for itself."""
-        widths = [line.count(delimiter) + 1 for line in row]
-        self.width = self.width or widths[0]
-        full = sum(width == self.width for width in widths[not alone :])
-        if len(row) > 1 and not alone:
-            self.joined = self.joined or (self.lines + 1, self.lines + len(row))
-            self.inside += len(row) - 1
-            self.rows_inside += full
-        self.lines += len(row)
-        self.full += full
-        for line in row:
-            self._weigh_fields(line.rstrip("\r\n"), delimiter, count=alone or len(row) == 1)
+    def weigh(self, lines: list[str], width: int, delimiter: str) -> None:
+        """Weigh a row of so many fields, on one line or several."""
+        self.full += self.width in (0, width)
+        self.width = self.width or width or 1
+        whole, alone = 0, len(lines) == 1
+        if not alone:
+            whole = sum(line.count(delimiter) + 1 == self.width for line in lines[1:])
+            self.joined = self.joined or (self.lines + 1, self.lines + len(lines))
+            self.inside += len(lines) - 1
+            self.rows_inside += whole
+        self.lines += len(lines)
+        self.full += whole
+        for line in lines:
+            for quoted in _fields_with_quotes(delimiter).findall(line.rstrip("\r\n")) if '"' in line else ():
+                self.loose += not quoted
+                self.enclosed += alone and quoted != ""
+                self.hiding += alone and delimiter in quoted
 
-    def _weigh_fields(self, line: str, delimiter: str, count: bool) -> None:
-        start = 0
-        while '"' in line and start <= len(line):
-            quoted = _ENCLOSED.match(line, start)
-            end = quoted.end() if quoted else -1
-            if quoted and line[end : end + 1] in ("", delimiter):
-                self.enclosed += count
-                self.hiding += count and delimiter in quoted[0]
-            else:
-                end = line.find(delimiter, start)
-                end = len(line) if end < 0 else end
-                self.loose += '"' in line[start:end]
-            start = end + 1
+
+@cache
+def _fields_with_quotes(delimiter: str) -> re.Pattern[str]:
+    """Return what finds the fields of a line that hold quotes, and of these captures those wholly in quotes."""
+    d = re.escape(delimiter)
+    return re.compile(rf'(?:^|{d})(?:("[^"]*+(?:""[^"]*+)*+")(?={d}|$)|[^{d}"]*+"[^{d}]*+)')
 
 
 def _evidence_of(lines: Iterable[str], delimiter: str) -> _Evidence:
     """Read all lines as quotes that enclose would have it, and count what speaks for that and against it."""
-    found, row, rest = _Evidence(), list[str](), iter(lines)
-
-    def watched() -> Iterator[str]:
-        for line in rest:
-            row.append(line)
-            yield _hide_returns(line)
-
-    try:
-        for fields in csv.reader(watched(), delimiter=delimiter, strict=True):
-            found.width = found.width or len(fields)
-            found.full += len(fields) == found.width
-            found.weigh(row, delimiter)
-            row.clear()
-    except csv.Error:
+    found, rest = _Evidence(), iter(lines)
+    for fields, row in _quoted(rest, delimiter):
+        if fields is not None:
+            found.weigh(row, len(fields), delimiter)
+            continue
         before, found.broken = found.lines, True
         for line in chain(row, rest):
-            found.weigh([line], delimiter, alone=True)
+            found.weigh([line], line.count(delimiter) + 1, delimiter)
         found.cut_off = found.lines == before + 1
     return found
 
 
-def _hide_returns(line: str) -> str:
-    """Write lone carriage returns so that ``csv``, for which they end a row, does not see them."""
-    if _ESCAPE not in line and "\r" not in line:
-        return line
-    line = line.replace(_ESCAPE, _ESCAPE + _ITSELF)
-    return re.sub(r"\r(?!\n)", _ESCAPE + _RETURN, line)
+def _quoted(lines: Iterable[str], delimiter: str, strict: bool = True) -> Iterator[tuple[list[str] | None, list[str]]]:
+    """Yield the fields and the lines of each row as quotes that enclose have it; None and its lines of a broken one.
+
+    For ``csv`` lone carriage returns end a row, so they are hidden from it.
+    """
+    held = list[str]()  # the lines of the row under way
+
+    def hidden() -> Iterator[str]:
+        for line in lines:
+            held.append(line)
+            if "\r" in line or _ESCAPE in line:
+                line = re.sub(r"\r(?!\n)", _ESCAPE + _RETURN, line.replace(_ESCAPE, _ESCAPE + _ITSELF))
+            yield line
+
+    try:
+        for fields in csv.reader(hidden(), delimiter=delimiter, strict=strict):
+            if _ESCAPE in "".join(fields):
+                fields = [text.replace(_ESCAPE + _RETURN, "\r").replace(_ESCAPE + _ITSELF, _ESCAPE) for text in fields]
+            yield fields, held
+            held.clear()
+    except csv.Error:
+        yield None, held
 
 
-def records(source: Source, form: CsvForm, advise: Advise) -> Iterator[Record]:
+def csv_rows(source: Source, form: CsvForm) -> Iterator[Row]:
     """Yield each row; one of an empty line has no fields, and empty lines at the end are no rows.
 
     ``form`` leaves nothing open (:func:`found_form`).
@@ -228,51 +233,26 @@ def records(source: Source, form: CsvForm, advise: Advise) -> Iterator[Record]:
     Raises:
         StudyError: the file is no text in its encoding, quotes do not match, or a field is endless.
     """
-    first, lines = _rows_of(source, form, advise)
-    if form.quoting == "none":
-        read = _unquoted(lines, first, form.delimiter)
-    else:
-        read = _quoted(lines, first, form.delimiter, source.name, advise)
+    place, lines = _lines(source, form)
+    rows = _quoted(lines, form.delimiter) if form.quoting != "none" else _unquoted(lines, form.delimiter)
     empty = 0  # lines just before
-    for record in read:
-        if not record.fields:
-            empty += 1
-            continue
-        yield from (Record(line, []) for line in range(record.line - empty, record.line))
-        empty = 0
-        yield record
-
-
-def _unquoted(lines: Iterable[str], first: int, delimiter: str) -> Iterator[Record]:
-    for line, text in enumerate(lines, first):
-        row = text.removesuffix("\n").removesuffix("\r")
-        yield Record(line, row.split(delimiter) if row else [])
-
-
-def _quoted(lines: Iterable[str], first: int, delimiter: str, name: str, advise: Advise) -> Iterator[Record]:
-    held = list[str]()  # the lines of the row under way
-
-    def hidden() -> Iterator[str]:
-        for text in lines:
-            held.append(text)
-            yield _hide_returns(text)
-
-    reader = csv.reader(hidden(), delimiter=delimiter, strict=True)
-    line = first
-    while True:
-        try:
-            fields = next(reader, None)
-        except csv.Error:
-            raise _bad_quotes(name, "".join(held), line, first + reader.line_num - 1, delimiter, advise) from None
+    for fields, row in rows:
         if fields is None:
-            return
-        shown = (text.replace(_ESCAPE + _RETURN, "\r").replace(_ESCAPE + _ITSELF, _ESCAPE) for text in fields)
-        yield Record(line, list(shown))
-        held.clear()
-        line = first + reader.line_num
+            raise _bad_quotes(source, "".join(row), place, place + len(row) - 1, form.delimiter)
+        if fields:
+            yield from (Row(line, []) for line in range(place - empty, place))
+            yield Row(place, fields)
+        empty = 0 if fields else empty + 1
+        place += len(row)
 
 
-def _bad_quotes(name: str, row: str, first: int, last: int, delimiter: str, advise: Advise) -> StudyError:
+def _unquoted(lines: Iterable[str], delimiter: str) -> Iterator[tuple[list[str], list[str]]]:
+    for line in lines:
+        row = line.removesuffix("\n").removesuffix("\r")
+        yield row.split(delimiter) if row else [], [line]
+
+
+def _bad_quotes(source: Source, row: str, first: int, last: int, delimiter: str) -> StudyError:
     """Say where the field opens that ``csv`` could not read: in the row that begins on line ``first``."""
     d = re.escape(delimiter)
     sound = re.match(rf'(?:(?:"[^"]*+(?:""[^"]*+)*+"|[^"{d}\n][^{d}\n]*+)?+{d})*+', row)
@@ -280,15 +260,15 @@ def _bad_quotes(name: str, row: str, first: int, last: int, delimiter: str, advi
     line = first + row.count("\n", 0, start)
     if row[start : start + 1] != '"':
         return StudyError(
-            f"{name}, line {line}: found a field of more than {csv.field_size_limit():,} characters, expected a post.\n"
-            "  Delete the row, or see whether the file is a CSV at all."
+            f"{source.name}, line {line}: found a field of more than {csv.field_size_limit():,} characters, expected a "
+            "post.\n  Delete the row, or see whether the file is a CSV at all."
         )
     if re.compile(r'"[^"]*+(?:""[^"]*+)*+"\r(?!\n)').match(row, start):
-        return lone_returns(name, line)
+        return lone_returns(source.name, line)
     return StudyError(
-        f"{name}, line {line}: the quote that opens the field {row[start : start + 40]!r}… is not closed; "
+        f"{source.name}, line {line}: the quote that opens the field {row[start : start + 40]!r}… is not closed; "
         f"the row was read to line {last}.\n"
         f"  Expected a closing quote, then {delimiter!r} or the end of the line. If quotes are ordinary characters in "
-        f'the file, {advise("quoting", "none")}. Otherwise close it, and write a quote within a text twice (""); if '
-        "the file was cut off there, fetch it again."
+        f'the file, {source.advise("quoting", "none")}. Otherwise close it, and write a quote within a text twice ("");'
+        " if the file was cut off there, fetch it again."
     )

@@ -9,16 +9,17 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import islice
 from pathlib import PurePath
 from types import NoneType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tweet_sentiment.data.lines import Advise, Source, in_words, lines_of
-from tweet_sentiment.data.records import AUTO, DELIMITERS, CsvForm, Record, found_form, records
+from tweet_sentiment.data.lines import Source, in_words, lines_of
+from tweet_sentiment.data.records import AUTO, DELIMITERS, CsvForm, Row, csv_rows, found_form
 from tweet_sentiment.errors import StudyError
 
 logger = logging.getLogger(__name__)
@@ -42,27 +43,45 @@ _USUAL = {  # names of columns, the more usual first
 }
 
 
-@dataclass(frozen=True)
-class Row:
-    """One row: the line on which it begins (None in Parquet), its values, and what is wrong with it.
+class Table:
+    """A file that can be read again and again: its columns, and its rows; or the columns of a table in memory."""
 
-    ``values`` are in the order of the columns, None for those that are not there. ``size``: characters.
-    """
+    format: Format = "parquet"
+    form: CsvForm | None = None  # of a CSV
 
-    line: int | None
-    values: list[Any]
-    fault: str | None = None
-    size: int = 0
+    def __init__(self, source: Source, schema: pa.Schema) -> None:
+        self.source, self.schema = source, schema
 
+    def rows(self) -> Iterator[Row]:
+        """Yield each row."""
+        raise NotImplementedError
 
-class Table(Protocol):
-    """A file that can be read again and again: its columns, and its rows, one after another."""
+    def place_of(self, column: str | int, setting: str = "") -> int:
+        """Return the position of a column that is given by its name or its position.
 
-    source: Source
-    format: Format
-    schema: pa.Schema
+        Raises:
+            StudyError: there is no such column, or there are several.
+        """
+        names: list[str] = self.schema.names
+        if isinstance(column, int) and 0 <= column < len(names):
+            return column
+        if names.count(str(column)) == 1 and isinstance(column, str):
+            return names.index(column)
+        hint = "Name one of these."
+        if self.form and self.form.header:
+            no_header = f"Name one of these; or, if the file has no header, {self.source.advise('header', 'false')}."
+            hint = self.delimiter_hint() or no_header
+        elif self.form:
+            hint = "Name one of these: there is no header, so columns are called by their positions."
+        there = "one column" if column in names else "column"
+        raise StudyError(f"{self.source.name}: there is no {there} {column!r}{setting}; found {names}.\n  {hint}")
 
-    def rows(self) -> Iterator[Row]: ...
+    def delimiter_hint(self, width: int | None = None) -> str:
+        """Say, of a CSV, that another delimiter splits the first row as its fields should be; else ""."""
+        return ""
+
+    def report_findings(self) -> None:
+        """Log what was found out about the file that another reading of it would change."""
 
 
 def format_of(source: Source) -> Format:
@@ -80,7 +99,6 @@ def format_of(source: Source) -> Format:
 def open_table(
     source: Source,
     form: CsvForm,
-    advise: Advise,
     format: Format | None = None,
     *,
     exact: bool = False,
@@ -99,78 +117,47 @@ def open_table(
         case "parquet":
             return ParquetTable(source)
         case "jsonl":
-            return JsonLinesTable(source, form.encoding, advise, exact)
+            return JsonLinesTable(source, form.encoding, exact)
         case _:
-            return CsvTable(source, form, advise, width, known_labels)
+            return CsvTable(source, form, width, known_labels)
 
 
-def place_of(table: Table, column: str | int, advise: Advise, setting: str = "") -> int:
-    """Return the position of a column that is given by its name or its position.
-
-    Raises:
-        StudyError: there is no such column, or there are several.
-    """
-    names: list[str] = table.schema.names
-    if isinstance(column, int) and 0 <= column < len(names):
-        return column
-    if names.count(str(column)) == 1 and isinstance(column, str):
-        return names.index(column)
-    hint = "Name one of these."
-    if isinstance(table, CsvTable):
-        hint = "Name one of these: there is no header, so columns are called by their positions."
-        if table.form.header:
-            hint = table.delimiter_hint()
-            hint = hint or f"Name one of these; or, if the file has no header, {advise('header', 'false')}."
-    there = "one column" if column in names else "column"
-    raise StudyError(f"{table.source.name}: there is no {there} {column!r}{setting}; found {names}.\n  {hint}")
-
-
-class CsvTable:
+class CsvTable(Table):
     """A CSV with a header, or without one: its columns are then named by their positions, "0", "1" and so on."""
 
     format: Format = "csv"
 
     def __init__(
-        self,
-        source: Source,
-        form: CsvForm,
-        advise: Advise,
-        width: int | None = None,
-        known_labels: Collection[str] = (),
+        self, source: Source, form: CsvForm, width: int | None = None, known_labels: Collection[str] = ()
     ) -> None:
-        self.source, self._asked, self._advise = source, form, advise
-        self.form = found_form(source, form, advise)
-        if not any(field.strip() for record in self._records() for field in record.fields):
+        self._asked, self.source = form, source
+        self.form: CsvForm = found_form(source, form)
+        if not any(field.strip() for row in csv_rows(source, self.form) for field in row.values):
             raise StudyError(f"{source.name}: the file is empty; expected one row for each text.")
         self.why_header = "as given"
         if form.header == AUTO:
-            header, self.why_header = seems_header(list(self._records()), known_labels)
+            header, self.why_header = seems_header([*csv_rows(source, self.form)], known_labels)
             self.form = replace(self.form, header=header)
-        self.first = next(self._records()).fields
+        self.first: list[str] = next(csv_rows(source, self.form)).values
         names = self.first if self.form.header else map(str, range(width or len(self.first)))
-        self.schema = pa.schema([(name, pa.string()) for name in names])
-
-    def _records(self) -> Iterator[Record]:
-        return records(self.source, self.form, self._advise)
+        super().__init__(source, pa.schema([(name, pa.string()) for name in names]))
 
     def rows(self) -> Iterator[Row]:
         """Yield each row; one with another number of fields than there are columns keeps those that fit."""
         width = len(self.schema)
-        for number, record in enumerate(self._records()):
-            if self.form.header and not number:
-                continue
-            fields = record.fields or [""] * (width == 1)
+        for row in islice(csv_rows(self.source, self.form), bool(self.form.header), None):
+            fields = row.values or [""] * (width == 1)
             found, fault = len(fields), None
             if found != width:
                 beyond = self.form.delimiter.join(fields[width:])
                 fault = f"found {found} fields, expected {width}" + (
                     f"; beyond them stands {beyond!r}" if beyond else ""
                 )
-            yield Row(record.line, [*fields[:width], *[None] * (width - found)], fault, sum(map(len, fields)))
+            yield Row(row.line, [*fields[:width], *[None] * (width - found)], fault, sum(map(len, fields)))
 
     def usual_width(self) -> int:
         """Return how many fields most rows have."""
-        return Counter(len(record.fields) for record in self._records()).most_common(1)[0][0]
+        return Counter(len(row.values) for row in csv_rows(self.source, self.form)).most_common(1)[0][0]
 
     def delimiter_hint(self, width: int | None = None) -> str:
         """Name the delimiter that splits the first row into ``width`` fields, or a single one into several; else ""."""
@@ -181,7 +168,7 @@ class CsvTable:
         for other, shown in DELIMITERS.items():
             fields = unquoted.count(other) + 1
             if other != self.form.delimiter and (fields == width if width else fields > 1):
-                return f"The fields seem to be separated by {shown}: {self._advise('delimiter', other)}."
+                return f"The fields seem to be separated by {shown}: {self.source.advise('delimiter', other)}."
         return ""
 
     def report_findings(self) -> None:
@@ -192,13 +179,13 @@ class CsvTable:
             logger.warning(
                 "%s: quotes are read as ordinary characters, since they do not enclose fields; if they do, %s.",
                 self.source.name,
-                self._advise("quoting", "csv"),
+                self.source.advise("quoting", "csv"),
             )
 
 
-def seems_header(rows: list[Record], known_labels: Collection[str] = ()) -> tuple[bool, str]:
+def seems_header(rows: list[Row], known_labels: Collection[str] = ()) -> tuple[bool, str]:
     """Tell whether the first row is one of column names, and why."""
-    first, others = rows[0].fields, [row.fields for row in rows[1:]]
+    first, others = rows[0].values, [row.values for row in rows[1:]]
     columns = [[fields[place] for fields in others if len(fields) > place] for place in range(len(first))]
     for field, column in zip(first, columns, strict=True):
         if field in known_labels:
@@ -238,13 +225,13 @@ def usualness(name: str, role: str) -> int | None:
     return usual.index(last) + len(parts) - 1 if last in usual else None
 
 
-class JsonLinesTable:
+class JsonLinesTable(Table):
     """One JSON object a line; a key that a row lacks is null in it. A first pass finds the columns and their types."""
 
     format: Format = "jsonl"
 
-    def __init__(self, source: Source, encoding: str, advise: Advise, exact: bool = False) -> None:
-        self.source, self._encoding, self._advise, self._exact = source, encoding, advise, exact
+    def __init__(self, source: Source, encoding: str, exact: bool = False) -> None:
+        self.source, self._encoding, self._exact = source, encoding, exact
         kinds: dict[str, set[type]] = {}
         first = None
         for number, _, row, fault in self._parsed():
@@ -256,7 +243,7 @@ class JsonLinesTable:
                 raise StudyError(f"{source.name}, line {number}: more than {MOST_COLUMNS} different keys.")
         if not kinds:
             raise StudyError(f"{source.name}{first or ': the file is empty; expected one JSON object a line.'}")
-        self.schema = pa.schema([_json_field(name, found - {NoneType}) for name, found in kinds.items()])
+        super().__init__(source, pa.schema([_json_field(name, found - {NoneType}) for name, found in kinds.items()]))
 
     def rows(self) -> Iterator[Row]:
         """Yield each row; a line that is no JSON object is faulty, and its columns are null."""
@@ -266,7 +253,7 @@ class JsonLinesTable:
     def _parsed(self) -> Iterator[tuple[int, str, dict[str, Any] | None, str | None]]:
         """Yield each line that is not blank: its number, itself, and its object or what is wrong."""
         as_text: Any = {"parse_int": str, "parse_float": str} if self._exact else {}
-        for number, line in enumerate(lines_of(self.source, self._encoding, self._advise), 1):
+        for number, line in enumerate(lines_of(self.source, self._encoding), 1):
             if not (text := line.strip()):
                 continue
             shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
@@ -294,22 +281,21 @@ def _json_field(name: str, kinds: set[type]) -> pa.Field:
     return pa.field(name, pa.string(), metadata=AS_JSON)
 
 
-class ParquetTable:
+class ParquetTable(Table):
     """A Parquet file, with the types that it has."""
-
-    format: Format = "parquet"
 
     def __init__(self, source: Source) -> None:
         self.source = source
         source.check_format("Parquet")
         with self._opened() as file:
-            self.schema = file.schema_arrow.remove_metadata()
+            super().__init__(source, file.schema_arrow.remove_metadata())
 
     def rows(self) -> Iterator[Row]:
         """Yield each row."""
         with self._opened() as file:
             for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME):
-                yield from _rows_of(batch)
+                for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    yield Row(None, [*values], None, sum(len(one) for one in values if isinstance(one, str | bytes)))
 
     @contextmanager
     def _opened(self) -> Iterator[pq.ParquetFile]:
@@ -320,25 +306,6 @@ class ParquetTable:
             raise StudyError(
                 f"{self.source.name}: this is no whole Parquet file ({error}).\n  Write it again, or fetch it again."
             ) from None
-
-
-class ArrowTable:
-    """A table in memory."""
-
-    format: Format = "parquet"
-
-    def __init__(self, table: pa.Table, name: str = "The table") -> None:
-        self.source, self._table, self.schema = Source.of(name, b""), table, table.schema.remove_metadata()
-
-    def rows(self) -> Iterator[Row]:
-        """Yield each row."""
-        for batch in self._table.to_batches(ROWS_AT_A_TIME):
-            yield from _rows_of(batch)
-
-
-def _rows_of(batch: pa.RecordBatch) -> Iterator[Row]:
-    for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-        yield Row(None, list(values), None, sum(len(one) for one in values if isinstance(one, str | bytes)))
 
 
 def as_text(value: Any) -> str:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from tweet_sentiment import addresses
-from tweet_sentiment.data.lines import Advise, Source, as_option
+from tweet_sentiment.data.lines import Advise, Source
 from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.data.tables import Format, open_table
 from tweet_sentiment.errors import StudyError
@@ -98,10 +98,14 @@ def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
             place, name = str(folder / "input"), "standard input"
             with atomic_write(folder / "input") as new, new.open("wb") as copy:
                 shutil.copyfileobj(sys.stdin.buffer, copy)
-        reading = Reading(remote.source_at(place, name), job, as_option)
+        reading = Reading(remote.source_at(place, name), job)
         scorer, summary = reading.scorer(load), reading.summary
-        parts = [folder / f"part-{number:06d}.parquet" for number in range(len(summary.parts))]
-        _forget_others(folder, reading.conditions(scorer))
+        conditions = reading.conditions(scorer)
+        parts = [folder / f"part-{conditions}-{number:06d}.parquet" for number in range(len(summary.parts))]
+        if others := set(folder.glob("part-*")) - set(parts):
+            logger.info("An interrupted run was about another file, model or setting: starting anew.")
+        for other in others:
+            other.unlink()
         there = {number for number, part in enumerate(parts) if _is_whole(part, summary.parts[number])}
         done = sum(summary.parts[number] for number in there)
         if done:
@@ -136,7 +140,7 @@ def predict_table(load: Callable[[], Predictor], job: FileJob, advise: Advise) -
 
     ``advise`` says in messages how a setting is given.
     """
-    reading = Reading(remote.source_at(job.source), job, advise)
+    reading = Reading(remote.source_at(job.source, advise=advise), job)
     scorer = reading.scorer(load)
     schema = pa.schema([*reading.texts.schema, *scorer.added])
     tables = [scorer.score(chunk) for _, chunk in reading.chunks(set())]
@@ -148,11 +152,9 @@ def predict_table(load: Callable[[], Predictor], job: FileJob, advise: Advise) -
 class Reading:
     """A file that is read once to its end before the model is loaded, and then chunk by chunk."""
 
-    def __init__(self, source: Source, job: FileJob, advise: Advise, survey: bool = True) -> None:
-        self._source, self._job, self._advise = source, job, advise
-        self._version = source.version()
-        table = open_table(source, job.form, advise, job.format)
-        self.texts = Texts(table, job.text_column, job.entity_column, advise)
+    def __init__(self, source: Source, job: FileJob, survey: bool = True) -> None:
+        self._source, self._job, self._version = source, job, source.version()
+        self.texts = Texts(open_table(source, job.form, job.format), job.text_column, job.entity_column)
         self.summary = self._survey() if survey else Summary()
 
     def _survey(self) -> Summary:
@@ -160,7 +162,7 @@ class Reading:
         summary = Summary()
         for chunk in self.texts.chunks(self._job.part_rows):
             if self._job.on_error == "stop":
-                chunk.refuse(chunk.faults, self._advise)
+                chunk.refuse(chunk.faults, self._source.advise)
             faults = [f"{chunk.place(index)}: {fault}" for index, fault in enumerate(chunk.faults) if fault is not None]
             summary.faulty += faults[: NAMED - len(summary.faulty)]
             summary.faults += len(faults)
@@ -175,7 +177,7 @@ class Reading:
             StudyError: it cannot be, or does not go with the file's columns.
         """
         job = self._job
-        scorer = Scorer(load, job.text_column, job.entity_column, job.prefix, job.on_error, self._advise)
+        scorer = Scorer(load, job.text_column, job.entity_column, job.prefix, job.on_error, self._source.advise)
         self.texts.refuse_columns(scorer.added)
         return scorer
 
@@ -186,32 +188,18 @@ class Reading:
                 yield number, chunk
 
     def conditions(self, scorer: Scorer) -> str:
-        """Return what must be the same for parts to be gone on from: file, settings, model, runtime and precision."""
+        """Return a hash of what parts have in common: file, settings, model, runtime and precision."""
         opened: Any = self._source.open()
         with opened as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         asked = asdict(self._job) | {"output": "", "source": content, "format": self.texts.table.format}
-        model = sha256(json.dumps(scorer.predictor.manifest, sort_keys=True).encode())
-        return json.dumps({"asked": asked, "model": model, "backend": scorer.predictor.description}, indent=2)
+        told = {"asked": asked, "model": scorer.predictor.manifest, "backend": scorer.predictor.description}
+        return sha256(json.dumps(told, sort_keys=True).encode())[:16]
 
     def check_unchanged(self) -> None:
         """Refuse a file that was written to while it was read."""
         if self._source.version() != self._version:
             raise StudyError(f"{self._source.name} was changed while it was read; run the same command again.")
-
-
-def _forget_others(folder: Path, conditions: str) -> None:
-    """Throw away parts that were made from another file, model or setting."""
-    record = folder / "record.json"
-    found = record.read_text(encoding="utf-8") if record.is_file() else ""
-    if found == conditions:
-        return
-    for stale in folder.glob("part-*"):
-        stale.unlink()
-    if found:
-        logger.info("An interrupted run was about another file, model or setting: starting anew.")
-    with atomic_write(record) as new:
-        new.write_text(conditions, encoding="utf-8")
 
 
 def _is_whole(part: Path, rows: int) -> bool:

@@ -154,7 +154,7 @@ def _surveyed(ray: Any, places: list[str], job: FileJob, added: list[pa.Field]) 
     """
 
     def survey(task: tuple[int, str]) -> tuple[int, Summary, pa.Schema]:
-        reading = Reading(remote.source_at(task[1]), job, as_option)
+        reading = Reading(remote.source_at(task[1]), job)
         reading.texts.refuse_columns(added)
         return task[0], reading.summary, reading.texts.schema
 
@@ -182,7 +182,7 @@ def _scored(
     def parts(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
         file, place, there = pickle.loads(row["task"])
         try:
-            for number, chunk in Reading(remote.source_at(place), job, as_option, survey=False).chunks(there):
+            for number, chunk in Reading(remote.source_at(place), job, survey=False).chunks(there):
                 yield {"value": pickle.dumps((_part(file, number), chunk)), "refused": ""}
         except StudyError as error:
             yield {"value": b"", "refused": str(error)}

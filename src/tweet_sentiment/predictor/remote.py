@@ -7,22 +7,20 @@ from typing import Any
 from filelock import FileLock
 
 from tweet_sentiment.addresses import cache, file_system, reaching, version_of
-from tweet_sentiment.data.lines import Source
+from tweet_sentiment.data.lines import Advise, Source, as_option, no_such_file
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST, MEMBERS, checked_manifest, read_manifest
 from tweet_sentiment.storage import atomic_write, is_address, sha256
 
 
-def source_at(place: str | Path, name: str = "") -> Source:
+def source_at(place: str | Path, name: str = "", advise: Advise = as_option) -> Source:
     """Return a file, of this machine or at an address, which is read as a stream.
 
     Raises:
         StudyError: there is none, or its store cannot be reached.
     """
     if not is_address(place):
-        if not Path(place).is_file():
-            raise StudyError(f"{name or place}: there is no such file (or it is a folder).")
-        return Source.at(Path(place), name)
+        return Source.at(Path(place), name, advise)
     address, (fs, path) = str(place), file_system(place)
 
     def version() -> dict[str, str]:
@@ -34,8 +32,8 @@ def source_at(place: str | Path, name: str = "") -> Source:
         with suppress(FileNotFoundError):
             found = version()
         if found.get("type") != "file":
-            raise StudyError(f"{address}: there is no such file (or it is a folder).")
-    return Source(address, lambda: fs.open(path, "rb"), version)
+            raise no_such_file(address)
+    return Source(address, lambda: fs.open(path, "rb"), version, advise)
 
 
 def address_of(place: str | Path) -> str:

@@ -12,8 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tweet_sentiment.data.cleaning import EMPTIED, fault_of, fault_of_entity
-from tweet_sentiment.data.lines import Advise, as_argument
-from tweet_sentiment.data.tables import AS_JSON, ArrowTable, CsvTable, Row, Table, place_of
+from tweet_sentiment.data.lines import Advise, Source, as_argument
+from tweet_sentiment.data.records import Row
+from tweet_sentiment.data.tables import AS_JSON, Table
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor.predictor import Predictor
 from tweet_sentiment.scoring.metrics import PROBABILITY
@@ -73,23 +74,20 @@ class Chunk:
 class Texts:
     """The texts of a table, and the columns that are carried over."""
 
-    def __init__(self, table: Table, text_column: str, entity_column: str | None, advise: Advise) -> None:
-        self.table, self.schema, self.name, self._advise = table, table.schema, table.source.name, advise
+    def __init__(self, table: Table, text_column: str, entity_column: str | None) -> None:
+        self.table, self.schema, self.name, self._advise = table, table.schema, table.source.name, table.source.advise
         names = self.schema.names
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            hint = (
-                f"; or, if the file has no header, {advise('header', 'false')}" if isinstance(table, CsvTable) else ""
-            )
+            hint = f"; or, if the file has no header, {self._advise('header', 'false')}" if table.form else ""
             raise StudyError(f"{self.name}: its columns are named {twice} twice.\n  Rename one{hint}.")
-        self._columns = [place_of(table, one, advise) for one in (text_column, entity_column) if one is not None]
+        self._columns = [table.place_of(one) for one in (text_column, entity_column) if one is not None]
         for column in self._columns:
             kind = self.schema.field(column).type
             if table.format == "jsonl":  # a value that is no text is a fault of its row
                 self.schema = self.schema.set(column, pa.field(names[column], pa.string()))
             elif not _holds_texts(kind):
                 raise StudyError(f"{self.name}: {names[column]!r} holds {kind}, expected texts.")
-        if isinstance(table, CsvTable):
-            table.report_findings()
+        table.report_findings()
 
     def refuse_columns(self, added: list[pa.Field]) -> None:
         """Refuse a table that has columns already which would be added.
@@ -117,10 +115,10 @@ class Texts:
 
     def chunk(self, rows: list[Row], first: int = 1) -> Chunk:
         """Put rows together, and say of each why it cannot be classified, or None."""
-        arrays = [self._array([row.values[column] for row in rows], field) for column, field in enumerate(self.schema)]
-        given = [[row.values[column] for row in rows] for column in self._columns]
-        table, lines = pa.Table.from_arrays(arrays, schema=self.schema), [row.line for row in rows]
-        return self._chunk(table, given, [row.fault for row in rows], first, lines)
+        columns = [[row.values[place] for row in rows] for place in range(len(self.schema))]
+        arrays = [self._array(values, field) for values, field in zip(columns, self.schema, strict=True)]
+        table, given = pa.Table.from_arrays(arrays, schema=self.schema), [columns[place] for place in self._columns]
+        return self._chunk(table, given, [row.fault for row in rows], first, [row.line for row in rows])
 
     def whole(self, table: pa.Table) -> Chunk:
         """Return a table of these columns as one chunk."""
@@ -130,7 +128,7 @@ class Texts:
     def _chunk(
         self, table: pa.Table, given: list[list[Any]], found: Sequence[str | None], first: int, lines: Sequence[Any]
     ) -> Chunk:
-        pairs = list(zip(given[0], given[1] if len(given) > 1 else [""] * len(given[0]), strict=True))
+        pairs = list(zip(given[0], given[-1] if len(given) > 1 else [""] * len(table), strict=True))
         faults = [
             fault or fault_of(text) or fault_of_entity(entity)
             for fault, (text, entity) in zip(found, pairs, strict=True)
@@ -207,7 +205,8 @@ class Scorer:
                 stop.
         """
         table = pa.Table.from_batches([table]) if isinstance(table, pa.RecordBatch) else table
-        texts = Texts(ArrowTable(table), self.text_column, self.entity_column, self.advise)
+        columns = Table(Source.of("The table", b"", self.advise), table.schema.remove_metadata())
+        texts = Texts(columns, self.text_column, self.entity_column)
         texts.refuse_columns(self.added)
         return self.score(texts.whole(table)).replace_schema_metadata(table.schema.metadata)
 

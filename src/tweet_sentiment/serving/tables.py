@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from tweet_sentiment.data.lines import Source, as_query
-from tweet_sentiment.data.records import AUTO, DELIMITERS, CsvForm
-from tweet_sentiment.data.tables import CsvTable, Row
+from tweet_sentiment.data.records import AUTO, DELIMITERS, CsvForm, Row
+from tweet_sentiment.data.tables import CsvTable
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.predictor.scorer import Chunk, Texts, added_fields
 from tweet_sentiment.predictor.writing import write_csv
@@ -62,13 +62,13 @@ def read_table(body: bytes, asked: Asked, limits: Limits, labels: list[str]) -> 
             too long a text (413); the row is named.
     """
     check_size(body, limits)
-    source = Source.of("The CSV", body)
+    source = Source.of("The CSV", body, as_query)
     try:
-        plain = CsvTable(source, replace(asked.form, header=False), as_query)
+        plain = CsvTable(source, replace(asked.form, header=False))
         header, text = _header_and_text(plain, asked)
         if len(plain.first) > limits.csv_columns:
             raise _too_many(limits.csv_columns, "columns")
-        texts = Texts(CsvTable(source, replace(plain.form, header=header), as_query), text, asked.entity, as_query)
+        texts = Texts(CsvTable(source, replace(plain.form, header=header)), text, asked.entity)
         column, rows = texts.schema.names.index(text), list[Row]()
         for row in texts.table.rows():
             rows.append(row)

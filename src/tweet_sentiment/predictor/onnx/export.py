@@ -115,9 +115,7 @@ def _posts_of_csv(
     path: Path, predictor: Predictor, text_column: str, label_column: str | None, form: CsvForm
 ) -> CheckPosts:
     """Read a CSV; left out are rows that cannot be classified or whose label the model has not."""
-    if not path.is_file():
-        raise StudyError(f"--csv: there is no file {path}.")
-    texts = Texts(open_table(Source.at(path), form, as_option, "csv"), text_column, None, as_option)
+    texts = Texts(open_table(Source.at(path, advise=as_option), form, "csv"), text_column, None)
     chunk = texts.chunk(list(texts.table.rows()))
     table = chunk.table.filter(pa.array([fault is None for fault in chunk.faults], pa.bool_())).to_pandas()
     if label_column:
