@@ -5,13 +5,11 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import kedro.framework.project
 import pytest
 from hypothesis import settings
 
 from tests.projects import PROJECT, kedro, small_project, tiny_encoder
-
-settings.register_profile("here", deadline=None)  # a busy machine is no fault
-settings.load_profile("here")
 
 _NLTK_HELP = "NLTK's stop words and WordNet are missing: python -m nltk.downloader stopwords wordnet"
 _DATA_HELP = "the real CSVs are not in data/01_raw (docs/index.md: Real data)"
@@ -32,8 +30,20 @@ def _real_data_present() -> bool:
     return all((PROJECT / "data/01_raw" / f"twitter_{part}.csv").is_file() for part in ("training", "validation"))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give properties no deadline, as a busy machine is no fault, and quick tests fewer examples."""
+    settings.register_profile("here", deadline=None, max_examples=25 if config.option.markexpr == "not slow" else 100)
+    settings.load_profile("here")
+
+
 BESIDE = 8  # modules for the other workers while one builds the finished study
 LONGEST = {"test_sample", "test_kills"}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whatever looks at the finished study is slow: it takes a minute to make."""
+    if "finished" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(trylast=True)  # after -m has left some out

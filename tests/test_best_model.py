@@ -143,9 +143,7 @@ def test_a_kill_between_any_two_renames_leaves_a_best_model_and_loses_none(model
     technique(models, "old", "old")
     for name in ("old", "lora"):
         promote(Promotion(name), models, best)
-    died = subprocess.run(
-        [sys.executable, "-c", KILLED, what, str(best), str(call), str(models)], capture_output=True, timeout=60
-    )
+    died = subprocess.run([sys.executable, "-c", KILLED, what, str(best), str(call), str(models)], capture_output=True)
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
     if what == "promote":
         promote(Promotion("search"), models, best)

@@ -70,9 +70,7 @@ def core(tmp_path_factory):
 
 
 def done(environment, folder, *arguments):
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-    )
+    return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.slow

@@ -156,7 +156,7 @@ def test_files_that_cannot_be_read_get_the_same_message_everywhere(data, content
 AWKWARD = st.text(st.sampled_from('"",,;\t\r\n\n a\u00e9\0='), max_size=40)
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=300)
 @given(
     texts=st.lists(AWKWARD, max_size=5),
     delimiter=st.sampled_from([",", "\t", "auto"]),

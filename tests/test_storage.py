@@ -125,7 +125,7 @@ def test_a_kill_between_the_renames_of_a_folder_loses_nothing(tmp_path, call):
     """Before the first rename the old folder is in its place; before the second it stands aside and is brought back."""
     path = tmp_path / "it"
     write(path, {"weights": "old"})
-    died = subprocess.run([sys.executable, "-c", KILLED, str(path), str(call)], capture_output=True, timeout=60)
+    died = subprocess.run([sys.executable, "-c", KILLED, str(path), str(call)], capture_output=True)
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
     restore(path)
     assert tree(path) == {"weights": b"old"}

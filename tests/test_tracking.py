@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import PROJECT, raw_parameters
@@ -127,7 +127,6 @@ def test_a_tree_becomes_flat_names_and_only_finite_numbers_count():
 
 
 @given(st.lists(st.text(max_size=300), unique=True, max_size=8))
-@settings(deadline=None)
 def test_whatever_the_labels_are_each_has_a_name_that_both_trackers_take(labels):
     for spaces in (True, False):
         names = [fit(f"per_class.{label}.f1", spaces) for label in labels]

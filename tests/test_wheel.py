@@ -20,7 +20,7 @@ OUTSIDE = {name: value for name, value in ENVIRONMENT.items() if name not in ("P
 
 
 def said(*command, **options) -> str:
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, env=OUTSIDE, timeout=300, **options)
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, env=OUTSIDE, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

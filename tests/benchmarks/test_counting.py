@@ -26,7 +26,7 @@ def test_the_operations_of_a_tiny_block_are_those_counted_by_hand():
     assert encoder_operations([n], TINY) == first + last == 912 + 432
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=3))
 def test_the_operations_are_those_torch_counts_when_posts_are_encoded_without_padding(lengths):
     import torch

@@ -2,7 +2,7 @@ import json
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tweet_sentiment.data.audit import EXAMPLE_COLUMNS, audit
@@ -161,7 +161,6 @@ ROWS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(ROWS, ROWS, st.booleans())
 def test_shares_lie_within_0_and_1_on_any_texts(data, training, validation, ids_known):
     figures, examples = audit(frame(training), frame(validation), data if ids_known else without_ids(data), seed=1)
@@ -180,6 +179,7 @@ def test_shares_lie_within_0_and_1_on_any_texts(data, training, validation, ids_
     assert written(figures).startswith(headline(figures))
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_the_audit_of_the_real_files_says_what_the_study_says(data, real_filtered):
     figures, examples = audit(real_filtered["training"], real_filtered["validation"], data, seed=42)

@@ -2,7 +2,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tweet_sentiment.data.cleaning import (
@@ -62,7 +62,6 @@ WORDS = st.lists(st.text(LETTERS, min_size=1, max_size=8), min_size=1, max_size=
 BETWEEN = st.text(st.characters(categories=["Zs", "Po", "Pd", "Sm", "Nd"], exclude_characters="#<&'＇`´"), min_size=1)
 
 
-@settings(deadline=None)
 @given(WORDS, BETWEEN)
 def test_intended_cleaning_keeps_every_word_of_letters_of_any_script(words, between):
     text = f" {between} ".join(words)
@@ -70,7 +69,6 @@ def test_intended_cleaning_keeps_every_word_of_letters_of_any_script(words, betw
     assert clean_as_intended(text).split() == text.lower().replace(between, " ").split()
 
 
-@settings(deadline=None)
 @given(
     WORDS, st.sampled_from(["https://t.co/aB1", "#happy", "<br/>", "www.x.yz", '<a href="x">', "&amp;", "<!-- x -->"])
 )
@@ -78,7 +76,6 @@ def test_intended_cleaning_takes_out_links_hashtags_and_tags_and_nothing_beside_
     assert clean_as_intended(f" {removed} ".join(words)) == clean_as_intended(" ".join(words))
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_intended_cleaning_leaves_single_spaced_words_and_is_idempotent(text):
     cleaned = clean_as_intended(text)

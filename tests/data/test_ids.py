@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tweet_sentiment.data.filtering import has_ids, with_known_ids
@@ -58,7 +58,6 @@ def test_wordings_of_one_post_are_alike():
     assert distrust(posts(["", ""])) is None
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**63), unique=True, max_size=60))
 def test_distinct_ids_are_trusted_whatever_numbers_they_are(ids):
     zeros = sum(str(one).endswith("000") for one in ids)

@@ -48,7 +48,7 @@ def roles(form):
     return {column.role: column.key for column in form.columns if column.role}
 
 
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=150)
 @given(
     number=st.integers(20, 40),
     header=st.booleans(),
@@ -79,7 +79,7 @@ def test_a_written_csv_is_found_out_as_it_was_written(
 LOOSE = st.text(st.sampled_from("\"ab, ;|'é"), min_size=1, max_size=12)
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=300)
 @given(texts=st.lists(LOOSE, min_size=4, max_size=30), header=st.booleans())
 @example(texts=['"so', "b", 'c"', "d"], header=False)
 @example(texts=[';;"', ";", ";", '"'], header=False)
@@ -173,7 +173,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         found_out(raw_of(), RawFile("nothing.csv", None))
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=300)
 @given(content=st.binary(max_size=200), name=st.sampled_from(["mine.csv", "mine.jsonl", "mine.parquet", "mine"]))
 def test_any_bytes_give_the_same_answer_twice_or_a_message(content, name):
     source = Source.of(name, content)

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tweet_sentiment.data.lines import RawFile
@@ -132,7 +131,6 @@ TEXTS = st.text(
 )
 
 
-@hypothesis_settings(deadline=None)
 @given(st.lists(TEXTS, min_size=1), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.sampled_from(",;\t"))
 def test_whatever_is_written_is_read_back_identically(data, texts, quoting, delimiter):
     file = io.StringIO(newline="")
@@ -251,7 +249,6 @@ def test_a_file_that_does_not_quote_is_found_out_and_said(data, caplog):
     )
 
 
-@hypothesis_settings(deadline=None)
 @given(st.lists(st.text(st.sampled_from("\"ab ,;'\r"), min_size=1).filter(lambda t: not t.endswith("\r")), min_size=1))
 def test_without_quoting_every_line_is_a_row_as_it_stands(data, texts):
     assert read(data, unquoted(texts), delimiter="\t", quoting="none")["post"].tolist() == texts

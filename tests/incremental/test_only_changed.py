@@ -199,7 +199,7 @@ KedroCLI(project_path=Path.cwd()).main(["run", "--env=test", "--nodes=filter_pos
 
 def test_a_kill_between_an_output_and_its_record_leaves_no_record_and_the_node_runs_again(study):
     environment = ENVIRONMENT | {"PYTHONPATH": str(study / "src")}
-    done = subprocess.run([sys.executable, "-c", KILLED], cwd=study, env=environment, capture_output=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", KILLED], cwd=study, env=environment, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     left = {path.stem for path in (study / DATA / ".fingerprints").glob("filter*")}
     assert left == {"filtered_training_posts"}

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -38,8 +39,9 @@ from tweet_sentiment.modeling.prediction import encode, pad, padding_of, predict
 from tweet_sentiment.modeling.soft_prompts import add_soft_prompt, fold
 from tweet_sentiment.modeling.tokenization import PROBE, layout, word_pieces
 from tweet_sentiment.predictor import Predictor
-from tweet_sentiment.predictor.onnx.backend import open_onnx
+from tweet_sentiment.predictor.onnx.backend import MODEL, open_onnx
 from tweet_sentiment.predictor.onnx.export import write_onnx
+from tweet_sentiment.predictor.onnx.quantize import quantize_layers
 from tweet_sentiment.techniques.lora import add_adapter, merge
 
 CPU = Device("cpu", "fp32")
@@ -116,11 +118,6 @@ FAMILIES = {  # model_type, its configuration, its tokenizer
     "xlm-roberta": ("xlm-roberta", ROBERTA, lambda: unigram(200)),
 }
 STUDIES = os.environ.get("STUDIES", "").split(",")  # of none by default: 50 s each
-
-
-def some_quickly(*quick: str) -> list:
-    """Return all families; a test of those that are not named is slow."""
-    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in FAMILIES]
 
 
 @pytest.fixture(scope="session", params=FAMILIES)
@@ -311,13 +308,17 @@ def test_a_saved_model_predicts_explains_reads_pairs_and_is_exported(classifier,
     assert sum(abs(share) for _, share in words) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("quantize", [None, "int8"])
-@pytest.mark.parametrize("family", some_quickly("bert", "mpnet"), indirect=True)
-def test_an_export_gives_the_logits(classifier, tokenizer, ids, tmp_path, quantize):
-    write_onnx(TrainedModel(classifier, tokenizer, {"labels": LABELS}), tmp_path / "model.onnx", quantize)
-    exported = open_onnx(tmp_path, 3, quantize is not None, padding_of(classifier.config)).logits(ids)
+@pytest.mark.slow
+def test_an_export_and_its_int8_give_the_logits(classifier, tokenizer, ids, tmp_path):
     expected = logits(classifier, batch_of(classifier, ids)).numpy()
-    assert np.abs(exported - expected).max() < (1e-3 if quantize is None else np.abs(expected).max() / 3)
+    write_onnx(TrainedModel(classifier, tokenizer, {"labels": LABELS}), tmp_path / MODEL)
+    for int8, most in ((False, 1e-3), (True, np.abs(expected).max() / 3)):
+        if int8:
+            written = onnx.load(tmp_path / MODEL)
+            quantize_layers(written)
+            onnx.save(written, tmp_path / MODEL)
+        exported = open_onnx(tmp_path, 3, int8, padding_of(classifier.config)).logits(ids)
+        assert np.abs(exported - expected).max() < most
 
 
 @pytest.mark.slow

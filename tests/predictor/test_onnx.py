@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from contextlib import nullcontext
-from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
@@ -24,8 +26,7 @@ from tweet_sentiment.commands.export import export as command
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
 from tweet_sentiment.modeling.encoders import set_pooling
-from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
-from tweet_sentiment.modeling.soft_prompts import add_soft_prompt, fold
+from tweet_sentiment.modeling.model_folder import load_model
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx import export as exporting
 from tweet_sentiment.predictor.onnx.backend import MODEL
@@ -53,16 +54,27 @@ def check_posts(tmp_path_factory, settings):
 
 @pytest.fixture(scope="session")
 def exported(plain_folder, prompted_folder, check_posts):
-    """Return a function that exports the plain or the prompted model, once for each way."""
+    """Return a function that exports the plain or the prompted model by the command, once for each way."""
     folders = {"plain": plain_folder, "prompted": prompted_folder}
     done = {}
 
     def one(name, quantize=None):
         if (name, quantize) not in done:
-            done[name, quantize] = export(folders[name], None, quantize, check_posts, "text", "sentiment")
+            options = ["--csv", check_posts, "--text-column", "text", "--label-column", "sentiment"]
+            options += ["--quantize", quantize] if quantize else []
+            told = asked("--model", folders[name], "--format", "onnx", *options)
+            assert told.exit_code == 0, told.output
+            (written,) = re.findall(r"Written: (.*) \(\d+ MB\)", told.output)
+            assert "Same label as PyTorch: " in told.output
+            assert "Accuracy: " in told.output
+            done[name, quantize] = Path(written)
         return done[name, quantize]
 
     return one
+
+
+def asked(*arguments):
+    return CliRunner().invoke(command, [*map(str, arguments)])
 
 
 @pytest.mark.parametrize("name", ["plain", "prompted"])
@@ -98,21 +110,14 @@ def mean_pooled(settings, folder):
     trained.save(folder)
 
 
-def p_tuned(settings, folder):
-    """A model whose virtual tokens come out of a small network."""
-    trained = load_model(save_plain(settings, folder.with_name("plain")))
-    chosen = settings.p_tuning.model_copy(update={"num_virtual_tokens": 3, "encoder_hidden_size": 16})
-    prompted = add_soft_prompt(trained.model, None, chosen, 5)
-    TrainedModel(*fold(prompted, trained.tokenizer), trained.manifest).save(folder)
-
-
 def pools_cls(settings, folder):
     """A soft-prompted model whose head reads [CLS], which stands behind the virtual tokens."""
     save_prompted(settings, folder, pooling="cls")
 
 
-@pytest.mark.parametrize("save", [mean_pooled, p_tuned, pools_cls])
-def test_whatever_the_head_reads_and_the_prompt_comes_from_is_exported_too(settings, tmp_path, check_posts, save):
+@pytest.mark.slow
+@pytest.mark.parametrize("save", [mean_pooled, pools_cls])
+def test_whatever_the_head_reads_is_exported_too(settings, tmp_path, check_posts, save):
     save(settings, tmp_path / "model")
     expected = Predictor.load(tmp_path / "model", device="cpu", precision="fp32").probabilities(POSTS)
     onnx = Predictor.load(export(tmp_path / "model", None, None, check_posts, "text", None))
@@ -188,29 +193,28 @@ def test_integers_times_scales_are_the_layers_they_stand_for(tmp_path):
     np.testing.assert_allclose(y, expected + bias, atol=0.02 * np.abs(expected).max())
 
 
-def test_the_command_says_agreement_and_accuracy_or_one_message(plain_folder, check_posts, tmp_path):
-    def told(*arguments):
-        return CliRunner().invoke(command, [*map(str, arguments)])
-
-    options = ["--model", plain_folder, "--format", "onnx", "--quantize", "int8", "--output", tmp_path / "out"]
-    done = told(*options, "--csv", check_posts, "--text-column", "text", "--label-column", "sentiment")
-    assert done.exit_code == 0, done.output
-    for said in ("Same label as PyTorch: ", "Accuracy: ", f"Written: {tmp_path / 'out'}"):
-        assert said in done.output
-    assert json.loads((tmp_path / "out" / MANIFEST).read_text())["onnx"]["quantize"] == "int8"
+def test_a_mistake_is_one_message_of_the_command(plain_folder, tmp_path):
     latin = tmp_path / "latin.csv"
     latin.write_bytes("text\nschön\n".encode("latin-1"))
     for arguments, said in (
         (["--model", tmp_path], "no manifest.json here"),
         (["--model", plain_folder, "--csv", latin], "latin.csv, line 2: the byte at offset 8 (0xf6) is not UTF-8"),
     ):
-        done = told(*arguments)
+        done = asked(*arguments)
         assert done.exit_code == 1
         assert isinstance(done.exception, SystemExit)  # not the mistake's own traceback
         assert said in done.stderr
 
 
-def test_without_a_csv_the_validation_posts_of_the_run_are_compared_on(plain_folder, settings, tmp_path):
+def writes(model):
+    """Return what takes a model that was exported before for the export."""
+    return lambda trained, path, quantize: shutil.copy(model / MODEL, path)
+
+
+def test_without_a_csv_the_test_posts_of_the_run_are_compared_on(
+    plain_folder, exported, settings, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(exporting, "write_onnx", writes(exported("plain")))
     with pytest.raises(StudyError, match="does not lie in data/06_models/<run>"):
         export(plain_folder, tmp_path / "out", None, None, "text", None)
     path = tmp_path / f"data/03_primary/mine/{settings.protocol}/test_posts.parquet"
@@ -244,14 +248,8 @@ def test_an_export_is_refused_that_labels_or_computes_otherwise_unless_quantized
         refuse_other_answers(compare(reference, found, None), quantize)
 
 
-def test_an_export_that_answers_otherwise_is_not_written(plain_folder, check_posts, tmp_path, monkeypatch):
-    def write_another(trained, path, quantize):
-        other = deepcopy(trained)
-        other.model.classifier.bias.data += torch.arange(len(other.model.classifier.bias))
-        write(other, path, quantize)
-
-    write = exporting.write_onnx
-    monkeypatch.setattr(exporting, "write_onnx", write_another)
+def test_an_export_that_answers_otherwise_is_not_written(plain_folder, exported, check_posts, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "write_onnx", writes(exported("prompted")))
     with pytest.raises(StudyError, match="Nothing was written"):
         export(plain_folder, tmp_path / "out", None, check_posts, "text", None)
     assert not (tmp_path / "out").exists()
@@ -267,8 +265,6 @@ def test_an_export_that_answers_otherwise_is_not_written(plain_folder, check_pos
     ],
 )
 def test_posts_that_cannot_be_compared_on_are_said(plain_folder, check_posts, tmp_path, changed, said):
-    from pathlib import Path
-
     arguments = {"csv": check_posts, "text_column": "text", "label_column": "sentiment"} | changed
     with pytest.raises(StudyError, match=said):
         export(plain_folder, tmp_path / "out", None, **arguments | {"csv": Path(arguments["csv"])})
@@ -325,13 +321,11 @@ main()
 
 
 @pytest.mark.parametrize("code", [IN_PYTHON, ON_THE_COMMAND_LINE])
-@pytest.mark.parametrize(("name", "expected"), [("onnx", []), ("predictor", ["torch"]), ("prompted", ["torch"])])
-def test_it_is_asked_without_any_library_that_it_does_not_need(request, exported, name, expected, code):
-    folders = {"predictor": "plain_folder", "prompted": "prompted_folder"}
-    folder = request.getfixturevalue(folders[name]) if name in folders else exported("plain")
-    arguments = [sys.executable, "-c", code, folder]
+@pytest.mark.parametrize(("kind", "expected"), [("onnx", []), ("torch", ["torch"])])
+def test_it_is_asked_without_any_library_that_it_does_not_need(predictor, exported, plain_folder, kind, expected, code):
+    arguments = [sys.executable, "-c", code, exported("plain") if kind == "onnx" else plain_folder]
     said = subprocess.run(arguments, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    assert request.getfixturevalue(name).records(["I love it"])[0]["label"] in said
+    assert predictor.records(["I love it"])[0]["label"] in said
     assert said.splitlines()[-1] == str(expected)
 
 
@@ -347,8 +341,6 @@ def test_without_torch_it_takes_as_many_threads_as_torch_would(monkeypatch, want
 
 def copied(folder, target, change):
     """Copy an exported folder, change its model, and vouch for it anew."""
-    import shutil
-
     shutil.copytree(folder, target)
     change(target / MODEL)
     manifest = json.loads((target / MANIFEST).read_text())

@@ -71,11 +71,11 @@ def test_what_is_no_probability_is_refused(confidence):
 def test_a_calibrated_model_has_the_error_that_is_told_as_noise_and_an_overconfident_one_more():
     generator = np.random.default_rng(1)
     confidence = generator.uniform(0.4, 1, 800)
-    drawn = [expected_calibration_error(confidence, generator.random(800) < confidence) for _ in range(300)]
+    drawn = [expected_calibration_error(confidence, generator.random(800) < confidence) for _ in range(100)]
     noise = calibration_noise(confidence, seed=2)
-    assert noise == pytest.approx(np.mean(drawn), rel=0.05)
+    assert noise == pytest.approx(np.mean(drawn), rel=0.1)
     assert expected_calibration_error(confidence, generator.random(800) < confidence - 0.2) > 3 * noise
-    assert noise > 2 * calibration_noise(np.repeat(confidence, 9), seed=2)  # a third with nine times the posts
+    assert noise > 1.7 * calibration_noise(np.repeat(confidence, 4), seed=2)  # half with four times the posts
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0])

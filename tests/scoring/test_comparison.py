@@ -47,7 +47,7 @@ def test_mcnemar_is_the_binomial_test_of_the_rows_that_only_one_has_right(rights
     assert found["difference"] == pytest.approx((only_first - only_second) / len(rights))
 
 
-@settings(max_examples=30)
+@settings(max_examples=10)
 @given(small_predictions())
 def test_a_technique_is_never_better_than_itself(table):
     pairs = compare_pairs({"one": table, "same": table.sample(frac=1, random_state=1)}, **SETTINGS)

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from tests.serving.conftest import Watched
 
+from tweet_sentiment.serving import batching
 from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.batching import Batcher
 from tweet_sentiment.serving.problems import ProblemError
@@ -22,7 +23,7 @@ class Echo:
 
     def __call__(self, texts):
         self.calls.append(list(texts))
-        self.open.wait(20)
+        self.open.wait(300)
         if "bad" in texts:
             raise ValueError("bad")
         return [{"text": text} for text in texts]
@@ -68,7 +69,9 @@ def test_requests_that_wait_are_one_call_and_each_gets_its_own():
     assert [len(call) for call in run(scenario)] == [1, 40]
 
 
-def test_a_call_holds_no_more_posts_than_a_batch_and_many_posts_let_single_ones_go_before():
+def test_a_call_holds_no_more_posts_than_a_batch_and_many_posts_let_single_ones_go_before(monkeypatch):
+    monkeypatch.setattr(batching, "PATIENCE", 60)  # more than a busy machine takes between two requests
+
     async def scenario(batcher, echo):
         first = await busy(batcher, echo)
         others = [asyncio.create_task(batcher([f"{i}"] * size)) for i, size in enumerate([2, 2, 700, 1, 3, 4])]

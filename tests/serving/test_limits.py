@@ -119,7 +119,7 @@ def test_the_key_is_asked_for_where_there_is_one(predictor):
 
 def test_a_model_that_takes_too_long_is_answered_for_in_time(predictor):
     go_on = threading.Event()
-    slow = Watched(predictor, lambda texts: go_on.wait(20))
+    slow = Watched(predictor, lambda texts: go_on.wait(300))
     with TestClient(create_app(slow, Limits(seconds=0.2))) as client:
         try:
             assert "No answer within 0.2 s. Send fewer posts" in detail(post(client, {"texts": "a"}), 504)
@@ -134,13 +134,13 @@ def test_more_bytes_than_may_be_held_at_once_are_refused_with_when_to_ask_again(
 
     def wait(texts):
         begun.set()
-        go_on.wait(20)
+        go_on.wait(300)
 
     with TestClient(create_app(Watched(predictor, wait), Limits(held=20))) as client:
         first = threading.Thread(target=lambda: answers.append(post(client, {"texts": "a"})))
         first.start()
         try:
-            assert begun.wait(20)
+            assert begun.wait(300)
             refused = post(client, {"texts": "b"})
         finally:
             go_on.set()

@@ -206,7 +206,7 @@ def downloaded(page, path):
     page.until("document.getElementById('download') !== null")
     page.evaluate("document.getElementById('download').focus()")
     page.press("Enter")
-    end = time.monotonic() + 10
+    end = time.monotonic() + 300
     while not path.is_file() and time.monotonic() < end:
         time.sleep(0.05)
     return path.read_text(encoding="utf-8")

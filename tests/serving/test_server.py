@@ -61,7 +61,9 @@ def test_it_listens_on_loopback_answers_and_ends_with_0_after_the_requests_under
         assert [one["label"] for one in records] == [one["label"] for one in predictor.records(POSTS)]
         answers = []
         many = {"texts": [f"{i} {'never ever again ' * 50}" for i in range(1000)]}
-        ask = threading.Thread(target=lambda: answers.append(httpx2.post(f"{address}/predict", json=many, timeout=60)))
+        ask = threading.Thread(
+            target=lambda: answers.append(httpx2.post(f"{address}/predict", json=many, timeout=None))
+        )
         ask.start()
         while not client.get("/health").json()["waiting_posts"] and ask.is_alive():
             time.sleep(0.001)
@@ -69,7 +71,7 @@ def test_it_listens_on_loopback_answers_and_ends_with_0_after_the_requests_under
         ask.join()
         assert answers[0].status_code == 200, answers[0].text
         assert len(answers[0].json()) == 1000
-        assert process.wait(30) == 0
+        assert process.wait(300) == 0
         assert process.stdout.read().strip() == "Stopped."
 
 
@@ -87,7 +89,7 @@ def test_it_warns_where_others_can_ask_bears_junk_and_slow_bodies_and_ends_at_ct
         assert b"The body did not arrive within 0.5 s" in answer
         assert httpx2.get(f"http://127.0.0.1:{here[1]}/health").status_code == 200
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(300) == 0
         assert process.stdout.read().strip().splitlines()[-1] == "Stopped."
 
 
@@ -124,7 +126,7 @@ def test_two_workers_answer_all_are_counted_and_one_that_is_killed_is_replaced(p
         asked += ask_until(lambda: workers() - both or ["none"])
         assert asked <= counted() <= asked + 1  # one may have been answered by the worker that was killed
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(300) == 0
         assert process.stdout.read().strip() == "Stopped."
     assert not list(tmp_path.iterdir())
 

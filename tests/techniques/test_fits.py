@@ -48,10 +48,15 @@ RESUMED = [
     ("layer_unfreezing", {"top_blocks": 1}),
     ("full_fine_tuning", EARLY | {"layerwise_learning_rate_decay": 0.8}),
     ("lora", EARLY),
-    ("p_tuning", EARLY),
-    ("p_tuning", {}),
-    ("prompt_tuning", {"trainable_head": []}),
-    ("distillation", {}),
+    *(
+        pytest.param(*one, marks=pytest.mark.slow)
+        for one in (
+            ("p_tuning", EARLY),
+            ("p_tuning", {}),
+            ("prompt_tuning", {"trainable_head": []}),
+            ("distillation", {}),
+        )
+    ),
 ]
 FEWER = {"num_virtual_tokens": 3, "encoder_hidden_size": 16, "learning_rate": 1e-2}
 

@@ -225,7 +225,7 @@ here.search(Path(sys.argv[1]), here.TRIALS, objective)
 def test_a_search_killed_twice_ends_as_if_it_had_not_been(uninterrupted, tmp_path):
     for at in (3, 10):
         command = [sys.executable, "-c", KILLED, str(tmp_path), str(at)]
-        died = subprocess.run(command, cwd=PROJECT, capture_output=True, timeout=120)
+        died = subprocess.run(command, cwd=PROJECT, capture_output=True)
         assert died.returncode == -signal.SIGKILL, died.stderr.decode()
     assert outcomes(search(tmp_path, TRIALS)) == outcomes(uninterrupted)
 
