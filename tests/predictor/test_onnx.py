@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import onnx as onnx_format
 import onnxruntime as ort
 import pandas as pd
 import pytest
@@ -249,7 +250,11 @@ def test_an_export_is_refused_that_labels_or_computes_otherwise_unless_quantized
 
 
 def test_an_export_that_answers_otherwise_is_not_written(plain_folder, exported, check_posts, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "write_onnx", writes(exported("prompted")))
+    other = onnx_format.load(exported("plain") / MODEL)
+    (bias,) = (one for one in other.graph.initializer if one.name.endswith(".classifier.bias"))
+    bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + np.float32([0, 1, 2]), bias.name))
+    onnx_format.save(other, tmp_path / MODEL)
+    monkeypatch.setattr(exporting, "write_onnx", writes(tmp_path))
     with pytest.raises(StudyError, match="Nothing was written"):
         export(plain_folder, tmp_path / "out", None, check_posts, "text", None)
     assert not (tmp_path / "out").exists()
