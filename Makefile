@@ -16,7 +16,7 @@ LICENCES = Apache;Artistic;BSD;CC0;ISC;MIT;MPL;Mozilla;PSF;Public Domain;Python 
 ENGINES = --extra postgres --extra ray --extra remote --extra spark --group engines
 EXTRAS = --extra dev --extra explain --extra onnx --extra serve --extra viz
 
-.PHONY: help setup run test test-all every-test faults coverage lint docs pages tracking engines viz package notebooks bench bench-full kills soak results lock audit sbom clean clean-all
+.PHONY: help setup run test quick-tests test-all every-test faults coverage lint docs pages tracking engines viz package notebooks bench bench-full kills soak results lock audit sbom clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,7 +40,10 @@ setup: .venv/.ready  ## Create .venv and install the pinned packages
 run: setup  ## Run the whole study on the sample and print the comparison
 	$(BIN)/kedro run
 
-test: setup lint  ## Run ruff, mypy, import-linter and the quick tests, in some minutes
+test: setup  ## Run ruff, mypy, import-linter and, beside them, the quick tests, in some minutes
+	$(MAKE) -j 2 lint quick-tests
+
+quick-tests: setup  ## Run the quick tests without checking style, types and layers
 	$(PYTEST) -m "not slow"
 
 test-all: setup  ## Run the same and every test: what CI runs

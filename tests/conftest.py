@@ -41,8 +41,8 @@ LONGEST = {"test_sample", "test_kills"}
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Whatever looks at the finished study is slow: it takes a minute to make."""
-    if "finished" in getattr(item, "fixturenames", ()):
+    """Whatever looks at a study that takes a minute to make is slow."""
+    if {"finished", "tracked"} & {*getattr(item, "fixturenames", ())}:
         item.add_marker(pytest.mark.slow)
 
 

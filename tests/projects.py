@@ -3,9 +3,12 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import chdir
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +95,19 @@ def run(project: Path, *arguments: str) -> str:
     done = kedro_here(project, "run", "--env=test", *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
+
+
+def killed_at_rename(number: int, work: Callable[[], object]) -> None:
+    """Do the work in a process of its own, which is killed instead of the rename of this number, counted from 1."""
+    if pid := os.fork():
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+        return
+    renames, replace = count(1), os.replace
+    os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL) if next(renames) == number else replace(*names)
+    try:
+        work()
+    finally:
+        os._exit(0)
 
 
 def message(done: subprocess.CompletedProcess) -> str:

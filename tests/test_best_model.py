@@ -2,12 +2,10 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 
 import pytest
 
+from tests.projects import killed_at_rename
 from tweet_sentiment.best_model import CARD, Promotion, bring_back, previous_of, promote
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST, checked_manifest, read_manifest, write_manifest
@@ -115,26 +113,6 @@ def test_a_damaged_best_one_gives_way(models, tmp_path):
     assert weights_of(best) == "search"
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from tweet_sentiment import best_model, storage
-replace, calls = os.replace, 0
-def killing(source, target):
-    global calls
-    calls += 1
-    if calls == int(sys.argv[3]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    replace(source, target)
-storage.os.replace = killing
-best = Path(sys.argv[2])
-if sys.argv[1] == "promote":
-    best_model.promote(best_model.Promotion("search"), Path(sys.argv[4]), best)
-else:
-    best_model.bring_back(best)
-"""
-
-
 @pytest.mark.parametrize(
     ("what", "call"), [*(("promote", call) for call in (1, 2, 3, 4)), *(("bring_back", call) for call in (1, 2, 3))]
 )
@@ -143,9 +121,9 @@ def test_a_kill_between_any_two_renames_leaves_a_best_model_and_loses_none(model
     technique(models, "old", "old")
     for name in ("old", "lora"):
         promote(Promotion(name), models, best)
-    died = subprocess.run([sys.executable, "-c", KILLED, what, str(best), str(call), str(models)], capture_output=True)
-    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
-    if what == "promote":
+    promoting = what == "promote"
+    killed_at_rename(call, lambda: promote(Promotion("search"), models, best) if promoting else bring_back(best))
+    if promoting:
         promote(Promotion("search"), models, best)
         assert (weights_of(best), weights_of(previous_of(best))) == ("search", "lora")
         assert {path.name for path in tmp_path.iterdir()} <= {"best", "best.previous", models.name}

@@ -14,7 +14,9 @@ RAW = raw_parameters()
 
 @pytest.mark.parametrize("environment", ["base", "kaggle", "paper", "test"])
 def test_every_environment_is_valid(environment):
-    assert validate_parameters(raw_parameters(environment)).run == {"base": "sample"}.get(environment, environment)
+    parameters = validate_parameters(raw_parameters(environment))
+    assert parameters.run == {"base": "sample"}.get(environment, environment)
+    assert (parameters.tracking.mlflow, parameters.tracking.tensorboard) == (None, None)
 
 
 def test_the_paper_s_environment_has_the_paper_s_values():

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 HEAVY = ("torch", "transformers", "datasets", "peft", "optuna", "sklearn", "scipy", "plotly", "statsmodels", "nltk")
+HEAVY += ("mlflow", "tensorboard")
 
 
 def loaded(code: str, names: tuple[str, ...]) -> str:

@@ -2,13 +2,13 @@
 
 import errno
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
 
 import pytest
 
+from tests.projects import killed_at_rename
 from tweet_sentiment.storage import atomic_write, restore, tidy
 
 
@@ -102,35 +102,20 @@ def test_a_full_disk_is_told_with_the_file_whoever_writes(tmp_path, error):
     assert (told.value.errno, told.value.filename) == (errno.ENOSPC, str(tmp_path / "it"))
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from tweet_sentiment import storage
-replace, calls = os.replace, 0
-def killing(source, target):
-    global calls
-    calls += 1
-    if calls == int(sys.argv[2]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    replace(source, target)
-storage.os.replace = killing
-with storage.atomic_write(Path(sys.argv[1])) as new:
-    new.mkdir()
-    (new / "weights").write_text("new")
-"""
-
-
 @pytest.mark.parametrize("call", [1, 2])
 def test_a_kill_between_the_renames_of_a_folder_loses_nothing(tmp_path, call):
     """Before the first rename the old folder is in its place; before the second it stands aside and is brought back."""
     path = tmp_path / "it"
+
+    def replaced(by):
+        with atomic_write(path) as beside:
+            write(beside, {"weights": by})
+
     write(path, {"weights": "old"})
-    died = subprocess.run([sys.executable, "-c", KILLED, str(path), str(call)], capture_output=True)
-    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    killed_at_rename(call, lambda: replaced("new"))
     restore(path)
     assert tree(path) == {"weights": b"old"}
-    with atomic_write(path) as beside:
-        write(beside, {"weights": "newer"})
+    replaced("newer")
     assert tree(path) == {"weights": b"newer"}
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import PROJECT, raw_parameters
+from tests.conftest import PROJECT
 from tests.projects import copy_project, kedro
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.hooks.tracking import MlflowTracker, TensorBoardTracker, fit, flat, numbers, points_of
@@ -98,16 +98,6 @@ def test_tensorboard_reads_the_same_curves(tracked):
     measured = curves.dropna(subset=["accuracy"])
     read = [(scalar.step, scalar.value) for scalar in events.Scalars("accuracy")]
     assert read == [pytest.approx(pair) for pair in zip(measured["step"], measured["accuracy"], strict=True)]
-
-
-def test_by_default_neither_is_imported():
-    code = (
-        "import sys, tweet_sentiment.settings\n"
-        "print([name for name in ('mlflow', 'tensorboard', 'torch') if name in sys.modules])"
-    )
-    said = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "[]"
-    assert raw_parameters()["tracking"] == {"mlflow": None, "tensorboard": None}
 
 
 @pytest.mark.parametrize("kind", ["mlflow", "tensorboard"])

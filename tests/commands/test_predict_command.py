@@ -1,20 +1,16 @@
-"""``kedro predict`` as a user types it: a table, JSON, files, kills, and one message for a mistake."""
+"""``kedro predict`` as a user types it: a table, JSON, files, and one message for a mistake."""
 
-import csv
 import json
 import shutil
-import subprocess
 
 import pytest
 from click.testing import CliRunner
 from tests.conftest import raw_parameters, validate_parameters
 from tests.predictor.conftest import save_plain
-from tests.projects import ENVIRONMENT, KEDRO, copy_project, kedro, message
+from tests.projects import copy_project, kedro, kedro_here, message
 
 from tweet_sentiment.commands.predict import predict as command
 from tweet_sentiment.predictor import Predictor
-
-ROWS = 4000
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +30,8 @@ def predictor(project):
     return Predictor.load(project / "data/06_models/sample/best")
 
 
-def predict(project, *arguments):
-    return kedro(project, "predict", *arguments)
-
-
 def test_a_table_names_text_label_and_every_class(project, predictor):
-    done = predict(project, "I love this")
+    done = kedro_here(project, "predict", "I love this")
     assert done.returncode == 0, done.stderr
     for word in ("I love this", predictor.records(["I love this"])[0]["label"], *predictor.labels, "%"):
         assert word in done.stdout
@@ -47,7 +39,7 @@ def test_a_table_names_text_label_and_every_class(project, predictor):
 
 
 def test_json_is_what_the_predictor_says(project, predictor):
-    done = predict(project, "--json", "I love this", "so bad 🤣")
+    done = kedro_here(project, "predict", "--json", "I love this", "so bad 🤣")
     assert json.loads(done.stdout) == [
         {**record, "probabilities": pytest.approx(record["probabilities"])}
         for record in predictor.records(["I love this", "so bad 🤣"])
@@ -97,49 +89,29 @@ def test_a_mistake_is_one_message_and_a_status(project, arguments, said, monkeyp
 
 
 def test_a_mistake_in_a_shell_is_a_message_and_a_status_too(project):
-    done = predict(project, "ok", "--model", "nowhere")
-    assert done.returncode == 1
-    assert "nowhere: no manifest.json here" in message(done)
+    assert "nowhere: no manifest.json here" in message(kedro(project, "predict", "ok", "--model", "nowhere"))
 
 
-def test_the_help_has_a_line_for_it(project):
-    assert "Classify TEXTS" in kedro(project, "--help").stdout
+def test_standard_input_and_faults_that_stop(project, monkeypatch):
+    def piped(content, *arguments):
+        options = ["--csv", "-", "--text-column", "content", "--output", "piped.jsonl", *arguments]
+        return CliRunner().invoke(command, options, input=content)
 
-
-@pytest.fixture(scope="module")
-def rows(project):
-    path = project / "in.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "content"])
-        for i in range(ROWS):
-            writer.writerow([i, "" if i % 1000 == 7 else f"so {'good' if i % 3 else 'bad'} number {i * 'x'!s:.20}"])
-    return path
-
-
-FILE = ["--csv", "in.csv", "--text-column", "content", "--part-rows", "20"]
-
-
-def piped(project, content, *arguments):
-    command = [KEDRO, "predict", "--csv", "-", "--text-column", "content", "--output", "piped.jsonl", *arguments]
-    return subprocess.run(command, cwd=project, env=ENVIRONMENT, input=content, capture_output=True, text=True)
-
-
-def test_standard_input_and_faults_that_stop(project):
-    done = piped(project, "content\nok\nso bad\n")
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(project)
+    done = piped("content\nok\nso bad\n")
+    assert done.exit_code == 0, done.output
     assert [json.loads(line)["content"] for line in (project / "piped.jsonl").open()] == ["ok", "so bad"]
-    done = piped(project, "content\n \n", "--on-error", "stop")
-    assert done.returncode == 1
-    assert "row 1 (line 2): the text is empty or blank" in message(done)
+    done = piped("content\n \n", "--on-error", "stop")
+    assert done.exit_code == 1
+    assert "row 1 (line 2): the text is empty or blank" in done.stderr
 
 
 def test_the_previous_best_model_is_brought_back(project):
     best = "data/06_models/sample/best"
-    assert "there is no previous model" in message(kedro(project, "promote", "--previous"))
+    assert "there is no previous model" in message(kedro_here(project, "promote", "--previous"))
     shutil.copytree(project / best, project / f"{best}.previous")
-    done = kedro(project, "promote", "--previous")
+    done = kedro_here(project, "promote", "--previous")
     assert f"{best}: layer_unfreezing again, seed 42." in done.stdout
-    incomplete = kedro(project, "promote")
+    incomplete = kedro_here(project, "promote")
     assert incomplete.returncode == 2
     assert "kedro run --nodes=promote" in incomplete.stderr

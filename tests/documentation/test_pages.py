@@ -44,12 +44,14 @@ def site(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_it_builds_strictly_and_tells_of_every_public_function(site):
     reference = "".join(page.read_text(encoding="utf-8") for page in (site / "reference").glob("*.html"))
     for name in ("data.cleaning.clean_as_intended", "scoring.metrics.score", "predictor.predictor.Predictor"):
         assert f'id="tweet_sentiment.{name}"' in reference
 
 
+@pytest.mark.slow
 def test_its_pages_load_nothing_from_elsewhere(site):
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")

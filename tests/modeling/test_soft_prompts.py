@@ -151,14 +151,6 @@ def test_beside_an_entity_the_prompt_stays_first(trained, tokenizer, pooling):
     torch.testing.assert_close(found, logits(model, pad(ids, 0)), atol=1e-5, rtol=0)
 
 
-def test_a_network_behind_the_prompt_is_folded_too(tiny_folder, tokenizer, parameters):
-    prompt = parameters.p_tuning.model_copy(update={"num_virtual_tokens": 4, "encoder_hidden_size": 16})
-    model = add_soft_prompt(load_classifier(str(tiny_folder), LABELS, seed=1), None, prompt, 5).eval()
-    ids, _ = word_pieces(TEXTS, tokenizer, 40)
-    found, _ = folded_logits(*fold(model, tokenizer), TEXTS, 40)
-    torch.testing.assert_close(found, logits(model, pad(ids, 0)), atol=1e-5, rtol=0)
-
-
 @pytest.fixture
 def saved(trained, tokenizer, tmp_path):
     """Save a model as training does, and return its folder."""
@@ -172,8 +164,9 @@ def saved(trained, tokenizer, tmp_path):
     return make
 
 
-@POOLINGS
-@pytest.mark.parametrize("labels", [["bad", "good"], LABELS, ["a", "b", "c", "d", "e"]])
+@pytest.mark.parametrize(
+    ("pooling", "labels"), [("first", ["bad", "good"]), ("cls", LABELS), ("first", ["a", "b", "c", "d", "e"])]
+)
 def test_its_folder_gives_the_probabilities_to_us_and_to_transformers_from_any_place(
     saved, trained, tokenizer, tiny_folder, tmp_path, monkeypatch, pooling, labels
 ):

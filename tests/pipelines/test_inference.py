@@ -37,13 +37,15 @@ def test_every_row_of_the_file_has_what_the_predictor_says_of_it(folder, tmp_pat
         )
 
 
-def test_a_faulty_row_or_a_missing_file_stops_it_where_that_is_wanted(folder, tmp_path):
+def test_a_faulty_row_where_that_is_wanted_and_a_missing_file_or_model_stop_it(folder, tmp_path):
     posts = tmp_path / "mine.csv"
     posts.write_text("text\nok\n \n")
     with pytest.raises(StudyError, match=r"row 2 \(line 3\): the text is empty or blank"):
         predict(posts, folder, *parameters(header=True, text_column="text", on_error="stop"))
     with pytest.raises(StudyError, match=r"Name one: --params=inference\.file="):
         predict(tmp_path / "nothing.csv", folder, *parameters())
+    with pytest.raises(StudyError, match=r"nowhere: no manifest\.json here"):
+        predict(posts, tmp_path / "nowhere", *parameters(header=True, text_column="text"))
 
 
 def test_a_file_without_rows_gives_a_table_without_rows(folder, tmp_path):
@@ -51,17 +53,3 @@ def test_a_file_without_rows_gives_a_table_without_rows(folder, tmp_path):
     posts.write_text("text\n")
     table = predict(posts, folder, *parameters(header=True, text_column="text"))
     assert (table.num_rows, table.column_names[:2]) == (0, ["text", "label"])
-
-
-def test_an_exported_model_predicts_a_file_too_and_one_that_is_absent_is_named(folder, tmp_path):
-    from tweet_sentiment.predictor.onnx.export import export
-
-    posts = tmp_path / "mine.csv"
-    posts.write_text("text\ni love it\nso bad\n")
-    with_header = parameters(header=True, text_column="text")
-    exported = export(folder, tmp_path / "exported", None, posts, "text", None)
-    expected, found = (predict(posts, one, *with_header).to_pylist() for one in (folder, exported))
-    assert [row["label"] for row in found] == [row["label"] for row in expected]
-    assert found[0]["probability_Positive"] == pytest.approx(expected[0]["probability_Positive"], abs=1e-4)
-    with pytest.raises(StudyError, match=r"nowhere: no manifest\.json here"):
-        predict(posts, tmp_path / "nowhere", *with_header)

@@ -1,8 +1,5 @@
 """The classical baselines: probabilities that agree with the labels, raw or cleaned texts, the study's figures."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -132,13 +129,6 @@ def test_the_dev_split_is_scored_by_an_estimator_that_was_not_fitted_on_it(param
     _, on_dev, figures, _ = fitted("majority_class", [training.assign(dev=False)] * 2, parameters)
     assert figures["dev_accuracy"] is None
     assert on_dev.empty
-
-
-def test_the_classical_baselines_and_the_ensemble_need_no_torch():
-    names = ("pipelines.technique.pipeline", "classical")
-    imports = "; ".join(f"import tweet_sentiment.{name}" for name in names)
-    done = subprocess.run([sys.executable, "-c", f"import sys; {imports}; assert 'torch' not in sys.modules"])
-    assert done.returncode == 0
 
 
 @pytest.fixture
