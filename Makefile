@@ -16,7 +16,7 @@ LICENCES = Apache;Artistic;BSD;CC0;ISC;MIT;MPL;Mozilla;PSF;Public Domain;Python 
 ENGINES = --extra postgres --extra ray --extra remote --extra spark --group engines
 EXTRAS = --extra dev --extra explain --extra onnx --extra serve --extra viz
 
-.PHONY: help setup run test quick-tests test-all every-test faults coverage lint docs pages tracking engines viz package notebooks bench bench-full kills soak results lock audit sbom clean clean-all
+.PHONY: help setup run test quick-tests test-all every-test faults coverage lint docs pages tracking engines viz package notebooks bench bench-full kills soak results restore lock audit sbom clean clean-all
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -110,6 +110,9 @@ kills: setup  ## Kill each long command, let it go on, compare: N=100 kills, SEE
 results: setup  ## Copy the tables of a run (RUN=kaggle) into docs/results, and write docs/results.md from them
 	$(BIN)/python -m docs._make.results $(RUN)
 	$(BIN)/python -W ignore -m docs._make
+
+restore: setup  ## Put what docs/results holds of a run (RUN=kaggle) back into data/, so that what is run next is compared with it
+	$(BIN)/python -m docs._make.results $(RUN) --restore
 
 .tools/.ready: requirements-tools.lock
 	$(PYTHON) -m venv .tools

@@ -297,6 +297,22 @@ def test_the_files_of_a_run_are_found_by_path_and_loaded_by_their_kind(tmp_path)
     assert not some.holds(folder / "leak_free/lora/t.csv")
 
 
+def test_what_another_run_has_measured_stands_beside_a_run_under_its_name(tmp_path):
+    for run in ("mine", "mpnet", "third"):
+        for name in ("metrics", "confusion"):
+            Json(filepath=str(tmp_path / f"08/{run}/leak_free/lora/{name}.json")).save({"run": run})
+        Json(filepath=str(tmp_path / f"08/{run}/audit.json")).save({})
+    patterns = ["08/{run}/*.json", "08/{run}/*/*/*.json"]
+    found = RunFiles(path=str(tmp_path), run="mine", patterns=patterns, other_runs=["mpnet"]).load()
+    assert found.keys() == {
+        "audit.json",
+        "leak_free/lora/metrics.json",
+        "leak_free/lora/confusion.json",
+        "leak_free/lora (mpnet)/metrics.json",
+    }
+    assert found["leak_free/lora (mpnet)/metrics.json"]() == {"run": "mpnet"}
+
+
 def test_partitions_are_found_by_protocol_and_technique_and_none_is_no_error(tmp_path):
     found = Partitions(path=str(tmp_path), filename_suffix="/scores.csv", dataset=Csv)
     assert found.load() == {}

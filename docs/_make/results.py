@@ -1,8 +1,14 @@
-"""The page of results on the real data, from the tables of a run; and their copying: ``make results RUN=kaggle``."""
+"""The page of results on the real data; the tables of a run, copied into ``docs/results`` and back.
+
+``make results RUN=kaggle`` copies them here, ``make restore RUN=kaggle`` puts them where the run left them. So a
+technique that is run on another day, or on another machine, is compared with those that were run before.
+"""
 
 import json
+import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +30,36 @@ from tweet_sentiment.reports.tables import (
 from tweet_sentiment.scoring.comparison import p_words
 
 LEVEL = 0.95  # uncertainty.level in conf/base
-OF_RUN = ("comparison.csv", "frontier.csv", "claims.csv", "leaks.csv", "audit.json", "report.md")
-OF_PROTOCOL = {  # file of a protocol's folder: name here, before the protocol
-    "differences.csv": "differences",
-    "preprocessing_ablation/variants.csv": "cleaning",
-    "preprocessing_ablation/summary.md": "cleaning",
-    "prompt_tuning/prompts.csv": "prompts",
-    "prompt_tuning/heads.csv": "heads",
-    "hyperparameter_search/trials.csv": "trials",
-    "technique_search/trials.csv": "technique_trials",
-    "training_ablation/trainings.csv": "trainings",
-    "unfreezing_sweep/blocks.csv": "blocks",
-    "learning_curve/sizes.csv": "sizes",
+COPIES = {  # file below data/: its copy below docs/results/
+    **{f"08_reporting/{{run}}/{name}": name for name in ("comparison.csv", "frontier.csv", "claims.csv", "leaks.csv")},
+    **{f"08_reporting/{{run}}/{name}": name for name in ("audit.json", "report.md")},
+    **{
+        f"{layer}/{{run}}/{{protocol}}/{source}": f"{name}_{{protocol}}{Path(source).suffix}"
+        for layer, source, name in (
+            ("08_reporting", "differences.csv", "differences"),
+            ("08_reporting", "preprocessing_ablation/variants.csv", "cleaning"),
+            ("08_reporting", "preprocessing_ablation/summary.md", "cleaning"),
+            ("07_model_output", "prompt_tuning/prompts.csv", "prompts"),
+            ("07_model_output", "prompt_tuning/heads.csv", "heads"),
+            ("07_model_output", "hyperparameter_search/trials.csv", "trials"),
+            ("07_model_output", "technique_search/trials.csv", "technique_trials"),
+            ("07_model_output", "training_ablation/trainings.csv", "trainings"),
+            ("07_model_output", "unfreezing_sweep/blocks.csv", "blocks"),
+            ("07_model_output", "learning_curve/sizes.csv", "sizes"),
+        )
+    },
+    **{
+        f"{layer}/{{run}}/{{protocol}}/{file}": f"measured/{{protocol}}/{file}"
+        for layer, file in (
+            ("06_models", "{technique}/manifest.json"),
+            ("07_model_output", "{technique}/predictions.parquet"),
+            ("07_model_output", "{technique}/seeds.csv"),
+            ("08_reporting", "{technique}/metrics.json"),
+            ("08_reporting", "row_counts.json"),
+        )
+    },
 }
+ROW = ["technique", "protocol", "encoder"]
 SETTINGS = {
     "prompts": "The hard prompts",
     "heads": "What of the head learns beside a soft prompt",
@@ -45,23 +68,66 @@ SETTINGS = {
     "sizes": "Accuracy by the posts learnt from",
     "cleaning": "Ways of cleaning",
 }
-SCORES = ["technique", "protocol", "texts", "n_train", "eval_loss", "accuracy", "f1", "precision", "recall", "macro_f1"]
+SCORES = [
+    "technique",
+    "protocol",
+    "encoder",
+    "texts",
+    "n_train",
+    "eval_loss",
+    "accuracy",
+    "f1",
+    "precision",
+    "recall",
+    "macro_f1",
+]
 SCORES += ["expected_calibration_error", "calibration_noise", "dev_accuracy", "trainable_parameters", "seconds"]
 
 
 def copy_tables(data: Path, run: str, to: Path) -> list[str]:
-    """Copy the tables of a run; return the names of the copies."""
-    copied = {name: data / "08_reporting" / run / name for name in OF_RUN}
-    for layer in ("07_model_output", "08_reporting"):
-        for source, name in OF_PROTOCOL.items():
-            for path in (data / layer / run).glob(f"*/{source}"):
-                protocol = path.relative_to(data / layer / run).parts[0]
-                copied[f"{name}_{protocol}{path.suffix}"] = path
-    to.mkdir(parents=True, exist_ok=True)
-    there = {name: path for name, path in copied.items() if path.is_file()}
-    for name, path in there.items():
-        shutil.copy(path, to / name)
-    return sorted(there)
+    """Copy the tables of a run, and what it measured of each technique; return the names of the copies.
+
+    Rows of the comparison that this run does not have stay: they were measured by an earlier revision.
+    """
+    earlier, copied = _csv(to / "comparison.csv"), []
+    for source, copy in COPIES.items():
+        for known in _found(data, source):
+            if known["run"] == run:
+                copied.append(copy.format(**known))
+                _copy(data / source.format(**known), to / copied[-1])
+    if len(earlier) and "comparison.csv" in copied:
+        now = _csv(to / "comparison.csv")
+        kept = earlier[~pd.MultiIndex.from_frame(earlier[ROW]).isin(pd.MultiIndex.from_frame(now[ROW]))]
+        _save(pd.concat([now, kept]).sort_values("protocol", kind="stable"), to / "comparison.csv")
+    return sorted(copied)
+
+
+def restore_tables(results: Path, run: str, data: Path) -> None:
+    """Put what :func:`copy_tables` copied back where nothing is, and give each protocol its rows of the comparison."""
+    for source, copy in COPIES.items():
+        for known in _found(results, copy):
+            path = data / source.format(run=run, **known)
+            if not path.exists():
+                _copy(results / copy.format(**known), path)
+    comparison = _csv(results / "comparison.csv")
+    for protocol, rows in comparison[comparison["measured"].eq(True)].groupby("protocol"):
+        path = data / "08_reporting" / run / str(protocol) / "results.csv"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _save(rows, path)
+
+
+def _found(folder: Path, pattern: str) -> Iterator[dict[str, str]]:
+    """Yield what stands for the names in braces, for each file of the folder that the pattern fits."""
+    names = re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(pattern)))
+    for path in sorted(folder.glob(re.sub(r"\{\w+\}", "*", pattern))):
+        if fits := names.fullmatch(path.relative_to(folder).as_posix()):
+            yield fits.groupdict()
+
+
+def _copy(source: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, to)
 
 
 def results_page(results: Path) -> str:
@@ -76,6 +142,10 @@ def results_page(results: Path) -> str:
 
 def _csv(path: Path) -> pd.DataFrame:
     return Csv(filepath=str(path)).load() if path.is_file() else pd.DataFrame()
+
+
+def _save(table: pd.DataFrame, path: Path) -> None:
+    Csv(filepath=str(path)).save(table.reset_index(drop=True))
 
 
 def _table(caption: str, header: list[str], rows: list[list[str]]) -> list[str]:
@@ -180,8 +250,20 @@ def _settings(results: Path) -> list[str]:
 
 def _files(results: Path) -> list[str]:
     names = sorted(path.name for path in results.iterdir() if path.suffix in (".csv", ".json", ".md"))
-    return ["## The tables", "", *(f"- [{name}](results/{name})" for name in names)]
+    measured = sorted({path.parent.name for path in results.glob("measured/*/*/predictions.parquet")})
+    said = ["## The tables", "", *(f"- [{name}](results/{name})" for name in names), ""]
+    if measured:
+        said += [
+            f"`results/measured` has predictions, metrics, seeds and manifest of {', '.join(measured)}. `make restore "
+            "RUN=kaggle` puts them into `data/`; `kedro run --env=kaggle --pipelines=<technique>,reporting` then "
+            "measures one technique and compares it with all of these, and `make results RUN=kaggle` writes this page.",
+            "",
+        ]
+    return said
 
 
 if __name__ == "__main__":
-    print("\n".join(copy_tables(Path("data"), sys.argv[1], Path("docs/results"))))
+    if sys.argv[2:] == ["--restore"]:
+        restore_tables(Path("docs/results"), sys.argv[1], Path("data"))
+    else:
+        print("\n".join(copy_tables(Path("data"), sys.argv[1], Path("docs/results"))))

@@ -2,7 +2,7 @@
 
 import os
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from csv import QUOTE_NONNUMERIC
 from functools import wraps
 from pathlib import Path, PurePosixPath
@@ -168,8 +168,11 @@ class Partitions(PartitionedDataset):
 class RunFiles(Partitions):
     """The tables and figures of a run, by path: "<protocol>/<technique>/<file>"; each is loaded when it is asked for.
 
-    ``patterns`` and ``excluded`` are globs below ``path``, in which ``{run}`` stands for the run.
+    ``patterns`` and ``excluded`` are globs below ``path``, in which ``{run}`` stands for the run. What ``other_runs``
+    have measured stands beside it: "<protocol>/<technique> (<other run>)/<file>", for the files ``MEASURED``.
     """
+
+    MEASURED = ("metrics.json", "predictions.parquet", "seeds.csv", MANIFEST)
 
     def __init__(
         self,
@@ -178,10 +181,12 @@ class RunFiles(Partitions):
         run: str,
         patterns: list[str],
         excluded: str = "",
+        other_runs: Sequence[str] = (),
         metadata: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(path=path, dataset=f"{__name__}.Json", metadata=metadata)
-        self._patterns = [pattern.format(run=run) for pattern in patterns]
+        self._run, self._other_runs = run, other_runs
+        self._patterns = [pattern.format(run=one) for one in (run, *other_runs) for pattern in patterns]
         self._excluded = excluded.format(run=run)
 
     def load(self) -> dict[str, Callable[[], Any]]:
@@ -193,7 +198,16 @@ class RunFiles(Partitions):
         for pattern in self._patterns:
             fetch_all(root, pattern)
         found = [path for pattern in self._patterns for path in sorted(root.glob(pattern)) if self.holds(path)]
-        return {PurePosixPath(*path.relative_to(root).parts[2:]).as_posix(): path for path in found}
+        named = {path: self._name(*path.relative_to(root).parts[1:]) for path in found}
+        return {name: path for path, name in named.items() if name}
+
+    def _name(self, run: str, *parts: str) -> str:
+        if run == self._run:
+            return "/".join(parts)
+        if len(parts) != 3 or parts[2] not in self.MEASURED:
+            return ""
+        protocol, technique, file = parts
+        return f"{protocol}/{technique} ({run})/{file}"
 
     def holds(self, path: Path) -> bool:
         file = path if path.suffix else path / MANIFEST

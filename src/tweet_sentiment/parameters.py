@@ -633,9 +633,14 @@ class PromotionParameters(Strict):
 
 
 class ReportingParameters(Strict):
-    """What the paper reports, by technique: shown beside ours, never used."""
+    """What stands beside this run in its comparison, and is never used.
+
+    ``paper_accuracy``: what the paper reports, by technique. ``other_runs``: runs on the same posts, with another
+    encoder say, whose techniques stand there as "lora (<run>)", are tested against this run's, and are not promoted.
+    """
 
     paper_accuracy: Annotated[dict[str, float], WithoutNulls]
+    other_runs: list[str] = []
 
 
 class TrackingParameters(Strict):

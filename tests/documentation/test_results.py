@@ -3,7 +3,7 @@
 import json
 
 import pandas as pd
-from docs._make.results import copy_tables, results_page
+from docs._make.results import copy_tables, restore_tables, results_page
 from tests.reports.made import AUDIT, row
 
 from tweet_sentiment.datasets import Csv
@@ -53,3 +53,29 @@ def test_the_tables_of_a_run_are_copied_and_the_page_says_what_they_hold(tmp_pat
     assert "| lora | baseline | +30.0 points (+20.0 to +40.0) | < 0.001 | lora |" in page
     assert "| None |" in page
     assert all(f"- [{name}](results/{name})" in page for name in copied)
+
+
+def test_what_was_measured_comes_back_where_a_run_leaves_it_and_rows_that_were_not_run_again_stay(tmp_path):
+    data, results, elsewhere = tmp_path / "data", tmp_path / "results", tmp_path / "elsewhere"
+    of_run = {"encoder": "e", "measured": True}
+    saved(data / "08_reporting/mine", "comparison.csv", [one | of_run for one in ROWS])
+    saved(data / "08_reporting/mine", "leak_free/differences.csv", [PAIR])
+    (data / "08_reporting/mine/leak_free/lora").mkdir()
+    (data / "08_reporting/mine/leak_free/lora/metrics.json").write_text("{}", encoding="utf-8")
+    saved(data / "08_reporting/another", "leak_free/differences.csv", [PAIR | {"difference": 1.0}])
+    copy_tables(data, "mine", results)
+    saved(data / "08_reporting/mine", "comparison.csv", [ROWS[0] | of_run | {"accuracy": 0.9}])
+    copy_tables(data, "mine", results)
+    rows = Csv(filepath=str(results / "comparison.csv")).load()
+    assert dict(zip(rows["technique"] + rows["protocol"], rows["accuracy"], strict=True)) == {
+        "loragrouped": 0.9,
+        "loraleak_free": 0.6,
+        "baselineleak_free": 0.3,
+    }
+    mine = elsewhere / "08_reporting/mine"
+    saved(mine, "grouped/results.csv", [ROWS[0]])
+    restore_tables(results, "mine", elsewhere)
+    for name in ("leak_free/differences.csv", "leak_free/lora/metrics.json"):
+        assert (mine / name).read_bytes() == (data / "08_reporting/mine" / name).read_bytes()
+    assert list(Csv(filepath=str(mine / "leak_free/results.csv")).load()["technique"]) == ["lora", "baseline"]
+    assert list(Csv(filepath=str(mine / "grouped/results.csv")).load()["accuracy"]) == [0.7], "what is there stays"

@@ -46,6 +46,15 @@ def test_the_frontier_leaves_out_what_another_beats_at_its_cost():
     }
 
 
+def test_a_better_technique_of_another_run_is_named_with_the_command_that_promotes_it():
+    other = technique("lora (mpnet)", 0.78, 900_000, 9000.0, 9.0, dev_accuracy=0.71)
+    found = table([LORA, other], [pair("lora", "lora (mpnet)", -0.04, 1e-4)])
+    assert "Better by a test: lora (mpnet)." in standings(found)[0]
+    assert "lora (mpnet) is better than the chosen one on the dev split." in cautions(found)[0]
+    assert cautions(found)[0].endswith("kedro run --pipelines=reporting --params=run=mpnet")
+    assert not any("better than the chosen" in one for one in cautions(table([LORA, FULL], ALIKE)))
+
+
 def test_of_techniques_that_are_not_shown_to_differ_the_cheaper_is_taken():
     said = recommended(table([FULL, LINEAR, LORA], ALIKE))
     assert said[0] == (

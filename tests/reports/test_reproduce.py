@@ -147,3 +147,19 @@ def test_the_command_of_a_row_gives_the_row(technique, finished, tmp_path):
     run(project, given["params"], pipeline_names=given["pipelines"].split(","))
     run(project, pipeline_names=["reporting"])
     pd.testing.assert_series_equal(row_of(project, technique), first)
+
+
+def test_a_technique_of_another_run_has_a_command_of_that_run():
+    rows = [row("lora", "leak_free", 0.7), row("lora (mpnet)", "leak_free", 0.8)]
+    parameters = {"lora": {"r": 8}, "model": {"checkpoint": "embedded"}}
+    files = {
+        "leak_free/lora/manifest.json": {"parameters": parameters},
+        "leak_free/lora (mpnet)/manifest.json": {"parameters": parameters | {"model": {"checkpoint": "models/mpnet"}}},
+    }
+    known = inputs(rows, files, run="mine", configured=parameters, named={"data.training_file": "mine.csv"})
+    assert commands(known) == [
+        "kedro run --pipelines=lora --params=run=mine,data.training_file=mine.csv,protocol=leak_free",
+        "kedro run --pipelines=lora --params=data.training_file=mine.csv,protocol=leak_free,run=mpnet,"
+        "model.checkpoint=models/mpnet",
+        "kedro run --pipelines=reporting --params='run=mine,data.training_file=mine.csv,reporting.other_runs=[mpnet]'",
+    ]

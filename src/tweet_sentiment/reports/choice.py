@@ -11,7 +11,7 @@ import pandas as pd
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import PromotionParameters, Study
-from tweet_sentiment.reports.tables import COSTS, FEWER, HONEST, Rows, amount, paragraphs, points, with_interval
+from tweet_sentiment.reports.tables import COSTS, FEWER, HONEST, Rows, amount, paragraphs, points, run_of, with_interval
 from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE, against
 from tweet_sentiment.techniques import YARDSTICKS
 
@@ -27,7 +27,7 @@ NEEDS = {
     "seconds": "Shortest training",
     "ms_per_post": "Fastest predictions",
 }
-COLUMNS = ["technique", "dev_accuracy", "accuracy", "accuracy_low", "accuracy_high", "n_train", *COSTS]
+COLUMNS = ["technique", "encoder", "dev_accuracy", "accuracy", "accuracy_low", "accuracy_high", "n_train", *COSTS]
 COLUMNS += ["device", "dtype", "selected_by"]
 CHOSEN, NOT_TESTED = "chosen", "not tested"
 STANDINGS = {  # how the others stand to the chosen one
@@ -60,7 +60,7 @@ def select(results: pd.DataFrame, study: Study, rule: PromotionParameters) -> pd
     else:
         known = candidates(results, rule.metric)
         best, why = next(iter(known), None), rule.metric
-        lacking = [name for name in results["technique"] if name not in (*known, *YARDSTICKS)]
+        lacking = [name for name in results["technique"] if name not in (*known, *YARDSTICKS) and not run_of(name)]
         if known and lacking:
             logger.warning("Without %s on the dev split, so not in the choice: %s.", why, ", ".join(lacking))
     selected = results["technique"].eq(best or "")
@@ -68,9 +68,9 @@ def select(results: pd.DataFrame, study: Study, rule: PromotionParameters) -> pd
 
 
 def candidates(results: pd.DataFrame, metric: str) -> dict[str, float]:
-    """Return the figure that decides, by technique, the best first."""
+    """Return the figure that decides, by technique of this run, the best first."""
     rows: dict[str, Any] = dict(zip(results["technique"], results[f"dev_{metric}"], strict=True))
-    known = {name: float(v) for name, v in rows.items() if name not in YARDSTICKS and not pd.isna(v)}
+    known = {str(name): float(v) for name, v in rows.items() if not (name in YARDSTICKS or pd.isna(v) or run_of(name))}
     sign = 1 if metric in LOWER_IS_BETTER else -1
     return dict(sorted(known.items(), key=lambda item: sign * item[1]))
 
@@ -192,4 +192,12 @@ def cautions(table: pd.DataFrame) -> list[str]:
     fewer = table[(table["n_train"] > 0) & (table["n_train"] < FEWER * table["n_train"].max())]
     trained = [f"{name} ({n:,.0f})" for name, n in zip(fewer["technique"], fewer["n_train"], strict=True)]
     devices = sorted({f"{device} {dtype}" for device, dtype in table[["device", "dtype"]].dropna().to_numpy()})
-    return paragraphs("cautions", fewer=trained, devices=devices, undecided=(table["stands"] == NOT_SHOWN).any())
+    best, others = chosen_row(table), table[table["technique"].map(run_of).ne("")]
+    better = others[others["dev_accuracy"] > best["dev_accuracy"]]["technique"] if best else ()
+    return paragraphs(
+        "cautions",
+        fewer=trained,
+        devices=devices,
+        undecided=(table["stands"] == NOT_SHOWN).any(),
+        elsewhere={name: run_of(name) for name in better},
+    )

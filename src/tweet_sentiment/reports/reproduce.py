@@ -6,15 +6,16 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.reports.inputs import ReportInputs, Section
-from tweet_sentiment.reports.tables import Table, paragraphs
+from tweet_sentiment.reports.tables import Table, paragraphs, run_of
 from tweet_sentiment.techniques import LAST, STUDIED, TECHNIQUES
 
 ENVIRONMENTS = ("kaggle", "paper", "test")  # folders in conf that are named like the run that they make
 
 
 def pipeline_of(technique: str) -> str:
-    """Return the pipeline that runs a technique."""
-    return TECHNIQUES[technique].key if technique in TECHNIQUES else technique
+    """Return the pipeline that runs a technique, of this run or of another."""
+    name = technique.partition(" (")[0]
+    return TECHNIQUES[name].key if name in TECHNIQUES else name
 
 
 WHOLE = list(dict.fromkeys(map(pipeline_of, STUDIED)))  # what `kedro run` alone runs
@@ -51,13 +52,17 @@ def commands(inputs: ReportInputs) -> list[str]:
     said = []
     for protocol in dict.fromkeys(inputs.comparison["protocol"]):
         by_parameters: dict[tuple[str, ...], list[str]] = {}
-        for pipeline, techniques in _pipelines(inputs, protocol).items():
-            by_parameters.setdefault(_given(inputs, protocol, techniques), []).append(pipeline)
+        for (pipeline, other), techniques in _pipelines(inputs, protocol).items():
+            given = (f"run={other}",) * bool(other) + _given(inputs, protocol, techniques)
+            by_parameters.setdefault(given, []).append(pipeline)
         ordered = sorted(by_parameters.items(), key=lambda item: (bool(item[0]), set(item[1]) <= set(LAST)))
         options = [(one, given) for given, pipelines in ordered for one in _together(pipelines)]
         options.sort(key=lambda option: option[0].removeprefix(" --pipelines=") in LAST)
         for chosen, given in options:
-            said.append(f"{start}{chosen} --params={quote(','.join([*named, f'protocol={protocol}', *given]))}")
+            begun = [one for one in named if not (one.startswith("run=") and given[:1] and given[0].startswith("run="))]
+            said.append(f"{start}{chosen} --params={quote(','.join([*begun, f'protocol={protocol}', *given]))}")
+    others = sorted(set(map(run_of, inputs.comparison["technique"])) - {""})
+    named += [f"reporting.other_runs=[{','.join(others)}]"] * bool(others)
     return [*said, f"{start} --pipelines=reporting" + (f" --params={quote(','.join(named))}" if named else "")]
 
 
@@ -90,11 +95,12 @@ def _flat(tree: Any, path: str = "") -> dict[str, Any]:
     }
 
 
-def _pipelines(inputs: ReportInputs, protocol: str) -> dict[str, list[str]]:
-    ran: dict[str, list[str]] = {}
+def _pipelines(inputs: ReportInputs, protocol: str) -> dict[tuple[str, str], list[str]]:
+    """Return the techniques that were run under a protocol, by pipeline and other run."""
+    ran: dict[tuple[str, str], list[str]] = {}
     for name in inputs.comparison["technique"][inputs.comparison["protocol"] == protocol]:
-        ran.setdefault(pipeline_of(name), []).append(name)
-    return ran | {name: [] for name, file in BESIDE.items() if f"{protocol}/{file}" in inputs.files}
+        ran.setdefault((pipeline_of(name), run_of(name)), []).append(name)
+    return ran | {(name, ""): [] for name, file in BESIDE.items() if f"{protocol}/{file}" in inputs.files}
 
 
 def _together(pipelines: list[str]) -> list[str]:

@@ -21,7 +21,18 @@ COLUMNS += ["expected_calibration_error", "calibration_noise"]
 COLUMNS += [f"{part}_{figure}" for part in PARTS for figure in ("posts", "accuracy", *ENDS)]
 COLUMNS += ["seeds", "accuracy_mean", "accuracy_sd", "chosen_on", *(f"dev_{name}" for name in CHOSEN_BY)]
 COLUMNS += ["selected", "selected_by", "measured", "texts", "seed", "device", "dtype"]
-SHOWN = ["technique", "protocol", "texts", "n_train", "trainable_parameters", "eval_loss", "accuracy", "interval", "f1"]
+SHOWN = [
+    "technique",
+    "protocol",
+    "encoder",
+    "texts",
+    "n_train",
+    "trainable_parameters",
+    "eval_loss",
+    "accuracy",
+    "interval",
+    "f1",
+]
 SHOWN += ["macro_f1", "seconds", "paper_accuracy"]
 MAIN = ["technique", "protocol", "accuracy", "interval", "paper_accuracy"]  # where there is no room for all
 MAIN_PROTOCOLS = ["published", "leak_free", "grouped"]  # beside folds, "grouped_<k>_of_<n>"
@@ -51,6 +62,11 @@ class Table:
     def wide(self) -> bool:
         """Whether it is printed across the sheet."""
         return len(self.header) > 7
+
+
+def run_of(technique: str) -> str:
+    """Return the run that a row of a comparison comes from, "mpnet" of "lora (mpnet)"; "" for the comparison's own."""
+    return technique.partition(" (")[2].removesuffix(")")
 
 
 def compared(comparison: pd.DataFrame, names: Sequence[str] = SHOWN) -> tuple[list[str], Rows]:
@@ -86,7 +102,7 @@ def amount(value: float) -> str:
 
 
 def side_by_side(comparison: pd.DataFrame) -> tuple[list[str], Rows]:
-    """Return header and rows of accuracy by technique: the paper's, if any, then each protocol's with its interval.
+    """Return header and rows of accuracy by technique and encoder: the paper's, if any, then each protocol's.
 
     Folds of a cross-validation are left to :func:`folds`, unless there is nothing else.
     """
@@ -95,9 +111,10 @@ def side_by_side(comparison: pd.DataFrame) -> tuple[list[str], Rows]:
     cells = comparison.assign(cell=[with_interval(row) for row in comparison.to_dict("records")])
     table = cells.pivot(index="technique", columns="protocol", values="cell").reindex(columns=protocols)
     table = table.reindex(comparison["technique"].unique()).fillna("not run")
-    paper = comparison.drop_duplicates("technique")["paper_accuracy"]
-    if paper.notna().any():
+    firsts = comparison.drop_duplicates("technique")
+    if (paper := firsts["paper_accuracy"]).notna().any():
         table.insert(0, "paper (its protocol leaks)", [f"{one:.4f}" if pd.notna(one) else "–" for one in paper])
+    table.insert(0, "encoder", list(firsts["encoder"]))
     return ["technique", *table.columns], table.reset_index().to_numpy().tolist()
 
 

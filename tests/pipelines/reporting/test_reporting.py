@@ -62,6 +62,21 @@ def test_what_earlier_runs_left_counts_as_what_this_pipeline_makes(parameters):
     assert table.equals(collected(parameters, baseline=metrics(0.3), lora=metrics(0.7), lora_seeds=seeds))
 
 
+def test_another_run_is_compared_and_never_chosen_and_one_without_results_is_named():
+    def beside(*runs):
+        return validate_parameters(raw_parameters() | {"reporting": {"paper_accuracy": {}, "other_runs": list(runs)}})
+
+    left = [("leak_free/lora (mpnet)/metrics.json", metrics(0.9, 0.95, encoder="mpnet"))]
+    left += [("grouped/lora (third)/metrics.json", metrics(0.9, 0.95))]
+    table = collected(beside("mpnet"), left, lora=metrics(0.7, 0.75))
+    assert table[["technique", "encoder", "selected"]].to_numpy().tolist() == [
+        ["lora", "e", True],
+        ["lora (mpnet)", "mpnet", False],
+    ]
+    with pytest.raises(StudyError, match=r"names third, where no technique .* leak_free"):
+        collected(beside("mpnet", "third"), left, lora=metrics(0.7))
+
+
 def test_metrics_of_an_earlier_revision_are_named_with_the_command_that_measures_them_anew(parameters):
     earlier = {name: figure for name, figure in metrics(0.7).items() if name != "parts"}
     with pytest.raises(StudyError, match=r"(?s)measured lora, linear_svc.*--pipelines=lora,classical"):

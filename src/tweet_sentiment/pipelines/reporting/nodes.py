@@ -1,6 +1,7 @@
 """The comparison, the report and the promotion: from what lies on disk; trains nothing."""
 
 import logging
+from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from tweet_sentiment.reports.choice import NAMED, PROTOCOL, advice, candidates, 
 from tweet_sentiment.reports.figures import accuracy_figure, frontier_figure
 from tweet_sentiment.reports.inputs import About, RunFiles, load_all
 from tweet_sentiment.reports.reproduce import pipeline_of
-from tweet_sentiment.reports.tables import COLUMNS
+from tweet_sentiment.reports.tables import COLUMNS, run_of
 from tweet_sentiment.scoring.uncertainty import ends_of
 from tweet_sentiment.techniques import STUDIED, TECHNIQUES
 
@@ -30,14 +31,21 @@ def collect_results(
     """Put the metrics of all techniques into one table, mark the best, and name what is missing.
 
     ``found``: the metrics of this pipeline's techniques by name, and by "<technique>_seeds" the tables of trainings
-    with further seeds. What other techniques have left is in ``earlier_results``.
+    with further seeds. What other techniques and ``reporting.other_runs`` have left is in ``earlier_results``.
 
     Raises:
-        StudyError: no technique has been run, or ``promotion.technique`` names one that has not.
+        StudyError: no technique has been run, here or in another run, or ``promotion.technique`` names one that has
+            not.
     """
     known = _of_techniques(earlier_results, "metrics.json", study) | found
     seeds = {f"{name}_seeds": one for name, one in _of_techniques(earlier_results, "seeds.csv", study).items()} | found
     metrics = {name: known[name] for name in TECHNIQUES if known.get(name)}
+    others = {name: one for name, one in known.items() if run_of(name)}
+    if absent := set(reporting.other_runs) - set(map(run_of, others)):
+        raise StudyError(
+            f"reporting.other_runs names {', '.join(sorted(absent))}, where no technique has been run under protocol "
+            f"{study.protocol}.\n  Run one first:  kedro run --pipelines=lora --params=run={min(absent)}"
+        )
     if missing := [name for name in STUDIED if name not in metrics]:
         logger.warning("Not run yet under protocol %s: %s.", study.protocol, ", ".join(missing))
     if not metrics:
@@ -45,6 +53,7 @@ def collect_results(
             f"No technique has been run for run '{run}', protocol {study.protocol}; there is nothing "
             f"to report.\n  Run one first:  kedro run --pipelines=baseline"
         )
+    metrics |= others
     if earlier := [name for name, one in metrics.items() if "parts" not in one]:
         raise StudyError(
             f"An earlier revision measured {', '.join(earlier)}, and not all that is reported now.\n"
@@ -66,6 +75,7 @@ def _row(
         **ends_of(metrics["intervals"]),
         **{f"{part}_{figure}": value for part, of in metrics["parts"].items() for figure, value in of.items()},
         "technique": technique,
+        "encoder": ", ".join(PurePath(one).name for one in str(metrics["encoder"]).split(", ")),  # of a folder its name
         "measured": True,
         "paper_accuracy": paper_accuracy if About.of(metrics.get("data", {})).paper else None,
         "seeds": len(accuracies),
