@@ -1,4 +1,4 @@
-"""What the tests of engines share: a small model, posts of which some are faulty, and an S3 server."""
+"""What the tests of engines share: a small model, posts of which some are faulty, and servers of S3 and of GCS."""
 
 import csv
 
@@ -41,3 +41,27 @@ def s3(tmp_path_factory):
         store.mkdir("bucket")
         yield store
     moto.stop()
+
+
+@pytest.fixture(scope="session")
+def gs(tmp_path_factory):
+    """A bucket of a Google Cloud Storage server on this machine, as fsspec sees it."""
+    lacking = "pip install gcsfs gcp-storage-emulator"
+    gcsfs = pytest.importorskip("gcsfs", reason=f"GCS needs gcsfs: {lacking}")
+    emulator = pytest.importorskip("gcp_storage_emulator.server", reason=f"the GCS server is an emulator: {lacking}")
+    server = emulator.create_server("127.0.0.1", 0, in_memory=True)
+    server.start()
+    host, port = server._api._httpd.server_address
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("STORAGE_EMULATOR_HOST", f"http://{host}:{port}")
+        patched.setenv("TWEET_SENTIMENT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        store = gcsfs.GCSFileSystem()
+        store.mkdir("bucket")
+        yield store
+    server.stop()
+
+
+@pytest.fixture(params=["s3", "gs"])
+def bucket(request):
+    """The address of a bucket, and its file system."""
+    return f"{request.param}://bucket", request.getfixturevalue(request.param)
