@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from tests.conftest import raw_parameters, validate_parameters
 from tests.trainings import examples, fit, node_inputs, setup_of, small
 from tweet_sentiment.incremental.identity import parameters_of
-from tweet_sentiment.modeling import fitting, trainer
+from tweet_sentiment.modeling import checkpoints, fitting, trainer
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.pipeline_registry import register_pipelines
 from tweet_sentiment.pipelines.domain_adaptation.nodes import adapt
@@ -86,7 +86,8 @@ def decisive(encoder, tmp_path, monkeypatch):
     """Return which parameters of these sections make ``stored`` say something else, and which do not."""
     other = str(shutil.copytree(encoder, tmp_path / "other"))
     monkeypatch.setattr(fitting, "device_of", lambda *_: Device("cpu", "fp32"))
-    monkeypatch.setattr(trainer, "checkpoints_folder", store)
+    for module in (trainer, checkpoints):
+        monkeypatch.setattr(module, "checkpoints_folder", store)
     monkeypatch.setattr(fitting, "fingerprint", store)
     for module, find in ((study, "run_study"), (workers, "share_study")):
         monkeypatch.setattr(module, find, lambda search: store(search.name))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import Trainer
 
-from tweet_sentiment.modeling import trainer as trainer_module
+from tweet_sentiment.modeling import checkpoints
 from tweet_sentiment.modeling.encoders import load_encoder, load_tokenizer
 from tweet_sentiment.modeling.fitting import Examples, Fitted, Setup
 from tweet_sentiment.modeling.prediction import encode
@@ -115,7 +115,7 @@ def interrupted_at(step: int):
 @contextmanager
 def stopped_after_save(number: int):
     """End the training right after its checkpoint of this number, counted from 1, is whole."""
-    saves, original = count(1), trainer_module.seal
+    saves, original = count(1), checkpoints.seal
 
     def seal(checkpoint):
         original(checkpoint)
@@ -123,7 +123,7 @@ def stopped_after_save(number: int):
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer_module, "seal", seal)
+        patch.setattr(checkpoints, "seal", seal)
         with pytest.raises(KeyboardInterrupt):
             yield
 

@@ -30,9 +30,7 @@ def test_a_model_with_another_file_than_its_manifest_names_is_refused(bucket, pl
     content = bytearray(store.cat_file(f"bucket/{name}/model/{name}"))
     content[-1] ^= 1
     store.pipe_file(f"bucket/{name}/model/{name}", bytes(content))
-    store.pipe_file(
-        f"bucket/{name}/model/manifest.json", store.cat_file(f"bucket/{name}/model/manifest.json") + b"\n"
-    )
+    store.pipe_file(f"bucket/{name}/model/manifest.json", store.cat_file(f"bucket/{name}/model/manifest.json") + b"\n")
     with pytest.raises(StudyError, match=rf"{address}/{name}/model: {name} has changed since it was saved"):
         Predictor.load(f"{address}/{name}/model")
 

@@ -13,10 +13,12 @@ from tests.conftest import PROJECT, raw_parameters, validate_parameters
 from tests.trainings import LABELS, copy_of, cross_entropies, few, moved, same_bits, setup_of, small
 
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import MANIFEST
+from tweet_sentiment.modeling.checkpoints import checkpoints_folder, newest_valid, seal
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.freezing import unfreeze
 from tweet_sentiment.modeling.prediction import pad
-from tweet_sentiment.modeling.trainer import MANIFEST, checkpoints_folder, newest_valid, seal, train, training_loss
+from tweet_sentiment.modeling.trainer import train, training_loss
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -73,12 +75,12 @@ import torch
 torch.set_num_threads(1)
 from datasets import load_from_disk
 from tests.modeling.test_trainer import fit
-from tweet_sentiment.modeling import trainer
+from tweet_sentiment.modeling import checkpoints
 
 folder, encoder = map(Path, sys.argv[1:])
 tokens = load_from_disk(str(folder / "training")), load_from_disk(str(folder / "validation"))
-seal = trainer.seal
-trainer.seal = lambda path: os.kill(os.getpid(), signal.SIGKILL) if path.name == "checkpoint-10" else seal(path)
+seal = checkpoints.seal
+checkpoints.seal = lambda path: os.kill(os.getpid(), signal.SIGKILL) if path.name == "checkpoint-10" else seal(path)
 fit(encoder, tokens, folder / "work")
 """
 

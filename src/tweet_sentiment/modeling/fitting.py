@@ -21,6 +21,7 @@ from transformers import PreTrainedTokenizerFast, TrainerCallback
 from tweet_sentiment.data.splitting import dev_split
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import input_settings, manifest_of
+from tweet_sentiment.modeling.checkpoints import is_whole, seal
 from tweet_sentiment.modeling.devices import Device, device_of
 from tweet_sentiment.modeling.encoder_files import checkpoint_folder
 from tweet_sentiment.modeling.encoders import MEAN_NOTE, load_classifier, load_tokenizer, pools_mean
@@ -29,7 +30,7 @@ from tweet_sentiment.modeling.heads import Features, Head, evaluate_head
 from tweet_sentiment.modeling.model_folder import TrainedModel
 from tweet_sentiment.modeling.prediction import predictions_table, scores_on
 from tweet_sentiment.modeling.tokenization import TEXTS, layout, tokenize, tokens_as_trained
-from tweet_sentiment.modeling.trainer import Loss, OnEpoch, ignore, is_whole, seal, train, training_loss
+from tweet_sentiment.modeling.trainer import Loss, OnEpoch, ignore, train, training_loss
 from tweet_sentiment.parameters import Compute, ModelParameters, Study, TrainerParameters, TrainingParameters
 from tweet_sentiment.scoring.metrics import dev_scores
 from tweet_sentiment.storage import atomic_write, fingerprint

@@ -1,10 +1,8 @@
 """Fine-tuning through the encoder by Hugging Face's Trainer: resumable, silent, and stopped when it diverges."""
 
-import json
 import logging
 import math
 import os
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,8 +31,8 @@ from transformers import (
 )
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.manifests import MANIFEST, hashes, write_manifest
 from tweet_sentiment.modeling.batching import padding_of
+from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder, newest_valid
 from tweet_sentiment.modeling.encoders import check_length
 from tweet_sentiment.modeling.freezing import trainable_weights
 from tweet_sentiment.modeling.prediction import pad
@@ -42,7 +40,7 @@ from tweet_sentiment.modeling.speed import fast_forward
 from tweet_sentiment.parameters import Hyperparameters
 from tweet_sentiment.progress import progress_bar
 from tweet_sentiment.scoring.metrics import SCORES, score, softmax
-from tweet_sentiment.storage import fingerprint, naming
+from tweet_sentiment.storage import naming
 
 if TYPE_CHECKING:
     from tweet_sentiment.modeling.fitting import Setup
@@ -481,66 +479,3 @@ class ShowProgress(TrainerCallback):
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._bar.__exit__(None, None, None)
-
-
-def checkpoints_folder(working_folder: Path, conditions: Any, processes: int = 1) -> Path:
-    """Return the folder for checkpoints under these conditions; those under others are deleted.
-
-    The folder's name is the fingerprint of data and parameters: no run resumes the checkpoint of other ones.
-
-    Raises:
-        StudyError: there are checkpoints of the same training by another number of processes.
-    """
-    stem = f"checkpoints-{fingerprint(*conditions)}"
-    mine = working_folder / (stem if processes == 1 else f"{stem}-by-{processes}")
-    for other in working_folder.glob("checkpoints-*"):
-        if other.name.startswith(stem) and other != mine and newest_valid(other):
-            raise StudyError(
-                f"{other} has checkpoints of this training by {other.name.partition('-by-')[2] or 1} processes in all, "
-                f"and training.processes and training.nodes ask for {processes}: dropout would differ.\n"
-                "  Go on with as many as before, or delete that folder to begin anew."
-            )
-        if other != mine:
-            logger.info("Checkpoints of other data or parameters are deleted: %s", other.name)
-            shutil.rmtree(other)
-    mine.mkdir(parents=True, exist_ok=True)
-    return mine
-
-
-def newest_valid(folder: Path) -> Path | None:
-    """Return the newest checkpoint of which every file is as it was written; delete damaged ones."""
-    numbered = [
-        (int(match[1]), path) for path in folder.iterdir() if (match := re.fullmatch(r"checkpoint-(\d+)", path.name))
-    ]
-    newest: Path | None = None
-    for _, path in sorted(numbered, reverse=True):
-        if not is_whole(path):
-            logger.info("A damaged checkpoint is deleted: %s", path.name)
-            shutil.rmtree(path)
-        elif newest is None:
-            newest = path
-    return newest
-
-
-def is_whole(checkpoint: Path) -> bool:
-    """Tell whether every file of a folder is as it was when :func:`seal` sealed it."""
-    try:
-        expected = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))["files"]
-        return bool(expected) and hashes(checkpoint).items() >= expected.items()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
-
-
-def seal(checkpoint: Path) -> None:
-    """Write the hash of every file of a folder, after all of them."""
-    write_manifest(checkpoint, {})
-
-
-class SealCheckpoints(TrainerCallback):
-    """Seals each checkpoint that the Trainer has saved."""
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if args.world_size > 1:
-            dist.barrier()  # each has written what it drew last
-        if args.should_save:
-            seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")

@@ -41,15 +41,9 @@ def adapt_encoder(
     import pandas as pd
     from transformers import DataCollatorForLanguageModeling
 
+    from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder
     from tweet_sentiment.modeling.encoders import encoder_of, load_encoder, load_tokenizer, with_vocabulary
-    from tweet_sentiment.modeling.trainer import (
-        SealCheckpoints,
-        ShowProgress,
-        StopIfNotFinite,
-        checkpoints_folder,
-        run_trainer,
-        training_arguments,
-    )
+    from tweet_sentiment.modeling.trainer import ShowProgress, StopIfNotFinite, run_trainer, training_arguments
 
     chosen, inputs = domain_adaptation, ["input_ids", "attention_mask"]
     encoder = load_encoder(setup.model.checkpoint)

@@ -1,0 +1,80 @@
+"""Checkpoints of a training: one folder for each set of conditions, and no damaged one is resumed."""
+
+import json
+import logging
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch.distributed as dist
+from transformers import TrainerCallback
+
+from tweet_sentiment.errors import StudyError
+from tweet_sentiment.manifests import MANIFEST, hashes, write_manifest
+from tweet_sentiment.storage import fingerprint
+
+logger = logging.getLogger(__name__)
+
+
+def checkpoints_folder(working_folder: Path, conditions: Any, processes: int = 1) -> Path:
+    """Return the folder for checkpoints under these conditions; those under others are deleted.
+
+    The folder's name is the fingerprint of data and parameters: no run resumes the checkpoint of other ones.
+
+    Raises:
+        StudyError: there are checkpoints of the same training by another number of processes.
+    """
+    stem = f"checkpoints-{fingerprint(*conditions)}"
+    mine = working_folder / (stem if processes == 1 else f"{stem}-by-{processes}")
+    for other in working_folder.glob("checkpoints-*"):
+        if other.name.startswith(stem) and other != mine and newest_valid(other):
+            raise StudyError(
+                f"{other} has checkpoints of this training by {other.name.partition('-by-')[2] or 1} processes in all, "
+                f"and training.processes and training.nodes ask for {processes}: dropout would differ.\n"
+                "  Go on with as many as before, or delete that folder to begin anew."
+            )
+        if other != mine:
+            logger.info("Checkpoints of other data or parameters are deleted: %s", other.name)
+            shutil.rmtree(other)
+    mine.mkdir(parents=True, exist_ok=True)
+    return mine
+
+
+def newest_valid(folder: Path) -> Path | None:
+    """Return the newest checkpoint of which every file is as it was written; delete damaged ones."""
+    numbered = [
+        (int(match[1]), path) for path in folder.iterdir() if (match := re.fullmatch(r"checkpoint-(\d+)", path.name))
+    ]
+    newest: Path | None = None
+    for _, path in sorted(numbered, reverse=True):
+        if not is_whole(path):
+            logger.info("A damaged checkpoint is deleted: %s", path.name)
+            shutil.rmtree(path)
+        elif newest is None:
+            newest = path
+    return newest
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Tell whether every file of a folder is as it was when :func:`seal` sealed it."""
+    try:
+        expected = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return bool(expected) and hashes(checkpoint).items() >= expected.items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def seal(checkpoint: Path) -> None:
+    """Write the hash of every file of a folder, after all of them."""
+    write_manifest(checkpoint, {})
+
+
+class SealCheckpoints(TrainerCallback):
+    """Seals each checkpoint that the Trainer has saved."""
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if args.world_size > 1:
+            dist.barrier()  # each has written what it drew last
+        if args.should_save:
+            seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
