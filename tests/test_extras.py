@@ -10,8 +10,8 @@ from importlib.metadata import packages_distributions
 
 import pytest
 
-from tests.conftest import PROJECT, raw_parameters, validate_parameters
-from tests.predictor.conftest import save_plain
+from tests.conftest import PROJECT
+from tests.predictor.conftest import save_sample
 from tests.projects import ENVIRONMENT, copy_project
 
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -113,9 +113,7 @@ for asked in ASKED:
 
 
 def test_what_an_extra_brings_is_asked_for_by_its_name(core, tmp_path, encoder):
-    raw = raw_parameters()
-    raw["model"]["checkpoint"] = str(encoder)
-    model = save_plain(validate_parameters(raw), tmp_path / "model")
+    model = save_sample(encoder, tmp_path / "model")
     told = done(core, tmp_path, "-c", LACKING.format(model=str(model)))
     assert told.returncode == 0, told.stderr
     assert told.stdout.splitlines() == [

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import raw_parameters, validate_parameters
-from tests.predictor.conftest import save_plain
+from tests.predictor.conftest import save_sample
 from tests.projects import ENVIRONMENT, KEDRO, copy_project
 
 ASCII = ENVIRONMENT | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
@@ -41,11 +40,7 @@ def test_the_report_is_written_in_utf_8(finished, tmp_path):
 def project(tmp_path_factory, encoder) -> Path:
     """A project with a best model whose labels are not ASCII."""
     folder = copy_project(tmp_path_factory.mktemp("locale") / "project", encoder)
-    raw = raw_parameters()
-    raw["model"]["checkpoint"] = str(encoder)
-    raw["labels"] = ["böse", "gut", "😀"]
-    (folder / "data/06_models/sample").mkdir(parents=True)
-    save_plain(validate_parameters(raw), folder / "data/06_models/sample/best")
+    save_sample(encoder, folder / "data/06_models/sample/best", labels=["böse", "gut", "😀"])
     return folder
 
 

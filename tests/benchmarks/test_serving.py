@@ -8,9 +8,8 @@ from benchmarks.serving import OURS, PIPELINES, markdown, ratios
 from benchmarks.serving_load import load
 from benchmarks.serving_sides import posts
 from tests.predictor import conftest as models
-from tests.serving.test_page import on_http
+from tests.serving.conftest import on_http
 
-from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.limits import Limits
 
 settings, plain_folder, predictor = models.settings, models.plain_folder, models.predictor
@@ -58,12 +57,12 @@ def test_a_target_that_was_missed_is_said():
 
 
 def test_clients_send_every_request_once_and_count_what_failed(predictor):
-    with on_http(create_app(predictor)) as address:
+    with on_http(predictor) as address:
         found = load(int(address.rpartition(":")[2]), clients=7, requests=60)
     assert (found["requests"], found["errors"], found["clients"]) == (60, 0, 7)
     assert found["rows_per_second"] > 0
     assert found["memory_after_mb"] > 10
-    with on_http(create_app(predictor, Limits(characters=40))) as address:
+    with on_http(predictor, Limits(characters=40)) as address:
         found = load(int(address.rpartition(":")[2]), clients=3, requests=60)
     assert found["errors"] == sum(len(text) > 40 for text in posts(60))
     assert "at most 40 per post" in found["first_error"]

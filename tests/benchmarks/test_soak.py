@@ -3,7 +3,7 @@
 import pytest
 from benchmarks.soak import ACTIVE_KINDS, HOLDING_KINDS, attack, markdown
 from tests.predictor import conftest as models
-from tests.serving.test_connections import served
+from tests.serving.conftest import served
 
 from tweet_sentiment.serving.limits import Limits
 

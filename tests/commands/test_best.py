@@ -4,8 +4,7 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
-from tests.conftest import raw_parameters, validate_parameters
-from tests.predictor.conftest import save_plain
+from tests.predictor.conftest import save_sample
 from tests.projects import copy_project
 
 from tweet_sentiment.cli import cli
@@ -59,11 +58,8 @@ def test_an_environment_that_is_not_there_is_named_with_those_that_are(tmp_path)
 def models(tmp_path_factory, encoder):
     """A project with a best model of the runs sample and kaggle."""
     folder = copy_project(tmp_path_factory.mktemp("best") / "project", encoder)
-    raw = raw_parameters()
-    raw["model"]["checkpoint"] = str(encoder)
     for run in ("sample", "kaggle"):
-        (folder / f"data/06_models/{run}").mkdir(parents=True)
-        save_plain(validate_parameters(raw), folder / f"data/06_models/{run}/best")
+        save_sample(encoder, folder / f"data/06_models/{run}/best")
     return folder
 
 

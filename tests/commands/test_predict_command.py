@@ -5,8 +5,7 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
-from tests.conftest import raw_parameters, validate_parameters
-from tests.predictor.conftest import save_plain
+from tests.predictor.conftest import save_sample
 from tests.projects import copy_project, kedro, kedro_here, message
 
 from tweet_sentiment.commands.predict import predict as command
@@ -17,11 +16,7 @@ from tweet_sentiment.predictor import Predictor
 def project(tmp_path_factory, encoder):
     """A project with a model where the best one is looked for."""
     folder = copy_project(tmp_path_factory.mktemp("predict") / "project", encoder)
-    raw = raw_parameters()
-    raw["model"]["checkpoint"] = str(encoder)
-    best = folder / "data/06_models/sample/best"
-    best.parent.mkdir(parents=True)
-    save_plain(validate_parameters(raw), best)
+    save_sample(encoder, folder / "data/06_models/sample/best")
     return folder
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.conftest import raw_parameters, validate_parameters
-from tests.predictor.conftest import save_plain
+from tests.predictor.conftest import save_sample
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.pipelines.inference.nodes import predict
@@ -17,9 +17,7 @@ def parameters(**inference):
 
 @pytest.fixture(scope="module")
 def folder(encoder, tmp_path_factory):
-    raw = raw_parameters()
-    raw["model"]["checkpoint"] = str(encoder)
-    return save_plain(validate_parameters(raw), tmp_path_factory.mktemp("models") / "best")
+    return save_sample(encoder, tmp_path_factory.mktemp("models") / "best")
 
 
 def test_every_row_of_the_file_has_what_the_predictor_says_of_it(folder, tmp_path):

@@ -45,6 +45,14 @@ def save_plain(settings, folder):
     return folder
 
 
+def save_sample(encoder, folder, **changes):
+    """Save the same as the sample's run would, with the tiny encoder and these changes of parameters."""
+    raw = raw_parameters() | changes
+    raw["model"]["checkpoint"] = str(encoder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return save_plain(validate_parameters(raw), folder)
+
+
 def save_prompted(settings, folder, pooling="first"):
     """Save a soft-prompted model, as prompt tuning saves its own."""
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer

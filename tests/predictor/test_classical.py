@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 from starlette.testclient import TestClient
+from tests.modeling.conftest import vouch
 from tests.predictor.conftest import row_counts_of
 
 from tweet_sentiment.classical import SPECIFICATION, WEIGHTS
@@ -20,7 +21,6 @@ from tweet_sentiment.pipelines.technique.classical import fit_predict
 from tweet_sentiment.predictor import Predictor
 from tweet_sentiment.predictor.onnx.export import export
 from tweet_sentiment.scoring.metrics import PROBABILITY
-from tweet_sentiment.storage import sha256
 from tweet_sentiment.techniques import TECHNIQUES
 
 CLASSICAL = [name for name, technique in TECHNIQUES.items() if technique.classical]
@@ -55,14 +55,6 @@ def folder_of(parameters, tmp_path):
         return folder
 
     return make
-
-
-def vouch(folder):
-    """Write the manifest's hashes anew, as for a folder that was saved with its fault."""
-    path = folder / MANIFEST
-    manifest = json.loads(path.read_text())
-    manifest["files"] = {name: sha256((folder / name).read_bytes()) for name in manifest["files"]}
-    path.write_text(json.dumps(manifest))
 
 
 def refusal(folder):

@@ -7,7 +7,6 @@ import sys
 import weakref
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -310,13 +309,6 @@ def test_writers_hold_one_part_at_a_time(tmp_path, suffix):
     output = tmp_path / f"out{suffix}"
     writer_for(output)(output, pa.schema([("a", pa.int64())]), tables())
     assert len(read(output)) == 50
-
-
-def test_a_csv_that_is_written_is_read_back_by_pandas(predictor, tmp_path):
-    source = write_csv(tmp_path / "in.csv", TEXTS)
-    predict_file(lambda: predictor, job(source, tmp_path / "out.csv"))
-    table = pd.read_csv(tmp_path / "out.csv", keep_default_na=False, dtype=str)
-    assert list(table["content"]) == TEXTS
 
 
 def test_entities_come_from_their_column_if_the_model_reads_them(predictor, tmp_path):

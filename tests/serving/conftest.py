@@ -1,12 +1,20 @@
 """The real application with a tiny model, in this process."""
 
+import threading
+import time
+from contextlib import contextmanager
+
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 from tests.predictor import conftest as models
 
 from tweet_sentiment.serving.app import create_app
+from tweet_sentiment.serving.limits import Limits
+from tweet_sentiment.serving.server import bound_socket, configuration
 
 settings, plain_folder, predictor = models.settings, models.plain_folder, models.predictor
+PLAIN = Limits()
 
 
 class Watched:
@@ -23,6 +31,29 @@ class Watched:
         self.calls.append(len(texts))
         self._before(texts)
         return self._predictor.records(texts, *others, **more)
+
+
+@contextmanager
+def served(predictor, limits=PLAIN, **more):
+    """Serve a model as ``kedro serve`` does, in a thread; give its address, host and port, and the server."""
+    bound = bound_socket("127.0.0.1", 0)
+    server = uvicorn.Server(configuration(create_app(predictor, limits, **more), limits))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield bound.getsockname(), server
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def on_http(*model, **more):
+    """Serve a model in a thread; give its address as a URL."""
+    with served(*model, **more) as ((host, port), _):
+        yield f"http://{host}:{port}"
 
 
 @pytest.fixture

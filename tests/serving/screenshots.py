@@ -5,18 +5,16 @@ from pathlib import Path
 
 from tests.chromium import CONTROL, Browser
 from tests.conftest import PROJECT
-from tests.serving.test_page import on_http
+from tests.serving.conftest import on_http
 
 from tweet_sentiment.predictor import Predictor
-from tweet_sentiment.serving.app import create_app
 
 POSTS = ["I love this game, best evening in years!", "The new update is the worst, it keeps crashing."]
 
 
 def main(model: Path) -> None:
     """Serve the model, ask it, and write a picture in each colour scheme."""
-    app = create_app(Predictor.load(model), folder=model)
-    with on_http(app) as address, Browser() as browser:
+    with on_http(Predictor.load(model), folder=model) as address, Browser() as browser:
         browser.window(760, 1120)
         for scheme, name in (("light", "serve.png"), ("dark", "serve_dark.png")):
             browser.colours(scheme)

@@ -4,35 +4,15 @@ import json
 import socket
 import threading
 import time
-from contextlib import contextmanager
 
 import httpx2
 import pytest
-import uvicorn
-from tests.serving.conftest import Watched
+from tests.serving.conftest import Watched, served
 
-from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.limits import Limits
-from tweet_sentiment.serving.server import bound_socket, configuration
 
 QUICK = Limits(header_seconds=0.3, body_seconds=0.6, headers=5_000, stop_seconds=1)
 POST = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-
-
-@contextmanager
-def served(predictor, limits=QUICK):
-    """Serve as ``kedro serve`` does, in a thread; give the address and the server."""
-    bound = bound_socket("127.0.0.1", 0)
-    server = uvicorn.Server(configuration(create_app(predictor, limits), limits))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.01)
-        yield bound.getsockname(), server
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def until_closed(address, *sent, every=0.05):
@@ -71,7 +51,7 @@ def until_closed(address, *sent, every=0.05):
     ids=["half open", "slow headers", "slow body", "slow body to nowhere", "slow second request", "huge headers"],
 )
 def test_a_connection_that_lets_the_service_wait_is_closed(predictor, sent, status):
-    with served(predictor) as (address, _):
+    with served(predictor, QUICK) as (address, _):
         found = until_closed(address, *sent)
         assert found.split(b" ")[1:2] == [status] * bool(status) or (status == b"400" and not found)
         assert httpx2.get(f"http://{address[0]}:{address[1]}/health").status_code == 200
@@ -127,7 +107,7 @@ def test_who_is_still_waiting_when_the_service_stops_is_told_so(predictor):
         begun.set()
         go_on.wait(300)
 
-    with served(Watched(predictor, wait)) as (address, server):
+    with served(Watched(predictor, wait), QUICK) as (address, server):
         url = f"http://{address[0]}:{address[1]}/predict"
         ask = threading.Thread(target=lambda: answers.append(httpx2.post(url, json={"texts": "a"}, timeout=300)))
         ask.start()

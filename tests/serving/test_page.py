@@ -1,18 +1,14 @@
 """The page in a real browser: by keyboard alone, for a screen reader, in both colour schemes, from this host alone."""
 
-import contextlib
 import csv
 import io
-import threading
 import time
 
 import pytest
-import uvicorn
 from tests.chromium import CONTROL, MISSING, NAME, Browser
+from tests.serving.conftest import on_http
 
-from tweet_sentiment.serving.app import create_app
 from tweet_sentiment.serving.limits import Limits
-from tweet_sentiment.serving.server import bound_socket
 
 pytestmark = pytest.mark.skipif(NAME is None, reason=MISSING)
 POSTS = ["I love it, best game in years!", "So bad... it KEEPS crashing"]
@@ -46,25 +42,9 @@ CONTRAST = """
 """
 
 
-@contextlib.contextmanager
-def on_http(app):
-    """Serve an application in a thread; give its address."""
-    bound = bound_socket("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 @pytest.fixture(scope="module")
 def address(predictor, plain_folder):
-    with on_http(create_app(predictor, Limits(posts=5, explained_posts=3), folder=plain_folder)) as address:
+    with on_http(predictor, Limits(posts=5, explained_posts=3), folder=plain_folder) as address:
         yield address
 
 
@@ -260,7 +240,7 @@ def test_a_csv_that_cannot_be_read_is_said(page, tmp_path):
 
 
 def test_the_key_is_asked_for_where_it_is_needed_and_then_used(browser, predictor):
-    with on_http(create_app(predictor, api_key="secret")) as address:
+    with on_http(predictor, api_key="secret") as address:
         browser.open(f"{address}/")
         browser.until("document.getElementById('key').open && document.activeElement.id == 'api-key'")
         browser.type("secret")
