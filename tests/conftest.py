@@ -41,8 +41,8 @@ LONGEST = {"test_sample", "test_kills"}
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Whatever looks at a study that takes a minute to make is slow."""
-    if {"finished", "tracked"} & {*getattr(item, "fixturenames", ())}:
+    """Whatever looks at a study that takes a minute to make, or at the real files, is slow."""
+    if {"finished", "tracked"} & {*getattr(item, "fixturenames", ())} or item.get_closest_marker("real_data"):
         item.add_marker(pytest.mark.slow)
 
 

@@ -35,10 +35,14 @@ def project(tmp_path_factory, encoder):
 ABSENT = "--params=device=cuda:63,fp16=true"
 
 
-def test_what_uses_no_device_runs_without_it_and_the_rest_is_refused_before_anything_is_made(project):
+def test_what_uses_a_device_that_is_absent_is_refused_before_anything_is_made(project):
     refused = message(kedro_here(project, "run", "--env=test", "--pipelines=feature_extraction", ABSENT))
     assert "device is cuda:63, but this machine has" in refused
     assert not list((project / "data").glob("0[2-7]*"))
+
+
+@pytest.mark.slow
+def test_what_uses_no_device_runs_without_it(project):
     run(project, "--pipelines=data_processing,classical,reporting", ABSENT)
 
 

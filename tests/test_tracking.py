@@ -178,6 +178,7 @@ raise KeyboardInterrupt
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_ctrl_c_ends_is_marked_as_failed(tmp_path):
     pytest.importorskip("mlflow", reason="the extra mlflow is not installed (make tracking)")
     from mlflow.tracking import MlflowClient

@@ -111,7 +111,10 @@ def decisive(encoder, tmp_path, monkeypatch):
     return sort
 
 
-@pytest.mark.parametrize("technique", [*TUNABLE, "distillation"])
+@pytest.mark.parametrize(
+    "technique",
+    [pytest.param(one, marks=() if one == "lora" else pytest.mark.slow) for one in (*TUNABLE, "distillation")],
+)
 def test_the_checkpoints_of_a_training(decisive, technique):
     _, rest = decisive(lambda sections, folder: fit(technique, sections, folder), technique)
     if technique == "prompt_tuning":  # only the last of them is trained on
@@ -123,6 +126,7 @@ def keys_of(*sections):
     return {f"{name}.{key}" for name in sections for key in type(getattr(STUDY, name)).model_fields}
 
 
+@pytest.mark.slow
 def test_the_checkpoints_of_an_adaptation(decisive):
     def stored(sections, folder):
         posts = examples().training[["id", "post"]].assign(row=range(36))

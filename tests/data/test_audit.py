@@ -179,7 +179,6 @@ def test_shares_lie_within_0_and_1_on_any_texts(data, training, validation, ids_
     assert written(figures).startswith(headline(figures))
 
 
-@pytest.mark.slow
 @pytest.mark.real_data
 def test_the_audit_of_the_real_files_says_what_the_study_says(data, real_filtered):
     figures, examples = audit(real_filtered["training"], real_filtered["validation"], data, seed=42)

@@ -362,7 +362,6 @@ def test_a_grouped_hold_out_of_the_real_training_file(data, real_filtered):
     assert shares[0].to_dict() == pytest.approx(shares[1].to_dict(), abs=0.005)
 
 
-@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.parametrize("protocol", ["leak_free", "grouped"])
 def test_the_dev_split_of_the_real_training_file(data, real_filtered, protocol):

@@ -117,10 +117,14 @@ FAMILIES = {  # model_type, its configuration, its tokenizer
     "roberta": ("roberta", ROBERTA, lambda: byte_level(400)),
     "xlm-roberta": ("xlm-roberta", ROBERTA, lambda: unigram(200)),
 }
+QUICK = ("bert", "deberta-v2", "modernbert", "roberta")  # of each kind of tokenizer and of positions one
 STUDIES = os.environ.get("STUDIES", "").split(",")  # of none by default: 50 s each
 
 
-@pytest.fixture(scope="session", params=FAMILIES)
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in FAMILIES],
+)
 def family(request):
     return request.param
 

@@ -76,7 +76,10 @@ def test_what_one_process_or_a_pruner_raises_ends_all_and_is_raised(encoder, odd
     assert [record.getMessage()[:12] for record in caplog.records if record.msg.startswith("Epoch")] == ["Epoch 1 of 4"]
 
 
-@pytest.mark.parametrize("technique", ["prompt_tuning", "p_tuning", "lora", "distillation"])
+@pytest.mark.parametrize(
+    "technique",
+    ["lora", *(pytest.param(one, marks=pytest.mark.slow) for one in ("prompt_tuning", "p_tuning", "distillation"))],
+)
 def test_of_each_technique_the_whole_training_is_what_is_sent_to_the_processes(
     technique, encoder, tmp_path, monkeypatch
 ):

@@ -78,7 +78,7 @@ def asked(*arguments):
     return CliRunner().invoke(command, [*map(str, arguments)])
 
 
-@pytest.mark.parametrize("name", ["plain", "prompted"])
+@pytest.mark.parametrize("name", ["plain", pytest.param("prompted", marks=pytest.mark.slow)])
 def test_the_exported_model_gives_the_same_probabilities(request, exported, name):
     torch_predictor = request.getfixturevalue({"plain": "predictor"}.get(name, name))
     onnx = Predictor.load(exported(name))
@@ -326,7 +326,7 @@ main()
 
 
 @pytest.mark.parametrize("code", [IN_PYTHON, ON_THE_COMMAND_LINE])
-@pytest.mark.parametrize(("kind", "expected"), [("onnx", []), ("torch", ["torch"])])
+@pytest.mark.parametrize(("kind", "expected"), [("onnx", []), pytest.param("torch", ["torch"], marks=pytest.mark.slow)])
 def test_it_is_asked_without_any_library_that_it_does_not_need(predictor, exported, plain_folder, kind, expected, code):
     arguments = [sys.executable, "-c", code, exported("plain") if kind == "onnx" else plain_folder]
     said = subprocess.run(arguments, cwd=PROJECT, capture_output=True, text=True, check=True).stdout

@@ -138,7 +138,6 @@ def study_posts(parameters):
     return [side[(side["label"] != "Irrelevant") & (side["post"] != "")].reset_index(drop=True) for side in posts]
 
 
-@pytest.mark.slow
 @pytest.mark.real_data
 def test_linear_svc_scores_what_the_study_says(study_posts, parameters):
     training, test = study_posts

@@ -51,6 +51,7 @@ def test_it_computes_in_the_precision_that_it_is_given(adapted, tmp_path, monkey
     assert found == {dtype}
 
 
+@pytest.mark.slow
 def test_an_adaptation_that_was_cut_off_ends_in_the_same_bits_and_curves(adapted, tmp_path):
     whole, curves = adapted(tmp_path / "whole")
     for step in (7, 7):

@@ -1,6 +1,7 @@
 """Every technique that is fitted: what it moves, what a kill does to it, what its folder predicts, what it says."""
 
 import re
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -27,7 +28,7 @@ from tweet_sentiment.scoring.metrics import score_table
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 HEAD, BLOCK = r"(pre_)?classifier\.", r"distilbert\.transformer\.layer\.1\."
-VARIANTS = [  # of a technique: changes to its section, and which weights of the plain classifier they move
+VARIANTS = [  # of a technique: changes to its section, and which weights they move; the first of each is quick
     ("layer_unfreezing", {}, HEAD),
     ("layer_unfreezing", {"unfreeze": ["classifier"]}, r"classifier\."),
     ("layer_unfreezing", {"unfreeze": ["classifier"], "top_blocks": 1}, rf"classifier\.|{BLOCK}"),
@@ -75,7 +76,13 @@ def sections_of(parameters, encoder):
     return make
 
 
-@pytest.mark.parametrize(("technique", "changes", "pattern"), VARIANTS)
+@pytest.mark.parametrize(
+    ("technique", "changes", "pattern"),
+    [
+        pytest.param(*one, marks=() if one[0] != before[0] else pytest.mark.slow)
+        for before, one in pairwise([("", {}, ""), *VARIANTS])
+    ],
+)
 def test_what_is_trained_moves_alone_and_the_saved_folder_predicts_what_the_best_epoch_was_measured_with(
     sections_of, encoder, tmp_path, technique, changes, pattern
 ):
