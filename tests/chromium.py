@@ -29,6 +29,7 @@ ARGUMENTS = [
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " "), "Escape": (27, "")}
 CONTROL = 2
 PATIENCE = 120  # seconds
+CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")  # how many texts, and which are too weak
 
 
 class Browser:

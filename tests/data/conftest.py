@@ -4,35 +4,20 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.conftest import raw_parameters, validate_parameters
 
 from tweet_sentiment.data.filtering import filter_posts
 from tweet_sentiment.data.lines import RawFile
 from tweet_sentiment.data.reading import read_posts
-from tweet_sentiment.parameters import AuditParameters, Columns, DataParameters, LeakFreeRules
+from tweet_sentiment.parameters import DataParameters
 
 
 @pytest.fixture(scope="session")
 def data() -> DataParameters:
-    return DataParameters(
-        training_file="data/01_raw/twitter_training.csv",
-        validation_file="data/01_raw/twitter_validation.csv",
-        header=False,
-        delimiter=",",
-        quoting="csv",
-        encoding="utf-8",
-        columns=Columns(id=0, entity=1, label=2, post=3),
-        drop_labels=["Irrelevant"],
-        row_limit=None,
-        validation_share=0.2,
-        leak_free=LeakFreeRules(
-            tweet_id=True, normalised_text=True, near_duplicate=True, near_duplicate_threshold=90.0
-        ),
-        audit=AuditParameters(overlap_limit=0.01, examples=5),
-        cleaning="none",
-        remove_stop_words=False,
-        lemmatize=False,
-        label_issues="keep",
-    )
+    known = validate_parameters(raw_parameters("kaggle")).data
+    rules = known.leak_free.model_copy(update={"near_duplicate_threshold": 90.0})
+    audit = known.audit.model_copy(update={"examples": 5})
+    return known.model_copy(update={"quoting": "csv", "leak_free": rules, "audit": audit})
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import io
 import time
 
 import pytest
-from tests.chromium import CONTROL, MISSING, NAME, Browser
+from tests.chromium import CONTRAST, CONTROL, MISSING, NAME, Browser
 from tests.serving.conftest import on_http
 
 from tweet_sentiment.serving.limits import Limits
@@ -13,33 +13,6 @@ from tweet_sentiment.serving.limits import Limits
 pytestmark = pytest.mark.skipif(NAME is None, reason=MISSING)
 POSTS = ["I love it, best game in years!", "So bad... it KEEPS crashing"]
 NAMED = {"textbox", "button", "checkbox", "link", "combobox"}  # what one can use must have a name
-CONTRAST = """
-(() => {
-  const parse = (colour) => (colour.match(/[\\d.]+/g) ?? []).map(Number);
-  const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)
-    .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const colour = parse(getComputedStyle(at).backgroundColor);
-      if (colour.length === 3 || colour[3] > 0) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  const weak = [];
-  let seen = 0;
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.trim() || !element.checkVisibility() || element.disabled) continue;
-    const [a, b] = [light(parse(getComputedStyle(element).color)), light(behind(element))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    seen += 1;
-    if (ratio < 4.5) weak.push(`${element.tagName} ${walker.currentNode.textContent.trim()}: ${ratio.toFixed(2)}`);
-  }
-  return [seen, weak];
-})()
-"""
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +39,13 @@ def page(browser, address):
     assert elsewhere == []
     complaints = [one for one in browser.complaints if "status of 4" not in one]  # it logs refusals by itself
     assert complaints == []
+
+
+def ask(page, text):
+    """Type posts, and send them by keyboard."""
+    page.evaluate("document.getElementById('posts').focus()")
+    page.type(text)
+    page.press("Enter", CONTROL)
 
 
 def classified(page, count):
@@ -109,9 +89,7 @@ def test_the_button_is_reached_by_tab_and_the_bars_are_as_long_as_the_probabilit
 
 
 def test_a_screen_reader_gets_a_name_for_everything_and_hears_what_came_of_it(page):
-    page.evaluate("document.getElementById('posts').focus()")
-    page.type(POSTS[0])
-    page.press("Enter", CONTROL)
+    ask(page, POSTS[0])
     classified(page, 1)
     spoken = page.spoken()
     assert [role for role, name in spoken if role in NAMED and not name] == []
@@ -125,9 +103,7 @@ def test_a_screen_reader_gets_a_name_for_everything_and_hears_what_came_of_it(pa
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_stands_out_from_its_background(page, scheme):
     page.colours(scheme)
-    page.evaluate("document.getElementById('posts').focus()")
-    page.type("\n".join([*POSTS, "we play at nine tonight and tomorrow"]))
-    page.press("Enter", CONTROL)
+    ask(page, "\n".join([*POSTS, "we play at nine tonight and tomorrow"]))
     classified(page, 3)
     page.evaluate("document.getElementById('key').open = true")
     seen, weak = page.evaluate(CONTRAST)
@@ -137,9 +113,7 @@ def test_every_text_stands_out_from_its_background(page, scheme):
 
 
 def test_a_refusal_is_said_and_the_next_question_is_answered(page):
-    page.evaluate("document.getElementById('posts').focus()")
-    page.type("\n".join(["a post"] * 6))
-    page.press("Enter", CONTROL)
+    ask(page, "\n".join(["a post"] * 6))
     page.until("document.getElementById('status').className == 'wrong'")
     said = page.evaluate("document.getElementById('status').textContent")
     assert said == "6 posts, at most 5 per request. Send them in parts."
@@ -156,9 +130,7 @@ def test_a_refusal_is_said_and_the_next_question_is_answered(page):
 
 
 def test_more_posts_than_are_explained_at_once_are_classified_without_words_and_it_is_said(page, predictor):
-    page.evaluate("document.getElementById('posts').focus()")
-    page.type("\n".join([*POSTS, *POSTS]))
-    page.press("Enter", CONTROL)
+    ask(page, "\n".join([*POSTS, *POSTS]))
     assert classified(page, 4) == [one["label"] for one in predictor.records([*POSTS, *POSTS])]
     assert page.evaluate("document.querySelectorAll('#results .words').length") == 0
     said = page.evaluate("document.getElementById('status').textContent")
@@ -167,9 +139,7 @@ def test_more_posts_than_are_explained_at_once_are_classified_without_words_and_
 
 def test_markup_in_a_post_is_text(page):
     markup = "<img src=x onerror='document.title=1'> <b>good</b> &amp;"
-    page.evaluate("document.getElementById('posts').focus()")
-    page.type(markup)
-    page.press("Enter", CONTROL)
+    ask(page, markup)
     classified(page, 1)
     assert page.evaluate("document.querySelector('#results .text').textContent") == markup
     assert page.evaluate("document.querySelectorAll('#results img, #results b').length") == 0
@@ -246,9 +216,7 @@ def test_the_key_is_asked_for_where_it_is_needed_and_then_used(browser, predicto
         browser.type("secret")
         browser.press("Enter")
         browser.until("document.getElementById('model').textContent.startsWith('Model:')")
-        browser.evaluate("document.getElementById('posts').focus()")
-        browser.type("I love it")
-        browser.press("Enter", CONTROL)
+        ask(browser, "I love it")
         classified(browser, 1)
 
 
