@@ -15,7 +15,7 @@ from tweet_sentiment.storage import is_address
 logger = logging.getLogger(__name__)
 
 SECONDS_OF_SILENCE = 10
-WIDE = 150  # characters a line that all columns of the comparison need
+WIDE = 165  # characters a line that all columns of the comparison need
 
 
 class ShowProgress:
