@@ -9,7 +9,7 @@ import pandas as pd
 
 from tweet_sentiment.data.cleaning import clean_posts
 from tweet_sentiment.data.filtering import filter_posts
-from tweet_sentiment.data.lines import RawFile
+from tweet_sentiment.data.lines import Source
 from tweet_sentiment.data.reading import read_posts
 from tweet_sentiment.schema import validate
 
@@ -63,7 +63,7 @@ def study_parameters(encoder: str, trials: int, files: dict[str, str]) -> dict[s
 def _posts(parameters: Any, part: str) -> pd.DataFrame:
     data = parameters.data
     name = getattr(data, f"{part}_file")
-    read = read_posts(RawFile(name, (PROJECT / name).read_bytes()), data, parameters.labels)
+    read = read_posts(Source.of(name, (PROJECT / name).read_bytes()), data, parameters.labels)
     posts, _ = filter_posts(read, data, parameters.labels, parameters.seed, name)
     cleaned = clean_posts(posts["post"], data.cleaning, data.remove_stop_words, data.lemmatize)
     return posts.assign(post=cleaned, dev=False, target=posts["label"].map(parameters.labels.index))

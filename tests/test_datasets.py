@@ -29,6 +29,7 @@ from tweet_sentiment.datasets import (
     Text,
     Tokens,
 )
+from tweet_sentiment.errors import StudyError
 
 ODD = ["NaN", "NA", "", "null", "None", "\r", "a\r\nb", 'he said "no"', '"', ",\n", "😀 ok", " ", "007", "1e5", "True"]
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12) | st.sampled_from(ODD)
@@ -135,15 +136,16 @@ def test_tokens_come_back_and_a_folder_that_is_open_can_be_replaced_by_what_was_
 def test_a_raw_file_is_bytes_or_told_to_be_missing_and_is_never_written(tmp_path):
     path = tmp_path / "training.csv"
     dataset = RawBytes(str(path))
-    assert dataset.load().content is None
+    missing = [dataset.load(), RawBytes(str(tmp_path)).load(), RawBytes(None).load()]
+    for one in missing:
+        with pytest.raises(StudyError, match="there is no such file"):
+            one.read()
     assert dataset.exists()
     path.write_bytes(b"\xff\xfe\r\n")
-    assert dataset.load().content == b"\xff\xfe\r\n"
+    assert dataset.load().read() == b"\xff\xfe\r\n"
     with pytest.raises(DatasetError):
         dataset.save(b"other")
     assert path.read_bytes() == b"\xff\xfe\r\n"
-    assert RawBytes(str(tmp_path)).load().content is None
-    assert RawBytes(None).load().content is None
 
 
 class Unwritable:

@@ -19,7 +19,7 @@ from tweet_sentiment.commands.export import export
 from tweet_sentiment.commands.init import init
 from tweet_sentiment.commands.predict import predict
 from tweet_sentiment.data.cleaning import fault_of
-from tweet_sentiment.data.lines import RawFile, Source, as_option, as_parameter
+from tweet_sentiment.data.lines import Source, as_option, as_parameter
 from tweet_sentiment.data.reading import read_posts
 from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.data.tables import open_table
@@ -51,7 +51,7 @@ def alike(message):
 def by_training(content, data, form):
     changed = data.model_copy(update={"delimiter": form.delimiter, "quoting": form.quoting, "encoding": form.encoding})
     try:
-        return read_posts(RawFile("my.csv", content), changed, ["Neutral"])["post"].tolist()
+        return read_posts(Source.of("my.csv", content), changed, ["Neutral"])["post"].tolist()
     except StudyError as error:
         return alike(str(error))
 
@@ -71,7 +71,7 @@ def by_predict(content, form):
 
 def by_http(content, form):
     try:
-        return told(read_table(content, Asked("text", None, form, "my_"), Limits(), ["Neutral"]).chunk)
+        return told(read_table(content, Asked("text", None, form, "my_"), Limits(), ["Neutral"]))
     except ProblemError as error:
         return alike(error.detail)
 

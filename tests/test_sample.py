@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import PROJECT
 from tests.projects import copy_project, kedro_here
-from tweet_sentiment.data.lines import RawFile
+from tweet_sentiment.data.lines import Source
 from tweet_sentiment.data.reading import read_posts
 
 
@@ -15,7 +15,7 @@ def sample():
     parameters = validate_parameters(raw_parameters())
     files = {part: PROJECT / f"data/01_raw/sample_{part}.csv" for part in ("training", "validation")}
     return {
-        part: read_posts(RawFile(file.name, file.read_bytes()), parameters.data, parameters.labels)
+        part: read_posts(Source.of(file.name, file.read_bytes()), parameters.data, parameters.labels)
         for part, file in files.items()
     }
 

@@ -146,14 +146,14 @@ class StudyContext(KedroContext):
     @cached_property
     def _sections(self) -> dict[str, Any]:
         from tweet_sentiment.data.inspection import found_out, leaves_open
-        from tweet_sentiment.data.lines import RawFile
+        from tweet_sentiment.data.lines import Source
         from tweet_sentiment.schema import validate
 
         raw = self.config_loader["parameters"]
         if leaves_open(raw):
             file = raw["data"]["training_file"]
             path = fetch(self.project_path / copy_of(file))
-            raw = found_out(raw, RawFile.at(path, shown(path)))
+            raw = found_out(raw, Source.of(shown(path), path.read_bytes() if path.is_file() else None))
         sections = validate(raw)
         working = self.project_path / "data/06_models" / sections["run"] / sections["study"].protocol / ".working"
         return sections | {"configured": self.config_loader["configured"], "working_folder": working}

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tweet_sentiment.addresses import fetch, fetch_all, shown, written
 from tweet_sentiment.best_model import Promotion, promote
-from tweet_sentiment.data.lines import RawFile
+from tweet_sentiment.data.lines import Source
 from tweet_sentiment.manifests import (
     CLASSICAL,
     ENSEMBLE,
@@ -244,8 +244,9 @@ class FilePath(AbstractDataset[Any, Any]):
 class RawBytes(FilePath):
     """A file as it came. A missing one is handed on as such: who reads it knows where it is found."""
 
-    def load(self) -> RawFile:
-        return RawFile.at(fetch(self._filepath), shown(self._filepath))
+    def load(self) -> Source:
+        path = fetch(self._filepath)
+        return Source.of(shown(self._filepath), path.read_bytes() if path.is_file() else None)
 
     def _exists(self) -> bool:
         return True

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import raw_parameters, validate_parameters
 
 from tweet_sentiment.data.filtering import filter_posts
-from tweet_sentiment.data.lines import RawFile
+from tweet_sentiment.data.lines import Source
 from tweet_sentiment.data.reading import read_posts
 from tweet_sentiment.parameters import DataParameters
 
@@ -34,7 +34,7 @@ def raw_folder() -> Path:
 def real_posts(data, labels, raw_folder) -> dict[str, pd.DataFrame]:
     """The paper's two files as read, unfiltered."""
     files = {part: raw_folder / f"twitter_{part}.csv" for part in ("training", "validation")}
-    return {part: read_posts(RawFile(file.name, file.read_bytes()), data, labels) for part, file in files.items()}
+    return {part: read_posts(Source.of(file.name, file.read_bytes()), data, labels) for part, file in files.items()}
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tweet_sentiment.data.filtering import has_ids, with_known_ids
 from tweet_sentiment.data.leakage import distrust, without_untrusted
-from tweet_sentiment.data.lines import RawFile
+from tweet_sentiment.data.lines import Source
 from tweet_sentiment.pipelines.data_processing.nodes import audit_posts, filter_posts, read_posts, split_posts
 from tweet_sentiment.pipelines.evaluation.nodes import analyse_errors
 from tweet_sentiment.scoring.uncertainty import tweet_codes
@@ -71,7 +71,7 @@ def test_the_papers_ids_are_trusted(real_posts):
 
 def csv(ids, labels):
     lines = zip(ids, labels, texts(len(ids)), strict=True)
-    return RawFile("mine.csv", "".join(f"{one},shop,{label},{text}\n" for one, label, text in lines).encode())
+    return Source.of("mine.csv", "".join(f"{one},shop,{label},{text}\n" for one, label, text in lines).encode())
 
 
 def test_what_is_not_trusted_is_said_and_nothing_uses_it(parameters, caplog):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.conftest import raw_parameters
 
 from tweet_sentiment.data.inspection import found_out, inspect, leaves_open
-from tweet_sentiment.data.lines import RawFile, Source
+from tweet_sentiment.data.lines import Source
 from tweet_sentiment.errors import StudyError
 
 LABELS = ["bad", "fair", "good"]
@@ -170,7 +170,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(StudyError, match=r"nothing\.csv: there is no such file"):
         inspect(tmp_path / "nothing.csv")
     with pytest.raises(StudyError, match=r"nothing\.csv: there is no such file"):
-        found_out(raw_of(), RawFile("nothing.csv", None))
+        found_out(raw_of(), Source.of("nothing.csv", None))
 
 
 @hypothesis_settings(max_examples=300)
@@ -191,7 +191,7 @@ def raw_of(labels="auto", label="auto", post="auto", drop=(), **form):
 
 def file_of(labels, header="stars,text", name="mine.csv"):
     rows = "".join(f"{label},what was said of it as number {n}\n" for n, label in enumerate(labels))
-    return RawFile(name, f"{header}\n{rows}".encode() if header else rows.encode())
+    return Source.of(name, f"{header}\n{rows}".encode() if header else rows.encode())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tweet_sentiment.data.lines import RawFile
+from tweet_sentiment.data.lines import Source
 from tweet_sentiment.data.reading import read_posts
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import Columns
@@ -20,7 +20,7 @@ BY_NAME = Columns(id=None, entity=None, label="mood", post="text")
 
 
 def read(data, content, **changes):
-    return read_posts(RawFile("my.csv", content), data.model_copy(update=changes), LABELS)
+    return read_posts(Source.of("my.csv", content), data.model_copy(update=changes), LABELS)
 
 
 def refusal(data, content, **changes):
@@ -195,7 +195,7 @@ TABLE_ROWS = [dict(zip(TABLE, row, strict=True)) for row in zip(*TABLE.values(),
 def test_one_table_in_any_format_is_read_alike_and_numbers_are_texts_as_they_stand(data, name, content, columns):
     found = dict.fromkeys(("header", "delimiter", "quoting", "encoding"), "auto")
     changed = data.model_copy(update=found | {"columns": columns})
-    posts = read_posts(RawFile(name, content), changed, ["0", "1"])
+    posts = read_posts(Source.of(name, content), changed, ["0", "1"])
     assert posts["id"].tolist() == TABLE["tweet_id"]
     assert posts["label"].tolist() == ["1", "0", "1"]
     assert posts["post"].tolist() == TABLE["text"]
@@ -204,7 +204,7 @@ def test_one_table_in_any_format_is_read_alike_and_numbers_are_texts_as_they_sta
 
 def test_values_that_are_missing_are_empty_and_others_the_text_that_json_has(data):
     content = b'{"text": null, "mood": true}\n{"mood": 1.50}\n{"text": ["a"], "mood": 1.50}\n\n'
-    posts = read_posts(RawFile("my.jsonl", content), data.model_copy(update={"columns": BY_NAME}), ["true", "1.50"])
+    posts = read_posts(Source.of("my.jsonl", content), data.model_copy(update={"columns": BY_NAME}), ["true", "1.50"])
     assert posts["post"].tolist() == ["", "", '["a"]']
     assert posts["label"].tolist() == ["true", "1.50", "1.50"]
 
@@ -230,7 +230,7 @@ def test_values_that_are_missing_are_empty_and_others_the_text_that_json_has(dat
 )
 def test_files_of_other_formats_are_read_or_named(data, name, content, said):
     with pytest.raises(StudyError) as caught:
-        read_posts(RawFile(name, content), data.model_copy(update={"columns": BY_NAME, "header": True}), LABELS)
+        read_posts(Source.of(name, content), data.model_copy(update={"columns": BY_NAME, "header": True}), LABELS)
     assert [part for part in [name, *said] if part not in str(caught.value)] == []
 
 

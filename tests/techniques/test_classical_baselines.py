@@ -8,7 +8,8 @@ from tests.trainings import ROW_COUNTS
 
 from tweet_sentiment.classical import build, count_weights, probabilities_of
 from tweet_sentiment.data.filtering import filter_posts
-from tweet_sentiment.data.reading import RawFile, read_posts
+from tweet_sentiment.data.lines import Source
+from tweet_sentiment.data.reading import read_posts
 from tweet_sentiment.data.splitting import split_posts
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.pipelines.technique.classical import fit_predict
@@ -21,7 +22,7 @@ TRAINED = [name for name in BASELINES if name != "majority_class"]
 
 def posts_of(part, parameters, folder="sample"):
     file = PROJECT / f"data/01_raw/{folder}_{part}.csv"
-    return read_posts(RawFile(file.name, file.read_bytes()), parameters.data, parameters.labels)
+    return read_posts(Source.of(file.name, file.read_bytes()), parameters.data, parameters.labels)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from tweet_sentiment.data.lines import RawFile, Source, encoding_of
+from tweet_sentiment.data.lines import Source, encoding_of
 from tweet_sentiment.data.records import AUTO, CsvForm
 from tweet_sentiment.data.tables import (
     MOST_LABELS,
@@ -213,7 +213,7 @@ def leaves_open(raw: dict[str, Any]) -> bool:
     return raw.get("labels") == AUTO or AUTO in (columns["label"], columns["post"]) or booleans
 
 
-def found_out(raw: dict[str, Any], file: RawFile) -> dict[str, Any]:
+def found_out(raw: dict[str, Any], file: Source) -> dict[str, Any]:
     """Return the parameters, not yet checked, with what is ``auto`` in ``labels`` and ``data.columns`` found out.
 
     Labels that YAML reads as booleans (yes, no, true, off) become those of the file.
@@ -227,7 +227,7 @@ def found_out(raw: dict[str, Any], file: RawFile) -> dict[str, Any]:
     asked = CsvForm(
         "\t" if delimiter == r"\t" else delimiter, quoting, encoding, header if header == AUTO else bool(header)
     )
-    form = inspect(file.source(), asked)
+    form = inspect(file, asked)
     chosen = form.chosen({key: columns[key] for key in ("label", "post")}, lambda key: f"--params=data.columns.{key}=…")
     post, label = chosen["post"], chosen["label"]
     dropped = [_boolean(one, label.values) for one in data.get("drop_labels") or []]

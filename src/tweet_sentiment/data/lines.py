@@ -101,9 +101,20 @@ class Source:
         return cls(name or str(path), lambda: path.open("rb"), version, advise)
 
     @classmethod
-    def of(cls, name: str, content: bytes, advise: Advise = FOR_DATA) -> Self:
-        """Return bytes as a file."""
-        return cls(name, lambda: io.BytesIO(content), advise=advise)
+    def of(cls, name: str, content: bytes | None, advise: Advise = FOR_DATA) -> Self:
+        """Return bytes as a file; None as a file of the study that is not there, which is said where it is read."""
+
+        def opened() -> BinaryIO:
+            if content is None:
+                raise no_such_file(name, f"\n{DATA_SOURCE}")
+            return io.BytesIO(content)
+
+        return cls(name, opened, advise=advise)
+
+    def read(self) -> bytes:
+        """Return all of it."""
+        with self.open() as file:
+            return file.read()
 
     def start(self) -> bytes:
         """Return the first bytes."""
@@ -124,29 +135,6 @@ class Source:
                     f"{self.name}: the file seems to be {what} (by its first bytes, at offset 0: {start[:4].hex(' ')})"
                     f", expected {expected}.\n  {remedy}."
                 )
-
-
-@dataclass(frozen=True)
-class RawFile:
-    """A file as the catalog hands it on: its name, and its bytes or None when it is not there (or is a folder)."""
-
-    name: str
-    content: bytes | None
-
-    @classmethod
-    def at(cls, path: Path, name: str = "") -> Self:
-        """Return a file on disk."""
-        return cls(name or str(path), path.read_bytes() if path.is_file() else None)
-
-    def source(self) -> Source:
-        """Return the file to read.
-
-        Raises:
-            StudyError: it is not there.
-        """
-        if self.content is None:
-            raise no_such_file(self.name, f"\n{DATA_SOURCE}")
-        return Source.of(self.name, self.content)
 
 
 def no_such_file(name: object, hint: str = "") -> StudyError:

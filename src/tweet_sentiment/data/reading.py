@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tweet_sentiment.data.lines import DATA_SOURCE, RawFile
+from tweet_sentiment.data.lines import DATA_SOURCE, Source
 from tweet_sentiment.data.records import AUTO, CsvForm, Row
 from tweet_sentiment.data.tables import OBJECTS, CsvTable, Table, as_text, open_table, usualness
 from tweet_sentiment.errors import StudyError
@@ -11,7 +11,7 @@ from tweet_sentiment.parameters import DataParameters
 _SHOWN = 20  # unknown labels listed in one message
 
 
-def read_posts(raw: RawFile, data: DataParameters, labels: list[str]) -> pd.DataFrame:
+def read_posts(source: Source, data: DataParameters, labels: list[str]) -> pd.DataFrame:
     """Read a file into columns ``row`` (int), ``id``, ``entity``, ``label``, ``post`` (str, never missing).
 
     CSV, TSV, JSON Lines and Parquet are read; numbers are the texts that stand in the file. ``row`` counts the posts of
@@ -23,31 +23,33 @@ def read_posts(raw: RawFile, data: DataParameters, labels: list[str]) -> pd.Data
         StudyError: the file is missing, empty, damaged, in another encoding or format, lacks a column, has a faulty
             row, or holds an unknown label; or ``data.delimiter`` or ``data.columns`` cannot be.
     """
-    source, columns, known = raw.source(), data.columns.model_dump(exclude_none=True), [*labels, *data.drop_labels]
+    columns, known = data.columns.model_dump(exclude_none=True), [*labels, *data.drop_labels]
     reach = None if any(isinstance(one, str) for one in columns.values()) else max(columns.values()) + 1
     header = True if data.header == AUTO and reach is None else data.header
     form = CsvForm(data.delimiter, data.quoting, data.encoding, header)
-    if not (raw.content or b"").strip(b"\xef\xbb\xbf \t\r\n"):
-        raise StudyError(f"{raw.name}: the file is empty; expected one row for each post.\n{DATA_SOURCE}")
+    if not source.read().strip(b"\xef\xbb\xbf \t\r\n"):
+        raise StudyError(f"{source.name}: the file is empty; expected one row for each post.\n{DATA_SOURCE}")
     table = open_table(source, form, exact=True, width=reach, known_labels=known)
     places = {key: table.place_of(one, f" (data.columns.{key})") for key, one in columns.items()}
     if len(set(places.values())) < len(places):
-        raise StudyError(f"{raw.name}: data.columns is {places}; expected a different position, 0 or more, for each.")
+        raise StudyError(
+            f"{source.name}: data.columns is {places}; expected a different position, 0 or more, for each."
+        )
     rows = list(table.rows())
     if not rows:
-        raise StudyError(f"{raw.name}: the file is empty: it has no post below its column names.")
+        raise StudyError(f"{source.name}: the file is empty: it has no post below its column names.")
     for number, row in enumerate(rows, 1):
         fault, remedy = row.fault, "Delete it, or fetch the file again if it is damaged."
         if fault:
-            remedy = _remedy(table, rows, row, raw)
+            remedy = _remedy(table, rows, row)
         elif any("\0" in value for value in row.values if isinstance(value, str)):
             fault = "found a NUL character; a text has no such character"
         if fault:
-            raise StudyError(f"{_place(raw.name, row, number)}: {fault}.\n  {remedy}")
+            raise StudyError(f"{_place(source.name, row, number)}: {fault}.\n  {remedy}")
     found = {key: [as_text(row.values[place]) for row in rows] for key, place in places.items()}
     if isinstance(table, CsvTable):
-        _check_first_row(table, _place(raw.name, rows[0], 1), places["label"], found.get("id", []), known)
-    _check_labels(raw.name, rows, found["label"], known)
+        _check_first_row(table, _place(source.name, rows[0], 1), places["label"], found.get("id", []), known)
+    _check_labels(source.name, rows, found["label"], known)
     table.report_findings()
     numbers = range(1, len(rows) + 1)
     found = {"id": [f"row-{n}" for n in numbers], "entity": [""] * len(rows)} | found
@@ -59,15 +61,15 @@ def _place(name: str, row: Row, number: int) -> str:
     return f"{name}, row {number}" if row.line is None else f"{name}, line {row.line}"
 
 
-def _remedy(table: Table, rows: list[Row], row: Row, raw: RawFile) -> str:
+def _remedy(table: Table, rows: list[Row], row: Row) -> str:
     """Say what to do about the first row whose number of fields is not that of the columns, or that is no object."""
     if not isinstance(table, CsvTable):
         return OBJECTS
-    hint = table.delimiter_hint(None if table.form.header else len(table.schema))
+    hint = table.delimiter_hint()
     if hint and (row is rows[0] or table.form.header):
         return hint
     if None in row.values:
-        if row is rows[-1] and not (raw.content or b"").endswith(b"\n"):
+        if row is rows[-1] and not table.source.read().endswith(b"\n"):
             return "The file seems to be cut off in this, its last row: fetch it again, or delete the row."
         return "Complete or delete the row."
     more = " Or give a file with further columns a header, and set data.header to true." * (not table.form.header)

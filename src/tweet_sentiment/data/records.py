@@ -69,7 +69,8 @@ def found_form(source: Source, form: CsvForm) -> CsvForm:
     declared = _DECLARED.fullmatch(first)
     delimiter = declared[1] if declared else form.delimiter
     if delimiter == AUTO:
-        delimiter = _found_delimiter(list(islice(_lines(source, form)[1], _LOOKED_AT)), form.quoting)
+        lacking = (one for one in DELIMITERS if not source.has(one.encode()))
+        delimiter = fitting_delimiter(source, form) or next(lacking, ",")
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise StudyError(
             f"{source.name}: the delimiter is {delimiter!r}; expected one character, which is no quote and no line end."
@@ -101,13 +102,12 @@ def _found_quoting(source: Source, form: CsvForm) -> str:
     )
 
 
-def _found_delimiter(lines: list[str], quoting: str) -> str:
-    """Return the delimiter that gives most rows as many fields as the first, two or more; else one the file lacks."""
-    fits = {delimiter: _fit(lines, delimiter, quoting) for delimiter in DELIMITERS}
+def fitting_delimiter(source: Source, form: CsvForm) -> str | None:
+    """Return the delimiter that gives most rows as many fields as the first, two or more, if there is one."""
+    lines = list(islice(_lines(source, form)[1], _LOOKED_AT))
+    fits = {delimiter: _fit(lines, delimiter, form.quoting) for delimiter in DELIMITERS}
     best = max(DELIMITERS, key=lambda delimiter: fits[delimiter])
-    if fits[best][0]:
-        return best
-    return next((delimiter for delimiter in DELIMITERS if not any(delimiter in line for line in lines)), ",")
+    return best if fits[best][0] else None
 
 
 def _fit(lines: list[str], delimiter: str, quoting: str) -> tuple[int, int]:

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tweet_sentiment.data.lines import Source, in_words, lines_of
-from tweet_sentiment.data.records import AUTO, DELIMITERS, CsvForm, Row, csv_rows, found_form
+from tweet_sentiment.data.records import AUTO, DELIMITERS, CsvForm, Row, csv_rows, fitting_delimiter, found_form
 from tweet_sentiment.errors import StudyError
 
 logger = logging.getLogger(__name__)
@@ -76,8 +76,8 @@ class Table:
         there = "one column" if column in names else "column"
         raise StudyError(f"{self.source.name}: there is no {there} {column!r}{setting}; found {names}.\n  {hint}")
 
-    def delimiter_hint(self, width: int | None = None) -> str:
-        """Say, of a CSV, that another delimiter splits the first row as its fields should be; else ""."""
+    def delimiter_hint(self) -> str:
+        """Say, of a CSV, that another delimiter fits its rows; else ""."""
         return ""
 
     def report_findings(self) -> None:
@@ -159,17 +159,12 @@ class CsvTable(Table):
         """Return how many fields most rows have."""
         return Counter(len(row.values) for row in csv_rows(self.source, self.form)).most_common(1)[0][0]
 
-    def delimiter_hint(self, width: int | None = None) -> str:
-        """Name the delimiter that splits the first row into ``width`` fields, or a single one into several; else ""."""
-        if width is None and len(self.first) > 1:
+    def delimiter_hint(self) -> str:
+        """Say that another delimiter fits the rows; else ""."""
+        other = fitting_delimiter(self.source, self.form)
+        if other in (None, self.form.delimiter):
             return ""
-        row = self.form.delimiter.join(self.first).split("\n")[0].replace("\r", " ")
-        unquoted = re.sub(r'"[^"]*"', "", row)
-        for other, shown in DELIMITERS.items():
-            fields = unquoted.count(other) + 1
-            if other != self.form.delimiter and (fields == width if width else fields > 1):
-                return f"The fields seem to be separated by {shown}: {self.source.advise('delimiter', other)}."
-        return ""
+        return f"The fields seem to be separated by {DELIMITERS[other]}: {self.source.advise('delimiter', other)}."
 
     def report_findings(self) -> None:
         """Log what was found out about the file that another reading of it would change."""

@@ -221,12 +221,6 @@ class Predictor:
                 "  Leave it out, or take a model that reads texts as they are (data.cleaning: none)."
             )
 
-    def named(self, probabilities: Probabilities) -> list[str | None]:
-        """Return the most probable label of each row, None where the probabilities are NaN."""
-        known = ~np.isnan(probabilities[:, 0])
-        best = np.nan_to_num(probabilities).argmax(axis=1)
-        return [self.labels[i] if it_is else None for i, it_is in zip(best.tolist(), known.tolist(), strict=True)]
-
     @property
     def explains(self) -> bool:
         """Whether the model can say which words mattered; an exported one has no gradients to tell by."""
@@ -242,14 +236,12 @@ class Predictor:
             StudyError: the model is an exported one; or as in :meth:`probabilities`, blank texts excepted.
         """
         cleaned = self.cleaned(checked_texts(texts, keep_blank=True))
-        return self._explained(cleaned, self.checked_entities(len(cleaned), entities))
-
-    def _explained(self, cleaned: list[str], entities: list[str] | None) -> Explained:
+        given = self.checked_entities(len(cleaned), entities)
         if self.backend is not None:
-            return by_gradients(self, cleaned, entities)
+            return by_gradients(self, cleaned, given)
 
         def ask(variants: list[str], positions: list[int]) -> Probabilities:
-            of = None if entities is None else [entities[position] for position in positions]
+            of = None if given is None else [given[position] for position in positions]
             return self.probabilities_of(self._inputs_of(variants, of))
 
         return by_leaving_out(ask, cleaned)
@@ -270,7 +262,7 @@ class Predictor:
 
         given = checked_texts(texts, keep_blank)
         probabilities = self.probabilities(given, entities, keep_blank)
-        table = pd.DataFrame({"text": given, "label": self.named(probabilities)}, dtype="str")
+        table = pd.DataFrame({"text": given, "label": named(self.labels, probabilities)}, dtype="str")
         table[[f"{PROBABILITY}{label}" for label in self.labels]] = probabilities
         return table.assign(words=pd.Series(self.explain(given, entities), dtype="object")) if explain else table
 
@@ -293,7 +285,7 @@ class Predictor:
                 "label": label,
                 "probabilities": None if label is None else dict(zip(self.labels, row.tolist(), strict=True)),
             }
-            for text, label, row in zip(given, self.named(probabilities), probabilities, strict=True)
+            for text, label, row in zip(given, named(self.labels, probabilities), probabilities, strict=True)
         ]
         if explain:
             for record, words in zip(records, self.explain(given, entities), strict=True):
@@ -365,6 +357,12 @@ class EnsemblePredictor(Predictor):
         mean: Probabilities = np.mean([member.probabilities_of(part) for member, part in parts], axis=0)
         done(len(inputs.truncated))
         return mean
+
+
+def named(labels: list[str], probabilities: Probabilities) -> list[str | None]:
+    """Return the most probable label of each row, None where the probabilities are NaN."""
+    known, best = ~np.isnan(probabilities[:, 0]), np.nan_to_num(probabilities).argmax(axis=1)
+    return [labels[i] if it_is else None for i, it_is in zip(best.tolist(), known.tolist(), strict=True)]
 
 
 def _blank(texts: list[str]) -> NDArray[np.bool_]:

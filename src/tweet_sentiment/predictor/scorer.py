@@ -16,7 +16,7 @@ from tweet_sentiment.data.lines import Advise, Source, as_argument
 from tweet_sentiment.data.records import Row
 from tweet_sentiment.data.tables import AS_JSON, Table
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.predictor.predictor import Predictor
+from tweet_sentiment.predictor.predictor import Predictor, named
 from tweet_sentiment.scoring.metrics import PROBABILITY
 
 CHARACTERS_A_CHUNK = 8_000_000  # long texts make shorter chunks, so that memory stays the same
@@ -63,9 +63,7 @@ class Chunk:
         shares = np.full((len(self.faults), len(labels)), np.nan)
         shares[[fault is None for fault in self.faults]] = answers
         unknown = np.isnan(shares).any(axis=1)
-        best = np.nan_to_num(shares).argmax(axis=1)
-        added: list[Any] = [[None if lost else labels[i] for i, lost in zip(best, unknown, strict=True)]]
-        added += [pa.array(column, mask=unknown) for column in shares.T]
+        added: list[Any] = [named(labels, shares), *(pa.array(column, mask=unknown) for column in shares.T)]
         added.append([fault or (EMPTIED if lost else None) for fault, lost in zip(self.faults, unknown, strict=True)])
         arrays = [pa.array(values, type=field.type) for values, field in zip(added, fields, strict=False)]
         return pa.Table.from_arrays([*self.table.columns, *arrays], schema=pa.schema([*self.table.schema, *fields]))

@@ -58,8 +58,8 @@ def write_csv(file: TextIO, schema: pa.Schema, tables: Iterable[pa.Table]) -> No
 
 
 def _cell(value: Any) -> str:
-    plain = "" if value is None else _plain(value)
-    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+    plain = _plain(value)
+    return "" if plain is None else plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
 
 
 def _write_json_lines(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:

@@ -18,7 +18,7 @@ from tweet_sentiment.serving.limits import Limits
 from tweet_sentiment.serving.metrics import Metrics
 from tweet_sentiment.serving.problems import ProblemError
 from tweet_sentiment.serving.schemas import Model, Posts
-from tweet_sentiment.serving.tables import Asked, Post, read_table
+from tweet_sentiment.serving.tables import Asked, Post, read_table, written_table
 
 EXPLAINED_AT_ONCE = 4  # posts; each takes some fifty times as long as a prediction, and predictions wait meanwhile
 
@@ -105,11 +105,11 @@ class Service:
         except StudyError as error:
             raise ProblemError(422, str(error)) from None
         loop, labels = asyncio.get_running_loop(), self.predictor.labels  # one table is read at a time
-        table = await loop.run_in_executor(self._tables, read_table, body, asked, self.limits, labels)
-        posts, records, size = table.chunk.posts, Records(), self.limits.batch
+        chunk = await loop.run_in_executor(self._tables, read_table, body, asked, self.limits, labels)
+        posts, records, size = chunk.posts, Records(), self.limits.batch
         for start in range(0, len(posts), size):
             records += await self._ask(posts[start : start + size])
-        return await loop.run_in_executor(self._tables, table.with_predictions, records)
+        return await loop.run_in_executor(self._tables, written_table, chunk, records, asked, labels)
 
     def model(self) -> Model:
         """Describe what is served, and say whether the folder holds another model by now."""

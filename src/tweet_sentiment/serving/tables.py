@@ -35,26 +35,7 @@ class Asked:
     prefix: str = ""
 
 
-@dataclass(frozen=True)
-class CsvBody:
-    """A CSV that has been read, and the columns of the answer."""
-
-    chunk: Chunk
-    added: list[Any]
-    labels: list[str]
-
-    def with_predictions(self, records: list[dict[str, Any]]) -> str:
-        """Return the CSV with label, probabilities and error behind each row; ``records`` are those of its posts."""
-        none = [np.nan] * len(self.labels)
-        shares = [none if one["label"] is None else list(one["probabilities"].values()) for one in records]
-        out = io.StringIO(newline="")
-        answers = np.array(shares).reshape(-1, len(self.labels))
-        table = self.chunk.with_predictions(self.added, self.labels, answers)
-        write_csv(out, table.schema, [table])
-        return out.getvalue()
-
-
-def read_table(body: bytes, asked: Asked, limits: Limits, labels: list[str]) -> CsvBody:
+def read_table(body: bytes, asked: Asked, limits: Limits, labels: list[str]) -> Chunk:
     """Read a CSV as ``kedro predict`` reads a file.
 
     Raises:
@@ -78,11 +59,20 @@ def read_table(body: bytes, asked: Asked, limits: Limits, labels: list[str]) -> 
                 raise ProblemError(413, f"Row {len(rows)}: more than {limits.characters:,} characters in '{text}'.")
         if not rows:
             raise ProblemError(422, "The CSV has a header and no row. Send one row per post.")
-        added = added_fields(labels, asked.prefix)
-        texts.refuse_columns(added)
-        return CsvBody(texts.chunk(rows), added, labels)
+        texts.refuse_columns(added_fields(labels, asked.prefix))
+        return texts.chunk(rows)
     except StudyError as error:
         raise ProblemError(422, " ".join(str(error).split())) from None
+
+
+def written_table(chunk: Chunk, records: list[dict[str, Any]], asked: Asked, labels: list[str]) -> str:
+    """Return the CSV with label, probabilities and error behind each row; ``records`` are those of its posts."""
+    none, out = [np.nan] * len(labels), io.StringIO(newline="")
+    shares = [none if one["label"] is None else list(one["probabilities"].values()) for one in records]
+    answers = np.array(shares).reshape(-1, len(labels))
+    table = chunk.with_predictions(added_fields(labels, asked.prefix), labels, answers)
+    write_csv(out, table.schema, [table])
+    return out.getvalue()
 
 
 def check_size(body: bytes | bytearray, limits: Limits) -> None:
@@ -111,21 +101,15 @@ def _header_and_text(table: CsvTable, asked: Asked) -> tuple[bool, str]:
     first, header = table.first, asked.form.header
     if asked.text is not None:
         return header is not False, asked.text
-    hint = table.delimiter_hint()  # whole lines must not be taken for texts
-    alone = len(first) == 1 and not hint
     usual = [name for name in first if name.lower() in USUAL_NAMES]
     if header is not False and len(usual) == 1:
         return True, usual[0]
-    if alone and header == AUTO:
-        raise ProblemError(
-            422,
-            f"The first line of the CSV, '{first[0][:100]}', may be the name of its column or a text. "
-            "Say which: ?header=true or ?header=false",
-        )
-    if alone:
-        return (True, first[0]) if header else (False, "0")
+    hint = table.delimiter_hint()  # whole lines must not be taken for texts
+    if len(first) == 1 and not hint and header != AUTO:
+        return header, first[0] if header else "0"
     names = ", ".join(f"'{name}'" for name in (range(len(first)) if header is False else first[:20]))
-    raise ProblemError(
-        422,
-        f"The CSV does not show which column holds the texts; it has {names}. {hint or 'Name one: ?text_column=…'}",
-    )
+    said = f"The CSV does not show which column holds the texts; it has {names}. {hint or 'Name one: ?text_column=…'}"
+    if len(first) == 1 and not hint:
+        said = f"The first line of the CSV, '{first[0][:100]}', may be the name of its column or a text. "
+        said += "Say which: ?header=true or ?header=false"
+    raise ProblemError(422, said)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tweet_sentiment.data import filtering, reading
-from tweet_sentiment.data.lines import RawFile
+from tweet_sentiment.data.lines import Source
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import DataParameters, DevSplitParameters, ModelParameters, Study
 from tweet_sentiment.storage import sha256
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def read_posts(
-    training_file: RawFile, validation_file: RawFile, data: DataParameters, study: Study
+    training_file: Source, validation_file: Source, data: DataParameters, study: Study
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Read both files strictly: every row as it stands; without a validation file the second table is empty.
 
@@ -45,9 +45,9 @@ def read_posts(
     return *posts, account
 
 
-def _describe(file: RawFile, posts: pd.DataFrame) -> dict[str, Any]:
+def _describe(file: Source, posts: pd.DataFrame) -> dict[str, Any]:
     name = file.name.replace("\\", "/").rpartition("/")[2]
-    return {"file": name, "sha256": sha256(file.content or b""), "rows": len(posts)}
+    return {"file": name, "sha256": sha256(file.read()), "rows": len(posts)}
 
 
 def filter_posts(
