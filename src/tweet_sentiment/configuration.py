@@ -153,7 +153,7 @@ class StudyContext(KedroContext):
         if leaves_open(raw):
             file = raw["data"]["training_file"]
             path = fetch(self.project_path / copy_of(file))
-            raw = found_out(raw, Source.of(shown(path), path.read_bytes() if path.is_file() else None))
+            raw = found_out(raw, Source.at(path, shown(path)))
         sections = validate(raw)
         working = self.project_path / "data/06_models" / sections["run"] / sections["study"].protocol / ".working"
         return sections | {"configured": self.config_loader["configured"], "working_folder": working}

@@ -57,13 +57,11 @@ class FileForm:
     """What :func:`inspect` found. ``rows`` counts posts, not the header; ``reasons`` has a line for each finding.
 
     ``delimiter`` and ``quoting`` are None where the file is no CSV; ``header`` is then true: its columns have names.
-    ``assumed``: the encoding is a guess (Windows-1252 or Latin-1).
     """
 
     name: str
     format: Format
     encoding: str | None
-    assumed: bool
     delimiter: str | None
     quoting: str | None
     header: bool
@@ -137,7 +135,6 @@ def inspect(file: Path | str | Source, asked: CsvForm | None = None) -> FileForm
         name=file.name,
         format=table.format,
         encoding=encoding,
-        assumed=how.startswith("assumed"),
         delimiter=form.delimiter if form else None,
         quoting=form.quoting if form else None,
         header=names is not None,
@@ -154,8 +151,7 @@ def _columns(rows: list[list[str]], names: list[str] | None, width: int) -> tupl
         ordered = tuple(sorted(counts, key=lambda value: (-counts[value], value))) if len(counts) <= MOST_LABELS else ()
         name = None if names is None else names[place]
         columns.append(Column(place, name, None, "nothing tells what it holds", len(counts), ordered))
-    roles: tuple[Role, ...] = ("text", "label", "id", "entity")
-    for role in roles:
+    for role in ROLES.values():
         free = [column for column in columns if column.role is None]
         if (guess := _guess(role, free, values, len(rows))) is not None:
             columns[guess.position] = guess
@@ -166,7 +162,7 @@ def _guess(role: Role, free: list[Column], values: list[Counter[str]], rows: int
     fit = [column for column in free if rows == 0 or _can_be(role, column, values[column.position], rows)]
     if named := [(usual, c.position, c) for c in fit if c.name and (usual := usualness(c.name, role)) is not None]:
         return replace(min(named)[2], role=role, reason="its name")
-    others: list[Role] = [other for other in ("text", "label", "id", "entity") if other != role]
+    others = [other for other in ROLES.values() if other != role]
     unnamed = [c for c in fit if c.name is None or all(usualness(c.name, other) is None for other in others)]
     if not unnamed or rows == 0:
         return None

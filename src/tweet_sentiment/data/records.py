@@ -69,7 +69,7 @@ def found_form(source: Source, form: CsvForm) -> CsvForm:
     declared = _DECLARED.fullmatch(first)
     delimiter = declared[1] if declared else form.delimiter
     if delimiter == AUTO:
-        lacking = (one for one in DELIMITERS if not source.has(one.encode()))
+        lacking = (one for one in DELIMITERS if not any(one in line for line in _lines(source, form)[1]))
         delimiter = fitting_delimiter(source, form) or next(lacking, ",")
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise StudyError(
