@@ -311,6 +311,12 @@ def test_writers_hold_one_part_at_a_time(tmp_path, suffix):
     assert len(read(output)) == 50
 
 
+def test_a_number_that_is_none_is_an_empty_field_of_a_csv(tmp_path):
+    output, table = tmp_path / "out.csv", pa.table({"a": [float("nan"), 0.1 + 0.2, None]})
+    writer_for(output)(output, table.schema, [table])
+    assert [row["a"] for row in read(output)] == ["", "0.30000000000000004", ""]
+
+
 def test_entities_come_from_their_column_if_the_model_reads_them(predictor, tmp_path):
     source = write_csv(tmp_path / "in.csv", ["ok", "so bad"], brand=["Nvidia", "x" * 200])
     manifest = predictor.manifest | {"input": predictor.manifest["input"] | {"second_segment": "entity"}}
