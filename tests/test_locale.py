@@ -44,6 +44,7 @@ def project(tmp_path_factory, encoder) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_table_shows_what_can_be_shown(project):
     done = kedro(project, "predict", POST, PYTHONIOENCODING="latin-1")
     assert done.returncode == 0, done.stderr.decode()
@@ -60,6 +61,7 @@ def test_json_loses_nothing(project):
     assert list(record["probabilities"]) == ["böse", "gut", "😀"]
 
 
+@pytest.mark.slow
 def test_a_file_goes_in_and_out_as_utf_8(project):
     (project / "in.csv").write_text(f"text\n{POST}\n", encoding="utf-8")
     options = ("--csv", "in.csv", "--text-column", "text", "--output", "out.csv")
@@ -68,6 +70,7 @@ def test_a_file_goes_in_and_out_as_utf_8(project):
     assert POST in (project / "out.csv").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_message_that_cannot_be_shown_is_still_one_message(project):
     done = kedro(project, "predict", "ok", "--model", "nirgends😀", PYTHONIOENCODING="latin-1")
     assert (done.returncode, b"no manifest.json here" in done.stderr, b"Traceback" in done.stderr) == (1, True, False)

@@ -75,6 +75,7 @@ def test_it_listens_on_loopback_answers_and_ends_with_0_after_the_requests_under
         assert process.stdout.read().strip() == "Stopped."
 
 
+@pytest.mark.slow
 def test_it_warns_where_others_can_ask_bears_junk_and_slow_bodies_and_ends_at_ctrl_c(plain_folder):
     with served(plain_folder, "--body-timeout", 0.5, "--host", "0.0.0.0") as (address, said, process):
         assert "there is no API key" in said

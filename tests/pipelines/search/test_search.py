@@ -55,7 +55,7 @@ def searching(parameters, encoder, tmp_path):
     return run, given
 
 
-@pytest.mark.parametrize("technique", ["lora", "prompt_tuning"])
+@pytest.mark.parametrize("technique", [pytest.param("lora", marks=pytest.mark.slow), "prompt_tuning"])
 def test_the_best_values_train_the_technique_on_all_the_posts_it_names(searching, technique):
     run, given = searching
     best, trials = run(technique=technique)

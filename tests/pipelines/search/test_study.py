@@ -165,7 +165,7 @@ def test_trials_one_by_one_are_those_of_optuna_s_own_loop_with_one_sampler(tmp_p
     assert [one[:3] for one in outcomes(ours)] == [one[:3] for one in outcomes(plain)]
 
 
-@pytest.mark.parametrize("trials_at_once", [1, 2])
+@pytest.mark.parametrize("trials_at_once", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_fewer_trials_are_the_first_of_more_and_more_trials_start_no_finished_one_again(tmp_path, trials_at_once):
     started = []
 
@@ -190,10 +190,10 @@ def test_the_same_seed_draws_the_same_and_another_seed_others(uninterrupted, tmp
     ("at", "changes"),
     [
         ([1], {}),
-        ([11], {}),
+        pytest.param([11], {}, marks=pytest.mark.slow),
         ([4, 2, 3], {"pruner": PRUNING | {"n_warmup_steps": 1}, "num_train_epochs": {"low": 4, "high": 4}}),
         ([1], {"trials_at_once": 2}),
-        ([2, 9], {"trials_at_once": 2}),
+        pytest.param([2, 9], {"trials_at_once": 2}, marks=pytest.mark.slow),
     ],
 )
 def test_a_search_interrupted_in_trials_ends_as_if_it_had_not_been(tmp_path, at, changes):
@@ -222,6 +222,7 @@ here.search(Path(sys.argv[1]), here.TRIALS, objective)
 """
 
 
+@pytest.mark.slow
 def test_a_search_killed_twice_ends_as_if_it_had_not_been(uninterrupted, tmp_path):
     for at in (3, 10):
         command = [sys.executable, "-c", KILLED, str(tmp_path), str(at)]
