@@ -55,6 +55,7 @@ def test_a_study_that_has_run_has_nothing_to_run(finished):
     assert plan(finished).reasons == {}
 
 
+@pytest.mark.slow
 def test_a_study_that_has_not_run_runs_whole(tmp_path, encoder):
     planned = plan(copy_project(tmp_path / "new", encoder))
     assert planned.reasons.keys() == {node.name for node in planned.nodes}

@@ -53,7 +53,7 @@ def test_without_a_dev_split_choices_are_made_on_the_test_posts():
     assert given.with_dev_split() is given
 
 
-@pytest.mark.parametrize("technique", ["layer_unfreezing", "lora"])
+@pytest.mark.parametrize("technique", ["layer_unfreezing", pytest.param("lora", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("best", "held_out", "n_train"), [(1, 0, 30), (0, 1, 30), (0, 0, 36)])
 def test_the_dev_split_is_trained_on_only_if_nothing_is_chosen_on_it(
     sections, tmp_path, technique, best, held_out, n_train

@@ -104,6 +104,7 @@ def test_each_head_beside_the_prompt_is_a_row_and_alone_the_prompt_is_trained_on
     assert list(sweep_heads(**given)["seconds"]) == list(table["seconds"])
 
 
+@pytest.mark.slow
 def test_each_training_is_a_row_that_is_compared_with_the_first_and_only_a_changed_one_is_made_again(
     sections, tmp_path
 ):
@@ -139,6 +140,7 @@ def test_a_variant_that_reads_a_column_the_file_lacks_is_skipped_and_without_ano
         trainings(changed(lacking, "training_ablation", variants={"entity": some["entity"]}), tmp_path)
 
 
+@pytest.mark.slow
 def test_each_size_is_a_row_and_what_all_posts_would_give_is_not_called_measured(sections, tmp_path):
     table = sizes(sections, tmp_path)
     assert list(table["n_train"]) == [8, 16, 24, 30] * 2

@@ -127,6 +127,7 @@ layer_unfreezing_fit = layer_unfreezing.fit
 
 
 @pytest.mark.nltk
+@pytest.mark.slow
 def test_all_the_ways_are_measured_on_the_same_posts_and_compared_and_kept(sections, tmp_path):
     own = node_inputs(sections, tmp_path, "preprocessing_ablation", "layer_unfreezing", "uncertainty")
     split = {"split_training_posts": TRAINING, "split_test_posts": TEST}

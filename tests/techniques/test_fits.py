@@ -47,11 +47,11 @@ VARIANTS = [  # of a technique: changes to its section, and which weights they m
 EARLY = {"early_stopping_patience": 1, "num_train_epochs": 6}
 RESUMED = [
     ("layer_unfreezing", {"top_blocks": 1}),
-    ("full_fine_tuning", EARLY | {"layerwise_learning_rate_decay": 0.8}),
     ("lora", EARLY),
     *(
         pytest.param(*one, marks=pytest.mark.slow)
         for one in (
+            ("full_fine_tuning", EARLY | {"layerwise_learning_rate_decay": 0.8}),
             ("p_tuning", EARLY),
             ("p_tuning", {}),
             ("prompt_tuning", {"trainable_head": []}),

@@ -109,7 +109,10 @@ def test_every_epoch_of_every_trial_is_reported_and_no_two_trials_are_alike_or_o
     assert len({tuple(trial.params.values()) for trial in uninterrupted.trials}) == TRIALS
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(
+    "metric",
+    [pytest.param(one, marks=() if one in ("accuracy", "eval_loss") else pytest.mark.slow) for one in METRICS],
+)
 def test_the_best_trial_has_the_lowest_loss_or_the_highest_of_any_other_metric(tmp_path, caplog, metric):
     best_of = min if metric == "eval_loss" else max
     with caplog.at_level(logging.INFO):
@@ -191,7 +194,11 @@ def test_the_same_seed_draws_the_same_and_another_seed_others(uninterrupted, tmp
     [
         ([1], {}),
         pytest.param([11], {}, marks=pytest.mark.slow),
-        ([4, 2, 3], {"pruner": PRUNING | {"n_warmup_steps": 1}, "num_train_epochs": {"low": 4, "high": 4}}),
+        pytest.param(
+            [4, 2, 3],
+            {"pruner": PRUNING | {"n_warmup_steps": 1}, "num_train_epochs": {"low": 4, "high": 4}},
+            marks=pytest.mark.slow,
+        ),
         ([1], {"trials_at_once": 2}),
         pytest.param([2, 9], {"trials_at_once": 2}, marks=pytest.mark.slow),
     ],
@@ -231,6 +238,7 @@ def test_a_search_killed_twice_ends_as_if_it_had_not_been(uninterrupted, tmp_pat
     assert outcomes(search(tmp_path, TRIALS)) == outcomes(uninterrupted)
 
 
+@pytest.mark.slow
 def test_trials_drawn_together_end_the_same_in_one_process_and_in_two(tmp_path):
     one, two = (search(tmp_path / str(n), 20, processes=n, trials_at_once=2, pruner=PRUNING, seed=1) for n in (1, 2))
     assert outcomes(one) == outcomes(two)
