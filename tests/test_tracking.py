@@ -131,6 +131,7 @@ def test_a_name_that_is_taken_as_it_is_stays(name):
     assert fit(name, spaces=True) == name
 
 
+@pytest.mark.slow
 def test_labels_that_are_emoji_reach_both_trackers(tmp_path):
     pytest.importorskip("mlflow", reason="the extra mlflow is not installed (make tracking)")
     pytest.importorskip("tensorboard", reason="the extra tensorboard is not installed (make tracking)")

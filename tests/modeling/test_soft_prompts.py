@@ -127,7 +127,7 @@ def test_padding_changes_no_logit_and_all_the_positions_may_be_filled(trained, t
 
 
 @POOLINGS
-@pytest.mark.parametrize("head", [[], ["pre_classifier", "classifier"]])
+@pytest.mark.parametrize("head", [pytest.param([], marks=pytest.mark.slow), ["pre_classifier", "classifier"]])
 @pytest.mark.parametrize("hard_prompt", ["", HARD_PROMPT])
 def test_folded_it_is_a_plain_model_with_the_same_logits(trained, tokenizer, pooling, head, hard_prompt):
     model = trained(pooling=pooling, trainable_head=head)

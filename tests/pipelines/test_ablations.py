@@ -93,6 +93,7 @@ def test_each_number_of_blocks_is_a_row_and_is_kept_for_a_longer_sweep_but_not_u
     assert narrow["high"][0] - narrow["low"][0] < first["high"][0] - first["low"][0]
 
 
+@pytest.mark.slow
 def test_each_head_beside_the_prompt_is_a_row_and_alone_the_prompt_is_trained_only(sections, tmp_path):
     sections = changed(sections, "prompt_tuning", num_virtual_tokens=3, row_limit=16)
     given = posts() | node_inputs(sections, tmp_path, "prompt_tuning", "uncertainty")

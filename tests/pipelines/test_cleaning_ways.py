@@ -67,6 +67,7 @@ def test_there_are_fifteen_ways_and_each_but_one_has_a_plain_reference():
 
 
 @pytest.mark.nltk
+@pytest.mark.slow
 def test_one_post_is_shown_every_way():
     shown = examples_by_variant()
     assert list(shown) == [way["variant"] for way in WAYS]

@@ -45,6 +45,9 @@ POSTS = [
 ]
 
 
+QUANTIZED = pytest.mark.parametrize("quantize", [None, pytest.param("int8", marks=pytest.mark.slow)])
+
+
 @pytest.fixture(scope="session")
 def check_posts(tmp_path_factory, settings):
     path = tmp_path_factory.mktemp("posts") / "posts.csv"
@@ -89,7 +92,7 @@ def test_the_exported_model_gives_the_same_probabilities(request, exported, name
     assert list(onnx(POSTS)["label"]) == list(torch_predictor(POSTS)["label"])
 
 
-@pytest.mark.parametrize("quantize", [None, "int8"])
+@QUANTIZED
 def test_batches_side_by_side_answer_as_one_after_the_other(exported, quantize):
     posts, before, found = [f"{post} {i}" for i in range(60) for post in POSTS], torch.get_num_threads(), []
     try:
@@ -151,6 +154,7 @@ def test_the_manifest_says_where_it_comes_from_and_what_the_check_found(exported
     assert "ONNX, fp32" in (exported("plain") / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_int8_is_smaller_and_its_manifest_says_what_it_changed(exported):
     full, small = exported("plain"), exported("plain", "int8")
     assert (small / MODEL).stat().st_size < 0.5 * (full / MODEL).stat().st_size
@@ -162,6 +166,7 @@ def test_int8_is_smaller_and_its_manifest_says_what_it_changed(exported):
     assert set(Predictor.load(small)(POSTS)["label"]) <= set(Predictor.load(full).labels)
 
 
+@pytest.mark.slow
 def test_a_quantized_answer_does_not_hang_on_the_posts_beside_it(exported):
     small = Predictor.load(exported("plain", "int8"))
     together = small.probabilities([*POSTS, "worst " * 40, "!"])[: len(POSTS)]
@@ -367,7 +372,7 @@ def test_a_truncated_model_or_another_number_of_classes_is_said(exported, tmp_pa
             Predictor.load(folder)
 
 
-@pytest.mark.parametrize("quantize", [None, "int8"])
+@QUANTIZED
 @pytest.mark.parametrize("replace", [lambda path: path.write_bytes(b""), lambda path: path.unlink()])
 def test_a_model_that_is_replaced_or_cut_off_on_disk_goes_on_as_it_was(exported, tmp_path, quantize, replace):
     folder, many, threads = copied(exported("plain", quantize), tmp_path / "served", lambda path: None), POSTS * 60, 2

@@ -96,6 +96,7 @@ def test_the_epoch_that_a_trial_was_cut_off_in_counts_against_the_budget(searchi
     assert trials["value_by_epoch"][0].count(" ") == 2  # that of the first epoch is known from before
 
 
+@pytest.mark.slow
 def test_a_longer_search_goes_on_and_another_row_limit_is_another_search(searching):
     run, _ = searching
     _, first = run(n_trials=1)
