@@ -264,6 +264,15 @@ class Hyperparameters(Strict):
         return int(self.warmup_steps if isinstance(self.warmup_steps, int) else self.warmup_steps * steps)
 
 
+class EncoderHyperparameters(Hyperparameters):
+    """Those of a training of the whole encoder, whose ``learning_rate`` may be ``auto``: the larger, the lower.
+
+    It is 2e-4 for the embedded encoder, 5e-5 for DistilBERT, 2.5e-5 for one of BERT's base size.
+    """
+
+    learning_rate: LearningRate | Literal["auto"]  # type: ignore[assignment]
+
+
 Direction = Literal["maximize", "minimize"]
 LESS_IS_BETTER = frozenset({"eval_loss"})  # of the metrics that are measured; of the others more is better
 
@@ -336,7 +345,7 @@ class TrainingParameters(Strict):
             raise StudyError(
                 f"{key}: warmup_steps is {given.warmup_steps}, and the whole training has {steps} steps ({posts:,} "
                 f"posts in batches of {given.per_device_train_batch_size}, {given.num_train_epochs} epochs). "
-                f"The learning rate of {given.learning_rate:g} would never be reached.\n"
+                f"The learning rate of {given.learning_rate} would never be reached.\n"
                 "  Give fewer, or a share of the steps (warmup_steps=0.1); or more posts, or more epochs."
             )
 

@@ -34,9 +34,8 @@ def _trainings(technique: str, sections: Mapping[str, Any]) -> Iterator[tuple[st
         for name in section.techniques:
             yield f"{name}.hyperparameters", sections[name].hyperparameters
     elif technique == "training_ablation":
-        plain = sections[section.technique].hyperparameters.model_dump()
         for variant, changes in section.variants.items():
-            varied = Hyperparameters(**plain | changes.get("hyperparameters", {}))
+            varied = sections[section.technique].hyperparameters.under(**changes.get("hyperparameters", {}))
             yield f"training_ablation.variants.{variant}.hyperparameters", varied
     elif hasattr(section, "hyperparameters") and not getattr(section, "use_search_result", False):
         yield f"{technique}.hyperparameters", section.hyperparameters

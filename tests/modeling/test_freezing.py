@@ -1,9 +1,19 @@
 """Which parameters learn, and at which rate: each once, as its name and its depth say."""
 
 import pytest
+import torch
+from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.freezing import count_trainable, freeze, layerwise_groups, unfreeze, unfreeze_all
+from tweet_sentiment.modeling.freezing import (
+    count_trainable,
+    freeze,
+    layerwise_groups,
+    unfreeze,
+    unfreeze_all,
+    with_learning_rate,
+)
+from tweet_sentiment.parameters import EncoderHyperparameters
 
 HEAD = ["pre_classifier.weight", "pre_classifier.bias", "classifier.weight", "classifier.bias"]
 
@@ -72,3 +82,29 @@ def test_what_is_frozen_is_in_no_group(tiny_classifier):
     assert set(rates(tiny_classifier, 0.9)) > set(HEAD)
     learning = unfreeze(tiny_classifier, ["classifier"], top_blocks=1)
     assert set(rates(tiny_classifier, 0.9)) == set(learning)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "rate"),
+    [
+        ("distilbert", {"dim": 384, "hidden_dim": 1536, "n_layers": 6, "n_heads": 12}, 2e-4),
+        ("distilbert", {}, 5e-5),
+        ("bert", {}, 2.5e-5),
+        ("mpnet", {}, 2.5e-5),
+        ("albert", {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12}, 2.5e-5),
+        (
+            "bert",
+            {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16},
+            7e-6,
+        ),
+        ("bert", {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}, 2e-4),
+    ],
+)
+def test_the_larger_the_encoder_the_lower_the_automatic_rate(kind, size, rate):
+    with torch.device("meta"):
+        model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(kind, **size))
+    shape = {"num_train_epochs": 1, "per_device_train_batch_size": 8, "warmup_steps": 0, "weight_decay": 0.0}
+    given = EncoderHyperparameters(learning_rate="auto", **shape)
+    assert with_learning_rate(given, model).learning_rate == pytest.approx(rate, rel=0.02)
+    said = given.under(learning_rate=0.3)
+    assert with_learning_rate(said, model) is said

@@ -6,7 +6,10 @@ import torch
 from torch import nn
 
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.modeling.encoders import below, parts_of
+from tweet_sentiment.modeling.encoders import below, parts_of, plain_model
+from tweet_sentiment.parameters import Hyperparameters
+
+_HIGHEST, _WEIGHTS = 2e-4, 10_646_784  # the rate that suits the embedded encoder, and the weights of its blocks
 
 
 def freeze(model: nn.Module) -> None:
@@ -52,6 +55,19 @@ def count_trainable(model: nn.Module) -> int:
 def trainable_weights(model: nn.Module) -> dict[str, torch.Tensor]:
     """Return the weights that learn, by their names, on the CPU."""
     return {name: one.detach().cpu().contiguous() for name, one in model.named_parameters() if one.requires_grad}
+
+
+def with_learning_rate(hyperparameters: Hyperparameters, model: Any) -> Hyperparameters:
+    """Return the hyperparameters with the learning rate that ``auto`` means for a training of all of this model.
+
+    It falls as the weights of the encoder's blocks grow, from 2e-4 for the embedded encoder and smaller ones: to 5e-5
+    for DistilBERT, 2.5e-5 for BERT's base size. BERT's paper takes 2e-5 to 5e-5 (J. Devlin et al., 2019, appendix A.3).
+    """
+    if not isinstance(hyperparameters.learning_rate, str):  # "auto"
+        return hyperparameters
+    parts, layers = parts_of(model), plain_model(model).config.num_hidden_layers
+    each = sum(one.numel() for one in model.get_submodule(parts.blocks).parameters()) / parts.count
+    return hyperparameters.under(learning_rate=float(f"{min(1.0, _WEIGHTS / (each * layers)) * _HIGHEST:.2g}"))
 
 
 def layerwise_groups(model: Any, learning_rate: float, weight_decay: float, decay: float) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tweet_sentiment.parameters import Hyperparameters, PositiveInt, Share, Strict
+from tweet_sentiment.parameters import EncoderHyperparameters, PositiveInt, Share, Strict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ class Parameters(Strict):
     row_limit: PositiveInt | None
     mlm_probability: Share
     measured_share: Share
-    hyperparameters: Hyperparameters
+    hyperparameters: EncoderHyperparameters
 
 
 def adapt_encoder(
@@ -43,21 +43,23 @@ def adapt_encoder(
 
     from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder
     from tweet_sentiment.modeling.encoders import encoder_of, load_encoder, load_tokenizer, with_vocabulary
+    from tweet_sentiment.modeling.freezing import with_learning_rate
     from tweet_sentiment.modeling.trainer import ShowProgress, StopIfNotFinite, run_trainer, training_arguments
 
     chosen, inputs = domain_adaptation, ["input_ids", "attention_mask"]
     encoder = load_encoder(setup.model.checkpoint)
     model = with_vocabulary(encoder, setup.study.seed)
+    hyperparameters = with_learning_rate(chosen.hyperparameters, model)
     model.pooled_position = None  # all are read, so none may be left out
     folder = checkpoints_folder(
         setup.working_folder, [setup.identity(), chosen.identity(), len(training), setup.device.name]
     )
-    steps = chosen.hyperparameters.steps(len(training))
+    steps = hyperparameters.steps(len(training))
     trainer = _trainer()(
         model=model,
         args=training_arguments(
             folder,
-            chosen.hyperparameters,
+            hyperparameters,
             setup,
             steps,
             logging_steps=setup.training.logging_steps,

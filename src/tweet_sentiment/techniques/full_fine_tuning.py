@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from tweet_sentiment.parameters import Pooling, TrainerParameters
+from tweet_sentiment.parameters import EncoderHyperparameters, Pooling, TrainerParameters
 
 if TYPE_CHECKING:
     from tweet_sentiment.modeling.fitting import Examples, Fitted, Setup
@@ -21,16 +21,18 @@ class Parameters(TrainerParameters):
     layerwise_learning_rate_decay: Annotated[float, Field(gt=0, le=1)]
     freeze_embeddings: bool
     pooling: Pooling
+    hyperparameters: EncoderHyperparameters
 
 
 def fit(examples: "Examples", full_fine_tuning: Parameters, setup: "Setup", **more: Any) -> "Fitted":
     """Train every layer; ``more`` is passed to :func:`tweet_sentiment.modeling.fitting.fit_encoder`."""
     from tweet_sentiment.modeling.encoders import set_pooling
     from tweet_sentiment.modeling.fitting import fit_encoder, new_classifier
-    from tweet_sentiment.modeling.freezing import layerwise_groups, unfreeze_all
+    from tweet_sentiment.modeling.freezing import layerwise_groups, unfreeze_all, with_learning_rate
 
-    chosen, rates = full_fine_tuning, full_fine_tuning.hyperparameters
-    classifier = new_classifier(chosen, setup)
+    classifier = new_classifier(full_fine_tuning, setup)
+    rates = with_learning_rate(full_fine_tuning.hyperparameters, classifier)
+    chosen = full_fine_tuning.under(hyperparameters=rates)
     set_pooling(classifier, chosen.pooling)
     unfreeze_all(classifier, but=["embeddings"] if chosen.freeze_embeddings else [])
     groups = layerwise_groups(classifier, rates.learning_rate, rates.weight_decay, chosen.layerwise_learning_rate_decay)
