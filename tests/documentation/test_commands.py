@@ -38,7 +38,7 @@ def keys(lines: set[str]) -> set[str]:
     """Return the names of the parameters that commands set by ``--params``."""
     ours = [line for line in lines if not line.startswith("kedro airflow")]  # whose parameters are the template's
     given = {value for line in ours for value in re.findall(r"--params=(\S+)", line)}
-    return {part.partition("=")[0] for value in given for part in value.split(",") if "=" in part}
+    return {part.partition("=")[0].lstrip("'") for value in given for part in value.split(",") if "=" in part}
 
 
 def options(command: str, lines: set[str]) -> set[str]:
