@@ -137,7 +137,8 @@ def here(project, monkeypatch) -> Path:
 
 def given(command: str) -> str:
     """Return what is run of a command: the run is named test, a whole study stops after its data."""
-    command = command.replace("06_models/sample/", "06_models/test/").replace("=embedded", "=data/01_raw/tiny_encoder")
+    command = re.sub("=(embedded|models/all-mpnet-base-v2)", "=data/01_raw/tiny_encoder", command)
+    command = command.replace("06_models/sample/", "06_models/test/")
     return f"{command} --pipelines=data_processing" if WHOLE.match(command) else command
 
 
