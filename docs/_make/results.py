@@ -167,7 +167,7 @@ def _head(comparison: pd.DataFrame) -> list[str]:
         "",
         f"Encoder: {named['encoder']}. Device: {named['device']}. Seed: {comparison['seed'].iloc[0]}. Intervals: "
         f"{LEVEL:.0%}, by a bootstrap over tweets. The paper's figures are of its own, leaking protocol and of "
-        "`distilbert-base-uncased`.",
+        "`distilbert-base-uncased`. Times are as they were measured, some beside other work on the same machine.",
         "",
     ]
     if len(earlier):
