@@ -44,7 +44,7 @@ NOT_RUN = {  # what begins so, and why
     "kedro promote --push-to-hub": "needs a hub; tests/commands/test_push_to_hub.py has a stand-in of it",
     "kedro run --env=paper$": "needs a GPU and a hub",
     "kedro run --env=kaggle$": "takes a day; with a limit of rows it runs",
-    "kedro run --env=kaggle --pipelines=full_fine_tuning,classical": "takes an hour",
+    "kedro run --env=kaggle --pipelines=classical,full_fine_tuning,lora": "takes an hour",
     "kedro run .*emotion": "needs TweetEval's files",
     "kedro run --pipelines=past_the_paper": "takes a minute: tests/test_past_the_paper.py",
     "kedro run .*/tmp/mpnet|kedro predict .*06_models/mpnet": "needs a hub: tests/modeling/test_families.py",
