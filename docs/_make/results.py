@@ -68,20 +68,9 @@ SETTINGS = {
     "sizes": "Accuracy by the posts learnt from",
     "cleaning": "Ways of cleaning",
 }
-SCORES = [
-    "technique",
-    "protocol",
-    "encoder",
-    "texts",
-    "n_train",
-    "eval_loss",
-    "accuracy",
-    "f1",
-    "precision",
-    "recall",
-    "macro_f1",
-]
-SCORES += ["expected_calibration_error", "calibration_noise", "dev_accuracy", "trainable_parameters", "seconds"]
+SCORES = ["technique", "protocol", "encoder", "texts", "n_train", "eval_loss", "accuracy", "f1", "precision", "recall"]
+SCORES += ["macro_f1", "expected_calibration_error", "calibration_noise", "dev_accuracy"]
+SCORES += ["trainable_parameters", "seconds"]
 
 
 def copy_tables(data: Path, run: str, to: Path) -> list[str]:
@@ -113,7 +102,6 @@ def restore_tables(results: Path, run: str, data: Path) -> None:
     for protocol, rows in comparison[comparison["measured"].eq(True)].groupby("protocol"):
         path = data / "08_reporting" / run / str(protocol) / "results.csv"
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
             _save(rows, path)
 
 

@@ -34,9 +34,9 @@ def _trainings(technique: str, sections: Mapping[str, Any]) -> Iterator[tuple[st
         for name in section.techniques:
             yield f"{name}.hyperparameters", sections[name].hyperparameters
     elif technique == "training_ablation":
-        for variant, changes in section.variants.items():
-            varied = sections[section.technique].hyperparameters.under(**changes.get("hyperparameters", {}))
-            yield f"training_ablation.variants.{variant}.hyperparameters", varied
+        for variant in section.variants:
+            varied = section.varied(sections[section.technique], variant)
+            yield f"training_ablation.variants.{variant}.hyperparameters", varied.hyperparameters
     elif hasattr(section, "hyperparameters") and not getattr(section, "use_search_result", False):
         yield f"{technique}.hyperparameters", section.hyperparameters
 

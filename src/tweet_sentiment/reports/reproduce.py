@@ -14,7 +14,7 @@ ENVIRONMENTS = ("kaggle", "paper", "test")  # folders in conf that are named lik
 
 def pipeline_of(technique: str) -> str:
     """Return the pipeline that runs a technique, of this run or of another."""
-    name = technique.partition(" (")[0]
+    name = technique.removesuffix(f" ({run_of(technique)})")
     return TECHNIQUES[name].key if name in TECHNIQUES else name
 
 
@@ -59,10 +59,11 @@ def commands(inputs: ReportInputs) -> list[str]:
         options = [(one, given) for given, pipelines in ordered for one in _together(pipelines)]
         options.sort(key=lambda option: option[0].removeprefix(" --pipelines=") in LAST)
         for chosen, given in options:
-            begun = [one for one in named if not (one.startswith("run=") and given[:1] and given[0].startswith("run="))]
-            said.append(f"{start}{chosen} --params={quote(','.join([*begun, f'protocol={protocol}', *given]))}")
-    others = sorted(set(map(run_of, inputs.comparison["technique"])) - {""})
-    named += [f"reporting.other_runs=[{','.join(others)}]"] * bool(others)
+            own = {one.partition("=")[0] for one in given}  # another run's name, for one
+            others = [one for one in named if one.partition("=")[0] not in own]
+            said.append(f"{start}{chosen} --params={quote(','.join([*others, f'protocol={protocol}', *given]))}")
+    runs = sorted(set(map(run_of, inputs.comparison["technique"])) - {""})
+    named += [f"reporting.other_runs=[{','.join(runs)}]"] * bool(runs)
     return [*said, f"{start} --pipelines=reporting" + (f" --params={quote(','.join(named))}" if named else "")]
 
 

@@ -21,19 +21,8 @@ COLUMNS += ["expected_calibration_error", "calibration_noise"]
 COLUMNS += [f"{part}_{figure}" for part in PARTS for figure in ("posts", "accuracy", *ENDS)]
 COLUMNS += ["seeds", "accuracy_mean", "accuracy_sd", "chosen_on", *(f"dev_{name}" for name in CHOSEN_BY)]
 COLUMNS += ["selected", "selected_by", "measured", "texts", "seed", "device", "dtype"]
-SHOWN = [
-    "technique",
-    "protocol",
-    "encoder",
-    "texts",
-    "n_train",
-    "trainable_parameters",
-    "eval_loss",
-    "accuracy",
-    "interval",
-    "f1",
-]
-SHOWN += ["macro_f1", "seconds", "paper_accuracy"]
+SHOWN = ["technique", "protocol", "encoder", "texts", "n_train", "trainable_parameters", "eval_loss", "accuracy"]
+SHOWN += ["interval", "f1", "macro_f1", "seconds", "paper_accuracy"]
 MAIN = ["technique", "protocol", "accuracy", "interval", "paper_accuracy"]  # where there is no room for all
 MAIN_PROTOCOLS = ["published", "leak_free", "grouped"]  # beside folds, "grouped_<k>_of_<n>"
 HONEST = ["leak_free", "grouped", "published"]  # those without the leak first
