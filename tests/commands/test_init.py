@@ -55,6 +55,15 @@ def test_columns_that_are_named_are_taken_and_a_file_elsewhere_is_named_from_the
     assert (parameters.run, parameters.data.training_file) == ("other", file.as_posix())
 
 
+def test_columns_of_a_file_without_a_header_are_named_by_their_positions(conf):  # noqa: F811
+    file = conf.parent / "plain.csv"
+    file.write_text("".join(f"k{n % 2},some words {n},other words {n}\n" for n in range(20)))
+    done = init(file, "--conf", conf, "--label", "0", "--text", "2")
+    assert done.exit_code == 0, done.output
+    columns = validate_parameters(loaded(conf)).data.columns
+    assert (columns.label, columns.post) == (0, 2)
+
+
 def test_what_cannot_be_told_is_named_with_the_option_that_answers_it(conf):  # noqa: F811
     file = conf.parent / "unclear.csv"
     file.write_text("a,b\n" + "".join(f"some words {n},other words {n}\n" for n in range(60)))

@@ -60,10 +60,11 @@ def init(
     asked = CsvForm(delimiter, quoting, encoding, False if no_header else "auto")
     form = inspect(Source.at(file, advise=as_option), asked)
     _show(file, form)
-    names = [str(column.key) for column in form.columns]
+    names = [column.name for column in form.columns]  # of a file without a header: none
     for key in ("post", "label"):
         if columns[key] is None and form.column(ROLES[key]) is None and sys.stdin.isatty():
-            columns[key] = click.prompt(f"Which column holds the {ROLES[key]}s?", type=click.Choice(names))
+            choice = click.Choice([str(column.key) for column in form.columns])
+            columns[key] = click.prompt(f"Which column holds the {ROLES[key]}s?", type=choice)
     given = {
         key: int(name) if name.isdecimal() and name not in names else name for key, name in columns.items() if name
     }
