@@ -119,6 +119,16 @@ REFUSED = {
     "UTF-16 without a mark": (rows("a").encode("utf-16-le"), {}, "iconv -f UTF-16LE"),
     "UTF-32": (rows("a").encode("utf-32"), {}, "encoding=utf-32"),
     "Latin-1": (rows("caf\u00e9").encode("latin-1"), {}, "line 2: the byte at offset 22 (0xe9) is not UTF-8"),
+    "damaged UTF-8": (
+        rows("“so”").encode() + b"Neutral,it \xff goes\n",
+        {},
+        "line 3: the byte at offset 39 (0xff) is not UTF-8, but most of the file is",
+    ),
+    "damaged UTF-8 that is found out": (
+        rows("“so”").encode() + b"Neutral,cut \xe2\x80",
+        {"encoding": "auto"},
+        "line 3: the byte at offset 40 (0xe2) is not UTF-8, but most of the file is",
+    ),
     "another encoding": (rows("a\u20ac").encode(), {"encoding": "ascii"}, "is not ascii"),
     "no encoding": (rows("a"), {"encoding": "klingon"}, "there is no encoding 'klingon'"),
     "gzip": (

@@ -143,18 +143,40 @@ def no_such_file(name: object, hint: str = "") -> StudyError:
 
 
 def encoding_of(source: Source) -> tuple[str, str]:
-    """Return the encoding of a file, and why: by its byte-order mark, its NUL bytes, or since all of it is UTF-8.
+    """Return the encoding of a file, and why: by its byte-order mark, its NUL bytes, or since it is UTF-8.
 
-    What is none of these is taken for Windows-1252, or for Latin-1 where it holds bytes that Windows-1252 has not.
+    A few damaged bytes make UTF-8 nothing else. What is none of these is taken for Windows-1252, or for Latin-1 where
+    it holds bytes that Windows-1252 has not.
     """
     if told := _told_by_start(source.start()):
         return told[:2]
-    for codec in ("utf-8", "cp1252"):
-        with source.open() as file, suppress(UnicodeDecodeError):
-            for _ in codecs.iterdecode(iter(lambda: file.read(1 << 20), b""), codec):
-                pass
-            return codec, "all of it can be read so" if codec == "utf-8" else "assumed, since it is not UTF-8"
+    if _can_be(source, "utf-8"):
+        return "utf-8", "all of it can be read so"
+    if _mostly_utf_8(source):
+        return "utf-8", "most of it can be read so"
+    if _can_be(source, "cp1252"):
+        return "cp1252", "assumed, since it is not UTF-8"
     return "latin-1", "assumed, since it is neither UTF-8 nor Windows-1252"
+
+
+def _decoded(source: Source, codec: str, errors: str = "strict") -> Iterator[str]:
+    with source.open() as file:
+        yield from codecs.iterdecode(iter(lambda: file.read(1 << 20), b""), codec, errors)
+
+
+def _can_be(source: Source, codec: str) -> bool:
+    with suppress(UnicodeDecodeError):
+        return all(text is not None for text in _decoded(source, codec))
+    return False
+
+
+def _mostly_utf_8(source: Source) -> bool:
+    """Tell whether a file that is not UTF-8 has more characters beyond ASCII that are than damaged places."""
+    beyond_ascii = damaged = 0
+    for text in _decoded(source, "utf-8", "replace"):
+        beyond_ascii += len(re.sub(r"[\0-\x7f]+", "", text))
+        damaged += text.count("\ufffd")
+    return beyond_ascii > 2 * damaged
 
 
 def _told_by_start(start: bytes) -> tuple[str, str, int] | None:
@@ -230,7 +252,14 @@ def _undecodable(source: Source, encoding: str, read: int) -> StudyError:
             try:
                 line.decode()
             except UnicodeDecodeError as error:
-                return _other_encoding(source, number, offset + error.start, line[error.start], "cp1252", "utf-8")
+                place, byte = offset + error.start, line[error.start]
+                if not _mostly_utf_8(source):
+                    return _other_encoding(source, number, place, byte, "cp1252", "utf-8")
+                return StudyError(
+                    f"{source.name}, line {number}: the byte at offset {place} (0x{byte:02x}) is not UTF-8, but most "
+                    "of the file is: it is damaged there, or was put together of files in several encodings.\n"
+                    "  Put the line right, or fetch the file again; to leave such bytes out: iconv -c -f UTF-8 -t UTF-8"
+                )
             offset += len(line)
     said = f"{source.name}, after line {read}: the file is not {in_words(encoding)}"
     return StudyError(f"{said}.\n  {_capital(source.advise('encoding', 'auto'))}, or save it as UTF-8.")
