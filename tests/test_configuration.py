@@ -168,6 +168,19 @@ def test_what_is_said_of_a_file_of_one_s_own_holds(conf):
     assert loaded(conf, said="data.validation_file=in/other.csv")["data"]["validation_file"] == "in/other.csv"
 
 
+def test_what_is_said_of_one_file_does_not_hold_of_another_that_params_name(conf):
+    data = {"training_file": "in/mine.csv", "validation_file": "in/test.csv", "header": True, "cleaning": "minimal"}
+    columns = {"id": "id", "entity": None, "label": "stars", "post": "text"}
+    local(conf, {"run": "mine", "labels": ["a", "b"], "data": data | {"columns": columns, "drop_labels": ["c"]}})
+    for file in ("in/mine.csv", "./in/mine.csv"):
+        assert loaded(conf, said=f"data.training_file={file}")["data"]["columns"] == columns
+    said = loaded(conf, said="data.training_file=in/other.csv,data.columns.post=words")
+    assert (said["run"], said["labels"], said["data"]["validation_file"]) == ("other", "auto", None)
+    assert said["data"]["columns"] == {"id": None, "entity": None, "label": "auto", "post": "words"}
+    assert (said["data"]["header"], said["data"]["drop_labels"], said["data"]["cleaning"]) == ("auto", [], "minimal")
+    assert loaded(conf, said="data.training_file=in/other.csv,run=own")["run"] == "own"
+
+
 @pytest.mark.parametrize("environment", ["base", "kaggle", "paper", "test"])
 def test_the_project_s_own_files_keep_what_conf_says_of_them(conf, environment):
     said = loaded(conf, environment=environment)

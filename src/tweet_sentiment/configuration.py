@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -22,7 +22,8 @@ class ConfigLoader(OmegaConfigLoader):
     """Kedro's loader, with rules of our own for the parameters of base, of the environment and of ``--params``.
 
     They are merged by :func:`merge`. What ``conf/base`` says of the project's own files does not hold of another: for
-    that, :func:`of_another_file` takes its place, and the environment and ``--params`` say what it does not find out.
+    that, :func:`of_another_file` takes its place, and the environment and ``--params`` say what it does not find out;
+    but where the environment names a file and ``--params`` another, ``--params`` alone.
     The catalog may read a parameter, ``${parameter:data.training_file}``, so that each is said in one place.
     Where a dataset of ours lies at an address, its path is that of this machine's copy.
     ``configured`` is all parameters as ``conf`` says them, without ``--params``.
@@ -58,8 +59,11 @@ class ConfigLoader(OmegaConfigLoader):
         file = merged["data"]["training_file"] if isinstance(merged.get("data"), dict) else None
         if not isinstance(file, str) or Path(file).name in OF_THE_PROJECT:
             return merged
-        base = merge(base, of_another_file(file, self._globals), Conf)
-        return _resolved(merge(merge(base, environment, Conf), said, Conf))
+        of_file = of_another_file(file, self._globals)
+        of_conf = Path(str(OmegaConf.select(OmegaConf.create(self["configured"]), "data.training_file")))
+        about_another = of_conf.name not in OF_THE_PROJECT and of_conf != Path(file)
+        layers = [environment, of_file] if about_another else [of_file, environment]
+        return _resolved(reduce(lambda so_far, layer: merge(so_far, layer, Conf), [base, *layers, said]))
 
 
 def _resolved(values: dict[str, Any]) -> dict[str, Any]:
