@@ -193,6 +193,7 @@ def test_a_run_on_a_file_of_one_s_own_never_has_the_name_of_another(name):
     run = run_of_file(f"in/{name}.csv")
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", run)
     assert run not in ("sample", "kaggle", "paper", "test")
+    assert run != run_of_file("in/твиты_a b.c.csv")
 
 
 def test_lists_and_maps_can_be_set_by_params_among_others(conf):

@@ -1,5 +1,6 @@
 """Parameters from ``conf`` and ``--params``: merged by layer, completed from the training file, checked as models."""
 
+import os
 import re
 from collections.abc import Iterator
 from functools import cached_property, reduce
@@ -12,6 +13,7 @@ from omegaconf import OmegaConf
 from pydantic import BaseModel
 
 from tweet_sentiment.addresses import copy_of, fetch, shown
+from tweet_sentiment.storage import sha256
 
 PLACES = {"filepath", "path", "models"}  # keys of a dataset
 OF_THE_PROJECT = ("sample_training.csv", "sample_validation.csv", "twitter_training.csv", "twitter_validation.csv")
@@ -126,9 +128,12 @@ def of_another_file(file: str, named: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_of_file(file: str) -> str:
-    """Return the name of the run on a file: the file's, in the letters that a run may have."""
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", Path(file).stem).strip("._-") or "own"
-    return f"own_{stem}" if stem in OF_THE_ENVIRONMENTS else stem
+    """Return the name of the run on a file: the file's, in the letters that a run may have, and a hash of others."""
+    stem = Path(file).stem
+    run = re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("._-") or "own"
+    if not stem.isascii():
+        return f"{run}_{sha256(os.fsencode(stem))[:6]}"
+    return f"own_{run}" if run in OF_THE_ENVIRONMENTS else run
 
 
 class StudyContext(KedroContext):
