@@ -127,6 +127,9 @@ def test_a_first_line_of_a_spreadsheet_names_the_delimiter():
         (b"what a lovely evening\nthe bus broke again\n", False),
         (b"text\nthe bus broke again\n", True),
         (b"text,text\nthe bus,broke\n", False),
+        (b"v1,v2,,\n" + b"ham,so it goes,,\nspam,call now,,\nham,on and on, and on,\n" * 3, True),
+        (b"what did you think of the show that you came to see,was it good?\n" + b"oh my,yes\nwell,no\n" * 3, True),
+        (b"so lovely,good,,\n" + b"broke again,bad,,\nas ever,good,,\n" * 3, False),
     ],
 )
 def test_a_header_is_told_from_a_post(content, header):

@@ -188,10 +188,13 @@ def seems_header(rows: list[Row], known_labels: Collection[str] = ()) -> tuple[b
         if field and field in column and len(set(column)) <= MOST_LABELS:
             return False, f"{field!r} in the first row stands further down too"
     filled = [field.strip() for field in first]
-    if len(set(filled)) < len(filled) or any(len(field) > LONGEST_NAME for field in filled):
-        return False, "the first row has a repeated or a long field"
     if any(map(is_number, filled)):
         return False, "the first row has a number"
+    for field, column in zip(filled, columns, strict=True):
+        if field and 2 <= (values := len(set(column))) <= min(MOST_LABELS, len(column) // 3):
+            return True, f"{field!r} in the first row is none of the {values} values that recur below it"
+    if len(set(filled)) < len(filled) or any(len(field) > LONGEST_NAME for field in filled):
+        return False, "the first row has a repeated or a long field"
     for field, column in zip(filled, columns, strict=True):
         if column and all(map(is_number, column)):
             return True, f"all of the column below {field!r} are numbers"
