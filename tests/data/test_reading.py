@@ -43,6 +43,13 @@ def test_a_user_s_file_with_header_delimiter_and_further_columns(data):
     assert posts.to_dict("records") == [{"row": 1, "id": "row-1", "entity": "", "label": "Neutral", "post": "a, b"}]
 
 
+def test_columns_that_nobody_asks_for_may_stand_behind_the_others(data):
+    columns = Columns(id=None, entity=None, label=0, post=1)
+    content = b"Neutral,hi,web,5\nPositive,ho,app,\n"
+    assert read(data, content, columns=columns)["post"].tolist() == ["hi", "ho"]
+    assert "line 3: found 3 fields, expected 4" in refusal(data, content + b"Neutral,hi,web\n", columns=columns)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

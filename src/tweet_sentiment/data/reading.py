@@ -17,7 +17,7 @@ def read_posts(source: Source, data: DataParameters, labels: list[str]) -> pd.Da
     CSV, TSV, JSON Lines and Parquet are read; numbers are the texts that stand in the file. ``row`` counts the posts of
     the file from 1, the header not counted. ``id`` is "row-<n>" where ``data.columns.id`` is null; ``entity`` is then
     "" likewise. Texts keep their line breaks and lone carriage returns. Without a header every row has exactly as many
-    fields as ``data.columns`` reaches; with one, as the header has.
+    fields as most rows, and as ``data.columns`` reaches at least; with one, as the header has.
 
     Raises:
         StudyError: the file is missing, empty, damaged, in another encoding or format, lacks a column, has a faulty
@@ -72,8 +72,7 @@ def _remedy(table: Table, rows: list[Row], row: Row) -> str:
         if row is rows[-1] and not table.source.read().endswith(b"\n"):
             return "The file seems to be cut off in this, its last row: fetch it again, or delete the row."
         return "Complete or delete the row."
-    more = " Or give a file with further columns a header, and set data.header to true." * (not table.form.header)
-    return f"Put a text that holds {table.form.delimiter!r} in quotes.{more}"
+    return f"Put a text that holds {table.form.delimiter!r} in quotes."
 
 
 def _check_first_row(table: CsvTable, place: str, column: int, ids: list[str], known: list[str]) -> None:

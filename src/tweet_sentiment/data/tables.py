@@ -107,8 +107,9 @@ def open_table(
 ) -> Table:
     """Open a file for reading.
 
-    ``exact``: numbers of JSON Lines are the texts that stand in the file. ``width``: the number of columns of a CSV
-    without a header, else as many as its first row has. ``known_labels`` help to find out whether there is a header.
+    ``exact``: numbers of JSON Lines are the texts that stand in the file. A CSV without a header has as many columns as
+    its first row; with ``width`` as many as most rows, and so many at least. ``known_labels`` help to find out whether
+    there is a header.
 
     Raises:
         StudyError: the file is empty, damaged, compressed, or of a format that is not read; the message names it.
@@ -139,7 +140,8 @@ class CsvTable(Table):
             header, self.why_header = seems_header([*csv_rows(source, self.form)], known_labels)
             self.form = replace(self.form, header=header)
         self.first: list[str] = next(csv_rows(source, self.form)).values
-        names = self.first if self.form.header else map(str, range(width or len(self.first)))
+        wide = max(width, self.usual_width()) if width else len(self.first)
+        names = self.first if self.form.header else map(str, range(wide))
         super().__init__(source, pa.schema([(name, pa.string()) for name in names]))
 
     def rows(self) -> Iterator[Row]:
