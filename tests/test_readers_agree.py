@@ -85,6 +85,11 @@ READ = {
     "NaN and numbers": (rows("NaN", "null", "007", "1e5"), {}, ["NaN", "null", "007", "1e5"]),
     "a byte-order mark": ("\ufeff" + rows("so"), {}, ["so"]),
     "CRLF": (rows("so", "it", end="\r\n"), {}, ["so", "it"]),
+    "CR CR LF": (
+        rows("so, it", '"a\r\r\nb"', end="\r\r\n", head="label;text\r\r\n", delimiter=";"),
+        {"delimiter": ";"},
+        ["so, it", "a\r\nb"],
+    ),
     "a lone carriage return": (rows("a\rb", '"c\rd"', "\re\r\rf"), {}, ["a\rb", "c\rd", "\re\r\rf"]),
     "lines in quotes": (rows('"so\nit, ""goes"""', '"a\r\nb"'), {}, ['so\nit, "goes"', "a\r\nb"]),
     "no line end": (rows("so", "it", end="\n")[:-1], {}, ["so", "it"]),

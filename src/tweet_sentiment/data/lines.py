@@ -216,6 +216,8 @@ def in_words(codec: str) -> str:
 def lines_of(source: Source, encoding: str) -> Iterator[str]:
     """Yield each line, line end included; only LF ends one. A byte-order mark is left out.
 
+    Where the first line ends with CR CR LF, as on Windows what was written with CR LF in text mode, CR LF is yielded.
+
     ``encoding``: a name that Python knows, or "auto".
 
     Raises:
@@ -228,7 +230,7 @@ def lines_of(source: Source, encoding: str) -> Iterator[str]:
     found, _, offset = _told_by_start(start) or ("", "", 0)
     if found not in ("", "utf-8") and not encoding.startswith(found[:6]):
         raise _other_encoding(source, 1, offset, start[offset], found, encoding)
-    number = 0
+    number, doubled = 0, False
     with source.open() as file, io.TextIOWrapper(file, encoding=encoding, newline="\n") as text:
         try:
             while line := text.readline(LONGEST_LINE):
@@ -239,7 +241,10 @@ def lines_of(source: Source, encoding: str) -> Iterator[str]:
                     )
                 if number == 1 and not line.endswith("\n") and (line.endswith("\r") or line.count("\r") > 1):
                     raise lone_returns(source.name, 1)
-                yield line.removeprefix("\ufeff") if number == 1 else line
+                if number == 1:
+                    line = line.removeprefix("\ufeff")
+                    doubled = line.endswith("\r\r\n") and line.count('"') % 2 == 0  # not within a text
+                yield f"{line[:-3]}\r\n" if doubled and line.endswith("\r\r\n") else line
         except UnicodeError:
             raise _undecodable(source, encoding, number) from None
 
