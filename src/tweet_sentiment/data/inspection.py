@@ -160,8 +160,11 @@ def _columns(rows: list[list[str]], names: list[str] | None, width: int) -> tupl
 
 def _guess(role: Role, free: list[Column], values: list[Counter[str]], rows: int) -> Column | None:
     fit = [column for column in free if rows == 0 or _can_be(role, column, values[column.position], rows)]
-    if named := [(usual, c.position, c) for c in fit if c.name and (usual := usualness(c.name, role)) is not None]:
-        return replace(min(named)[2], role=role, reason="its name")
+    named = [(usual, c.position, c) for c in free if c.name and (usual := usualness(c.name, role)) is not None]
+    if fitting := [one for one in named if one[2] in fit]:
+        return replace(min(fitting)[2], role=role, reason="its name")
+    if named and role == "label":
+        return None  # whether another column holds them is for the user to say
     others = [other for other in ROLES.values() if other != role]
     unnamed = [c for c in fit if c.name is None or all(usualness(c.name, other) is None for other in others)]
     if not unnamed or rows == 0:
