@@ -223,6 +223,7 @@ def test_values_that_are_missing_are_empty_and_others_the_text_that_json_has(dat
         ("my.parquet", parquet(text=["a"]), ["no column 'mood' (data.columns.label); found ['text']"]),
         ("my.parquet", parquet(text=["a", "b"], mood=["Neutral", "Foo"]), ["'Foo': 1 times, first in row 2"]),
         ("my.parquet", parquet(text=["a\0b"], mood=["Neutral"]), ["row 1", "NUL"]),
+        ("my.parquet", parquet(text=[b"so"], mood=["Neutral"]), ["row 1", "found bytes, expected texts"]),
         ("my.parquet", parquet(text=[], mood=[]), ["is empty"]),
         (
             "my.jsonl",

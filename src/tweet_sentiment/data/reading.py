@@ -44,6 +44,8 @@ def read_posts(source: Source, data: DataParameters, labels: list[str]) -> pd.Da
             remedy = _remedy(table, rows, row)
         elif any("\0" in value for value in row.values if isinstance(value, str)):
             fault = "found a NUL character; a text has no such character"
+        elif any(isinstance(row.values[place], bytes) for place in places.values()):
+            fault, remedy = "found bytes, expected texts", "Write these columns as texts (strings)."
         if fault:
             raise StudyError(f"{_place(source.name, row, number)}: {fault}.\n  {remedy}")
     found = {key: [as_text(row.values[place]) for row in rows] for key, place in places.items()}
