@@ -1,6 +1,7 @@
 """The project's commands: beside Kedro's own as ``kedro …``, and as ``tweet-sentiment …`` where only the wheel is."""
 
 import sys
+from errno import EACCES, EPERM
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -91,7 +92,8 @@ def message_of(error: BaseException) -> str | None:
         if isinstance(link, StudyError):
             return str(link)
     if found := disk_error(error):
-        return f"{found.filename or 'A file'} cannot be written: {found.strerror}. Nothing that was there is changed."
+        what = "read or written" if found.errno in (EACCES, EPERM) else "written"
+        return f"{found.filename or 'A file'} cannot be {what}: {found.strerror}. Nothing that was there is changed."
     if any(isinstance(link, FileNotFoundError) for link in chain):  # in a node's own work it is our mistake
         return None
     if isinstance(error, YAMLError | UnicodeDecodeError) and (file := _unreadable()):

@@ -26,6 +26,7 @@ def ended(error):
         (StudyError("no such column"), 1, "no such column"),
         (KeyboardInterrupt(), 130, "Stopped."),
         (OSError(errno.ENOSPC, "No space left on device", "out.csv"), 1, "out.csv cannot be written: No space left"),
+        (OSError(errno.EACCES, "Permission denied", "in.csv"), 1, "in.csv cannot be read or written: Permission"),
         (OSError(errno.EROFS, "Read-only file system", "out.csv"), 1, "out.csv cannot be written: Read-only"),
     ],
 )
