@@ -259,6 +259,7 @@ def test_a_source_or_an_output_that_cannot_be_is_refused(predictor, tmp_path, so
     with pytest.raises(StudyError) as refused:
         predict_file(lambda: predictor, job(tmp_path / source, tmp_path / output))
     assert said in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
 def test_a_file_of_a_header_alone_gives_a_header_alone(predictor, tmp_path):

@@ -211,7 +211,7 @@ def _is_whole(part: Path, rows: int) -> bool:
 
 @contextmanager
 def _working_folder(output: Path) -> Iterator[Path]:
-    """Give the folder of an output's parts; it is deleted when the block ends well, and kept when it does not."""
+    """Give the folder of an output's parts; it is kept where the block fails and has left some."""
     folder = output.with_name(f".{output.name}.parts")
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
@@ -219,8 +219,11 @@ def _working_folder(output: Path) -> Iterator[Path]:
         lock.acquire(timeout=0)
     except Timeout:
         raise StudyError(f"Another run is writing to {output}. Wait for its end, or name another output.") from None
+    done = False
     try:
         yield folder
-        shutil.rmtree(folder)
+        done = True
     finally:
+        if done or not any(folder.glob("part-*")):
+            shutil.rmtree(folder)
         lock.release()
