@@ -271,10 +271,13 @@ def test_an_export_that_answers_otherwise_is_not_written(plain_folder, exported,
         ({"csv": "nothing.csv"}, "nothing.csv: there is no such file"),
         ({"text_column": "tweet"}, r"there is no column 'tweet'; found \['sentiment', 'text'\]"),
         ({"label_column": "text"}, "has no post to compare on"),
+        ({"csv": "posts.parquet", "text_column": "tweet"}, "posts.parquet: there is no column 'tweet'"),
         ({"label_column": "tone"}, r"there is no column 'tone'; found \['sentiment', 'text'\]"),
     ],
 )
-def test_posts_that_cannot_be_compared_on_are_said(plain_folder, check_posts, tmp_path, changed, said):
+def test_posts_that_cannot_be_compared_on_are_said(plain_folder, check_posts, tmp_path, monkeypatch, changed, said):
+    pd.read_csv(check_posts).to_parquet(tmp_path / "posts.parquet")
+    monkeypatch.chdir(tmp_path)
     arguments = {"csv": check_posts, "text_column": "text", "label_column": "sentiment"} | changed
     with pytest.raises(StudyError, match=said):
         export(plain_folder, tmp_path / "out", None, **arguments | {"csv": Path(arguments["csv"])})

@@ -27,7 +27,7 @@ STOPPED = "Stopped; nothing was written."
 @click.option("--quantize", type=click.Choice(["int8"]), help="8-bit numbers: smaller and faster; some labels change.")
 @click.option("--output", type=LocalPath(), metavar="FOLDER", help="Folder to write  [default: beside the model]")
 @click.option(
-    "--csv", type=LocalPath(), help="CSV of posts to compare on  [default: the test posts of the model's run]"
+    "--csv", type=LocalPath(), help="File of posts to compare on  [default: the test posts of the model's run]"
 )
 @click.option("--text-column", default="text", show_default=True, metavar="NAME", help="Name of the CSV's text column.")
 @click.option("--label-column", metavar="NAME", help="Name of its label column, to compare accuracies.")

@@ -114,8 +114,8 @@ def _posts_of_run(model: Path, predictor: Predictor) -> CheckPosts:
 def _posts_of_csv(
     path: Path, predictor: Predictor, text_column: str, label_column: str | None, form: CsvForm
 ) -> CheckPosts:
-    """Read a CSV; left out are rows that cannot be classified or whose label the model has not."""
-    texts = Texts(open_table(Source.at(path, advise=as_option), form, "csv"), text_column, None)
+    """Read a file; left out are rows that cannot be classified or whose label the model has not."""
+    texts = Texts(open_table(Source.at(path, advise=as_option), form), text_column, None)
     chunk = texts.chunk(list(texts.table.rows()))
     table = chunk.table.filter(pa.array([fault is None for fault in chunk.faults], pa.bool_())).to_pandas()
     if label_column:
