@@ -125,6 +125,16 @@ def test_any_column_of_texts_will_do(predictor):
     assert predictor.probabilities(pd.Series(["NaN", "null", "None"])).shape == (3, 3)
 
 
+def test_answers_to_a_column_have_its_index(predictor):
+    posts = pd.DataFrame({"text": POSTS}, index=[3, 9, 4, 1, 0])
+    posts["label"] = predictor(posts["text"])["label"]
+    assert list(posts["label"]) == [record["label"] for record in predictor.records(POSTS)]
+    posts.index = pd.Index(["b", "a", "b", "c", "a"], name="who")
+    table = predictor(posts["text"], explain=True)
+    assert table.index.equals(posts.index)
+    assert [" ".join(word for word, _ in words) for words in table["words"]] == POSTS
+
+
 @pytest.mark.parametrize(
     ("texts", "said"),
     [

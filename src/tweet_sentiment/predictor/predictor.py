@@ -255,16 +255,19 @@ class Predictor:
     ) -> "pd.DataFrame":
         """Return one row per text: text, label, and one probability per class; see :meth:`probabilities`.
 
-        A single text is one row, ``predictor("I love this")``; so it is for the other methods.
-        With ``explain`` there is a column ``words`` too; see :meth:`explain`.
+        A single text is one row, ``predictor("I love this")``; so it is for the other methods. A pandas Series gives
+        the table its index. With ``explain`` there is a column ``words`` too; see :meth:`explain`.
         """
         import pandas as pd
 
         given = checked_texts(texts, keep_blank)
         probabilities = self.probabilities(given, entities, keep_blank)
-        table = pd.DataFrame({"text": given, "label": named(self.labels, probabilities)}, dtype="str")
+        index = texts.index if isinstance(texts, pd.Series) else None
+        table = pd.DataFrame({"text": given, "label": named(self.labels, probabilities)}, index, dtype="str")
         table[[f"{PROBABILITY}{label}" for label in self.labels]] = probabilities
-        return table.assign(words=pd.Series(self.explain(given, entities), dtype="object")) if explain else table
+        if explain:
+            table["words"] = pd.Series(self.explain(given, entities), table.index, dtype="object")
+        return table
 
     def records(
         self,
