@@ -33,6 +33,14 @@ def test_a_table_names_text_label_and_every_class(project, predictor):
     assert done.stderr == "Model: data/06_models/sample/best (layer_unfreezing, leak_free)\n"
 
 
+def test_a_table_of_many_classes_has_room_for_their_names(encoder, tmp_path):
+    labels = [f"feeling{n:02}" for n in range(13)]
+    save_sample(encoder, tmp_path / "model", labels=labels)
+    done = CliRunner().invoke(command, ["--model", str(tmp_path / "model"), "lovely"])
+    assert done.exit_code == 0, done.output
+    assert [label for label in labels if label not in done.stdout] == []
+
+
 def test_json_is_what_the_predictor_says(project, predictor):
     done = kedro_here(project, "predict", "--json", "I love this", "so bad 🤣")
     assert json.loads(done.stdout) == [

@@ -138,15 +138,21 @@ def _predict_texts(texts: list[str], options: dict[str, Any]) -> None:
         utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
         click.echo(json.dumps(records, ensure_ascii=not utf8, indent=2))
         return
+    from rich.cells import cell_len
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("text", "label")
-    for label in records[0]["probabilities"]:
-        table.add_column(label, justify="right")
+    console, labels = Console(markup=False, highlight=False), list(records[0]["probabilities"])
+    few = sum(cell_len(f"{label}   ") for label in labels) <= console.width * 2 // 3  # each gets a column
+    columns = [Column(label, justify="right") for label in labels] if few else ["probabilities"]
+    table = Table("text", "label", *columns)
     for record in records:
-        table.add_row(record["text"], record["label"], *(f"{p:.1%}" for p in record["probabilities"].values()))
-    Console(markup=False, highlight=False).print(table)
+        shares = record["probabilities"]
+        told = [f"{p:.1%}" for p in shares.values()]
+        if not few:
+            told = [", ".join(f"{label} {shares[label]:.1%}" for label in sorted(shares, key=shares.get, reverse=True))]
+        table.add_row(record["text"], record["label"], *told)
+    console.print(table)
 
 
 def _predict_file(source: Path | str, options: dict[str, Any]) -> None:
