@@ -141,6 +141,13 @@ def test_one_text_a_line_is_one_column_whatever_it_holds():
     assert (len(form.columns), form.rows, roles(form)) == (1, 4, {"text": 0})
 
 
+@pytest.mark.parametrize("names", [("sentence", "label", "label_text"), ("reviewText", "overall", "verified")])
+def test_of_several_columns_the_right_ones_are_taken(names):
+    lines = [[f"what was said of it as number {n}", str(n % 3), ["so bad", "so so"][n % 2]] for n in range(30)]
+    form = inspect(written([names, *lines]))
+    assert (form.column("text").key, form.column("label").key) == names[:2]
+
+
 def test_json_lines_and_parquet_name_their_columns(tmp_path):
     table = {"tweet_id": ["00196", "7"], "sentiment": [1, 0], "tweet": ["so lovely", None]}
     pq.write_table(pa.table(table), tmp_path / "mine.parquet")

@@ -37,7 +37,19 @@ _EXACT = 2**53  # integers up to here are the same as floats
 _NUMBER = re.compile(r"\s*[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?\s*")
 _USUAL = {  # names of columns, the more usual first
     "text": ("text", "tweet", "post", "content", "message", "comment", "review", "sentence", "body", "headline"),
-    "label": ("label", "sentiment", "class", "polarity", "category", "rating", "stars", "score", "emotion", "target"),
+    "label": (
+        "label",
+        "sentiment",
+        "class",
+        "polarity",
+        "category",
+        "rating",
+        "overall",
+        "stars",
+        "score",
+        "emotion",
+        "target",
+    ),
     "id": ("id", "identifier", "key", "index", "number"),
     "entity": ("entity", "brand", "topic", "product", "company", "aspect", "subject"),
 }
@@ -220,6 +232,8 @@ def usualness(name: str, role: str) -> int | None:
     parts = [part.casefold() for part in re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))]
     if not parts or len(parts) > 3:
         return None
+    if role == "text" and set(parts[:-1]) & set(_USUAL["label"]):
+        return None  # "label_text" is a label
     usual = _USUAL[role]
     last = parts[-1] if parts[-1] in usual else parts[-1].removesuffix("s")
     return usual.index(last) + len(parts) - 1 if last in usual else None
