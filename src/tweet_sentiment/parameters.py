@@ -80,6 +80,9 @@ class Strict(BaseModel):
 
 
 # ---------------------------------------------------------------- the study and the machine
+DEV_SPLIT, TEST_POSTS = "dev split", "test posts"
+
+
 class Study(Strict):
     """What every result depends on: the classes, the seed and the protocol; Kedro's ``params:study``.
 
@@ -107,7 +110,7 @@ class Study(Strict):
     @property
     def chosen_on(self) -> str:
         """On what hyperparameters, prompts and epochs are chosen; ``published`` does it on the reported posts."""
-        return "dev split" if self.has_dev_split else "test posts"
+        return DEV_SPLIT if self.has_dev_split else TEST_POSTS
 
 
 class Compute(Strict):

@@ -60,9 +60,12 @@ def test_the_dev_split_is_trained_on_only_if_nothing_is_chosen_on_it(
 ):
     changes = {"load_best_model_at_end": bool(best), "hold_out_dev_split": bool(held_out)}
     section = few(getattr(sections, technique), num_train_epochs=1, **changes)
-    figures = fit(technique, sections.model_copy(update={technique: section}), tmp_path).figures
+    fitted = fit(technique, sections.model_copy(update={technique: section}), tmp_path)
+    figures, held = fitted.figures, n_train == 30
     assert figures["n_train"] == n_train
-    assert ("dev_accuracy" in figures) == (n_train == 30)
+    assert ("dev_accuracy" in figures) == held
+    assert set(fitted.curves["measured_on"]) == {"dev split" if held else "test posts"}
+    assert figures.get("chosen_on") == ("dev split" if best else None)
 
 
 def test_a_head_that_was_trained_on_the_dev_split_is_scored_on_it_by_another_that_was_not(head):

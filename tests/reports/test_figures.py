@@ -63,6 +63,7 @@ CURVES = pd.DataFrame(
         "loss": [2, 1, None, 0.5, None],
         "eval_loss": [None, None, 0.7, None, 0.9],
         "accuracy": [None, None, 0.6, None, 0.65],
+        "measured_on": "dev split",
     }
 )
 SIZES = [row("lora", "grouped", 0.5, n_train=n, measured=n < 9) for n in (1, 4, 9)]
@@ -122,9 +123,12 @@ def test_the_confusion_names_the_mistake_that_was_made_most(parameters):
     )
 
 
-def test_curves_say_where_a_model_starts_to_learn_by_heart(parameters):
-    said = title(plot_curves(CURVES, parameters.study))
-    assert "highest at step 4, 65.0%; their loss is lowest at step 2" in said
+def test_curves_say_where_a_model_starts_to_learn_by_heart_and_on_which_posts(parameters):
+    for posts in ("dev split", "test posts"):
+        figure = plot_curves(CURVES.assign(measured_on=posts), parameters.study)
+        found = f"Accuracy on the {posts} is highest at step 4, 65.0%; their loss is lowest at step 2"
+        assert title(figure).startswith(found)
+        assert figure.layout.meta["alt"].endswith(f"measured after each epoch on the {posts}.")
 
 
 def test_entities_apart_are_counted_beside_what_chance_would_give(parameters):

@@ -42,7 +42,7 @@ def crowded():
     )
     groups = groups.assign(posts=9, right=6, accuracy=1.0, wilson_low=0.3, wilson_high=1.0)
     steps = pd.DataFrame({"step": [1000, 2000, 3000], "loss": 0.5, "eval_loss": 0.6, "accuracy": 0.7})
-    steps = steps.assign(f1=0.6, precision=0.6, recall=0.7)
+    steps = steps.assign(f1=0.6, precision=0.6, recall=0.7, measured_on="dev split")
     curves = [steps.assign(prompt=f"The sentiment of this rather long post is, {i}:") for i in range(3)]
     sizes = pd.DataFrame(
         [row("lora", "leak_free", 0.5, n_train=n, measured=n < 50_000) for n in (1000, 40_000, 50_000)]

@@ -31,7 +31,15 @@ from tweet_sentiment.modeling.model_folder import TrainedModel
 from tweet_sentiment.modeling.prediction import predictions_table, scores_on
 from tweet_sentiment.modeling.tokenization import TEXTS, layout, tokenize, tokens_as_trained
 from tweet_sentiment.modeling.trainer import Loss, OnEpoch, ignore, train, training_loss
-from tweet_sentiment.parameters import Compute, ModelParameters, Study, TrainerParameters, TrainingParameters
+from tweet_sentiment.parameters import (
+    DEV_SPLIT,
+    TEST_POSTS,
+    Compute,
+    ModelParameters,
+    Study,
+    TrainerParameters,
+    TrainingParameters,
+)
 from tweet_sentiment.scoring.metrics import dev_scores
 from tweet_sentiment.storage import atomic_write, fingerprint
 
@@ -145,7 +153,7 @@ def from_inputs(given: dict[str, Any], reads: Sequence[str]) -> tuple[Setup, Exa
 class Fitted:
     """A classifier (or peft's wrapper of one), its tokenizer, its curves, and what the fit says of itself.
 
-    ``curves`` has one row a log or evaluation.
+    ``curves`` has one row a log or evaluation; ``measured_on`` says on which posts.
     """
 
     classifier: Any
@@ -231,7 +239,8 @@ def fit_encoder(
         figures["chosen_on"] = setup.study.chosen_on
     if holds_out:
         figures |= dev_scores(outcome.evaluated)
-    return Fitted(model, tokenizer, outcome.curves, figures)
+    curves = outcome.curves.assign(measured_on=DEV_SPLIT if holds_out else TEST_POSTS)
+    return Fitted(model, tokenizer, curves, figures)
 
 
 def refuse_adapted_to_other_posts(checkpoint: str, setup: Setup) -> None:

@@ -374,18 +374,19 @@ def plot_curves(curves: pd.DataFrame, study: Study) -> Any:
                 figure.add_scatter(
                     x=measured["step"], y=measured[name], name=label, line=line, mode="lines+markers", row=place, col=1
                 )
-    said, told = f"{_turning(curves, study.chosen_on)} ({study.protocol})", {"chosen_on": study.chosen_on}
-    return styled(figure, "curves", said, told, height=480 + 24 * len(figure.data))
+    measured_on = curves["measured_on"].iloc[0]
+    said = f"{_turning(curves, measured_on)} ({study.protocol})"
+    return styled(figure, "curves", said, {"measured_on": measured_on}, height=480 + 24 * len(figure.data))
 
 
-def _turning(curves: pd.DataFrame, chosen_on: str) -> str:
+def _turning(curves: pd.DataFrame, measured_on: str) -> str:
     """Say where accuracy is highest, and where the evaluation loss is lowest: after that a model learns by heart."""
     measured = curves.reindex(columns=["step", "accuracy", "eval_loss"]).astype("float64").set_index("step")
     accuracy, loss = (measured[name].dropna() for name in ("accuracy", "eval_loss"))
     if accuracy.empty:
         return "Nothing was measured on the way"
     last = accuracy[::-1].idxmax()
-    said = f"Accuracy on the {chosen_on} is highest at step {last:,.0f}, {accuracy.max():.1%}"
+    said = f"Accuracy on the {measured_on} is highest at step {last:,.0f}, {accuracy.max():.1%}"
     return said if loss.empty else f"{said}; their loss is lowest at step {loss.idxmin():,.0f}"
 
 

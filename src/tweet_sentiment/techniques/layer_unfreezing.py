@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import model_validator
 
-from tweet_sentiment.parameters import Hyperparameters, NonNegativeInt, PositiveInt, Strict
+from tweet_sentiment.parameters import DEV_SPLIT, TEST_POSTS, Hyperparameters, NonNegativeInt, PositiveInt, Strict
 from tweet_sentiment.scoring.metrics import dev_scores
 
 if TYPE_CHECKING:
@@ -87,9 +87,12 @@ def fit(
             on_epoch=on_epoch or ignore,
         )
     figures |= {"steps": outcome.steps, "epoch": outcome.epoch, "seconds": perf_counter() - start}
+    if chosen.load_best_model_at_end:
+        figures["chosen_on"] = setup.study.chosen_on
     if holds_out:
         figures |= dev_scores(_scores_at(outcome.curves, outcome.epoch))
-    return Fitted(classifier, tokenizer, outcome.curves, figures)
+    curves = outcome.curves.assign(measured_on=DEV_SPLIT if holds_out else TEST_POSTS)
+    return Fitted(classifier, tokenizer, curves, figures)
 
 
 def encoder_cached(classifier: Any, trainable: Iterable[str], setup: "Setup") -> bool:
