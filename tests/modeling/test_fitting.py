@@ -68,8 +68,10 @@ def test_the_dev_split_is_trained_on_only_if_nothing_is_chosen_on_it(
     assert figures.get("chosen_on") == ("dev split" if best else None)
 
 
-def test_a_head_that_was_trained_on_the_dev_split_is_scored_on_it_by_another_that_was_not(head):
+@pytest.mark.parametrize("limit", [None, 12])
+def test_a_head_that_was_trained_on_the_dev_split_is_scored_on_it_by_another_that_was_not(head, limit):
     fit_head, given, section, setup = head
+    section = section.model_copy(update={"row_limit": limit})
     fitted = fit_head(given, section.model_copy(update={"load_best_model_at_end": False}), setup)
     apart = fit_head(
         given, section.model_copy(update={"hold_out_dev_split": True, "load_best_model_at_end": False}), setup

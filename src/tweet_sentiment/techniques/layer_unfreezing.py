@@ -185,7 +185,8 @@ def with_dev_scores(
         return fitted.figures | dev_scores(None)
     classifier, start = untrained(layer_unfreezing, setup)
     classifier.load_state_dict(start, strict=False)  # not the fitted one: it has learnt from the dev split
-    outcome = fit_head(classifier, examples.with_dev_split(), layer_unfreezing, setup, ignore)
+    rest = examples.with_dev_split().limited(layer_unfreezing.row_limit)
+    outcome = fit_head(classifier, rest, layer_unfreezing, setup, ignore)
     return fitted.figures | dev_scores(_scores_at(outcome.curves, outcome.epoch))
 
 

@@ -120,6 +120,22 @@ def test_the_search_of_the_head_runs_on_features_alone_and_gives_its_model_a_dev
     assert model.manifest["parameters"]["layer_unfreezing"]["hyperparameters"] == best["hyperparameters"]
 
 
+def test_trials_learn_from_as_many_posts_as_the_model_does(parameters, encoder, tmp_path):
+    limited = parameters.layer_unfreezing.model_copy(update={"row_limit": 12})
+    training = parameters.training.model_copy(update={"metric_for_best_model": "eval_loss"})
+    sections = small(parameters, encoder, layer_unfreezing=limited, training=training)
+    whole = encoded(examples(), setup_of(sections, tmp_path))
+    data = (whole.training, whole.evaluation, whole.training_features, whole.evaluation_features)
+    given = node_inputs(sections, tmp_path, "layer_unfreezing") | dict(zip(FEATURES, data, strict=True))
+    given["search"] = parameters.hyperparameter_search.model_copy(update={"n_trials": 1})
+    best, _ = search("hyperparameter_search", **given)
+    found = {"hold_out_dev_split": True, "hyperparameters": Hyperparameters(**best["hyperparameters"])}
+    fit = TECHNIQUES["layer_unfreezing"].fit
+    figures = fit(whole, limited.model_copy(update=found), setup_of(sections, tmp_path)).figures
+    assert figures["n_train"] == 12
+    assert figures["dev_eval_loss"] == pytest.approx(best["eval_loss"])
+
+
 def test_a_change_of_figures_is_no_reason_to_search_again():
     figures = "tweet_sentiment/reports/figures.py"
     assert figures in code_of("tweet_sentiment.pipelines.search.plotting")

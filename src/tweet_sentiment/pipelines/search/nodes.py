@@ -33,11 +33,11 @@ def search(
     technique = _technique(search)
     setup, examples, sections = from_inputs(given, TECHNIQUES[technique].reads)
     study, metric = setup.study, setup.training.metric_for_best_model
-    limit, budget = (
-        (search.row_limit, search.budget_posts) if isinstance(search, TechniqueSearchParameters) else (None, None)
-    )
-    if budget is None:
-        examples = examples.with_dev_split()
+    if isinstance(search, TechniqueSearchParameters):
+        limit, budget = search.row_limit, search.budget_posts
+    else:
+        limit, budget = sections[technique].row_limit, None
+        examples = examples.with_dev_split().limited(limit)
     objective = Objective(technique, examples, sections[technique], setup.within("trial"), limit)
     posts = objective.posts_per_epoch()
     find = share_study if search.storage else run_study
