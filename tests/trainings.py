@@ -24,7 +24,8 @@ TEXTS = {
     "Positive": ["i love it", "best game i have played in years", "so good", "thank you all for the great evening"],
 }
 READS = {"data": {"cleaning": "none", "remove_stop_words": False, "lemmatize": False}}
-ROW_COUNTS = {"files": {"training": {"sha256": "a"}}, "training_posts": 36, "texts": "raw", "parameters": READS}
+ROW_COUNTS = {"protocol": "leak_free", "seed": 42, "files": {"training": {"sha256": "a"}}, "training_posts": 36}
+ROW_COUNTS |= {"texts": "raw", "parameters": READS}
 BATCH, EPOCHS = 8, 3
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tests.trainings import LABELS, encoded, examples, few, fit, node_inputs, setup_of, small
+from tests.trainings import LABELS, ROW_COUNTS, encoded, examples, few, fit, node_inputs, setup_of, small
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.encoders import load_encoder, load_tokenizer
@@ -11,13 +11,17 @@ from tweet_sentiment.modeling.fitting import (
     SEED_COLUMNS,
     class_weights,
     fit_once,
+    from_inputs,
     new_classifier,
     refuse_adapted_to_other_posts,
     repeat_with_seeds,
 )
 from tweet_sentiment.modeling.model_folder import TrainedModel
+from tweet_sentiment.pipelines.domain_adaptation.nodes import adapt
 from tweet_sentiment.pipelines.technique import nodes
-from tweet_sentiment.techniques import layer_unfreezing
+from tweet_sentiment.techniques import POSTS, TECHNIQUES, layer_unfreezing
+
+FILES = {"files": {"training": "a"}}
 
 
 @pytest.fixture
@@ -140,7 +144,7 @@ def test_balanced_class_weights_make_each_class_weigh_the_same():
 
 @pytest.fixture
 def adapted(encoder, sections, tmp_path):
-    told = {"protocol": sections.protocol, "seed": sections.seed, "data": {"training": "a"}, "labels": LABELS}
+    told = {"protocol": sections.protocol, "seed": sections.seed, "data": FILES["files"], "labels": LABELS}
     model = TrainedModel(
         load_encoder(str(encoder)), load_tokenizer(str(encoder)), told | {"technique": "domain_adaptation"}
     )
@@ -156,19 +160,34 @@ def test_a_technique_starts_from_the_checkpoint_of_its_own(adapted, encoder, sec
 
 
 @pytest.mark.parametrize(
-    ("changes", "files", "said"),
+    ("changes", "said"),
     [
-        ({"protocol": "grouped"}, "a", "another protocol,"),
-        ({"seed": 7}, "a", "another seed,"),
-        ({}, "b", "another data,"),
-        ({"protocol": "grouped", "seed": 7}, "a", "another protocol and seed"),
+        ({"protocol": "grouped"}, "another protocol,"),
+        ({"seed": 7}, "another seed,"),
+        ({"files": {"training": "b"}}, "another data,"),
+        ({"protocol": "grouped", "seed": 7}, "another protocol and seed"),
     ],
 )
 def test_an_encoder_that_may_have_read_the_held_out_posts_is_refused(
-    adapted, encoder, sections, tmp_path, changes, files, said
+    adapted, encoder, sections, tmp_path, changes, said
 ):
     for taken in (adapted, str(encoder), "embedded"):
-        refuse_adapted_to_other_posts(taken, setup_of(sections, tmp_path, files={"training": "a"}))
-    other = setup_of(sections.model_copy(update=changes), tmp_path, files={"training": files})
-    with pytest.raises(StudyError, match=said):
-        refuse_adapted_to_other_posts(adapted, other)
+        refuse_adapted_to_other_posts(taken, ROW_COUNTS | FILES)
+    elsewhere = ROW_COUNTS | FILES | changes
+    posts = examples()
+    given = node_inputs(small(sections, adapted), tmp_path) | {"row_counts": elsewhere}
+    whole = {"training_posts": posts.training, "test_posts": posts.evaluation}
+    for refused in (
+        lambda: refuse_adapted_to_other_posts(adapted, elsewhere),
+        lambda: from_inputs(given | whole, POSTS),  # whatever a technique learns, the encoder frozen or not
+        lambda: nodes.load_untrained(elsewhere, sections.study, given["model"]),
+        lambda: adapt(posts.training, sections.domain_adaptation, **given),
+    ):
+        with pytest.raises(StudyError, match=said):
+            refused()
+
+
+def test_a_further_seed_holds_out_the_same_posts(adapted, sections, tmp_path):
+    given, lora = examples(), few(sections.lora, num_train_epochs=1, repeat_seeds=True, checkpoint=adapted)
+    setup = setup_of(sections, tmp_path, **FILES)
+    assert list(repeat_with_seeds(TECHNIQUES["lora"].fit, given, lora, setup, [sections.seed, 5])["seed"]) == [5]

@@ -143,10 +143,16 @@ class Examples:
 
 
 def from_inputs(given: dict[str, Any], reads: Sequence[str]) -> tuple[Setup, Examples, dict[str, Any]]:
-    """Sort what a node is given into the setup, the examples of the datasets ``reads``, and the rest."""
+    """Sort what a node is given into the setup, the examples of the datasets ``reads``, and the rest.
+
+    Raises:
+        StudyError: the encoder was adapted to other posts; see :func:`refuse_adapted_to_other_posts`.
+    """
     names = [field.name for field in fields(Setup)]
     rest = {name: value for name, value in given.items() if name not in (*names, *reads)}
-    return Setup(**{name: given[name] for name in names}), Examples(*(given[name] for name in reads)), rest
+    setup = Setup(**{name: given[name] for name in names})
+    refuse_adapted_to_other_posts(setup.model.checkpoint, setup.row_counts)
+    return setup, Examples(*(given[name] for name in reads)), rest
 
 
 @dataclass(frozen=True)
@@ -194,7 +200,7 @@ def fit_encoder(
     is then theirs. ``identity`` is what else decides about the weights.
     """
     start, checkpoint = perf_counter(), parameters.checkpoint or setup.model.checkpoint
-    refuse_adapted_to_other_posts(checkpoint, setup)
+    refuse_adapted_to_other_posts(checkpoint, setup.row_counts)
     tokenizer = load_tokenizer(checkpoint)
     holds_out = examples.has_dev_split and (parameters.load_best_model_at_end or parameters.hold_out_dev_split)
     chosen = (examples.with_dev_split() if holds_out else examples).limited(parameters.row_limit)
@@ -243,8 +249,8 @@ def fit_encoder(
     return Fitted(model, tokenizer, curves, figures)
 
 
-def refuse_adapted_to_other_posts(checkpoint: str, setup: Setup) -> None:
-    """Refuse an encoder that ``domain_adaptation`` made of posts which are held out now.
+def refuse_adapted_to_other_posts(checkpoint: str, row_counts: dict[str, Any]) -> None:
+    """Refuse an encoder that ``domain_adaptation`` made of posts which are held out now, as ``row_counts`` say.
 
     Raises:
         StudyError: it was adapted under another protocol or seed, or to other files.
@@ -253,7 +259,7 @@ def refuse_adapted_to_other_posts(checkpoint: str, setup: Setup) -> None:
     found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if found.get("technique") != "domain_adaptation":
         return
-    now = {"protocol": setup.study.protocol, "seed": setup.study.seed, "data": setup.row_counts["files"]}
+    now = {"protocol": row_counts["protocol"], "seed": row_counts["seed"], "data": row_counts["files"]}
     if other := [name for name, value in now.items() if found[name] != value]:
         raise StudyError(
             f"{checkpoint}: this encoder was adapted under another {' and '.join(other)}, so it may have read the "

@@ -156,7 +156,7 @@ def compare_trainings(
         if one.second_segment == "entity" and data.columns.entity is None:
             logger.warning("Skipped: %s: second_segment is entity, but data.columns.entity is null.", key)
             continue
-        refuse_adapted_to_other_posts(one.checkpoint or setup.model.checkpoint, setup)
+        refuse_adapted_to_other_posts(one.checkpoint or setup.model.checkpoint, setup.row_counts)
         varied[name] = one
     if not varied:
         raise StudyError(

@@ -206,6 +206,7 @@ def account_rows(
     """
     account = {
         "protocol": study.protocol,
+        "seed": study.seed,
         "texts": data.texts,
         "parameters": {"data": data.model_dump(exclude={"audit"}), "dev_split": dev_split.model_dump()},
         "files": read_counts,

@@ -51,11 +51,12 @@ def adapt(
     The folder is an encoder, for ``model.checkpoint`` or a technique's ``checkpoint``.
     """
     from tweet_sentiment.modeling.encoders import load_tokenizer
-    from tweet_sentiment.modeling.fitting import Setup
+    from tweet_sentiment.modeling.fitting import Setup, refuse_adapted_to_other_posts
     from tweet_sentiment.modeling.model_folder import TrainedModel
     from tweet_sentiment.modeling.tokenization import tokenize
 
     start, setup = perf_counter(), Setup(**given)
+    refuse_adapted_to_other_posts(setup.model.checkpoint, setup.row_counts)
     held_out = max(1, round(len(adaptation_posts) * domain_adaptation.measured_share))
     setup.training.check_warm_up(
         "domain_adaptation.hyperparameters", domain_adaptation.hyperparameters, len(adaptation_posts) - held_out

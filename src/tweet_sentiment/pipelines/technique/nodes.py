@@ -12,9 +12,11 @@ from tweet_sentiment.techniques import TECHNIQUES
 def load_untrained(row_counts: dict[str, Any], study: Study, model: ModelParameters) -> tuple[Any, dict[str, Any]]:
     """Put an untrained head on the encoder and freeze all of it: the baseline."""
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
+    from tweet_sentiment.modeling.fitting import refuse_adapted_to_other_posts
     from tweet_sentiment.modeling.freezing import freeze
     from tweet_sentiment.modeling.model_folder import TrainedModel
 
+    refuse_adapted_to_other_posts(model.checkpoint, row_counts)
     classifier = load_classifier(model.checkpoint, study.labels, study.seed)
     freeze(classifier)
     training = {"texts": row_counts["texts"], "n_train": 0, "seconds": 0.0, "trainable_parameters": 0}
