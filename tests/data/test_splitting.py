@@ -192,6 +192,17 @@ def test_grouped_holds_a_share_of_the_ids_out_however_the_rows_lie(data, labels)
     assert set(one["id"]) == set(posts["id"].iloc[next(expected)[1]])
 
 
+@pytest.mark.parametrize(("protocol", "share"), [("grouped", 0.2), ("grouped_2_of_4", 0.25)])
+def test_posts_without_an_id_are_no_tweet_together(data, labels, protocol, share):
+    posts = many(labels, count=100).assign(id=lambda rows: rows["id"].mask(rows.index % 2 == 0, ""))
+    for seed in range(5):
+        training, held_out, _ = split_posts(posts, None, protocol, rules(data, near_duplicate=False), seed)
+        alone = (held_out["id"] == "").mean()
+        assert len(held_out) == pytest.approx(share * 300, rel=0.05)
+        assert 0.3 < alone < 0.7
+        assert (training["id"] == "").any()
+
+
 @pytest.mark.parametrize("protocol", ["leak_free", "grouped"])
 def test_the_dev_split_has_one_post_a_tweet_and_shares_no_id_and_no_text_with_training(data, labels, protocol):
     posts = many(labels, count=100)

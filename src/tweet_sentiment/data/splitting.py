@@ -121,9 +121,15 @@ def _by_id(ids: np.ndarray, protocol: Protocol, share: float, seed: int) -> np.n
 
 
 def _ordered(ids: pd.Series) -> np.ndarray:
-    """Number the ids in their order, by value if all are numbers: the draw must not depend on how they are stored."""
-    values = ids.astype("int64") if ids.str.fullmatch(r"\d{1,18}").all() else ids
-    return pd.factorize(values, sort=True)[0]
+    """Number the ids in their order, by value if all are numbers: the draw must not depend on how they are stored.
+
+    A post without an id stands for itself.
+    """
+    given = ids[ids != ""]
+    values = given.astype("int64") if given.str.fullmatch(r"\d{1,18}").all() else given
+    numbers = np.arange(len(ids)) + len(given)
+    numbers[ids != ""] = pd.factorize(values, sort=True)[0]
+    return numbers
 
 
 def mark_dev_split(
