@@ -2,7 +2,9 @@
 
 import logging
 
-from tweet_sentiment.pipelines.data_processing.nodes import account_rows
+import pandas as pd
+
+from tweet_sentiment.pipelines.data_processing.nodes import account_rows, split_posts
 
 SPLIT = {"kept": 40, "dev": 4, "validation": 10}
 FILES = {"training": {"file": "mine.csv"}, "validation": {"file": "held_out.csv"}}
@@ -31,3 +33,18 @@ def test_the_log_says_of_each_file_what_was_read_kept_and_dropped_for_which_reas
 def test_where_one_file_is_read_and_nothing_leaks_there_is_no_line_more(caplog, parameters):
     one = {"training": FILTERED["training"]}
     assert len(said(caplog, parameters, one, SPLIT)) == 2
+
+
+def test_the_account_tells_one_dev_split_from_another(parameters):
+    labels = parameters.labels * 30
+    table = pd.DataFrame({"label": labels, "post": [f"{n:x}" * 15 for n in range(90)], "row": range(90), "entity": ""})
+    table = table.assign(id=table["row"].astype("str"), original=True)
+    test = table.assign(id="test " + table["id"], post=table["post"].str[::-1] + " of others").head(30)
+
+    def marked(**changes):
+        of = parameters.model_copy(update=changes)
+        return split_posts(table, test, pd.DataFrame(), of.data, of.dev_split, of.study)[2]["dev_split"]
+
+    limited = parameters.dev_split.model_copy(update={"share": 0.2, "least_posts": 1})
+    assert len({marked(), marked(seed=7), marked(dev_split=limited)}) == 3
+    assert marked() == marked()

@@ -49,6 +49,17 @@ def test_the_choice_is_made_on_the_dev_split_not_on_the_posts_that_are_reported(
     assert not collected(parameters, lora=metrics(0.7), baseline=metrics(0.3))["selected"].any()
 
 
+def test_scores_on_another_dev_split_choose_nothing(parameters, caplog):
+    one, other, unknown = ({"dev_split": split} for split in ("a", "b", None))
+    given = {"layer_unfreezing": metrics(0.6, 0.7, **one), "linear_svc": metrics(0.6, 0.65, **one)}
+    given |= {"lora": metrics(0.7, 0.9, **other), "p_tuning": metrics(0.6, 0.66, **unknown)}
+    table = collected(parameters, **given).set_index("technique")
+    assert list(table.index[table["selected"]]) == ["layer_unfreezing"]
+    assert list(table.index[table["dev_accuracy"].isna()]) == ["lora"]
+    assert "Measured on another dev split than the others" in caplog.text
+    assert list(collected(parameters, lora=given["lora"], p_tuning=given["p_tuning"])["dev_accuracy"]) == [0.9, 0.66]
+
+
 def test_further_seeds_give_a_mean_and_a_spread(parameters):
     table = collected(parameters, lora=metrics(0.7), lora_seeds=pd.DataFrame({"accuracy": [0.6, 0.8]}))
     assert table.loc[0, ["seeds", "accuracy_mean", "accuracy_sd"]].tolist() == pytest.approx([3, 0.7, 0.1])

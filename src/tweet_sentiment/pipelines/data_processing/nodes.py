@@ -9,7 +9,7 @@ from tweet_sentiment.data import filtering, reading
 from tweet_sentiment.data.lines import Source
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import DataParameters, DevSplitParameters, ModelParameters, Study
-from tweet_sentiment.storage import sha256
+from tweet_sentiment.storage import fingerprint, sha256
 
 logger = logging.getLogger(__name__)
 
@@ -140,12 +140,14 @@ def split_posts(
         logger.warning("Texts of the training posts that stand under two labels or more: %d.", conflicts)
     rest, dev = splitting.dev_split(training)
     parts = {"training": rest, "dev": dev, "test": test}
+    marked = dev[["row", "label", "post"]].sort_values("row")
     account: dict[str, Any] = counts | {
         "overlap": overlap,
         "exempt": exempt,
         "conflicting_labels": conflicts,
         "resembling": {"posts": int(test["resembles_training"].sum()), "rule": leakage.RESEMBLANCE},
         "parts": {name: splitting.described(posts) for name, posts in parts.items()},
+        "dev_split": fingerprint(marked.to_csv(index=False)),
     }
     return training, test, account
 

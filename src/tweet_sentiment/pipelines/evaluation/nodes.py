@@ -105,6 +105,7 @@ def evaluate(
         "device": training.get("device"),
         "chosen_on": training.get("chosen_on"),
         **{f"dev_{name}": training.get(f"dev_{name}") for name in CHOSEN_BY},
+        "dev_split": row_counts.get("split", {}).get("dev_split"),
         "dtype": training.get("dtype"),
         "data": row_counts["files"],
         "versions": library_versions(),

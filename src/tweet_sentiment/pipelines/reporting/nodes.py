@@ -1,6 +1,7 @@
 """The comparison, the report and the promotion: from what lies on disk; trains nothing."""
 
 import logging
+from collections import Counter
 from pathlib import PurePath
 from typing import Any
 
@@ -14,6 +15,7 @@ from tweet_sentiment.reports.figures import accuracy_figure, frontier_figure
 from tweet_sentiment.reports.inputs import About, RunFiles, load_all
 from tweet_sentiment.reports.reproduce import pipeline_of
 from tweet_sentiment.reports.tables import COLUMNS, run_of
+from tweet_sentiment.scoring.metrics import dev_scores
 from tweet_sentiment.scoring.uncertainty import ends_of
 from tweet_sentiment.techniques import STUDIED, TECHNIQUES
 
@@ -60,9 +62,24 @@ def collect_results(
             f"  Run again:  kedro run --pipelines={','.join(dict.fromkeys(map(pipeline_of, earlier)))}"
         )
     rows = [
-        _row(name, one, seeds.get(f"{name}_seeds"), reporting.paper_accuracy.get(name)) for name, one in metrics.items()
+        _row(name, one, seeds.get(f"{name}_seeds"), reporting.paper_accuracy.get(name))
+        for name, one in _on_one_dev_split(metrics).items()
     ]
     return select(pd.DataFrame(rows, columns=COLUMNS), study, promotion)
+
+
+def _on_one_dev_split(metrics: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the metrics, without scores on another dev split than most of this run's techniques were measured on."""
+    splits = {name: one.get("dev_split") for name, one in metrics.items()}
+    usual = Counter(split for name, split in splits.items() if split and not run_of(name)).most_common(1)
+    others = [name for name, split in splits.items() if split and usual and split != usual[0][0]]
+    if others:
+        logger.warning(
+            "Measured on another dev split than the others, that of another seed, dev_split or data: %s. These scores "
+            "are left out; run them again.",
+            ", ".join(others),
+        )
+    return {name: one | (dev_scores(None) if name in others else {}) for name, one in metrics.items()}
 
 
 def _row(
