@@ -91,6 +91,14 @@ def test_a_technique_that_is_named_was_not_chosen_on_the_dev_split():
     )
 
 
+def test_what_others_are_measured_by_is_taken_for_no_need_unless_it_is_named():
+    always = technique("majority_class", 0.73, 0, 0.0, 0.001)
+    untested = [pair("lora", "majority_class", 0.01)]
+    assert cheapest(table([always, LORA], untested), "ms_per_post")["technique"] == "lora"
+    rows = [always | {"selected": True, "selected_by": "promotion.technique"}, LORA | {"selected": False}]
+    assert cheapest(table(rows, untested), "ms_per_post")["technique"] == "majority_class"
+
+
 def test_a_difference_that_only_its_own_interval_shows_is_not_shown():
     found = table([LINEAR, LORA], [pair("linear", "lora", -0.04)])
     assert list(found["stands"]) == ["chosen", NOT_SHOWN]

@@ -147,6 +147,8 @@ def test_the_best_model_is_the_one_that_was_chosen_and_its_accuracy_has_an_inter
     )
     none = summary(ROWS)[BEST]
     assert none.startswith("lora has the highest accuracy under leak_free. None was chosen")
+    named = ROWS[0] | {"selected": True, "selected_by": "promotion.technique"}
+    assert summary([named])[BEST] == "lora: named by promotion.technique."
 
 
 @pytest.mark.parametrize("protocol", ["published", "grouped", "leak_free"])
@@ -214,8 +216,10 @@ def test_few_test_posts_are_said_to_leave_a_wide_interval():
 
 def test_figures_of_invented_posts_are_said_to_be_of_such():
     assert file_hash(PROJECT / "data/01_raw/sample_training.csv").startswith(SAMPLE)
-    assert report(inputs(LEAKING, run="sample")).note.startswith("The posts of this run are invented")
-    assert report(inputs(LEAKING, run="kaggle")).note == ""
+    for sha256, run, invented in ((SAMPLE, "mine", True), (PAPER, "kaggle", False), ("c0ffee", "sample", False)):
+        counts = COUNTS | {"files": {"training": OWN | {"sha256": sha256}}}
+        note = report(inputs(LEAKING, {"leak_free/row_counts.json": counts}, run=run)).note
+        assert note.startswith("The posts of this run are invented") == invented
 
 
 # ---------------------------------------------------------------- sections
@@ -288,6 +292,26 @@ def test_the_same_on_the_paper_s_data_has_them():
     said = text(rows, files | {"audit.json": AUDIT}, run="kaggle")
     for told in ("paper (its protocol leaks)", "a tweet id, a text", "tweet ids", "Training holds copies"):
         assert told in said
+
+
+@pytest.mark.parametrize(
+    ("off", "shares"),
+    [
+        ([], "an id, a text or a near-duplicate text"),
+        (["near_duplicate"], "an id or a text"),
+        (["tweet_id", "normalised_text"], "a near-duplicate text"),
+    ],
+)
+def test_only_rules_that_were_applied_are_said_to_hold(off, shares):
+    every = ("tweet_id", "normalised_text", "near_duplicate")
+    for rules, said in (
+        (off, [f"No training post shares {shares} with them.", f"training posts that share {shares} with the test"]),
+        (every, ["No rule of data.leak_free was applied: this may measure memory", "leak_free: no rule of data.leak_"]),
+    ):
+        files = {"training": OWN | {"ids": "trusted"}}
+        counts = COUNTS | {"files": files, "parameters": {"data": {"leak_free": dict.fromkeys(rules, False)}}}
+        found = text([row("lora", "leak_free", 0.6)], {"leak_free/row_counts.json": counts}, run="mine")
+        assert all(one in found for one in said)
 
 
 def test_posts_that_cleaning_empties_are_said_under_each_protocol():

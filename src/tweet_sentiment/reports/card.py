@@ -35,7 +35,8 @@ def model_card(
     """
     from huggingface_hub import ModelCard
 
-    about, settings, kind = About.of(manifest["data"]), manifest["input"], str(manifest.get("format", "encoder"))
+    about = About.of(manifest["data"], manifest.get("parameters"))
+    settings, kind = manifest["input"], str(manifest.get("format", "encoder"))
     named = [manifest["encoder"]] if kind == "encoder" else str(manifest["encoder"]).split(", ")
     encoders = [name for name in named if kind == "encoder" or name in ENCODERS]
     title = f"{'Sentiment of tweets' if about.paper else 'Text classifier'} ({manifest['technique']})"

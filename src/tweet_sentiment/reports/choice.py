@@ -146,10 +146,11 @@ def chosen_row(table: pd.DataFrame) -> dict[Any, Any] | None:
 def cheapest(table: pd.DataFrame, cost: str) -> dict[Any, Any] | None:
     """Return the row of the cheapest technique that is not shown to be worse than the chosen one; None without any.
 
-    Nor is one taken whose interval lies below it. Of those that cost the same, times within ``ALIKE`` of the lowest
-    included, the one that is best on the dev split.
+    Nor is one of ``YARDSTICKS`` taken, nor one whose interval lies below it. Of those that cost the same, times within
+    ``ALIKE`` of the lowest included, the one that is best on the dev split.
     """
     able = table["stands"].isin([BETTER, NOT_SHOWN]) & (table["difference_high"] >= 0)
+    able &= ~table["technique"].isin(YARDSTICKS)
     candidates = table[able | (table["stands"] == CHOSEN)].dropna(subset=[cost])
     near = candidates[candidates[cost] <= ALIKE.get(cost, 1.0) * candidates[cost].min()]
     ordered = near.sort_values(["dev_accuracy", cost], ascending=[False, True], kind="stable")

@@ -50,21 +50,25 @@ class About:
     """Whose file it is, told by its hash, and whether it has ids that are trusted, and entities.
 
     ``paper``: the paper's figures and claims may stand beside ours; they do beside the sample's too, which is made to
-    show the project. What older files do not tell counts as so.
+    show the project. What older files do not tell counts as so. ``off``: the rules of ``data.leak_free`` that were not
+    applied.
     """
 
     paper: bool
     invented: bool
     ids: bool
     entities: bool
+    off: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, files: dict[str, Any]) -> "About":
-        """Read it from the files of the row counts."""
+    def of(cls, files: dict[str, Any], parameters: dict[str, Any] | None = None) -> "About":
+        """Read it from the files of the row counts, and from the parameters with those of the data."""
         training = files.get("training", {})
         known = str(training.get("sha256", ""))[:_DIGITS]
-        ids = str(training.get("ids", "trusted")) == "trusted"
-        return cls(known in (PAPER, SAMPLE, ""), known == SAMPLE, ids, bool(training.get("entities", True)))
+        ids, entities = str(training.get("ids", "trusted")) == "trusted", bool(training.get("entities", True))
+        rules = (parameters or {}).get("data", {}).get("leak_free", {})
+        off = frozenset(name for name, rule in rules.items() if rule is False)
+        return cls(known in (PAPER, SAMPLE, ""), known == SAMPLE, ids, entities, off)
 
     @property
     def unit(self) -> str:
@@ -73,9 +77,11 @@ class About:
 
     @property
     def shared(self) -> str:
-        """What posts on both sides of a split may not share."""
-        own = ("a tweet id, " if self.paper else "an id, ") if self.ids else ""
-        return f"{own}a text or a near-duplicate text"
+        """What posts on both sides of a split may not share; "" where every rule is off."""
+        kinds = {"tweet_id": "a tweet id" if self.paper else "an id"} if self.ids else {}
+        kinds |= {"normalised_text": "a text", "near_duplicate": "a near-duplicate text"}
+        *most, last = [words for rule, words in kinds.items() if rule not in self.off] or [""]
+        return f"{', '.join(most)} or {last}" if most else last
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,8 @@ class ReportInputs:
     @property
     def about(self) -> About:
         """What holds of the data."""
-        return About.of(next(iter(self.accounts.values()), {}).get("files", {}))
+        account = next(iter(self.accounts.values()), {})
+        return About.of(account.get("files", {}), account.get("parameters"))
 
     @cached_property
     def honest_keys(self) -> list[str]:

@@ -73,7 +73,7 @@ def report(inputs: ReportInputs) -> Report:
         reproduction(inputs),
     ]
     filled = [one for one in appendix if one.paragraphs or one.tables or one.figures]
-    note = " ".join(paragraphs("invented")) if inputs.run == "sample" else ""
+    note = " ".join(paragraphs("invented")) if inputs.about.invented else ""
     return Report(title, summary(inputs), note, [_pictures(inputs), _results(inputs)], filled)
 
 

@@ -192,6 +192,16 @@ def test_what_others_are_measured_by_is_the_best_only_if_it_is_named():
         assert promoted(rule={"technique": name}).technique == name
 
 
+def test_the_card_says_only_of_rules_that_were_applied_that_they_hold():
+    def card(*off):
+        rules = {"data": {"leak_free": dict.fromkeys(off, False)}}
+        return promoted(models=manifests(parameters=rules)).card
+
+    assert "No training post shares a tweet id, a text or a near-duplicate text with a test post." in card()
+    assert "No training post shares a tweet id or a text with a test post." in card("near_duplicate")
+    assert "No rule of `data.leak_free` was applied" in card("tweet_id", "normalised_text", "near_duplicate")
+
+
 def test_a_technique_that_is_named_is_promoted_whatever_its_figures():
     chosen = promoted(rule={"technique": "hyperparameter_search"})
     assert chosen.technique == "hyperparameter_search"
