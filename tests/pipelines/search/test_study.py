@@ -379,12 +379,18 @@ def figures_of(study, tmp_path):
 def test_the_figures_show_the_trials_of_the_table(tmp_path):
     study = search(tmp_path, 6, breaking(2, StudyError("it diverged")))
     history, importance, parallel = figures_of(study, tmp_path)
+    assert list(history.data[0].x) == [0, 2, 3, 4, 5]
     values = [trial.value for trial in study.trials if trial.value is not None]
     assert list(history.data[0].y) == pytest.approx(values)
+    assert history.layout.title.text.endswith(f", trial {study.best_trial.number}")
     lines = [line.y for line in parallel.data if len(line.y) == 1 + len(FIVE)]
     scaled = [(value - min(values)) / (max(values) - min(values)) for value in values]
     assert sorted(line[0] for line in lines) == pytest.approx(sorted(scaled))
     assert set(importance.data[0].y) == set(FIVE)
+    by_variance = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    shares = optuna.importance.get_param_importances(study, evaluator=by_variance)
+    assert dict(zip(importance.data[0].y, importance.data[0].x, strict=True)) == pytest.approx(shares)
+    assert "by fANOVA" in importance.layout.meta["alt"]
 
 
 @pytest.mark.parametrize("values", [[0.5], [0.5, 0.5, 0.5]])

@@ -13,17 +13,17 @@ from tweet_sentiment.reports.figures import SERIES, styled
 def search_figures(trials: pd.DataFrame, space: SearchSpace, metric: str) -> tuple[Any, Any, Any]:
     """Return history, importance and parallel coordinates, as Plotly figures."""
     study = optuna.create_study(direction=direction_of(metric))
-    study.add_trials(
-        [_trial(row, space) for row in trials.to_dict("records") if row["state"] in ("COMPLETE", "PRUNED")]
-    )
+    study.add_trials([_trial(row, space) for row in trials.to_dict("records")])
     plots = optuna.visualization
     complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-    name = f"validation {metric}"
-    history = plots.plot_optimization_history(study, target_name=name).update_traces(marker_color=SERIES[0])
-    parallel = plots.plot_parallel_coordinate(study, target_name=name)
+    history = plots.plot_optimization_history(study, target_name=metric).update_traces(marker_color=SERIES[0])
+    parallel = plots.plot_parallel_coordinate(study, target_name=metric)
     parallel.update_traces({"line": {"colorscale": "Cividis"}}, selector={"type": "parcoords"})
     if len({trial.value for trial in complete}) > 1:
-        importance = plots.plot_param_importances(study, target_name=name).update_traces(marker_color=SERIES[0])
+        by_variance = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        importance = plots.plot_param_importances(study, evaluator=by_variance, target_name=metric).update_traces(
+            marker_color=SERIES[0]
+        )
         decides = max(zip(importance.data[0].x, importance.data[0].y, strict=True))
         weighs = f"{decides[1]} decides most of the search: {decides[0]:.1%} of the differences between trials"
     else:
@@ -31,14 +31,16 @@ def search_figures(trials: pd.DataFrame, space: SearchSpace, metric: str) -> tup
     best = study.best_trial if complete else None
     found = f"Best of {len(complete)} finished trials: {best.value:.4f}, trial {best.number}" if best else "No trial"
     return (
-        styled(history, "history", found, {"name": name}),
+        styled(history, "history", found, {"name": metric}),
         styled(importance, "importance", weighs),
-        styled(parallel, "parallel", f"{found}; every trial is a line through its values", {"name": name}),
+        styled(parallel, "parallel", f"{found}; every trial is a line through its values", {"name": metric}),
     )
 
 
 def _trial(row: dict[Any, Any], space: SearchSpace) -> Any:
     state = optuna.trial.TrialState[row["state"]]
+    if state.name not in ("COMPLETE", "PRUNED"):
+        return optuna.create_trial(state=optuna.trial.TrialState.FAIL)  # that the others keep their numbers
     drawn = optuna.trial.FixedTrial(row)
     suggest(drawn, space)
     kinds = drawn.distributions
