@@ -1,8 +1,11 @@
 """What every fit shares: which rows it is trained and measured on, seeds, class weights, fits that are kept."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from tests.trainings import LABELS, ROW_COUNTS, encoded, examples, few, fit, node_inputs, setup_of, small
 
 from tweet_sentiment.errors import StudyError
@@ -17,6 +20,7 @@ from tweet_sentiment.modeling.fitting import (
     repeat_with_seeds,
 )
 from tweet_sentiment.modeling.model_folder import TrainedModel
+from tweet_sentiment.modeling.trainer import training_loss
 from tweet_sentiment.pipelines.domain_adaptation.nodes import adapt
 from tweet_sentiment.pipelines.technique import nodes
 from tweet_sentiment.techniques import POSTS, TECHNIQUES, layer_unfreezing
@@ -140,6 +144,15 @@ def test_balanced_class_weights_make_each_class_weigh_the_same():
     assert weights == pytest.approx([10 / 18, 10 / 9, 10 / 3])
     assert np.multiply(weights, [6, 3, 1]).tolist() == pytest.approx([10 / 3] * 3)
     assert class_weights({"Positive": 3.0, "Negative": 1.0, "Neutral": 2.0}, LABELS, []) == [1.0, 2.0, 3.0]
+
+
+def test_a_class_that_a_limit_of_rows_left_out_has_no_balanced_weight():
+    labels = torch.tensor([0, 0, 0, 2])
+    weights = class_weights("balanced", LABELS, labels.tolist())
+    assert weights == pytest.approx([4 / 9, 0, 4 / 3])
+    for smoothing in (0.1, 0.0):
+        loss: Any = training_loss(weights, smoothing)
+        assert loss(torch.ones(4, 3), labels).isfinite()
 
 
 @pytest.fixture

@@ -276,13 +276,16 @@ def _notes(model: Any, tokenizer: PreTrainedTokenizerFast, parameters: TrainerPa
 
 
 def class_weights(setting: Any, labels: list[str], targets: list[int]) -> list[float] | None:
-    """Turn ``training.class_weights`` into a weight a class; ``balanced``: posts / (classes * posts of the class)."""
+    """Turn ``training.class_weights`` into a weight a class.
+
+    ``balanced``: posts / (classes * posts of the class), 0 for a class of which a limit of rows left none.
+    """
     if setting is None:
         return None
     if isinstance(setting, dict):
         return [float(setting[label]) for label in labels]
     counts = np.bincount(np.asarray(targets), minlength=len(labels))
-    return [float(weight) for weight in len(targets) / (len(labels) * counts)]
+    return [len(targets) / (len(labels) * count) if count else 0.0 for count in counts.tolist()]
 
 
 def repeat_with_seeds(fit: Fit, examples: Examples, parameters: Any, setup: Setup, seeds: list[int]) -> pd.DataFrame:
