@@ -55,19 +55,20 @@ class NearestNeighbour(ClassifierMixin, BaseEstimator):
         return np.where(chosen, ahead[:, None], rest[:, None])
 
 
-def build(name: str, seed: int, C: float, posts: int) -> Any:
+def build(name: str, seed: int, C: float, posts: int, class_weight: Any = None) -> Any:
     """Return the estimator of a classical model, to be fitted on texts and codes; ``posts`` is how many it will see.
 
-    ``C`` is the inverse strength of regularisation of the two linear models.
+    Of the two linear models ``C`` is the inverse strength of regularisation, ``class_weight`` scikit-learn's.
     """
     if name == "majority_class":
         return DummyClassifier(strategy="prior")
     if name == "nearest_neighbour":
         return NearestNeighbour()
     if name == "linear_svc":
-        return make_pipeline(_tf_idf(posts), LinearSVC(C=C, random_state=seed))
+        return make_pipeline(_tf_idf(posts), LinearSVC(C=C, random_state=seed, class_weight=class_weight))
     if name == "logistic_regression":
-        return make_pipeline(_tf_idf(posts), LogisticRegression(C=C, solver="newton-cg", random_state=seed))
+        settings: dict[str, Any] = {"C": C, "random_state": seed, "class_weight": class_weight}
+        return make_pipeline(_tf_idf(posts), LogisticRegression(solver="newton-cg", **settings))
     raise ValueError(f"no classical model is called {name}")
 
 

@@ -286,7 +286,8 @@ def direction_of(metric: str) -> Direction:
 
 
 class TrainingParameters(Strict):
-    """What every technique shares. ``class_weights``: null, ``balanced``, or one positive weight for each label.
+    """What every technique shares. ``class_weights``: null, ``balanced``, or one positive weight for each label; a
+    distilled model learns from its teachers' probabilities, which have them already.
 
     ``processes`` on each of ``nodes`` machines train through the encoder together, on a share of every batch each: a
     batch is as large as with one. Other trainings, of the head on features and of the classical baselines, are short,

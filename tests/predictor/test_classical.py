@@ -43,7 +43,8 @@ def fitted(technique, parameters, rows=POSTS):
     """Return stored predictions and the model, as the node of a rival makes them."""
     posts = posts_of(rows)
     counted, study = row_counts_of(parameters), parameters.study
-    predictions, _, _, model = fit_predict(technique, posts, posts, posts, posts, counted, study, parameters.classical)
+    sections = study, parameters.classical, parameters.training
+    predictions, _, _, model = fit_predict(technique, posts, posts, posts, posts, counted, *sections)
     return predictions, model
 
 

@@ -37,7 +37,7 @@ def sample(parameters):
 
 def fitted(technique, posts, parameters, cleaned=None):
     tables = [table if "dev" in table else table.assign(dev=False) for table in (*posts, *(cleaned or posts))]
-    return fit_predict(technique, *tables, ROW_COUNTS, parameters.study, parameters.classical)
+    return fit_predict(technique, *tables, ROW_COUNTS, parameters.study, parameters.classical, parameters.training)
 
 
 def accuracy(predictions):
@@ -92,6 +92,20 @@ def test_posts_without_a_word_are_refused_by_name(technique, parameters):
     nothing = tiny(("Negative", ""), ("Neutral", ""), ("Positive", ""))
     with pytest.raises(StudyError, match=rf"{technique}: the 3 training posts cannot be learnt from"):
         fitted(technique, (nothing, nothing), parameters)
+
+
+@pytest.mark.parametrize("technique", ["linear_svc", "logistic_regression"])
+def test_class_weights_are_those_of_the_training(technique, parameters):
+    posts = tiny(*[("Negative", "meh")] * 8, *[("Positive", "meh")] * 2), tiny(("Positive", "meh"))
+    weights = {"Negative": 1.0, "Neutral": 1.0, "Positive": 9.0}
+    for given, expected in ((None, "Negative"), (weights, "Positive")):
+        training = parameters.training.model_copy(update={"class_weights": given})
+        predictions, *_, model = fitted(technique, posts, parameters.model_copy(update={"training": training}))
+        assert predictions["predicted"].tolist() == [expected]
+        assert model.manifest["parameters"]["training"] == {"class_weights": given}
+    balanced = parameters.training.model_copy(update={"class_weights": "balanced"})
+    predictions, *_ = fitted(technique, posts, parameters.model_copy(update={"training": balanced}))
+    assert predictions["probability_Negative"].item() == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.parametrize("technique", BASELINES)

@@ -23,15 +23,25 @@ class Parameters(Strict):
     C: Annotated[float, Field(gt=0)]
 
 
-def fit(technique: str, training: "pd.DataFrame", classical: Parameters, labels: list[str], seed: int) -> Any:
-    """Fit the estimator of a classical baseline on the posts.
+def fit(
+    technique: str,
+    training: "pd.DataFrame",
+    classical: Parameters,
+    labels: list[str],
+    seed: int,
+    class_weights: dict[str, float] | str | None = None,
+) -> Any:
+    """Fit the estimator of a classical baseline on the posts; ``class_weights`` are the training's.
 
     Raises:
         StudyError: the training posts hold nothing to learn from.
     """
     from tweet_sentiment.classical import build
 
-    estimator = build(technique, seed, classical.C, len(training))
+    weights: Any = class_weights
+    if isinstance(class_weights, dict):
+        weights = {labels.index(label): weight for label, weight in class_weights.items()}
+    estimator = build(technique, seed, classical.C, len(training), weights)
     try:
         return estimator.fit(training["post"].tolist(), training["label"].map(labels.index).to_numpy())
     except ValueError as error:

@@ -1,12 +1,14 @@
 """Fitting and predicting with a classical baseline, in one node each; scikit-learn on the processor, no torch."""
 
+from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 import pandas as pd
 
 from tweet_sentiment.manifests import CLASSICAL, input_settings, manifest_of
-from tweet_sentiment.parameters import Study
+from tweet_sentiment.parameters import Study, TrainingParameters
 from tweet_sentiment.techniques import classical as technique_of
 
 AS_POSTED = {"cleaning": "none", "remove_stop_words": False, "lemmatize": False}
@@ -21,6 +23,7 @@ def fit_predict(
     row_counts: dict[str, Any],
     study: Study,
     classical: technique_of.Parameters,
+    settings: TrainingParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], Any]:
     """Fit on the training posts, raw or cleaned as ``classical.text`` says, and predict the test posts.
 
@@ -32,10 +35,11 @@ def fit_predict(
 
     raw, start = classical.text == "raw", perf_counter()
     training, test = (split_training_posts, split_test_posts) if raw else (training_posts, test_posts)
-    estimator = technique_of.fit(technique, training, classical, study.labels, study.seed)
+    fit = partial(technique_of.fit, technique, class_weights=settings.class_weights)
+    estimator = fit(training, classical, study.labels, study.seed)
     predictions = technique_of.predict(estimator, test, study.labels)
     seconds = perf_counter() - start
-    on_dev = _dev_predictions(technique, training, classical, study)
+    on_dev = _dev_predictions(fit, training, classical, study)
     timed = test["post"].tolist()[:TIMED_POSTS]
     figures = {
         "n_train": len(training),
@@ -54,18 +58,18 @@ def fit_predict(
         study,
         row_counts,
         {"format": CLASSICAL, "input": reads, **figures},
-        {"classical": classical.model_dump()},
+        {"classical": classical.model_dump(), "training": {"class_weights": settings.class_weights}},
     )
     return predictions, on_dev, figures, ClassicalModel(estimator, made)
 
 
 def _dev_predictions(
-    technique: str, training: pd.DataFrame, classical: technique_of.Parameters, study: Study
+    fit: Callable[..., Any], training: pd.DataFrame, classical: technique_of.Parameters, study: Study
 ) -> pd.DataFrame:
     from tweet_sentiment.data.splitting import dev_split
 
     rest, dev = dev_split(training)
     if not len(dev):
         return pd.DataFrame(columns=["row", "id", "label", "predicted"])
-    estimator = technique_of.fit(technique, rest, classical, study.labels, study.seed)
+    estimator = fit(rest, classical, study.labels, study.seed)
     return technique_of.predict(estimator, dev.reset_index(drop=True), study.labels)

@@ -40,7 +40,7 @@ def create_classical(technique: Technique) -> Pipeline:
     data = ["split_training_posts", "split_test_posts", "training_posts", "test_posts", "row_counts"]
     outputs = ["predictions", "dev_predictions", "training", "classical_model"]
     fit = fixed(fit_predict, technique.name)
-    fitted = node(fit, [*data, STUDY, "params:classical"], outputs, name="fit_predict")
+    fitted = node(fit, [*data, STUDY, "params:classical", "params:training"], outputs, name="fit_predict")
     return boxed(technique.name, [fitted], {*data}, [technique.name, "classical"])
 
 
