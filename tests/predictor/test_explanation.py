@@ -12,7 +12,7 @@ from tweet_sentiment.modeling.model_folder import load_model
 from tweet_sentiment.modeling.prediction import TorchBackend, pad
 from tweet_sentiment.modeling.tokenization import encodings
 from tweet_sentiment.predictor import Predictor
-from tweet_sentiment.predictor.explanation import attributions, shares, split_into_pieces
+from tweet_sentiment.predictor.explanation import MOST_LEFT_OUT, attributions, by_leaving_out, shares, split_into_pieces
 
 POSTS = ["I love it, best game in years!", "So bad... it KEEPS crashing http://x.yz #fail", "ok", "we play at nine"]
 MANY_STEPS = 200  # the tiny models are made sharp, so the way from the baseline is anything but straight
@@ -161,3 +161,21 @@ def test_pieces_of_any_text_belong_to_words_in_order(predictor, texts):
         belongs = [word for word in one.word_of_piece if word >= 0]
         assert belongs == sorted(belongs)
         assert all(word < len(one.words) for word in belongs)
+
+
+@given(st.integers(0, 5 * MOST_LEFT_OUT), st.data())
+def test_what_a_long_text_costs_is_bounded_and_the_word_that_decides_stands_out(length, data):
+    decides = data.draw(st.integers(0, max(0, length - 1)))
+    words = ["good" if place == decides else "so" for place in range(length)]
+    asked = []
+
+    def ask(texts, positions):
+        asked.extend(texts)
+        return np.array([[0.9, 0.1] if "good" in text else [0.5, 0.5] for text in texts])
+
+    (found,) = by_leaving_out(ask, [" ".join(words)])
+    assert len(asked) <= MOST_LEFT_OUT + 1
+    assert [word for word, _ in found] == words
+    assert sum(abs(share) for _, share in found) == pytest.approx(1 if length else 0)
+    told = [place for place, (_, share) in enumerate(found) if share]
+    assert not length or (decides in told and len(told) <= -(-length // MOST_LEFT_OUT))
