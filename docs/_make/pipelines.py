@@ -11,10 +11,10 @@ from tweet_sentiment.techniques import TECHNIQUES
 
 _ABOUT = """# Pipelines and single nodes
 
-Made by `make pages` from the registry. A pipeline takes along the data steps that it needs. Put `--env=kaggle` or
-`--env=paper` behind any command for the real data, `--only-changed` to run nothing twice, `--only-missing-outputs` to
-go on after a run that was stopped. A single node reads what is on disk: run its pipeline once first. What
-reads its output is not run with it: afterwards the pipeline's command with `--only-changed` does that.
+Made by `make pages` from the registry. A pipeline includes the data steps that it needs. Add to any command
+`--env=kaggle` or `--env=paper` for the real data, `--only-changed` to run only what has changed, or
+`--only-missing-outputs` to continue a run that was stopped. A single node reads its inputs from disk, so run its
+pipeline once first. It does not run the nodes that read its output: for these, run the pipeline with `--only-changed`.
 
 ## Pipelines
 
@@ -24,8 +24,8 @@ reads its output is not run with it: afterwards the pipeline's command with `--o
 
 _SAID = {
     "__default__": "The whole study: data, four techniques, the classical baselines, the report.",
-    "classical": "The classical baselines, all four.",
-    "past_the_paper": "Every pipeline that goes past the paper, in one.",
+    "classical": "The four classical baselines.",
+    "past_the_paper": "All pipelines that go past the paper.",
     "hyperparameter_search": "Search the paper's space with Optuna, then train with the best values.",
     "technique_search": "Search the hyperparameters of a technique that trains through the encoder.",
 }
@@ -45,7 +45,7 @@ def pipelines_page(pipelines: dict[str, Pipeline]) -> str:
 
 
 def _nodes(pipelines: dict[str, Pipeline]) -> list[str]:
-    """Each node once, under the smallest pipeline that holds it; the shared data steps stand under theirs."""
+    """Return each node once, under the smallest pipeline that has it; shared data steps are under their own."""
     seen: set[str] = set()
     parts = []
     for name, one in sorted(pipelines.items(), key=lambda item: len(item[1].nodes)):

@@ -62,10 +62,10 @@ COPIES = {  # file below data/: its copy below docs/results/
 ROW = ["technique", "protocol", "encoder"]
 SETTINGS = {
     "prompts": "The hard prompts",
-    "heads": "What of the head learns beside a soft prompt",
+    "heads": "Layers of the head that are trained with a soft prompt",
     "blocks": "How many blocks to unfreeze",
     "trainings": "Ways of training",
-    "sizes": "Accuracy by the posts learnt from",
+    "sizes": "Accuracy by number of training posts",
     "cleaning": "Ways of cleaning",
 }
 SCORES = ["technique", "protocol", "encoder", "texts", "n_train", "eval_loss", "accuracy", "f1", "precision", "recall"]
@@ -154,13 +154,13 @@ def _head(comparison: pd.DataFrame) -> list[str]:
         "the files, and a command for every row.",
         "",
         f"Encoder: {named['encoder']}. Device: {named['device']}. Seed: {comparison['seed'].iloc[0]}. Intervals: "
-        f"{LEVEL:.0%}, by a bootstrap over tweets. The paper's figures are of its own, leaking protocol and of "
-        "`distilbert-base-uncased`. Times are as they were measured, some beside other work on the same machine.",
+        f"{LEVEL:.0%}, by a bootstrap over tweets. The paper's figures are for its own protocol, which leaks, and for "
+        "`distilbert-base-uncased`. Some times were measured beside other work on the same machine.",
         "",
     ]
     if len(earlier):
         rows = ", ".join(f"{row['technique']} ({row['protocol']})" for row in earlier.to_dict("records"))
-        said += [f"Measured by an earlier revision, with its cleaning and its dev split, and not run anew: {rows}.", ""]
+        said += [f"Measured by an earlier revision, with its cleaning and its dev split, and not repeated: {rows}.", ""]
     return said
 
 
@@ -177,9 +177,7 @@ def _accuracy(comparison: pd.DataFrame) -> list[str]:
         "## Every technique under every protocol",
         "",
         *_table("Accuracy with its interval", *side_by_side(comparison)),
-        *_table(
-            "All scores, and beside the calibration error what chance alone makes of it", *plain_rows(main[SCORES])
-        ),
+        *_table("All scores; calibration noise is the error that chance alone would give", *plain_rows(main[SCORES])),
     ]
 
 
@@ -192,13 +190,13 @@ def _parts(comparison: pd.DataFrame) -> list[str]:
 def _choice(comparison: pd.DataFrame, results: Path) -> list[str]:
     table = frontier_table(comparison, _csv(results / f"differences_{PROTOCOL}.csv"), LEVEL)
     said = [line for one in (*standings(table), *cautions(table)) for line in (one, "")]
-    lines = [line for rows in needs(table) for line in _table("Of those not shown to be worse, the cheapest", *rows)]
+    lines = [line for rows in needs(table) for line in _table("The cheapest of those not shown to be worse", *rows)]
     return ["## Which technique for which need", "", *said, *lines]
 
 
 def _claims(results: Path) -> list[str]:
     table = _csv(results / "claims.csv")
-    lines = [*_table("The verdicts", *claims_answered(table)), *_table("What each rests on", *evidence(table))]
+    lines = [*_table("The verdicts", *claims_answered(table)), *_table("The evidence for each", *evidence(table))]
     figures = "Figures: [results/claims.csv](results/claims.csv)."
     return ["## The paper's claims, one by one", "", *reading(LEVEL), "", *lines, figures, ""]
 
@@ -232,7 +230,7 @@ def _settings(results: Path) -> list[str]:
     for name, caption in SETTINGS.items():
         for path in sorted(results.glob(f"{name}_*.csv")):
             lines += _table(f"{caption} ({path.stem.removeprefix(f'{name}_')})", *plain_rows(_csv(path)))
-    said = "Selection accuracy is measured on the dev split, and choices are made by it; accuracy is of the test posts."
+    said = "Dev accuracy is measured on the dev split and decides every choice; accuracy is measured on the test posts."
     return ["## One setting at a time", "", said, "", *lines] if lines else []
 
 

@@ -24,7 +24,7 @@ def test_every_parameter_stands_on_its_page_with_value_and_limits():
     assert "| `hyperparameter_search.n_trials` | integer ≥ 1 | `8` |" in page
     assert "kaggle: `40`; paper: `40`" in page
     assert "| `lora.lora_dropout` | number ≥ 0, &lt; 1 | `0.05` |" in page
-    assert "train on so many posts; null for all" in page
+    assert "the number of training posts; null: all" in page
 
 
 def test_the_page_of_benchmarks_holds_what_was_measured_of_a_model_in_use():

@@ -47,7 +47,7 @@ def test_the_tables_of_a_run_are_copied_and_the_page_says_what_they_hold(tmp_pat
         "prompts_leak_free.csv",
     ]
     page = results_page(results)
-    assert "not run anew: baseline (leak_free)." in page
+    assert "not repeated: baseline (leak_free)." in page
     assert "| lora | grouped | 20 | 0.7500 (0.600–0.900) |" in page
     assert "| lora | leak_free | 3 | – | 825 | 0.5000 (–) |" in page
     assert "| lora | baseline | +30.0 points (+20.0 to +40.0) | < 0.001 | lora |" in page
