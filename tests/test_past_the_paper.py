@@ -44,7 +44,7 @@ def test_what_a_learning_curve_expects_is_in_the_comparison_and_marked_and_nowhe
     assert list(sizes["n_train"]) == [8, 16, 24, expected["n_train"]]
     assert (expected["technique"], expected["accuracy"]) == ("lora", sizes["accuracy"].iloc[-1])
     assert len(pd.read_csv(project / REPORTING / "frontier.csv")) == every["measured"].sum()
-    assert "is to be expected of all" in (project / REPORTING / "report.md").read_text()
+    assert "is expected from all" in (project / REPORTING / "report.md").read_text()
 
 
 def test_tables_of_sweeps_and_variants_have_a_row_a_setting(project):
@@ -55,7 +55,7 @@ def test_tables_of_sweeps_and_variants_have_a_row_a_setting(project):
     assert trainings["variant"][0] == "plain"
     assert set(trainings["technique"]) == {"full_fine_tuning"}
     report = (project / REPORTING / "report.md").read_text().split("## One setting at a time")[1]
-    for shown in ("| plain | full_fine_tuning |", "Unfrozen blocks (leak_free)", "beside a soft prompt (leak_free)"):
+    for shown in ("| plain | full_fine_tuning |", "Unfrozen blocks (leak_free)", "with a soft prompt (leak_free)"):
         assert shown in report
 
 
@@ -72,7 +72,7 @@ def test_an_ensemble_is_promoted_with_its_members_and_its_card_s_code_runs(proje
     assert json.loads((best / "manifest.json").read_text())["technique"] == "ensemble"
     (block,) = run_code_of_card(best)
     assert "Predictor.load" in block
-    assert "the mean of what `full_fine_tuning`, `lora` say" in (best / "README.md").read_text()
+    assert "the mean of the probabilities of `full_fine_tuning`, `lora`" in (best / "README.md").read_text()
 
 
 def test_a_technique_starts_from_the_adapted_encoder(project):

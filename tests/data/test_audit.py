@@ -138,7 +138,7 @@ def test_training_that_leaks_whole_leaves_nothing_to_measure(data):
 def test_the_first_line_is_loud_only_above_the_limit(data):
     validation = frame([(f"{n}", label, post) for n, (_, label, post) in enumerate(VALIDATION, start=50)])
     figures, _ = audit(frame(TRAINING), validation, data, seed=1)
-    said = "50 % of the test posts (4 of 8) stand almost word for word in training (similarity 90 of 100 or more)."
+    said = "50 % of the test posts (4 of 8) are almost word for word in training (similarity 90 of 100 or more)."
     assert headline(figures) == f"LEAK: {said} Accuracy on them is memory."
     assert audit_paragraphs(figures)[0] == headline(figures)
     assert headline(figures | {"overlap_limit": 0.5}) == said

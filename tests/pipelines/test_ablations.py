@@ -155,7 +155,7 @@ def test_each_size_is_a_row_and_what_all_posts_would_give_is_not_called_measured
     assert set(table) - {"error_floor", "error_excess", "exponent"} <= set(COLUMNS) | {"expected_calibration_error"}
     figure = learning_figure(table, sections.study)
     assert "not measured" in "".join(trace.name or "" for trace in figure.data)
-    assert figure.layout.title.text.startswith("Expected of all posts: lora ")
+    assert figure.layout.title.text.startswith("Expected from all posts: lora ")
     more = sizes(changed(sections, "learning_curve", sizes=[8, 16, 20, 24], techniques=["lora"]), tmp_path)
     assert list(more["n_train"]) == [8, 16, 20, 24, 30]
     assert list(more["seconds"].iloc[[0, 1, 3]]) == list(table["seconds"].iloc[:3])

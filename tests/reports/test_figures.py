@@ -126,15 +126,15 @@ def test_the_confusion_names_the_mistake_that_was_made_most(parameters):
 def test_curves_say_where_a_model_starts_to_learn_by_heart_and_on_which_posts(parameters):
     for posts in ("dev split", "test posts"):
         figure = plot_curves(CURVES.assign(measured_on=posts), parameters.study)
-        found = f"Accuracy on the {posts} is highest at step 4, 65.0%; their loss is lowest at step 2"
+        found = f"Accuracy on the {posts} is highest at step 4, 65.0%; the loss is lowest at step 2"
         assert title(figure).startswith(found)
         assert figure.layout.meta["alt"].endswith(f"measured after each epoch on the {posts}.")
 
 
 def test_entities_apart_are_counted_beside_what_chance_would_give(parameters):
     said = title(plot_entities(table_of_entities([0.6] * 5 + [0.1]), parameters.study, parameters.uncertainty))
-    assert said.startswith("1 of 6 entities lie apart from the 51.7% of all posts")
-    assert "by chance alone it would be 0.3" in said
+    assert said.startswith("The intervals of 1 of 6 entities exclude the 51.7% of all posts")
+    assert "by chance alone 0.3 would" in said
 
 
 def test_without_entities_lengths_are_drawn(parameters):
@@ -145,7 +145,7 @@ def test_without_entities_lengths_are_drawn(parameters):
 def test_the_look_up_is_what_the_leak_is_worth():
     assert "100.0% of the test posts are known" in title(leaks_figure(AUDIT))
     both = AUDIT | {"memorisation": AUDIT["memorisation"] | {"leak_free": {"accuracy": 0.5, "training_posts": 3}}}
-    assert "right for 100.0% of the test posts, and for 50.0% once what leaks is out" in title(leaks_figure(both))
+    assert "right for 100.0% of the test posts, and for 50.0% without the posts that leak" in title(leaks_figure(both))
 
 
 def test_a_sweep_names_the_setting_that_was_chosen_not_the_one_that_is_best_on_the_reported_posts(parameters):

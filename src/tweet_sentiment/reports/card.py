@@ -28,7 +28,7 @@ def model_card(
 ) -> str:
     """Write the card as Markdown, with the metadata that the Hugging Face Hub reads.
 
-    ``row`` is the promoted model's of ``results``, ``why`` what its manifest says of the promotion.
+    ``row`` is the promoted model's row of ``results``; ``why`` is the promotion's entry in its manifest.
 
     Raises:
         ValueError: the metadata are not as the Hub wants them.
@@ -75,7 +75,7 @@ def model_card(
 
 
 def _metadata(manifest: dict[str, Any], row: dict[Any, Any], kind: str, about: About, title: str) -> str:
-    """Return the metadata as YAML: what the Hub filters by, and the scores on the test posts."""
+    """Return the metadata as YAML: the Hub's filters, and the scores on the test posts."""
     from huggingface_hub import EvalResult, ModelCardData
 
     base, licence = ENCODERS.get(manifest["encoder"], (None, "other"))
@@ -112,6 +112,6 @@ def _table(header: str, rows: list[list[Any]]) -> str:
 
 
 def better_than(results: pd.DataFrame, row: dict[Any, Any]) -> dict[str, float]:
-    """Return the techniques with a higher accuracy on the same test posts, the classical baselines among them."""
+    """Return the techniques, including classical baselines, with a higher accuracy on the same test posts."""
     better = results[results["accuracy"] > row["accuracy"]].sort_values("accuracy", ascending=False)
     return dict(zip(better["technique"], better["accuracy"].astype(float), strict=True))

@@ -1,7 +1,7 @@
-"""Which technique to take: the best by the dev split, the cheapest that is not shown to be worse, and their words.
+"""Which technique to take: the best on the dev split, and the cheapest that is not shown to be worse.
 
-One rule for the comparison, the report, the card and the promotion. The choice is made on the dev split, so that the
-accuracy on the test posts is not flattered by it.
+Comparison, report, card and promotion use one rule. The choice is made on the dev split, so that it does not bias the
+accuracy on the test posts.
 """
 
 import logging
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 MAJORITY = "majority_class"
 LOWER_IS_BETTER = ("eval_loss",)
-NAMED = "promotion.technique"  # in selected_by, where no figure was asked
+NAMED = "promotion.technique"  # in selected_by, if no figure was used
 NAMES: dict[Any, str] = {"accuracy": "accuracy", "macro_f1": "macro F1", "eval_loss": "loss"}
 PROTOCOL = "leak_free"
 NEEDS = {
@@ -30,7 +30,7 @@ NEEDS = {
 COLUMNS = ["technique", "encoder", "dev_accuracy", "accuracy", "accuracy_low", "accuracy_high", "n_train", *COSTS]
 COLUMNS += ["device", "dtype", "selected_by"]
 CHOSEN, NOT_TESTED = "chosen", "not tested"
-STANDINGS = {  # how the others stand to the chosen one
+STANDINGS = {  # how the other techniques compare with the chosen one
     BETTER: "Better by a test",
     NOT_SHOWN: "Not shown to differ from it",
     WORSE: "Worse by a test",
@@ -42,9 +42,9 @@ ALIKE = {"seconds": 1.25, "ms_per_post": 1.25}  # a time this many times the low
 def select(results: pd.DataFrame, study: Study, rule: PromotionParameters) -> pd.DataFrame:
     """Mark the best technique in ``selected``, and say in ``selected_by`` why: a metric, or ``promotion.technique``.
 
-    It is the one that is best by ``promotion.metric`` on the dev split: a choice without a look at the posts
-    that are reported. Of two that are alike the one that stands first is taken: the simpler one. Where nothing was
-    measured on such posts (the published protocol) nothing is selected.
+    The best technique is chosen by ``promotion.metric`` on the dev split, without the test posts. Of two equal ones
+    the first, which is simpler, is taken. If nothing was measured on a dev split (the published protocol), nothing is
+    selected.
 
     Raises:
         StudyError: ``promotion.technique`` names one that is not among the results.
@@ -62,7 +62,7 @@ def select(results: pd.DataFrame, study: Study, rule: PromotionParameters) -> pd
         best, why = next(iter(known), None), rule.metric
         lacking = [name for name in results["technique"] if name not in (*known, *YARDSTICKS) and not run_of(name)]
         if known and lacking:
-            logger.warning("Without %s on the dev split, so not in the choice: %s.", why, ", ".join(lacking))
+            logger.warning("Not considered, since they have no %s on the dev split: %s.", why, ", ".join(lacking))
     selected = results["technique"].eq(best or "")
     return results.assign(selected=selected, selected_by=selected.map({True: why, False: None}))
 
@@ -76,7 +76,7 @@ def candidates(results: pd.DataFrame, metric: str) -> dict[str, float]:
 
 
 def best_of(comparison: pd.DataFrame) -> dict[Any, Any]:
-    """Return the row that was chosen under the first of the protocols without the leak, or else its most accurate."""
+    """Return the chosen row of the first protocol without the leak; its most accurate row if none was chosen."""
     ran = set(comparison["protocol"])
     protocol = next((name for name in HONEST if name in ran), comparison["protocol"].iloc[0])
     rows = comparison[comparison["protocol"] == protocol].sort_values(["selected", "accuracy"])
@@ -84,7 +84,7 @@ def best_of(comparison: pd.DataFrame) -> dict[Any, Any]:
 
 
 def how_chosen(row: dict[Any, Any]) -> str:
-    """Say in a few words what made a row the selected one."""
+    """Say in a few words why a row was selected."""
     metric = row.get("selected_by")
     if metric == NAMED:
         return "named by promotion.technique"
@@ -92,9 +92,9 @@ def how_chosen(row: dict[Any, Any]) -> str:
 
 
 def advice(rows: pd.DataFrame, chosen: dict[Any, Any]) -> str | None:
-    """Advise to choose by macro F1 where saying the most frequent class alone is right more often than the best.
+    """Advise macro F1 if always giving the most frequent label is right more often than the chosen technique.
 
-    ``rows`` are the results of one protocol, ``chosen`` is one of them; None where there is nothing to advise.
+    ``rows`` are the results of one protocol, ``chosen`` is one of them; None if there is nothing to advise.
     """
     majority = rows[rows["technique"] == MAJORITY].to_dict("records")
     if not majority or chosen["technique"] == MAJORITY or chosen.get("selected_by") == "macro_f1":
@@ -111,10 +111,10 @@ def advice(rows: pd.DataFrame, chosen: dict[Any, Any]) -> str | None:
 def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame, level: float) -> pd.DataFrame:
     """Return the measured techniques under ``leak_free``, the highest accuracy first.
 
-    ``difference`` with its interval and ``p_adjusted`` is to the selected row of the comparison, which is chosen on
-    the dev split; ``stands`` is ``CHOSEN`` for that row, one of ``STANDINGS`` for the others: the verdict of
-    ``scoring.comparison.against``. ``on_frontier`` names the costs for which no other technique is as accurate for
-    less. ``differences`` is of ``scoring.comparison.compare_pairs``.
+    ``difference``, its interval and ``p_adjusted`` compare a row with the selected row. ``stands`` is ``CHOSEN`` for
+    the selected row, and one of ``STANDINGS`` for the others: the verdict of ``scoring.comparison.against``.
+    ``on_frontier`` names the costs for which no other technique is as accurate for less. ``differences`` is the result
+    of ``scoring.comparison.compare_pairs``.
     """
     rows = comparison[(comparison["protocol"] == PROTOCOL) & comparison["measured"].eq(True)]
     rows = rows.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
@@ -139,15 +139,15 @@ def _undominated(row: dict[Any, Any], cost: str, table: pd.DataFrame) -> bool:
 
 
 def chosen_row(table: pd.DataFrame) -> dict[Any, Any] | None:
-    """Return the row of the chosen technique; None where none was chosen."""
+    """Return the row of the chosen technique; None if none was chosen."""
     return next(iter(table[table["stands"] == CHOSEN].to_dict("records")), None)
 
 
 def cheapest(table: pd.DataFrame, cost: str) -> dict[Any, Any] | None:
     """Return the row of the cheapest technique that is not shown to be worse than the chosen one; None without any.
 
-    Nor is one of ``YARDSTICKS`` taken, nor one whose interval lies below it. Of those that cost the same, times within
-    ``ALIKE`` of the lowest included, the one that is best on the dev split.
+    ``YARDSTICKS`` are not taken, nor a technique whose interval is below the chosen one. Of equal costs (for times:
+    within ``ALIKE`` of the lowest) the best technique on the dev split is taken.
     """
     able = table["stands"].isin([BETTER, NOT_SHOWN]) & (table["difference_high"] >= 0)
     able &= ~table["technique"].isin(YARDSTICKS)
@@ -158,7 +158,7 @@ def cheapest(table: pd.DataFrame, cost: str) -> dict[Any, Any] | None:
 
 
 def standings(table: pd.DataFrame) -> list[str]:
-    """Say which technique is the chosen one, and how the others stand to it by the tests."""
+    """Say which technique is chosen, and how the others compare with it by the tests."""
     best, names = chosen_row(table), table.groupby("stands")["technique"].agg(", ".join)
     known: dict[str, Any] = {"others": [(words, names[one]) for one, words in STANDINGS.items() if one in names]}
     if best:
@@ -167,13 +167,13 @@ def standings(table: pd.DataFrame) -> list[str]:
 
 
 def needs(table: pd.DataFrame) -> list[tuple[list[str], Rows]]:
-    """Return header and rows of which technique to take for which need: of those not shown to be worse, the cheapest.
+    """Return header and rows of the technique for each need: the cheapest of those not shown to be worse.
 
-    An empty list where none is chosen.
+    The list is empty if none is chosen.
     """
     if (best := chosen_row(table)) is None:
         return []
-    header, rows = ["need", "take", "it costs", f"{best['technique']} costs", "its accuracy beside that"], []
+    header, rows = ["need", "take", "it costs", f"{best['technique']} costs", "difference in accuracy"], []
     for cost, need in NEEDS.items():
         row = cheapest(table, cost)
         if row is None:
@@ -189,7 +189,7 @@ def needs(table: pd.DataFrame) -> list[tuple[list[str], Rows]]:
 
 
 def cautions(table: pd.DataFrame) -> list[str]:
-    """Say what the choice must not be read as."""
+    """Say how the choice must not be misread."""
     fewer = table[(table["n_train"] > 0) & (table["n_train"] < FEWER * table["n_train"].max())]
     trained = [f"{name} ({n:,.0f})" for name, n in zip(fewer["technique"], fewer["n_train"], strict=True)]
     devices = sorted({f"{device} {dtype}" for device, dtype in table[["device", "dtype"]].dropna().to_numpy()})

@@ -1,6 +1,6 @@
-"""The figures of the study, in one look: marks differ in darkness and in shape, so that grey print loses nothing.
+"""The figures of the study, in one style: marks differ in darkness and in shape, so that they can be printed in grey.
 
-Names stand on an axis, one row each, and never beside a mark: however near the marks lie, no label covers another.
+Names are on an axis, one row each, and never beside a mark, so that no label covers another.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ MARKS = {  # of each protocol: colour, symbol
     "paper": ("#1f1f1f", "x-thin-open"),
 }
 WAYS = {  # of cleaning, by verdict: legend, symbol, grey
-    "": ("compared with nothing", "diamond", INK),
+    "": ("not compared", "diamond", INK),
     NOT_SHOWN: ("no difference to its reference is shown", "circle-open", QUIET),
     WORSE: ("worse than its reference", "triangle-left", INK),
     BETTER: ("better than its reference", "triangle-right", INK),
@@ -59,10 +59,10 @@ def _looks() -> dict[str, Any]:
 
 
 def styled(figure: Any, name: str, finding: str, told: dict[str, Any] | None = None, **layout: Any) -> Any:
-    """Return the figure as ``figures.yml`` has it under ``name``, with its finding as the title.
+    """Return the figure in the style of ``figures.yml`` under ``name``, with its finding as the title.
 
-    The finding and what is shown, in which ``told`` is filled in, make the text alternative: ``layout.meta.alt``.
-    ``layout.meta.width`` is the fewest pixels that its texts need. ``layout`` is Plotly's.
+    The text alternative, ``layout.meta.alt``, is the finding and the description, in which ``told`` is filled in.
+    ``layout.meta.width`` is the least width in pixels that its texts need. ``layout`` is Plotly's.
     """
     look, lines = _looks()[name], wrap(finding, _LINE) or [""]
     alternative = f"{finding.rstrip('.')}. {look['shows'].format(**told or {})}"
@@ -83,7 +83,7 @@ def styled(figure: Any, name: str, finding: str, told: dict[str, Any] | None = N
 
 
 def empty(**panels: Any) -> Any:
-    """Return a figure without anything drawn; ``panels`` are what ``plotly.subplots.make_subplots`` takes."""
+    """Return an empty figure; ``panels`` are arguments of ``plotly.subplots.make_subplots``."""
     from plotly.graph_objects import Figure
     from plotly.subplots import make_subplots
 
@@ -91,7 +91,7 @@ def empty(**panels: Any) -> Any:
 
 
 def rows_of(names: Sequence[str], **axis: Any) -> dict[str, Any]:
-    """Return the layout of a figure with one row a name, the first at the bottom; long names take several lines."""
+    """Return the layout of a figure with one row per name, the first at the bottom; long names take several lines."""
     texts = [wrap(name, _NAME) or [""] for name in names]
     places = {"tickmode": "array", "tickvals": list(names), "ticktext": ["<br>".join(lines) for lines in texts]}
     order = {"type": "category", "categoryorder": "array", "categoryarray": list(names), "automargin": True}
@@ -117,7 +117,7 @@ def marker_of(protocol: str) -> dict[str, Any]:
 
 # ---------------------------------------------------------------- of all techniques
 def accuracy_figure(comparison: pd.DataFrame) -> Any:
-    """Draw accuracy by technique, one mark a protocol with its interval; folds are left out if there is more."""
+    """Draw accuracy by technique, one mark per protocol with its interval; folds are drawn only if nothing else is."""
     main = comparison[comparison["protocol"].isin(MAIN_PROTOCOLS)]
     rows = main if len(main) else comparison
     honest = rows.assign(honest=rows["protocol"] != "published").sort_values(["honest", "accuracy"])
@@ -143,17 +143,17 @@ def accuracy_figure(comparison: pd.DataFrame) -> Any:
 
 
 def finding(comparison: pd.DataFrame) -> str:
-    """Say how far the deepest fall goes without the leak, and what the dev split chooses then.
+    """Say which technique falls most without the leak, and which one the dev split chooses.
 
-    Where it chose nothing, the highest accuracy is named.
+    If none is chosen, the technique with the highest accuracy is named.
     """
     best = best_of(comparison)
     honest = best["protocol"]
-    named = f"chosen under {honest} is" if best["selected"] else f"the highest accuracy under {honest} is of"
-    highest = f"{named} {best['technique']}, {best['accuracy']:.1%}"
+    named = "chosen" if best["selected"] else "highest accuracy"
+    highest = f"{named} under {honest}: {best['technique']}, {best['accuracy']:.1%}"
     if not (falls := fallen(comparison)):
         said = f"{highest[0].upper()}{highest[1:]}"
-        return said if honest != "published" else f"{said}: memory as well as learning"
+        return said if honest != "published" else f"{said}; this also measures memory"
     technique, before, after = falls[0]
     return f"Without the leak {technique} falls from {before:.1%} to {after:.1%}; {highest}"
 
@@ -161,7 +161,7 @@ def finding(comparison: pd.DataFrame) -> str:
 def frontier_figure(table: pd.DataFrame) -> Any:
     """Draw one row per technique: its accuracy with its interval, then each cost on a logarithmic scale.
 
-    Dark marks are the chosen one and those not shown to be worse; a full mark is one that nothing beats at its cost.
+    Dark marks are the chosen one and those not shown to be worse; a full mark means that nothing beats it at its cost.
     """
     figure = empty(rows=1, cols=1 + len(COSTS), shared_yaxes=True, horizontal_spacing=0.05)
     colours = table["stands"].map(lambda stands: FAINT_MARK if stands == WORSE else SERIES[0])
@@ -201,8 +201,8 @@ def leaks_figure(audit: dict[str, Any]) -> Any:
     before, after = (probe[name]["accuracy"] for name in ("published", "leak_free"))
     known = {f"they {words.partition(' (')[0]}": found[f"{kind}_share"] for kind, words in kinds(audit).items()}
     looked_up = {
-        "a look-up, training posts as they stand": before,
-        "a look-up, without those that leak": after,
+        "a look-up with all training posts": before,
+        "a look-up without those that leak": after,
         f"always {probe['majority_label']}": probe["majority_share"],
     }
     figure = empty()
@@ -227,13 +227,13 @@ def leaks_figure(audit: dict[str, Any]) -> Any:
     if before is not None and after is not None:
         said = (
             f"Looking up the most similar training post is right for {before:.1%} of the test posts, "
-            f"and for {after:.1%} once what leaks is out"
+            f"and for {after:.1%} without the posts that leak"
         )
     return styled(figure, "leaks", said, **rows_of([*known, *looked_up], autorange="reversed"))
 
 
 def learning_figure(table: pd.DataFrame, study: Study) -> Any:
-    """Draw what was measured with its intervals, and the law with its interval at all posts, one colour a technique."""
+    """Draw the measured accuracies and the fitted law, each with its interval, one colour per technique."""
     figure, found = empty(), []
     for place, (technique, rows) in enumerate(table.groupby("technique", sort=False)):
         known, colour = rows["measured"].astype(bool), SERIES[place % len(SERIES)]
@@ -253,7 +253,7 @@ def learning_figure(table: pd.DataFrame, study: Study) -> Any:
             found.append(f"{technique} {row['accuracy']:.1%}")
     ticks = [int(table["n_train"].max())]
     ticks += [n for n in sorted(table["n_train"].astype(int).unique(), reverse=True) if 1.5 * n < ticks[0]]
-    said = f"Expected of all posts: {', '.join(found)} ({study.protocol})"
+    said = f"Expected from all posts: {', '.join(found)} ({study.protocol})"
     return styled(figure, "learning", said).update_xaxes(tickvals=ticks)
 
 
@@ -278,7 +278,7 @@ def sweep_figure(setting: str, described: str, table: pd.DataFrame, study: Study
 
 
 def cleaning_figure(table: pd.DataFrame, study: Study, uncertainty: UncertaintyParameters) -> Any:
-    """Draw accuracy with its interval, the ways grouped by cleaning; the mark says what the comparison says."""
+    """Draw accuracy with its interval for each way of cleaning; the mark's shape is the verdict of the comparison."""
     steps = [STEPS.get(pair, BOTH_STEPS) for pair in zip(table["stop_words"], table["lemmas"], strict=True)]
     rows = table.assign(
         way=table["cleaning"] + ": " + pd.Series(steps, index=table.index),
@@ -306,7 +306,7 @@ def cleaning_figure(table: pd.DataFrame, study: Study, uncertainty: UncertaintyP
 def plot_lengths(
     training_tokens: Any, test_tokens: Any, tokenization_counts: dict[str, Any], model: ModelParameters, study: Study
 ) -> Any:
-    """Draw how many word pieces the posts have, as shares of the posts, up to what the model reads."""
+    """Draw the share of posts by number of word pieces, up to what the model reads."""
     sides = {
         side: np.array([len(pieces) for pieces in tokens["input_ids"]], dtype=np.int64)
         for side, tokens in (("training posts", training_tokens), ("test posts", test_tokens))
@@ -336,7 +336,7 @@ def plot_lengths(
 
 # ---------------------------------------------------------------- of one technique
 def plot_confusion(predictions: pd.DataFrame, study: Study) -> Any:
-    """Draw how often each label (rows) was given which (columns): share of the row, and number of posts."""
+    """Draw the confusion matrix: true labels as rows, given labels as columns; shares of the row, and counts."""
     from plotly import express
     from sklearn.metrics import confusion_matrix
 
@@ -362,7 +362,7 @@ def plot_confusion(predictions: pd.DataFrame, study: Study) -> Any:
 
 
 def plot_curves(curves: pd.DataFrame, study: Study) -> Any:
-    """Draw the paper's curves over steps: above the losses, below what was measured after each epoch."""
+    """Draw the paper's curves over steps: the losses at the top, the scores after each epoch at the bottom."""
     figure = empty(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     runs = list(curves.groupby("prompt", sort=False)) if "prompt" in curves else [("", curves)]
     for i, (run, rows) in enumerate(runs):
@@ -380,18 +380,18 @@ def plot_curves(curves: pd.DataFrame, study: Study) -> Any:
 
 
 def _turning(curves: pd.DataFrame, measured_on: str) -> str:
-    """Say where accuracy is highest, and where the evaluation loss is lowest: after that a model learns by heart."""
+    """Say where accuracy is highest, and where the evaluation loss is lowest: after that a model overfits."""
     measured = curves.reindex(columns=["step", "accuracy", "eval_loss"]).astype("float64").set_index("step")
     accuracy, loss = (measured[name].dropna() for name in ("accuracy", "eval_loss"))
     if accuracy.empty:
-        return "Nothing was measured on the way"
+        return "Nothing was measured during training"
     last = accuracy[::-1].idxmax()
     said = f"Accuracy on the {measured_on} is highest at step {last:,.0f}, {accuracy.max():.1%}"
-    return said if loss.empty else f"{said}; their loss is lowest at step {loss.idxmin():,.0f}"
+    return said if loss.empty else f"{said}; the loss is lowest at step {loss.idxmin():,.0f}"
 
 
 def plot_reliability(predictions: pd.DataFrame, study: Study) -> Any:
-    """Draw accuracy by confidence, and below it the posts; a technique that knows itself keeps to the diagonal."""
+    """Draw accuracy by confidence, and below it the number of posts; a calibrated technique is on the diagonal."""
     confidence, right = confidence_of(predictions, study.labels), right_of(predictions)
     table = reliability_table(confidence, right)
     error, noise = expected_calibration_error(confidence, right), calibration_noise(confidence, study.seed)
@@ -411,13 +411,13 @@ def plot_reliability(predictions: pd.DataFrame, study: Study) -> Any:
             col=1,
         )
     line = {"color": INK, "dash": "dot"}
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, name="right as often as it says", row=1, col=1)
-    said = f"Says {confidence.mean():.0%} sure, is right {right.mean():.0%} of the time"
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, name="accuracy equals confidence", row=1, col=1)
+    said = f"Mean confidence {confidence.mean():.0%}, accuracy {right.mean():.0%}"
     return styled(figure, "reliability", f"{said} (ECE {error:.3f}, by chance {noise:.3f}, {study.protocol})")
 
 
 def plot_entities(table_of_accuracy_by_group: pd.DataFrame, study: Study, uncertainty: UncertaintyParameters) -> Any:
-    """Draw accuracy by entity with its interval, beside that of all posts; without entities, by length in words."""
+    """Draw accuracy by entity with its interval, and that on all posts; without entities, by length in words."""
     grouping = "entity" if (table_of_accuracy_by_group["grouping"] == "entity").any() else "length"
     rows = table_of_accuracy_by_group[table_of_accuracy_by_group["grouping"] == grouping]
     rows = rows.sort_values("accuracy") if grouping == "entity" else rows.iloc[::-1]
@@ -432,9 +432,9 @@ def plot_entities(table_of_accuracy_by_group: pd.DataFrame, study: Study, uncert
     return styled(
         figure,
         "entities",
-        f"{apart} of {len(rows)} {'entities' if grouping == 'entity' else 'lengths'} lie apart from the "
-        f"{overall:.1%} of all posts by their interval; by chance alone it would be "
-        f"{(1 - uncertainty.level) * len(rows):.1f} ({study.protocol})",
+        f"The intervals of {apart} of {len(rows)} {'entities' if grouping == 'entity' else 'lengths'} exclude the "
+        f"{overall:.1%} of all posts; by chance alone {(1 - uncertainty.level) * len(rows):.1f} would "
+        f"({study.protocol})",
         {"grouping": grouping},
         **rows_of(list(rows["group"].astype(str)), title="words in a post" if grouping == "length" else None),
     )

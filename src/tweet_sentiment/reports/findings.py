@@ -59,19 +59,19 @@ WORDS_OF_STEPS = {("removed", "no"): "Removing stop words", ("kept", "yes"): "Le
 
 # ---------------------------------------------------------------- leaks
 def kinds(figures: dict[str, Any]) -> dict[str, str]:
-    """Say in words what a test post of each kind that was looked for does, the most telling kind first."""
-    near = f"stand almost word for word in training (similarity {figures['near_duplicate_threshold']:g} of 100 or more)"
+    """Return the words for each kind of known test post that was looked for, the most telling kind first."""
+    near = f"are almost word for word in training (similarity {figures['near_duplicate_threshold']:g} of 100 or more)"
     kinds = {
         "id": "share an id with training",
-        "text": "stand word for word in training",
-        "normalised_text": "stand in training but for case, spaces and punctuation",
+        "text": "are word for word in training",
+        "normalised_text": "are in training except for case, spaces and punctuation",
         "near_duplicate": near,
     }
     return {kind: words for kind, words in kinds.items() if f"{kind}_count" in figures["overlap"]}
 
 
 def headline(figures: dict[str, Any]) -> str:
-    """Return one line: the largest share of known test posts, loud if it exceeds ``data.audit.overlap_limit``."""
+    """Return one line: the largest share of known test posts; above ``data.audit.overlap_limit`` it says LEAK."""
     found, words, posts = figures["overlap"], kinds(figures), figures["posts"]["validation"]
     kind = max(words, key=lambda name: found[f"{name}_share"])
     share, count = found[f"{kind}_share"], found[f"{kind}_count"]
@@ -80,7 +80,7 @@ def headline(figures: dict[str, Any]) -> str:
 
 
 def audit_paragraphs(figures: dict[str, Any], paper: bool = True) -> list[str]:
-    """Write the audit for a person: the headline, the sides, the labels, and what a look-up gets right.
+    """Write the audit: the headline, the number of posts, the labels, and the accuracy of a look-up.
 
     ``paper``: the posts are tweets.
     """
@@ -88,7 +88,7 @@ def audit_paragraphs(figures: dict[str, Any], paper: bool = True) -> list[str]:
 
 
 def audit_tables(figures: dict[str, Any]) -> list[Table]:
-    """Return the overlap by kind, and the classes of both sides."""
+    """Return the overlap by kind, and the classes of training and test posts."""
     found, balance = figures["overlap"], figures["class_balance"]
     overlap = [
         [words, f"{found[f'{kind}_count']:,}", percent(found[f"{kind}_share"])]
@@ -108,11 +108,11 @@ def audit_tables(figures: dict[str, Any]) -> list[Table]:
 def claims_table(
     comparison: pd.DataFrame, differences: dict[str, pd.DataFrame], ablations: dict[str, pd.DataFrame], level: float
 ) -> pd.DataFrame:
-    """Return one row a comparison that a claim rests on, under each of ``PROTOCOLS``; columns ``CLAIM_COLUMNS``.
+    """Return one row per comparison that a claim rests on, under each of ``PROTOCOLS``; columns ``CLAIM_COLUMNS``.
 
-    A claim is that ``first`` is better: ``difference`` is its accuracy less that of ``second``, interval and p-values
-    are those of the table that it comes from. Costs have no interval. ``differences`` and ``ablations``
-    (``preprocessing_ablation``'s tables) are by protocol.
+    A claim says that ``first`` is better. ``difference`` is the accuracy of ``first`` minus that of ``second``;
+    interval and p-values come from ``differences`` or ``ablations`` (``preprocessing_ablation``'s tables), which are
+    by protocol. Costs have no interval.
     """
     rows = []
     for protocol in PROTOCOLS:
@@ -161,9 +161,9 @@ def _cleaning(ablation: pd.DataFrame) -> list[Row]:
 
 
 def accuracy_verdict(row: Row, level: float) -> tuple[str, str]:
-    """Return the verdict on "first is right more often", and why it is not more.
+    """Return the verdict on "first is right more often", and a note on why it is undecided.
 
-    Where one of two that are trained learnt from fewer posts, only what holds in spite of it is said.
+    A technique that was trained on fewer posts cannot lose: the verdict is then undecided.
     """
     if "p_adjusted" not in row:
         return NOT_RUN, ""
@@ -194,9 +194,9 @@ def _cost(cost: str, other: str, known: dict[str, Row]) -> Row:
 
 
 def cost_verdict(row: Row, alike: bool) -> tuple[str, str]:
-    """Return the verdict on "first costs less", and why it is not more; ``alike``: both on one device and dtype.
+    """Return the verdict on "first costs less", and a note on why it is undecided; ``alike``: same device and dtype.
 
-    Times must lie apart by the factor of ``APART``, and a training is not called cheap for having had fewer posts.
+    Times must differ by the factor of ``APART``, and a training is not called cheap because it had fewer posts.
     """
     cost, mine, other = row["measure"], row["first_value"], row["second_value"]
     if cost != "trainable_parameters" and not alike:
@@ -210,7 +210,7 @@ def cost_verdict(row: Row, alike: bool) -> tuple[str, str]:
 
 
 def answer(verdicts: list[str]) -> str:
-    """Return a claim's verdict: all its comparisons must support it, and a single one contradicts it."""
+    """Return a claim's verdict: supported if all its comparisons support it, contradicted if one contradicts it."""
     if CONTRADICTED in verdicts:
         return CONTRADICTED
     if set(verdicts) == {SUPPORTED}:
@@ -252,9 +252,9 @@ def evidence(table: pd.DataFrame) -> tuple[list[str], Rows]:
 def cleaning_summary(
     table: pd.DataFrame, example: dict[str, str], run: str, study: Study, checkpoint: str, level: float
 ) -> str:
-    """Write both answers as Markdown, each with the figures it stands on.
+    """Write the summary of the ways of cleaning as Markdown, with figures.
 
-    ``table`` is of ``compare_variants``, ``example`` one post cleaned each way.
+    ``table`` is the result of ``compare_variants``, ``example`` one post cleaned each way.
     """
     judged = table.assign(verdict=verdicts(table, level, *DIFFERENCE_ENDS))
     rows = {str(row["variant"]): row for row in judged.to_dict("records")}
@@ -280,7 +280,7 @@ def cleaning_summary(
 
 
 def _answer(steps: tuple[str, str], stepped: list[dict[Any, Any]]) -> str:
-    """Say in one line what a step does under each cleaning, and whether that is what the paper says."""
+    """Say in one line what a step does under each cleaning, and whether the paper says the same."""
     verdicts = {row["cleaning"]: row["verdict"] for row in stepped if (row["stop_words"], row["lemmas"]) == steps}
     found = set(verdicts.values())
     under = {
@@ -289,9 +289,9 @@ def _answer(steps: tuple[str, str], stepped: list[dict[Any, Any]]) -> str:
     }
     said = "; ".join(f"{one} under {cleanings}" for one, cleanings in under.items())
     if BETTER in found:
-        paper = "That is not what the paper says."
+        paper = "The paper says otherwise."
     elif WORSE in found:
-        paper = "That is what the paper says." if found == {WORSE} else "What the paper says holds in part."
+        paper = "The paper says the same." if found == {WORSE} else "This supports the paper in part."
     else:
-        paper = "What the paper says is not shown here."
+        paper = "The paper's claim is not shown here."
     return f"- {WORDS_OF_STEPS[steps]}: {said}. {paper}"

@@ -1,4 +1,4 @@
-"""What the report is made of, and what it is made into."""
+"""The inputs of the report, and its parts."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ _DIGITS = 16  # of a sha256
 PAPER, SAMPLE = "68ebaee4f44bda5d", "ff6b97a6f484db1e"  # twitter_training.csv and sample_training.csv
 
 RunFiles = Mapping[str, Callable[[], Any]]
-"""Loaders of what a run has left, by path: "leak_free/lora/metrics.json"."""
+"""Loaders of a run's files, by path: "leak_free/lora/metrics.json"."""
 
 
 def load_all(files: RunFiles, file: str, protocols: Collection[str] | None = None) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """The answers of the summary by question, a note on them, what everyone reads, and the appendix."""
+    """The report: the answers of the summary by question, a note, the main sections, and the appendix."""
 
     title: str
     answers: dict[str, str]
@@ -47,11 +47,11 @@ class Report:
 
 @dataclass(frozen=True)
 class About:
-    """Whose file it is, told by its hash, and whether it has ids that are trusted, and entities.
+    """Whether the file is the paper's or the sample, by its hash, and whether it has trusted ids, and entities.
 
-    ``paper``: the paper's figures and claims may stand beside ours; they do beside the sample's too, which is made to
-    show the project. What older files do not tell counts as so. ``off``: the rules of ``data.leak_free`` that were not
-    applied.
+    ``paper``: the report may show the paper's figures and claims; it also does for the sample, to show the project.
+    Older files that do not say it count as having ids and entities. ``off``: the rules of ``data.leak_free`` that were
+    not applied.
     """
 
     paper: bool
@@ -72,7 +72,7 @@ class About:
 
     @property
     def unit(self) -> str:
-        """What a bootstrap draws."""
+        """The unit that a bootstrap draws."""
         return ("tweet ids" if self.paper else "ids") if self.ids else "posts"
 
     @property
@@ -86,10 +86,10 @@ class About:
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """All that the report is made of.
+    """All inputs of the report.
 
-    ``configured``: the parameters as ``conf`` says them. ``named``: those that name the data, for a run that no
-    environment makes.
+    ``configured``: the parameters of ``conf``. ``named``: the parameters that name the data, for a run without an
+    environment.
     """
 
     run: str
@@ -106,7 +106,7 @@ class ReportInputs:
         return load_all(self.files, file, set(self.comparison["protocol"]))
 
     def figures(self, file: str, first: Sequence[str] = ()) -> list[tuple[str, Any]]:
-        """Return the figures of protocols that are no folds: in the order of ``first``, then without the leak."""
+        """Return the figures of protocols that are not folds: in the order of ``first``, then without the leak."""
         from plotly.graph_objects import Figure
 
         rank = {key: i for i, key in enumerate(first)}
@@ -116,7 +116,7 @@ class ReportInputs:
 
     @cached_property
     def accounts(self) -> dict[str, dict[str, Any]]:
-        """Where every row went, by protocol."""
+        """The row counts, by protocol."""
         return self.of("row_counts.json")
 
     @cached_property
@@ -131,7 +131,7 @@ class ReportInputs:
 
     @property
     def about(self) -> About:
-        """What holds of the data."""
+        """What is known about the data."""
         account = next(iter(self.accounts.values()), {})
         return About.of(account.get("files", {}), account.get("parameters"))
 
@@ -139,7 +139,7 @@ class ReportInputs:
     def honest_keys(self) -> list[str]:
         """Return "<protocol>/<technique>" of protocols without the leak if any was run.
 
-        What the dev split chooses stands first, that of ``leak_free`` before others; then the rest by falling accuracy.
+        The technique chosen on the dev split comes first, under ``leak_free`` before others; then the rest by accuracy.
         """
         honest = self.comparison[self.comparison["protocol"] != "published"]
         rows = (honest if len(honest) else self.comparison).assign(other=lambda rows: rows["protocol"] != "leak_free")

@@ -42,7 +42,7 @@ SHOWN_ISSUES = 15  # all of them: label_issues.csv
 SETTINGS = {  # tables of sweeps, by file
     "training_ablation/trainings.csv": "Ways of training",
     "unfreezing_sweep/blocks.csv": "Unfrozen blocks",
-    "prompt_tuning/heads.csv": "What of the head learns beside a soft prompt",
+    "prompt_tuning/heads.csv": "Layers of the head that are trained with a soft prompt",
 }
 
 WIDE = 0.1  # an interval of accuracy that leaves much open
@@ -103,7 +103,7 @@ def summary(inputs: ReportInputs) -> dict[str, str]:
 
 
 def _simple(best: dict[Any, Any], rows: pd.DataFrame) -> str:
-    """Name the best one if it is a classical model; else the classical one that is the best on the dev split, or ""."""
+    """Return the best technique if it is classical; else the classical one that is best on the dev split, or ""."""
     if best["technique"] in SIMPLE:
         return str(best["technique"])
     known = rows[rows["technique"].isin(SIMPLE)].fillna({"dev_accuracy": -1.0})
@@ -111,7 +111,7 @@ def _simple(best: dict[Any, Any], rows: pd.DataFrame) -> str:
 
 
 def _pictures(inputs: ReportInputs) -> Section:
-    """Return the study's figures, and of each of a technique's the one of the technique that the report speaks of."""
+    """Return the study's figures, and those of the technique that the report is about."""
     from plotly.graph_objects import Figure
 
     of_entity = f"Accuracy by {'entity' if inputs.about.entities else 'length'}"
@@ -175,7 +175,7 @@ def _claims(inputs: ReportInputs) -> Section:
     title, table = "The paper's claims", inputs.claims
     if not len(table):
         return Section(title)
-    return Section(title, reading(inputs.level), [Table("What each verdict rests on", *evidence(table))])
+    return Section(title, reading(inputs.level), [Table("The evidence for each verdict", *evidence(table))])
 
 
 def _audit(inputs: ReportInputs) -> Section:
@@ -184,7 +184,7 @@ def _audit(inputs: ReportInputs) -> Section:
     examples = inputs.files["leaks.csv"]() if "leaks.csv" in inputs.files else pd.DataFrame()
     tables = audit_tables(inputs.audit)
     if len(examples):
-        tables.append(Table("Test posts, and what stands of them in training", *plain_rows(examples)))
+        tables.append(Table("Test posts and their copies in training", *plain_rows(examples)))
     return Section("Leakage audit", audit_paragraphs(inputs.audit, inputs.about.paper), tables)
 
 
@@ -205,7 +205,7 @@ def _labels(inputs: ReportInputs) -> Section:
     lacking = [name for name, there in (("id", inputs.about.ids), ("entity", inputs.about.entities)) if not there]
     shown = plain_rows(table.head(SHOWN_ISSUES).drop(columns=lacking))
     said = paragraphs("label_issues", counts=counts, errors=errors)
-    return Section(title, said, [Table("The worst of them", *shown)] if len(table) else [])
+    return Section(title, said, [Table("The least likely labels", *shown)] if len(table) else [])
 
 
 def _posts(inputs: ReportInputs) -> Section:
@@ -216,14 +216,14 @@ def _posts(inputs: ReportInputs) -> Section:
         emptied = [account.get("cleaned", {}).get(part, {}).get("empty_after_cleaning", 0) for part in parts]
         if any(emptied):
             said.append(
-                f"Under {protocol} cleaning leaves nothing of {emptied[0]:,} training and {emptied[1]:,} test "
-                "posts, which stand as empty ones."
+                f"Under {protocol} cleaning empties {emptied[0]:,} training and {emptied[1]:,} test posts; they are "
+                "kept as empty posts."
             )
     return Section("The posts and their cleaning", said, tables, inputs.figures("lengths.json"))
 
 
 def _errors(inputs: ReportInputs) -> Section:
-    """Where the best honest technique errs; the others' tables lie beside their predictions."""
+    """Return where the best technique without the leak errs; the others' tables are beside their predictions."""
     groups, mistakes = inputs.of("accuracy_by_group.csv"), inputs.of("mistakes.csv")
     lacking = [name for name, there in (("id", inputs.about.ids), ("entity", inputs.about.entities)) if not there]
     key = next((key for key in inputs.honest_keys if key in groups and key in mistakes), None)
@@ -235,7 +235,7 @@ def _errors(inputs: ReportInputs) -> Section:
         f"Where {technique} errs ({protocol})",
         tables=[
             Table("Accuracy by group of posts", *plain_rows(groups[key])),
-            Table("The mistakes it was surest of", *plain_rows(surest)),
+            Table("Its most confident mistakes", *plain_rows(surest)),
         ],
     )
 
@@ -258,7 +258,7 @@ def _of_techniques(inputs: ReportInputs) -> list[Section]:
 def _learning(inputs: ReportInputs) -> Section:
     curves = inputs.of("learning_curve/sizes.csv").items()
     said = [words for _, table in curves for words in _extrapolations(table, inputs.comparison)]
-    tables = [Table(f"Accuracy by posts learnt from ({name})", *plain_rows(table[SIZES])) for name, table in curves]
+    tables = [Table(f"Accuracy by training posts ({name})", *plain_rows(table[SIZES])) for name, table in curves]
     figures = inputs.figures("learning_curve/sizes.json")
     return Section("What more posts give", [*said, *paragraphs("law")] if curves else [], tables, figures)
 
@@ -291,8 +291,8 @@ def as_markdown(made: Report) -> str:
 def as_html(made: Report) -> str:
     """Write the report as one page: style, script and figures inside, every text escaped.
 
-    A figure's finding is a heading of the page, which breaks in lines as the page is wide. A figure is drawn when it
-    comes into sight, and all are before printing.
+    A figure's finding is a heading of the page. A figure is drawn when it becomes visible; all are drawn before
+    printing.
     """
     from plotly.io import to_json
     from plotly.offline import get_plotlyjs

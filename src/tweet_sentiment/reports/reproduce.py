@@ -43,7 +43,7 @@ def reproduction(inputs: ReportInputs) -> Section:
 def commands(inputs: ReportInputs) -> list[str]:
     """Return the commands of each protocol, for the pipelines that were run under it; then the report's.
 
-    Techniques that were trained with other parameters than ``conf`` says have a command that names these.
+    Techniques that were trained with other parameters than those of ``conf`` have a command that names them.
     """
     run = inputs.run
     of_project = run == "sample" or run in ENVIRONMENTS
@@ -68,9 +68,9 @@ def commands(inputs: ReportInputs) -> list[str]:
 
 
 def _given(inputs: ReportInputs, protocol: str, techniques: list[str]) -> tuple[str, ...]:
-    """Return what a command must say beyond ``conf``: key=value, of the parameters that the models were trained with.
+    """Return the parameters of the models that differ from ``conf``, as key=value.
 
-    A list, or a value with a comma, cannot be said there. What is found out of a file of one's own need not be.
+    Lists and values with a comma are left out, and so are parameters that are detected in the user's file.
     """
     configured = _flat(inputs.configured)
     file = configured.get("data.training_file")
@@ -105,7 +105,7 @@ def _pipelines(inputs: ReportInputs, protocol: str) -> dict[tuple[str, str], lis
 
 
 def _together(pipelines: list[str]) -> list[str]:
-    """Return the option of each command: none for the whole study; the others in one; the last each alone."""
+    """Return the option of each command: none for the whole study, one for the others, one for each of the last."""
     whole = set(WHOLE) <= set(pipelines)
     others = [name for name in pipelines if name not in LAST and not (whole and name in WHOLE)]
     alone = [name for name in LAST if name in pipelines]

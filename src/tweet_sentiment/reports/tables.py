@@ -59,9 +59,9 @@ def run_of(technique: str) -> str:
 
 
 def compared(comparison: pd.DataFrame, names: Sequence[str] = SHOWN) -> tuple[list[str], Rows]:
-    """Return those of the columns ``names`` that have something to show, and their rows as text.
+    """Return the columns ``names`` that are not empty, and their rows as text.
 
-    "interval" is that of the accuracy. The paper's accuracy stands beside its own data alone.
+    "interval" is that of the accuracy. The paper's accuracy is shown only for the paper's data.
     """
     names = [name for name in names if name != "paper_accuracy" or comparison[name].notna().any()]
     ends = zip(comparison["accuracy_low"], comparison["accuracy_high"], strict=True)
@@ -74,7 +74,7 @@ def interval(low: float, high: float) -> str:
 
 
 def with_interval(row: dict[Any, Any], part: str = "accuracy", value: str = "accuracy") -> str:
-    """Write an accuracy of a row with its interval: "0.6820 (0.650–0.714)"; a dash where it was not measured."""
+    """Write an accuracy of a row with its interval: "0.6820 (0.650–0.714)"; a dash if it was not measured."""
     known = pd.notna(row[value])
     return f"{row[value]:.4f} ({interval(row[f'{part}_low'], row[f'{part}_high'])})" if known else "–"
 
@@ -86,14 +86,14 @@ def points(row: dict[Any, Any], low: str = "low", high: str = "high") -> str:
 
 
 def amount(value: float) -> str:
-    """Write a cost: thousands parted, and three digits of what is small."""
+    """Write a cost: large values with thousands separators, small ones with three digits."""
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 
 def side_by_side(comparison: pd.DataFrame) -> tuple[list[str], Rows]:
     """Return header and rows of accuracy by technique and encoder: the paper's, if any, then each protocol's.
 
-    Folds of a cross-validation are left to :func:`folds`, unless there is nothing else.
+    Folds of a cross-validation are in :func:`folds`, unless there is nothing else.
     """
     ran = sorted(set(comparison["protocol"]))
     protocols = [name for name in MAIN_PROTOCOLS if name in ran] or ran
@@ -114,13 +114,13 @@ def folds(comparison: pd.DataFrame) -> pd.DataFrame:
 
 
 def part_tables(comparison: pd.DataFrame) -> list[Table]:
-    """Return accuracy on originals, where posts are reworded, and with and without those that resemble training."""
+    """Return accuracy on originals, if posts are reworded, and on posts that do and do not resemble training."""
     known = comparison[~comparison["protocol"].str.fullmatch(FOLD)].dropna(subset=["originals_posts"])
     reworded = known[known["originals_posts"] < known["n_validation"]]
     alike = known[(known["protocol"] != "published") & (known["resembling_posts"] > 0)]
     asked = {
-        "Accuracy on originals, one post an id": (reworded, PARTS[:1]),
-        "Accuracy where test posts still resemble a training post, and where they do not": (alike, PARTS[1:]),
+        "Accuracy on originals, one post per id": (reworded, PARTS[:1]),
+        "Accuracy on test posts that still resemble a training post, and on the others": (alike, PARTS[1:]),
     }
     tables = []
     for caption, (rows, parts) in asked.items():
@@ -135,7 +135,7 @@ def part_tables(comparison: pd.DataFrame) -> list[Table]:
 
 
 def plain_rows(table: pd.DataFrame) -> tuple[list[str], Rows]:
-    """Return header and rows of any table: four digits for floats, none but parted thousands for counts."""
+    """Return header and rows of any table: four digits for floats, thousands separators for counts."""
     names = [str(name) for name in table.columns]
     texts = [[_cell(name, value) for name, value in zip(names, row, strict=True)] for row in table.values.tolist()]
     return [name.replace("_", " ") for name in names], texts
@@ -158,9 +158,9 @@ def markdown(header: list[str], rows: Rows) -> list[str]:
 
 
 def fallen(comparison: pd.DataFrame) -> list[tuple[str, float, float]]:
-    """Return technique, accuracy with the leak and without it where the two intervals lie apart, deepest fall first.
+    """Return technique and accuracy with and without the leak if the two intervals do not overlap, deepest fall first.
 
-    Intervals that lie apart are a stricter sign than a test of the difference: what they show is no luck.
+    Separate intervals are a stricter criterion than a test of the difference.
     """
     published, without = (comparison[comparison["protocol"] == name] for name in ("published", "leak_free"))
     both = published.merge(without, on="technique", suffixes=("", "_left"))

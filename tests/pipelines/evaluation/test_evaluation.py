@@ -79,7 +79,7 @@ def test_intervals_are_those_of_level_and_seed(predictions, parameters):
 def test_the_reliability_diagram_states_and_shows_what_the_metrics_say(predictions, parameters):
     figure, metrics = plot_reliability(predictions, parameters.study), evaluated(predictions, parameters)
     title = figure.layout.title.text.replace("<br>", " ")
-    assert f"is right {metrics['accuracy']:.0%} of the time" in title
+    assert f"accuracy {metrics['accuracy']:.0%}" in title
     error, noise = metrics["expected_calibration_error"], metrics["calibration_noise"]
     assert f"(ECE {error:.3f}, by chance {noise:.3f}, leak_free)" in title
     bars, posts, diagonal = figure.data
@@ -93,7 +93,7 @@ def test_what_cannot_be_evaluated_is_said(predictions, parameters):
     for given, message in (
         ({"training": earlier}, "earlier revision"),
         ({"training": {}}, "nothing to evaluate yet"),
-        ({"posts": posts_of(predictions).iloc[1:]}, "split anew after predicting"),
+        ({"posts": posts_of(predictions).iloc[1:]}, "split again after predicting"),
     ):
         with pytest.raises(StudyError, match=message):
             evaluated(predictions, parameters, **given)
