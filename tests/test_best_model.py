@@ -90,7 +90,7 @@ def test_a_technique_whose_folder_is_not_whole_is_not_promoted(models, tmp_path)
 
 def test_without_a_previous_one_there_is_none_to_bring_back(models, tmp_path):
     promote(Promotion("lora"), models, tmp_path / "best")
-    with pytest.raises(StudyError, match="there is no previous model to bring back"):
+    with pytest.raises(StudyError, match="there is no previous model to restore"):
         bring_back(tmp_path / "best")
     assert weights_of(tmp_path / "best") == "lora"
 

@@ -17,7 +17,7 @@ _seen: dict[Path, dict[str, str]] = {}  # the version that this process has fetc
 
 
 def cache() -> Path:
-    """Return the folder of what is fetched: TWEET_SENTIMENT_CACHE, or one of the user's."""
+    """Return the folder for downloads: TWEET_SENTIMENT_CACHE, or one in the user's cache."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get(CACHE) or Path(home, "tweet-sentiment")).absolute()
 
@@ -43,7 +43,7 @@ def file_system(address: str | Path) -> tuple[Any, str]:
 
 @contextmanager
 def reaching(address: str) -> Iterator[None]:
-    """Name the address in what its store says: no such bucket, no right, no network.
+    """Name the address in the errors of its store: no such bucket, no permission, no network.
 
     Raises:
         StudyError: an error that is not one of ours came up in the block.
@@ -57,12 +57,12 @@ def reaching(address: str) -> Iterator[None]:
 
 
 def version_of(info: dict[str, Any]) -> dict[str, str]:
-    """Return what tells a version of a file from another, of what its store says of it."""
+    """Return what identifies a version of a file, from its store's information."""
     return {key: str(info[key]) for key in ("type", *_VERSIONED) if key in info}
 
 
 def put(address: str, file: BinaryIO) -> None:
-    """Copy a file to an address, where it is whole or not at all; of a store that cannot do so, as it does it.
+    """Copy a file to an address, as a whole or not at all, if the store can do so.
 
     Raises:
         StudyError: the store cannot be reached.
@@ -77,7 +77,7 @@ def put(address: str, file: BinaryIO) -> None:
 
 
 def copy_of(place: str | Path) -> Path:
-    """Return where this machine keeps its copy of what lies at an address, whether it is there or not; a path as it is.
+    """Return the path of this machine's copy of an address, which need not exist; a path is returned unchanged.
 
     Raises:
         StudyError: it is an address of another form than ``protocol://place``.
@@ -91,7 +91,7 @@ def copy_of(place: str | Path) -> Path:
 
 
 def shown(path: str | Path) -> str:
-    """Return the address that a path is the copy of; another path as it is."""
+    """Return the address of which a path is the copy; another path is returned unchanged."""
     whole = Path(os.path.normpath(path))
     copies = cache() / "copies"
     if not whole.is_relative_to(copies) or len(parts := whole.relative_to(copies).parts) < 2:
@@ -100,9 +100,9 @@ def shown(path: str | Path) -> str:
 
 
 def fetch(path: Path) -> Path:
-    """Bring a file or folder up to the address that it is the copy of, if it is one; return its path.
+    """Update the copy of a file or folder from its address, if it is a copy; return its path.
 
-    What the address does not have, or a folder that is not whole there, is deleted here.
+    A copy is deleted if the address does not have the file, or not the whole folder.
 
     Raises:
         StudyError: the store cannot be reached, or a folder's files are not those that were put there together.
@@ -127,12 +127,12 @@ def fetch(path: Path) -> Path:
                     (new / name).parent.mkdir(parents=True, exist_ok=True)
                     fs.get_file(f"{there}/{name}", str(new / name))
                 if folder_hashes(new) != hashes:
-                    raise StudyError(f"{address} is not whole, or is being written; run again what makes it.")
+                    raise StudyError(f"{address} is not whole, or is being written; run its pipeline again.")
     return path
 
 
 def fetch_all(folder: Path, pattern: str) -> None:
-    """Bring the files of a folder that a pattern names up to their address, as :func:`fetch` does with one."""
+    """Update the copies of a folder's files that match a pattern, as :func:`fetch` does for one."""
     address = shown(folder)
     if is_address(address):
         fs, there = file_system(address)
@@ -154,7 +154,7 @@ def _fetch_file(fs: Any, info: dict[str, Any], path: Path) -> None:
 
 
 def forget(path: Path) -> None:
-    """Delete a file, at the address too that it is the copy of."""
+    """Delete a file, and if it is a copy, the file at its address too."""
     path.unlink(missing_ok=True)
     if is_address(address := shown(path)):
         fs, there = file_system(address)
@@ -166,8 +166,8 @@ def forget(path: Path) -> None:
 def written(path: Path, keep: Path | None = None) -> Iterator[Path]:
     """Write a file or folder as :func:`tweet_sentiment.storage.atomic_write` does, first at its address if it has one.
 
-    A file is whole there or the old one is. A folder is taken for whole when the list of its hashes stands beside it,
-    which is written last; a kill before that leaves none.
+    A file there is whole, or the old one stays. A folder counts as whole only if the list of its hashes is beside it;
+    the list is written last.
 
     Raises:
         StudyError: the store cannot be reached; what stands at ``path`` is as it was.
@@ -196,6 +196,6 @@ def _send(new: Path, address: str) -> None:
 
 
 def _list_beside(folder: str) -> str:
-    """Return where the hashes of a folder's files stand, by which it is known to be whole."""
+    """Return the file with the hashes of a folder's files, which shows that the folder is whole."""
     parent, _, name = folder.rpartition("/")
     return f"{parent}/.{name}.files"

@@ -1,4 +1,4 @@
-"""The best model of a run: a copy of a technique's folder with a model card; the one before it can be brought back."""
+"""The best model of a run: a copy of a technique's folder with a model card; the previous one can be restored."""
 
 import shutil
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from tweet_sentiment.storage import exchange, restore
 
 @dataclass(frozen=True)
 class Promotion:
-    """Which technique's model is the best, why (goes into its manifest), and its card; or, without one, why none."""
+    """The technique with the best model, the reason (for its manifest), and its card; or why there is none."""
 
     technique: str | None
     why: dict[str, Any] = field(default_factory=dict)
@@ -31,15 +31,15 @@ class Promotion:
 
 
 def previous_of(best: Path) -> Path:
-    """Return where the model is kept that was the best before."""
+    """Return the folder of the previous best model."""
     return best.parent / f"{best.name}.previous"
 
 
 def promote(promotion: Promotion, models: Path, best: Path) -> None:
     """Copy the technique's folder from ``models`` to ``best``, whole or not at all, with card and manifest.
 
-    The members of an ensemble are copied into it: ``best`` can be taken elsewhere alone. The model that was there
-    becomes the previous one, unless it is the same.
+    The members of an ensemble are copied into it, so that ``best`` can be moved. The former best model becomes the
+    previous one, unless it is the same.
 
     Raises:
         StudyError: the technique's folder is not whole.
@@ -77,7 +77,7 @@ def _weights(manifest: dict[str, Any]) -> dict[str, str]:
 
 
 def bring_back(best: Path) -> dict[str, Any]:
-    """Let the best model and the previous one change places; return the manifest of what is the best now.
+    """Exchange the best model and the previous one; return the manifest of the new best model.
 
     Raises:
         StudyError: there is no previous one, or it is not whole.
@@ -85,7 +85,7 @@ def bring_back(best: Path) -> dict[str, Any]:
     previous = previous_of(best)
     restore(best, previous)
     if not previous.is_dir():
-        raise StudyError(f"{previous}: there is no previous model to bring back; it is kept when another is promoted.")
+        raise StudyError(f"{previous}: there is no previous model to restore; one is kept when another is promoted.")
     manifest = checked_manifest(previous)
     exchange(best, previous) if best.is_dir() else previous.rename(best)
     return manifest

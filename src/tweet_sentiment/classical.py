@@ -1,8 +1,8 @@
-"""Classical models: scikit-learn on the processor, no torch; each is kept in a model folder without a pickle.
+"""Classical models: scikit-learn on the CPU, without torch; each is stored in a model folder without a pickle.
 
-A folder holds weights as safetensors, words and classes as JSON. skops, the known format for scikit-learn without
-pickles, was measured and not taken: on 20,000 posts it wrote 122 MB in 13 seconds and needed 7 seconds and 1 GB to
-load, since it describes each of 144,000 n-grams by itself.
+A folder has weights as safetensors, words and classes as JSON. skops, the known format for scikit-learn without
+pickles, was measured and rejected: on 20,000 posts it wrote 122 MB in 13 seconds and needed 7 seconds and 1 GB to
+load, since it describes each of 144,000 n-grams separately.
 """
 
 import json
@@ -32,7 +32,7 @@ _FEW = 200  # posts; with fewer, hardly a word comes twice, so every one counts
 
 
 class NearestNeighbour(ClassifierMixin, BaseEstimator):
-    """The label of the most similar training text (``leakage.Lookup``); learns nothing, keeps everything."""
+    """A look-up: the label of the most similar training text (``leakage.Lookup``); it keeps all training texts."""
 
     def fit(self, texts: Sequence[str], codes: NDArray[np.integer]) -> Self:
         """Keep the texts and their classes."""
@@ -42,10 +42,10 @@ class NearestNeighbour(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Return probabilities of shape (texts, classes): a reading of similarity, not calibrated.
+        """Return probabilities of shape (texts, classes), derived from similarity, not calibrated.
 
-        The found class gets its even share of 1 and, of what is left of 1, as much as the similarity says, kept
-        within 0.01 and 0.99: so it is always ahead, and cross-entropy stays finite. The others share the rest.
+        The found class gets an even share of 1, plus the rest of 1 times the similarity, limited to 0.01 to 0.99: so
+        it is always the largest, and cross-entropy stays finite. The other classes share what is left.
         """
         found, similarity = self.lookup_(list(texts))
         even = 1 / len(self.classes_)
@@ -56,7 +56,7 @@ class NearestNeighbour(ClassifierMixin, BaseEstimator):
 
 
 def build(name: str, seed: int, C: float, posts: int, class_weight: Any = None) -> Any:
-    """Return the estimator of a classical model, to be fitted on texts and codes; ``posts`` is how many it will see.
+    """Return the unfitted estimator of a classical model; ``posts`` is the number of posts it will be fitted on.
 
     Of the two linear models ``C`` is the inverse strength of regularisation, ``class_weight`` scikit-learn's.
     """
@@ -73,9 +73,9 @@ def build(name: str, seed: int, C: float, posts: int, class_weight: Any = None) 
 
 
 def _tf_idf(posts: int) -> FeatureUnion:
-    """Words and pairs of words, and pieces of 2 to 5 characters within words, of the lower-cased text.
+    """TF-IDF of words and pairs of words, and of pieces of 2 to 5 characters within words, of the lower-cased text.
 
-    A word counts if it stands in two posts, a piece if in three. The study's figures are of these settings.
+    A word counts if it is in two posts, a piece if it is in three. The study's figures use these settings.
     """
     many = posts >= _FEW
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2 if many else 1, sublinear_tf=True)
@@ -86,7 +86,7 @@ def _tf_idf(posts: int) -> FeatureUnion:
 def probabilities_of(estimator: Any, texts: Sequence[str]) -> NDArray[np.float64]:
     """Return the probability of each class, shape (texts, classes).
 
-    LinearSVC has none: the softmax of its margins stands in, which orders the classes rightly but is not calibrated.
+    LinearSVC has none: the softmax of its margins is used, which ranks the classes correctly but is not calibrated.
     """
     if hasattr(estimator, "predict_proba"):
         return estimator.predict_proba(texts)
@@ -95,20 +95,20 @@ def probabilities_of(estimator: Any, texts: Sequence[str]) -> NDArray[np.float64
 
 
 def count_weights(estimator: Any) -> int:
-    """Return how many weights were learnt, intercepts included; 0 where nothing is."""
+    """Return the number of trained weights, including intercepts."""
     last = estimator[-1] if hasattr(estimator, "steps") else estimator
     return int(last.coef_.size + last.intercept_.size) if hasattr(last, "coef_") else 0
 
 
 @dataclass(frozen=True)
 class ClassicalModel:
-    """A fitted estimator of :func:`build`, and where it comes from."""
+    """A fitted estimator of :func:`build`, and its manifest."""
 
     estimator: Any
     manifest: dict[str, Any]
 
     def probabilities(self, texts: list[str]) -> NDArray[np.float64]:
-        """Return the probability of each label, shape (texts, labels); one that training did not have gets 0."""
+        """Return the probability of each label, shape (texts, labels); 0 for a label that was not in training."""
         probabilities = np.zeros((len(texts), len(self.manifest["labels"])))
         if texts:
             probabilities[:, self.estimator.classes_] = probabilities_of(self.estimator, texts)

@@ -93,7 +93,7 @@ def message_of(error: BaseException) -> str | None:
             return str(link)
     if found := disk_error(error):
         what = "read or written" if found.errno in (EACCES, EPERM) else "written"
-        return f"{found.filename or 'A file'} cannot be {what}: {found.strerror}. Nothing that was there is changed."
+        return f"{found.filename or 'A file'} cannot be {what}: {found.strerror}. Existing files are not changed."
     if any(isinstance(link, FileNotFoundError) for link in chain):  # in a node's own work it is our mistake
         return None
     if isinstance(error, YAMLError | UnicodeDecodeError) and (file := _unreadable()):

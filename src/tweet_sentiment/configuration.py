@@ -21,18 +21,18 @@ OF_THE_ENVIRONMENTS = ("sample", "kaggle", "paper", "test")  # runs; a file of o
 
 
 class ConfigLoader(OmegaConfigLoader):
-    """Kedro's loader, with rules of our own for the parameters of base, of the environment and of ``--params``.
+    """Kedro's loader, with our own rules for the parameters of base, of the environment and of ``--params``.
 
-    They are merged by :func:`merge`. What ``conf/base`` says of the project's own files does not hold of another: for
-    that, :func:`of_another_file` takes its place, and the environment and ``--params`` say what it does not find out;
-    but where the environment names a file and ``--params`` another, ``--params`` alone.
-    The catalog may read a parameter, ``${parameter:data.training_file}``, so that each is said in one place.
+    :func:`merge` merges them. The values of the project's own files in ``conf/base`` do not apply to another file: for
+    it :func:`of_another_file` replaces them, and the environment and ``--params`` add what cannot be detected; if the
+    environment names a file and ``--params`` another, only ``--params``.
+    The catalog may read a parameter, ``${parameter:data.training_file}``, so that each is set in one place.
     Where a dataset of ours lies at an address, its path is that of this machine's copy.
     ``configured`` is all parameters as ``conf`` says them, without ``--params``.
     """
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        """Return the merged configuration of a kind; that of the parameters is read once."""
+        """Return the merged configuration of a kind; the parameters are read once."""
         if key == "catalog":
             parameters = OmegaConf.create(self["parameters"])
             OmegaConf.register_new_resolver("parameter", lambda name: OmegaConf.select(parameters, name), replace=True)
@@ -75,9 +75,9 @@ def _resolved(values: dict[str, Any]) -> dict[str, Any]:
 def merge(values: dict[str, Any], later: dict[str, Any], model: type[BaseModel] | None) -> dict[str, Any]:
     """Merge two layers of parameters key by key; the later one wins.
 
-    A map with names of its own (of variants, techniques, labels) replaces the earlier one whole, but one that sets a
-    name to null changes it: the name is taken out. A map of one of several models (a pruner) replaces that of another,
-    told by its keys.
+    A map whose names the user chooses (variants, techniques, labels) replaces the earlier map, except that one which
+    sets a name to null only removes that name. A map with the keys of another model (a pruner) replaces the earlier
+    one.
     """
     merged = {**values, **later}
     for name in values.keys() & later.keys():
@@ -95,7 +95,7 @@ def merge(values: dict[str, Any], later: dict[str, Any], model: type[BaseModel] 
 
 
 def kinds_of(annotation: Any) -> Iterator[Any]:
-    """Yield the kinds of map that an annotation allows: models, and ``dict`` for one with names of its own."""
+    """Yield the kinds of map that an annotation allows: models, and ``dict`` for one with free names."""
     origin = get_origin(annotation) or annotation
     if origin is dict or (isinstance(origin, type) and issubclass(origin, BaseModel)):
         yield origin
@@ -107,10 +107,10 @@ def kinds_of(annotation: Any) -> Iterator[Any]:
 
 
 def of_another_file(file: str, named: dict[str, Any]) -> dict[str, Any]:
-    """Return what holds of a file that is none of the project's, where nobody says otherwise.
+    """Return the default parameters of a file that is not the project's.
 
-    Its form, its columns and its labels are found out; it has no ids and no entities, and no validation file. The run
-    has the file's name. ``named`` are the globals: what they say of this very file holds.
+    Its format, columns and labels are detected; it has no ids, no entities and no validation file. The run has the
+    file's name. ``named`` are the globals: values that they set for this file are kept.
     """
     of_file: dict[str, Any] = {
         "labels": "auto",
@@ -128,7 +128,7 @@ def of_another_file(file: str, named: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_of_file(file: str) -> str:
-    """Return the name of the run on a file: the file's, in the letters that a run may have, and a hash of others."""
+    """Return the name of the run on a file: the file's name in the letters that a run may have, or with a hash."""
     stem = Path(file).stem
     run = re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("._-") or "own"
     if not stem.isascii():
@@ -140,15 +140,15 @@ class StudyContext(KedroContext):
     """The context whose ``params:`` inputs are typed models, one for each section of ``conf``.
 
     Raises:
-        StudyError: a parameter is missing, unknown or wrong, or the training file does not tell what was left to it.
+        StudyError: a parameter is missing, unknown or wrong, or cannot be detected in the training file.
     """
 
     @property
     def params(self) -> dict[str, Any]:
-        """Return the models by section; ``study`` and ``compute`` bring together what stands at the top level.
+        """Return the models by section; ``study`` and ``compute`` group keys of the top level.
 
-        Beside them stand ``configured``, the parameters without ``--params``, and ``working_folder``, where what must
-        survive a kill is kept: checkpoints, trials.
+        Also returned are ``configured``, the parameters without ``--params``, and ``working_folder``, the folder of
+        what must survive a kill: checkpoints and trials.
         """
         return self._sections
 

@@ -19,7 +19,7 @@ WIDE = 165  # characters a line that all columns of the comparison need
 
 
 class ShowProgress:
-    """One line per node, when it is done, with its time; one that takes long is named before, so that it is known."""
+    """Logs one line per finished node, with its time; a node that takes long is also named before."""
 
     def __init__(self) -> None:
         self._width = 0
@@ -57,7 +57,7 @@ def _short(name: str) -> str:
 
 
 class ShowComparison:
-    """Prints the comparison when a run has made one, and says where the report and the run's best model lie."""
+    """Prints the comparison of a run, and where its report and best model are."""
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
@@ -82,7 +82,7 @@ class ShowComparison:
 
 
 def comparison_table(comparison: Any, width: int) -> Any:
-    """Return the comparison as a table for so many characters a line: all columns if they fit, else the main ones."""
+    """Return the comparison as a table for a terminal's width: all columns if they fit, otherwise the main ones."""
     from rich.table import Table
 
     from tweet_sentiment.reports.tables import MAIN, SHOWN, compared
@@ -99,6 +99,6 @@ def comparison_table(comparison: Any, width: int) -> Any:
 
 
 def relative(path: Any) -> str:
-    """Return a path as seen from the working directory, if it lies below; of a copy, its address."""
+    """Return a path relative to the working directory, if it is below; for a copy, its address."""
     path = Path(path)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else shown(path)

@@ -1,4 +1,4 @@
-"""Kedro datasets of our own: a save is complete or leaves the old file, and kedro-viz shows what is in a dataset."""
+"""Our own Kedro datasets: an incomplete save keeps the old file, and kedro-viz shows a preview."""
 
 import os
 from abc import abstractmethod
@@ -47,7 +47,7 @@ TEXTS = {  # columns whose values are texts, whatever they look like
 
 
 def _once_made(preview: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the preview of a stock dataset without its complaint about a file that is not made yet."""
+    """Return the preview of a Kedro dataset, without its warning about a missing file."""
 
     @wraps(preview)
     def shown(dataset: Any, *args: Any, **options: Any) -> Any:
@@ -57,7 +57,7 @@ def _once_made(preview: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Atomic:
-    """A stock dataset that saves beside its file, then renames; by itself it would truncate the file first.
+    """A Kedro dataset that saves beside its file and then renames; Kedro's own would truncate the file first.
 
     With ``optional: true`` in the metadata a missing file loads as an empty ``EMPTY``.
     """
@@ -85,9 +85,9 @@ class _Atomic:
 
 
 class Csv(_Atomic, CSVDataset):
-    """A table that people open. An empty one keeps its columns, and texts come back as they were.
+    """A table that people open. An empty table keeps its columns, and texts do not change.
 
-    An empty cell is a missing value, in the columns ``TEXTS`` an empty text; "NA", "null" and "None" are texts.
+    An empty cell is a missing value, or an empty text in the columns ``TEXTS``; "NA", "null" and "None" are texts.
     """
 
     EMPTY = pd.DataFrame
@@ -106,7 +106,7 @@ class Csv(_Atomic, CSVDataset):
 
 
 class Parquet(_Atomic, ParquetDataset):
-    """A table between two nodes: texts come back as they were, "NaN" and line ends included."""
+    """A table between two nodes: texts do not change, including "NaN" and line ends."""
 
     EMPTY = pd.DataFrame
     preview = _once_made(ParquetDataset.preview)
@@ -132,10 +132,9 @@ class Text(_Atomic, TextDataset):
 
 
 class Partitions(PartitionedDataset):
-    """The same file of every protocol or technique, by "<protocol>/<technique>"; none is an empty dictionary.
+    """The same file of every protocol or technique, by "<protocol>/<technique>"; an empty dictionary if there is none.
 
-    ``only``: these alone; null for all. What lies in hidden folders is no partition: there are the records of what the
-    files were made of.
+    ``only``: these alone; null: all. Hidden folders are not partitions: they hold the records of the files' inputs.
     """
 
     def __init__(self, *, only: list[str] | None = None, **kwargs: Any) -> None:
@@ -166,10 +165,10 @@ class Partitions(PartitionedDataset):
 
 
 class RunFiles(Partitions):
-    """The tables and figures of a run, by path: "<protocol>/<technique>/<file>"; each is loaded when it is asked for.
+    """The tables and figures of a run, by path: "<protocol>/<technique>/<file>"; each is loaded when needed.
 
-    ``patterns`` and ``excluded`` are globs below ``path``, in which ``{run}`` stands for the run. What ``other_runs``
-    have measured stands beside it: "<protocol>/<technique> (<other run>)/<file>", for the files ``MEASURED``.
+    ``patterns`` and ``excluded`` are globs below ``path``, in which ``{run}`` is the run. The files ``MEASURED`` of
+    ``other_runs`` are "<protocol>/<technique> (<other run>)/<file>".
     """
 
     MEASURED = ("metrics.json", "predictions.parquet", "seeds.csv", MANIFEST)
@@ -221,7 +220,7 @@ class RunFiles(Partitions):
 class FilePath(AbstractDataset[Any, Any]):
     """A file or folder of this machine, which the node itself reads.
 
-    ``filepath`` null, where a parameter names it, is a file that is not there.
+    If a parameter sets ``filepath`` to null, the file counts as missing.
     """
 
     def __init__(self, filepath: str | None, metadata: dict[str, Any] | None = None) -> None:
@@ -242,7 +241,7 @@ class FilePath(AbstractDataset[Any, Any]):
 
 
 class RawBytes(FilePath):
-    """A file as it came. A missing one is handed on as such: who reads it knows where it is found."""
+    """An original file. A missing file is passed on, since its reader can say where to get it."""
 
     def load(self) -> Source:
         path = fetch(self._filepath)
@@ -253,7 +252,7 @@ class RawBytes(FilePath):
 
 
 class Written(FilePath):
-    """A file or folder that is replaced when it is complete, never written into while it is open."""
+    """A file or folder that is replaced only by a complete one."""
 
     def load(self) -> Any:
         restore(fetch(self._filepath))
@@ -271,7 +270,7 @@ class Written(FilePath):
 
 
 class ArrowTable(Written):
-    """A table in Parquet, with the types of the file that it comes from."""
+    """A table in Parquet, with the types of its source file."""
 
     def _read(self, path: Path) -> Any:
         import pyarrow.parquet as pq
@@ -308,7 +307,7 @@ class Tokens(Written):
 
 
 class ModelPath(FilePath):
-    """A model folder as it lies there, exported or not: the predictor loads it, as it does everywhere."""
+    """A model folder, exported or not, which the predictor loads."""
 
     def preview(self) -> JSONPreview:
         manifest = self._filepath / MANIFEST
@@ -343,9 +342,9 @@ class ModelFolder(Written, ModelPath):
 
 
 class BestModel(ModelFolder):
-    """The run's best model: saving a promotion copies a technique's folder from ``models``; one of nothing leaves it.
+    """The run's best model: saving a promotion copies a technique's folder from ``models``, unless it is empty.
 
-    The model before it is kept beside it; see :func:`tweet_sentiment.best_model.bring_back`.
+    The previous model is kept beside it; see :func:`tweet_sentiment.best_model.bring_back`.
     """
 
     def __init__(self, filepath: str, models: str, metadata: dict[str, Any] | None = None) -> None:

@@ -1,20 +1,20 @@
-"""Errors that are shown to a person as they stand, without a traceback."""
+"""Errors that are shown to the user as a message, without a traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class StudyError(Exception):
-    """Something the user can put right; the message says what was found, what was expected and what to do."""
+    """A mistake that the user can correct; the message says what was found, what was expected and what to do."""
 
 
 class MissingExtraError(StudyError):
-    """A package is not installed that an extra of pyproject.toml brings."""
+    """A package of an extra is not installed."""
 
 
 @contextmanager
 def extra(name: str, what: str) -> Iterator[None]:
-    """Import in this block what the extra ``name`` of pyproject.toml installs, and nothing else; ``what`` needs it.
+    """Guard a block that imports only packages of the extra ``name`` of pyproject.toml, which ``what`` needs.
 
     Raises:
         MissingExtraError: a package is missing; the message names the extra.

@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM, which schedulers and containers send: each ends a command, wherever it falls. And orphans.
+"""Ctrl-C and SIGTERM, which schedulers and containers send: each ends a command at any point. And orphans.
 
-Python raises them between any two steps. A library may drop the exception there, or raise another in its place, so what
-was sent is noted, and whatever shows progress raises it again.
+Python raises them between any two steps. A library may drop the exception, or replace it by another. So the signal is
+noted, and the progress display raises it again.
 """
 
 import os
@@ -45,7 +45,7 @@ def _interrupt(number: int, _: Any) -> None:
 
 
 def _send_again(dropped: Any) -> None:
-    """Send a signal again whose exception fell into a destructor or a callback of a weak reference."""
+    """Send a signal again whose exception was lost in a destructor or a callback of a weak reference."""
     if issubclass(dropped.exc_type, KeyboardInterrupt):
         _again.append(Timer(SECONDS_UNTIL_AGAIN, pthread_kill, [main_thread().ident, received() or SIGINT]))
         _again[-1].start()
@@ -54,18 +54,18 @@ def _send_again(dropped: Any) -> None:
 
 
 def received() -> int | None:
-    """Return the number of the signal that this command was sent, or None."""
+    """Return the number of the signal that this command received, or None."""
     return _received[-1] if _received else None
 
 
 def raise_if_received() -> None:
-    """Raise ``KeyboardInterrupt`` if this command was sent a signal that has not ended it."""
+    """Raise ``KeyboardInterrupt`` if this command received a signal that has not ended it."""
     if _received:
         raise KeyboardInterrupt
 
 
 def end_with_parent() -> None:
-    """End this process as soon as the one that started it is gone, which ends nobody if it is killed."""
+    """End this process as soon as its parent is gone: a killed parent cannot end its children."""
     Thread(target=_end_with_parent, daemon=True).start()
 
 

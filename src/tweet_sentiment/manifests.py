@@ -18,18 +18,18 @@ REMEDY = "train the model again, or bring the folder back whole"
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Return the sha256 of every file of a folder but its manifest, by path."""
+    """Return the sha256 of every file of a folder except its manifest, by path."""
     return folder_hashes(folder, without=MANIFEST)
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest with the hash of every file that is there; the last thing to be written into a folder."""
+    """Write the manifest with the hash of every file of the folder; it must be written last."""
     content = json.dumps({**manifest, "files": hashes(folder)}, indent=2, ensure_ascii=False)
     (folder / MANIFEST).write_text(content, encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest as it stands.
+    """Return the manifest, unchecked.
 
     Raises:
         StudyError: there is none, or it is damaged.
@@ -37,7 +37,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         raise StudyError(
-            f"{folder}: no {MANIFEST} here. A technique makes a model folder, the report a run's best:\n"
+            f"{folder}: no {MANIFEST} here. A technique writes a model folder, and reporting writes a run's best:\n"
             "  kedro run --pipelines=layer_unfreezing  and then  kedro run --pipelines=reporting"
         )
     try:
@@ -57,13 +57,13 @@ def _named_members(members: dict[str, dict[str, str]]) -> dict[str, tuple[str, s
 
 
 def title(folder: Path, manifest: dict[str, Any]) -> str:
-    """Return where a model lies, and what it is as far as its manifest says: what its answers are said to come from."""
+    """Return a model's folder and a short description from its manifest, to name it in answers."""
     what = ", ".join(str(manifest[key]) for key in ("technique", "protocol") if manifest.get(key))
     return f"{folder} ({what})" if what else str(folder)
 
 
 def checked_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a folder whose files, and whose members if it is an ensemble, are those that it names.
+    """Return the manifest of a folder, after checking its files and, for an ensemble, its members.
 
     Raises:
         StudyError: a file or a member is missing or has changed, or a file is there that the manifest does not list
@@ -78,7 +78,7 @@ def checked_manifest(folder: Path) -> dict[str, Any]:
             what = "is missing" if name not in found else "has changed since it was saved"
             raise StudyError(f"{folder}: {name} {what}; {REMEDY}.")
     if unlisted := [name for name in found if name not in manifest["files"] and name != CARD]:
-        raise StudyError(f"{folder}: {unlisted[0]} is not one of the files that {MANIFEST} lists; take it away.")
+        raise StudyError(f"{folder}: {unlisted[0]} is not one of the files that {MANIFEST} lists; remove it.")
     for member in members_of(folder, manifest).values():
         checked_manifest(member)
     return manifest
@@ -99,13 +99,13 @@ def members_of(folder: Path, manifest: dict[str, Any]) -> dict[str, Path]:
             what = "has changed since the ensemble was made of it" if path.is_file() else "is missing"
             raise StudyError(
                 f"{folder}: its member {name}, {found[name]}, {what}.\n"
-                "  Make the ensemble anew (kedro run --pipelines=ensemble), or bring the member back as it was."
+                "  Run the ensemble again (kedro run --pipelines=ensemble), or restore the member."
             )
     return found
 
 
 def format_of(manifest: dict[str, Any], folder: Path) -> str:
-    """Return what kind of model a folder holds; manifests that do not say it are of encoders.
+    """Return the kind of model in a folder; a manifest without a kind is an encoder's.
 
     Raises:
         StudyError: this version knows no such format.
@@ -117,7 +117,7 @@ def format_of(manifest: dict[str, Any], folder: Path) -> str:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The names of the members, whose folders lie beside the ensemble's, and where it comes from."""
+    """An ensemble: the names of its members, whose folders are beside its own, and its manifest."""
 
     members: list[str]
     manifest: dict[str, Any]
@@ -144,11 +144,11 @@ class Ensemble:
 def manifest_of(
     technique: str, study: Any, row_counts: dict[str, Any], figures: dict[str, Any], parameters: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what stands in a model folder's ``manifest.json``: where the model comes from, and how good it was.
+    """Return the content of a model folder's ``manifest.json``: the model's origin and its figures.
 
-    ``row_counts`` is data_processing's, with the hash of each file and the parameters of the data; ``figures`` is what
-    the training says of itself, with ``input``; ``parameters`` are the sections of conf that the model depends on
-    beside the study's and the data's.
+    ``row_counts`` comes from data_processing, with the hash of each file and the parameters of the data; ``figures``
+    come from the training, with ``input``; ``parameters`` are the sections of conf that the model depends on besides
+    the study's and the data's.
     """
     return {
         "technique": technique,
@@ -164,7 +164,7 @@ def manifest_of(
 
 
 def input_settings(row_counts: dict[str, Any], max_length: int | None, second_segment: Any = None) -> dict[str, Any]:
-    """Return all that whoever uses a model must know to make its input of a text, for its manifest."""
+    """Return how a text becomes the model's input, for its manifest."""
     from tweet_sentiment.parameters import InputSettings
 
     data = row_counts["parameters"]["data"]

@@ -1,6 +1,6 @@
-"""Typed, validated parameters: one model a section of ``conf``, strict, with unknown keys refused.
+"""Typed, validated parameters: one strict model per section of ``conf``; unknown keys are refused.
 
-A technique's own stand in its file; see :mod:`tweet_sentiment.schema` for the whole.
+A technique's parameters are in its file; :mod:`tweet_sentiment.schema` brings all of them together.
 """
 
 import logging
@@ -27,9 +27,9 @@ def _local(path: str) -> str:
 
 
 def distinct(items: list[Any]) -> list[Any]:
-    """Refuse a list that holds one twice."""
+    """Refuse a list that has an item twice."""
     if len(set(items)) < len(items):
-        raise ValueError("the list holds one twice")
+        raise ValueError("the list has an item twice")
     return items
 
 
@@ -65,17 +65,17 @@ MAX_POSITIONS = 512  # that virtual tokens and word pieces share; an encoder wit
 
 
 class Strict(BaseModel):
-    """A section of conf, or a part of one; ``NOT_DECISIVE``: the keys that change no result of a training or search."""
+    """A section of conf, or a part of one; ``NOT_DECISIVE``: keys that change no result of a training or search."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
     NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset()
 
     def identity(self) -> dict[str, Any]:
-        """Return what results are stored under: all that decides about them."""
+        """Return the values that decide a result, under which it is stored."""
         return self.model_dump(exclude=set(self.NOT_DECISIVE))
 
     def under(self, **changes: Any) -> Self:
-        """Return the section with those of the changes that it has a key for."""
+        """Return the section with the changes whose keys it has."""
         return self.model_copy(update={name: one for name, one in changes.items() if name in type(self).model_fields})
 
 
@@ -87,7 +87,7 @@ class Study(Strict):
     """What every result depends on: the classes, the seed and the protocol; Kedro's ``params:study``.
 
     ``protocol``: ``published``, ``leak_free``, ``grouped`` (a share of the training file, held out by group) or
-    ``grouped_<k>_of_<n>`` (fold k of n). ``seed`` draws the data's order, the dev split and the head.
+    ``grouped_<k>_of_<n>`` (fold k of n). ``seed`` decides the order of the data, the dev split and the head's start.
     """
 
     labels: Annotated[list[Label], Field(min_length=2), AfterValidator(distinct)]
@@ -99,17 +99,17 @@ class Study(Strict):
         if fold := re.fullmatch(r"grouped_(\d+)_of_(\d+)", self.protocol):
             k, n = int(fold[1]), int(fold[2])
             if k > n or n < 2:
-                raise ValueError(f"protocol is {self.protocol}: give a fold of 1 to n, and n of 2 or more")
+                raise ValueError(f"protocol is {self.protocol}: expected a fold from 1 to n, and n of 2 or more")
         return self
 
     @property
     def has_dev_split(self) -> bool:
-        """Whether choices are made on other posts than those that are reported."""
+        """Whether choices are made on other posts than the test posts."""
         return self.protocol != "published"
 
     @property
     def chosen_on(self) -> str:
-        """On what hyperparameters, prompts and epochs are chosen; ``published`` does it on the reported posts."""
+        """Where hyperparameters, prompts and epochs are chosen: on the test posts under ``published``."""
         return DEV_SPLIT if self.has_dev_split else TEST_POSTS
 
 
@@ -135,7 +135,7 @@ Cleaning = Literal["published", "corrected", "minimal", "minimal_emoji_named", "
 
 
 class Columns(Strict):
-    """Where the file keeps what: positions from 0, or names if it has a header; ``id`` and ``entity`` may be null."""
+    """The file's columns: positions from 0, or names if it has a header; ``id`` and ``entity`` may be null."""
 
     id: int | str | None
     entity: int | str | None
@@ -144,9 +144,10 @@ class Columns(Strict):
 
 
 class LeakFreeRules(Strict):
-    """Which training rows the leak-free protocol removes; a near-duplicate has a similarity of at least the threshold.
+    """Which training rows the leak-free protocol removes.
 
-    Similarity is rapidfuzz's ``fuzz.ratio`` (0-100) of the normalised texts.
+    Near-duplicates have a similarity of at least the threshold: rapidfuzz's ``fuzz.ratio`` (0-100) of the normalised
+    texts.
     """
 
     tweet_id: bool
@@ -156,7 +157,7 @@ class LeakFreeRules(Strict):
 
 
 class AuditParameters(Strict):
-    """The leakage audit: the share of known test posts from which on it warns, and how many examples it shows."""
+    """The leakage audit: the share of known test posts above which it warns, and how many examples it shows."""
 
     overlap_limit: Annotated[float, Field(ge=0, le=1)]
     examples: PositiveInt
@@ -165,13 +166,13 @@ class AuditParameters(Strict):
 class DataParameters(Strict):
     """The files, how to read them, and how to filter, clean and split their posts.
 
-    CSV, TSV, JSON Lines or Parquet. ``auto``: found out from each file. ``quoting``: ``csv``, quotes enclose fields;
-    ``none``, they are ordinary characters. ``encoding``: a name that Python knows. ``cleaning``: ``none`` gives the
-    model the texts as they are; ``minimal`` replaces links and user names and decodes HTML entities, and
-    ``minimal_emoji_named`` puts the names of emoji in their place; ``corrected`` does what the paper describes,
-    ``published`` what its code does, letter for letter, and keeps ASCII letters alone. A run is stopped where cleaning
-    leaves nothing of more than a fifth of the posts. ``label_issues``: ``drop`` leaves out the training posts
-    whose label the pipeline label_issues doubts; dev split and test posts stay whole.
+    Files are CSV, TSV, JSON Lines or Parquet. ``auto``: detected in each file. ``quoting``: ``csv``, quotes enclose
+    fields; ``none``, they are ordinary characters. ``encoding``: a name that Python knows. ``cleaning``: ``none`` gives
+    the model the texts unchanged; ``minimal`` replaces links and user names and decodes HTML entities;
+    ``minimal_emoji_named`` also replaces emoji by their names; ``corrected`` does what the paper describes;
+    ``published`` does exactly what its code does, and keeps only ASCII letters. The run stops if cleaning empties
+    more than a fifth of the posts. ``label_issues``: ``drop`` leaves out the training posts whose label the pipeline
+    label_issues doubts; dev split and test posts do not change.
     """
 
     training_file: Place
@@ -208,12 +209,12 @@ class DataParameters(Strict):
 
 
 class InputSettings(Strict):
-    """The cleaning, the most word pieces, virtual tokens not counted, and a second segment, if any.
+    """How a text becomes a model's input: cleaning, length and second segment.
 
-    ``hard_prompt`` is put before the text; today it stands in the tokenizer, exports of earlier versions say it here.
+    ``hard_prompt`` is put before the text; only exports of earlier versions have it here, now it is in the tokenizer.
 
-    ``max_length`` null: as many as the encoder has positions; a classical model reads texts whole.
-    ``second_segment`` ``entity``: the input is "[CLS] <entity> [SEP] <text> [SEP]"; null: the text alone.
+    ``max_length``: the most word pieces, without virtual tokens; null: the encoder's positions. A classical model reads
+    whole texts. ``second_segment`` ``entity``: the input is "[CLS] <entity> [SEP] <text> [SEP]"; null: the text alone.
     """
 
     cleaning: Cleaning
@@ -231,10 +232,10 @@ class InputSettings(Strict):
 
 # ---------------------------------------------------------------- encoder and training
 class ModelParameters(Strict):
-    """The encoder: ``embedded``, a hub id or a folder; and how texts reach it.
+    """The encoder (``embedded``, a hub id or a folder), and how it reads texts.
 
-    ``encoder_dropout`` true trains through the encoder in training mode, as the paper does; false trains heads on
-    features computed once. ``max_length`` is in word pieces, special tokens included.
+    ``encoder_dropout`` true trains through the encoder in training mode, as in the paper; false trains heads on
+    features computed once. ``max_length`` is in word pieces, including special tokens.
     """
 
     checkpoint: LocalPath
@@ -247,9 +248,9 @@ WarmUp = NonNegativeInt | Annotated[float, Field(ge=0, lt=1)]
 
 
 class Hyperparameters(Strict):
-    """What the search looks for, by the names of ``transformers.TrainingArguments``.
+    """The hyperparameters of a training, with the names of ``transformers.TrainingArguments``.
 
-    ``warmup_steps``: a number of steps, or below 1 a share of them, as there.
+    ``warmup_steps``: a number of steps; a value below 1 is a share of the steps, as in transformers.
     """
 
     num_train_epochs: PositiveInt
@@ -259,18 +260,18 @@ class Hyperparameters(Strict):
     weight_decay: WeightDecay
 
     def steps(self, posts: int) -> int:
-        """Return how many steps it takes to learn from so many posts."""
+        """Return the number of steps of a training on ``posts`` posts."""
         return math.ceil(posts / self.per_device_train_batch_size) * self.num_train_epochs
 
     def warm_up(self, steps: int) -> int:
-        """Return how many of so many steps are the warm-up."""
+        """Return how many of the steps are the warm-up."""
         return int(self.warmup_steps if isinstance(self.warmup_steps, int) else self.warmup_steps * steps)
 
 
 class EncoderHyperparameters(Hyperparameters):
-    """Those of a training of the whole encoder, whose ``learning_rate`` may be ``auto``: the larger, the lower.
+    """The hyperparameters of a training of the whole encoder.
 
-    It is 2e-4 for the embedded encoder, 5e-5 for DistilBERT, 2.5e-5 for one of BERT's base size.
+    ``learning_rate`` ``auto`` is 2e-4 for the embedded encoder, 5e-5 for DistilBERT, and 2.5e-5 for BERT's base size.
     """
 
     learning_rate: LearningRate | Literal["auto"]  # type: ignore[assignment]
@@ -362,8 +363,8 @@ class TrainingParameters(Strict):
 def _possible(peft_type: Any) -> Any:
     if peft_type == "PREFIX_TUNING":
         raise ValueError(
-            "prefix tuning puts keys and values before those of every layer (past_key_values), and encoders take "
-            "none; take PROMPT_TUNING (pipeline prompt_tuning), P_TUNING (p_tuning), or LORA or IA3 (lora)"
+            "prefix tuning adds keys and values to every layer (past_key_values), which encoders do not accept; "
+            "use PROMPT_TUNING (pipeline prompt_tuning), P_TUNING (p_tuning), or LORA or IA3 (lora)"
         )
     return peft_type
 
@@ -373,14 +374,14 @@ Pooling = Literal["default", "cls", "mean"]  # default: as the classifier of the
 
 
 class TrainerParameters(Strict):
-    """What the techniques that train through the encoder share.
+    """The common parameters of techniques that train through the encoder.
 
-    ``checkpoint``: the encoder to start from; null for ``model.checkpoint``. ``second_segment`` ``entity`` reads "[CLS]
-    entity [SEP] post [SEP]", or as the tokenizer joins a pair. ``label_smoothing_factor``: how much of a label is
-    spread over all. ``early_stopping_patience``: stop after so many epochs without a better one. ``row_limit``: train
-    on so many posts; null for all. ``load_best_model_at_end`` chooses the epoch on the dev split, which is then not
-    trained on; ``hold_out_dev_split`` keeps it out even where no epoch is chosen, so that techniques can be compared on
-    it. ``repeat_seeds``: train again with each further one of ``seeds``.
+    ``checkpoint``: the encoder to start from; null: ``model.checkpoint``. ``second_segment`` ``entity`` reads "[CLS]
+    entity [SEP] post [SEP]", or as the tokenizer joins a pair. ``label_smoothing_factor``: the share of a label that is
+    spread over all labels. ``early_stopping_patience``: stop after this number of epochs without a better one.
+    ``row_limit``: the number of training posts; null: all. ``load_best_model_at_end`` chooses the epoch on the dev
+    split, and does not train on it; ``hold_out_dev_split`` never trains on it, so that techniques can be compared on
+    it. ``repeat_seeds``: train again with each other seed of ``seeds``.
     """
 
     checkpoint: Annotated[str, Field(min_length=1)] | None
@@ -398,22 +399,22 @@ class TrainerParameters(Strict):
     @model_validator(mode="after")
     def _possible_together(self) -> Self:
         if self.early_stopping_patience and not self.load_best_model_at_end:
-            raise ValueError("early_stopping_patience needs load_best_model_at_end: it stops behind the best epoch")
+            raise ValueError("early_stopping_patience needs load_best_model_at_end: it stops after the best epoch")
         return self
 
 
 class DevSplitParameters(Strict):
     """The dev split, on which hyperparameters, prompts and epochs are chosen: ``share`` of the tweets, one post each.
 
-    Where that is fewer than ``least_posts`` it is so many, up to a third of the tweets: on a handful of posts a choice
-    is luck. Under the ``published`` protocol they are chosen on the test posts themselves, as in the paper.
+    It has at least ``least_posts`` posts, but at most a third of the tweets: on a few posts a choice is luck. Under the
+    ``published`` protocol choices are made on the test posts, as in the paper.
     """
 
     share: Share
     least_posts: PositiveInt
 
     def share_of(self, tweets: int) -> float:
-        """Return the share of so many tweets that is drawn."""
+        """Return the share of the tweets that is drawn."""
         return max(self.share, min(self.least_posts / tweets, 1 / 3))
 
 
@@ -422,7 +423,7 @@ Names = Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
 
 
 class UnfreezingSweepParameters(Strict):
-    """Layer unfreezing with each number of ``top_blocks``; ``row_limit``: train on so many posts, null for all."""
+    """Layer unfreezing with each number of ``top_blocks``; ``row_limit``: the number of training posts, null: all."""
 
     top_blocks: Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(distinct)]
     row_limit: PositiveInt | None
@@ -431,10 +432,9 @@ class UnfreezingSweepParameters(Strict):
 
 
 class TrainingAblationParameters(Strict):
-    """A technique trained once for each of ``variants``: a name, and which of the technique's parameters change.
+    """A technique trained once for each of ``variants``: a name, and the parameters of the technique that change.
 
-    The dev split is held out in every one. ``row_limit`` takes the place of the technique's; a tweet comes with all
-    its paraphrases.
+    The dev split is always held out. ``row_limit`` replaces the technique's; a tweet comes with all its paraphrases.
     """
 
     technique: str
@@ -450,7 +450,7 @@ class TrainingAblationParameters(Strict):
 
 
 class LearningCurveParameters(Strict):
-    """Techniques trained on the first ``sizes`` posts of an order by tweet; a power law through them needs three."""
+    """Techniques trained on the first ``sizes`` posts of an order by tweet; the power law needs three sizes."""
 
     techniques: Names
     sizes: Annotated[list[PositiveInt], Field(min_length=3)]
@@ -463,7 +463,7 @@ class LearningCurveParameters(Strict):
 
 
 class PreprocessingAblationParameters(Strict):
-    """Every way of cleaning through the same head; ``row_limit``: train on so many posts, null for all."""
+    """The same head trained on texts cleaned in each way; ``row_limit``: the number of training posts, null: all."""
 
     row_limit: PositiveInt | None
     hyperparameters: Hyperparameters
@@ -474,11 +474,11 @@ _DATABASE = re.compile(r"postgresql://([^\s:/@?#{}]+@)?([\w.-]+|\[[\da-fA-F:]+\]
 
 
 def _without_password(url: str) -> str:
-    """Refuse what is no database's URL, or holds a password; the message shows neither."""
+    """Refuse a URL that is not a database's or has a password; the message does not show it."""
     plain = unquote(url)
     if ":" in plain.partition("://")[2].rpartition("@")[0] or "password" in plain.lower():
         raise PydanticCustomError(
-            NOT_SHOWN, "a URL with a password, which would get into logs: leave it out and set PGPASSWORD, or ~/.pgpass"
+            NOT_SHOWN, "the URL has a password, which logs would show: leave it out and set PGPASSWORD, or ~/.pgpass"
         )
     if not _DATABASE.fullmatch(url):
         raise PydanticCustomError(NOT_SHOWN, "expected a database as postgresql://user@host:5432/name")
@@ -507,7 +507,7 @@ class IntRange(Range):
 
 
 class SearchSpace(Strict):
-    """The paper's five hyperparameters; the batch size is one of a list, the warm-up in steps or a share of them."""
+    """The paper's five hyperparameters: the batch size from a list, the warm-up in steps or as a share of them."""
 
     num_train_epochs: IntRange
     per_device_train_batch_size: Annotated[list[PositiveInt], Field(min_length=1)]
@@ -548,7 +548,7 @@ class Pruner(Strict):
 
     @property
     def waits_for(self) -> str:
-        """What must have happened before it can stop a trial."""
+        """What must happen before it can stop a trial."""
         return f"{self.n_startup_trials} trials and {self.n_warmup_steps} epochs"
 
     def can_fire(self, n_trials: int, epochs: int) -> bool:
@@ -557,14 +557,14 @@ class Pruner(Strict):
 
 
 class Hyperband(Strict):
-    """``optuna.pruners.HyperbandPruner``; a resource is an epoch, the most of it the space's most epochs."""
+    """``optuna.pruners.HyperbandPruner``; a resource is an epoch, and its maximum is the most epochs of the space."""
 
     min_resource: PositiveInt
     reduction_factor: Annotated[int, Field(ge=2)]
 
     @property
     def waits_for(self) -> str:
-        """What must have happened before it can stop a trial."""
+        """What must happen before it can stop a trial."""
         return f"{self.min_resource} epochs of several trials"
 
     def can_fire(self, n_trials: int, epochs: int) -> bool:
@@ -573,15 +573,15 @@ class Hyperband(Strict):
 
 
 class SearchParameters(Strict):
-    """The search: how many trials, over what, pruned how; trials learn what layer unfreezing learns.
+    """The search: the number of trials, the search space and the pruner; a trial trains the layers of layer unfreezing.
 
-    ``attempt``: a finished search is not run again; another number is another search. ``trials_at_once``: so many are
-    drawn before any of them is known; with 1 the trials are those of Optuna's own ``optimize`` with
-    ``TPESampler(seed)``. ``processes``: so many run side by side; the result does not depend on it. ``auto`` takes a
-    processor each where heads learn on features and there is much to do. ``direction``: ``auto`` goes the way in which
-    ``training.metric_for_best_model`` gets better; the other way is refused. ``storage``: the URL of a PostgreSQL
-    database, without a password; whoever gives the same searches with all others that do. These trials are drawn as
-    workers become free, whatever ``trials_at_once`` is.
+    ``attempt``: a finished search is not run again; another number starts a new search. ``trials_at_once``: the number
+    of trials drawn before any result of them is known; with 1 the trials are those of Optuna's own ``optimize`` with
+    ``TPESampler(seed)``. ``processes``: the number of parallel trials; the result does not depend on it. ``auto`` uses
+    one per processor if heads are trained on features and there is enough work. ``direction``: ``auto`` is the
+    direction in which ``training.metric_for_best_model`` gets better; the opposite is refused. ``storage``: the URL of
+    a PostgreSQL database, without a password; all runs that name it share the search. Their trials are drawn as workers
+    become free, whatever ``trials_at_once`` is.
     """
 
     n_trials: PositiveInt
@@ -596,10 +596,10 @@ class SearchParameters(Strict):
     NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"n_trials", "processes", "direction", "storage"})
 
     def identity(self) -> dict[str, Any]:
-        """Return what the trials of a search depend on: all but their number, who runs them, and the direction.
+        """Return what the trials of a search depend on, except their number, their workers and the direction.
 
-        The direction is the metric's. The number of trials counts where the last of them are drawn together with fewer
-        than the others: with more trials these would have been other ones.
+        The direction is the metric's. The number of trials counts if the last group drawn together is smaller than the
+        others: with more trials its trials would be different.
         """
         rest = self.n_trials if self.n_trials % self.trials_at_once else None
         return super().identity() | {"n_trials": rest}
@@ -613,8 +613,8 @@ class SearchParameters(Strict):
 class TechniqueSearchParameters(SearchParameters):
     """The same search for a technique that trains through the encoder.
 
-    Trials learn from ``row_limit`` posts (null: all). No trial is begun once ``budget_posts`` have been learnt from in
-    all of them together, a post counted in each epoch. Prompt tuning is searched behind the last of its hard prompts.
+    A trial is trained on ``row_limit`` posts (null: all). No trial starts once all trials together have been trained on
+    ``budget_posts`` posts, counted again in each epoch. Prompt tuning is searched with its last hard prompt.
     """
 
     technique: str
@@ -633,11 +633,10 @@ class UncertaintyParameters(Strict):
 
 
 class PromotionParameters(Strict):
-    """Which model is promoted: that of ``technique``, or where it is null the best by ``metric``; under ``protocol``.
+    """Which model is promoted under ``protocol``: that of ``technique``; if it is null, the best by ``metric``.
 
-    ``metric`` is measured on the dev split, so that the figures on the validation
-    posts stay untouched by the choice: ``accuracy`` or ``macro_f1``, the higher the better, or ``eval_loss``, the lower
-    the better. ``macro_f1`` counts each class alike, however rare it is.
+    ``metric`` is measured on the dev split, so that the choice does not bias the figures on the test posts: the highest
+    ``accuracy`` or ``macro_f1``, or the lowest ``eval_loss``. ``macro_f1`` gives each class the same weight.
     """
 
     metric: Literal["accuracy", "macro_f1", "eval_loss"]
@@ -646,10 +645,10 @@ class PromotionParameters(Strict):
 
 
 class ReportingParameters(Strict):
-    """What stands beside this run in its comparison, and is never used.
+    """What this run's comparison also shows.
 
-    ``paper_accuracy``: what the paper reports, by technique. ``other_runs``: runs on the same posts, with another
-    encoder say, whose techniques stand there as "lora (<run>)", are tested against this run's, and are not promoted.
+    ``paper_accuracy``: what the paper reports, by technique. ``other_runs``: runs on the same posts, for example with
+    another encoder. Their techniques are shown as "lora (<run>)" and tested against this run's, but never promoted.
     """
 
     paper_accuracy: Annotated[dict[str, float], WithoutNulls]
@@ -657,9 +656,9 @@ class ReportingParameters(Strict):
 
 
 class TrackingParameters(Strict):
-    """Who else is told of a run: ``mlflow``, the address of a store, and ``tensorboard``, a folder; null for nobody.
+    """Where else a run is logged: ``mlflow``, the address of a store, and ``tensorboard``, a folder; null: nowhere.
 
-    Both are written from what nodes save, so that no result depends on them. They need the extras of these names.
+    Both log what nodes save, so that no result depends on them. They need the extra ``tracking``.
     """
 
     mlflow: Annotated[str, Field(min_length=1)] | None
@@ -668,12 +667,12 @@ class TrackingParameters(Strict):
 
 # ---------------------------------------------------------------- a trained model over a file
 class InferenceParameters(Strict):
-    """A file of posts for a trained model; ``kedro predict --csv`` does the same in constant memory, and resumably.
+    """A file of posts for a trained model; ``kedro predict --csv`` does the same in constant memory, and can resume.
 
     ``model``: a model folder; ``file``: CSV, Parquet or JSON Lines; ``delimiter``, ``quoting`` and ``encoding`` as in
-    ``data``. ``text_column`` is a name; a position where ``header`` is false. ``entity_column``, if the model reads
-    entities, likewise. ``on_error``: a faulty row is kept without a label, or stops the run. ``prefix`` stands before
-    the names of the columns that are added.
+    ``data``. ``text_column`` is a name, or a position if ``header`` is false; so is ``entity_column``, if the model
+    reads entities. ``on_error``: a faulty row is kept without a label, or stops the run. ``prefix`` is put before the
+    names of added columns.
     """
 
     model: Place

@@ -1,4 +1,4 @@
-"""The pipelines by name. Each takes along the data steps that it needs; ``__default__`` is the whole study."""
+"""The pipelines by name. Each includes the data steps that it needs; ``__default__`` is the whole study."""
 
 from kedro.pipeline import Pipeline
 

@@ -1,4 +1,4 @@
-"""Progress of everything that takes longer than a few seconds: a bar in a terminal, a line now and then in a log."""
+"""Progress of everything that takes longer than a few seconds: a bar in a terminal, regular lines in a log."""
 
 import logging
 import sys
@@ -13,7 +13,7 @@ SECONDS_BETWEEN_LINES = 30
 
 
 def progress_bar(description: str, total: int, unit: str = "posts") -> Any:
-    """Return a context manager to be told by ``update(n)`` how much more is done; it shows rate and time left.
+    """Return a context manager that shows rate and time left; call ``update(n)`` for each ``n`` items done.
 
     Without a description nothing is shown.
 
@@ -33,7 +33,7 @@ def progress_bar(description: str, total: int, unit: str = "posts") -> Any:
 
 
 class _Lines:
-    """A line in the log every half minute; none for what is over sooner."""
+    """A line in the log every half minute; none for shorter work."""
 
     def __init__(self, description: str, total: int, unit: str) -> None:
         self._what, self._total, self._unit = description, total, unit

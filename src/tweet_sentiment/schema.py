@@ -1,4 +1,4 @@
-"""Everything that ``conf`` and ``--params`` can say: which model each section has, and what must agree between them."""
+"""All parameters of ``conf`` and ``--params``: the model of each section, and the checks between sections."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,7 +36,7 @@ Conf: Any = create_model("Conf", __base__=conf.Strict, **{name: (kind, ...) for 
 
 
 def validate(raw: Mapping[str, Any]) -> Sections:
-    """Return the sections as models, with ``study`` and ``compute``, which bring together keys of the top level.
+    """Return the sections as models, with ``study`` and ``compute``, which group keys of the top level.
 
     Raises:
         StudyError: a key is missing, unknown or has a wrong value; the message names each such key.
@@ -54,7 +54,7 @@ def validate(raw: Mapping[str, Any]) -> Sections:
         lines = "\n".join(f"  {one}" for one in wrong)
         raise StudyError(
             f"The parameters are not right; nothing was run.\n{lines}\n"
-            "Put it right in conf/*/parameters*.yml or in --params."
+            "Correct them in conf/*/parameters*.yml or in --params."
         )
     return sections
 
@@ -72,7 +72,7 @@ def _disagreements(of: Sections) -> list[str]:
     study, data, training = of["study"], of["data"], of["training"]
     wrong = []
     if both := set(study.labels) & set(data.drop_labels):
-        wrong.append(f"{sorted(both)} stand in both labels and data.drop_labels")
+        wrong.append(f"{sorted(both)} are in both labels and data.drop_labels")
     for name in ("prompt_tuning", "p_tuning"):
         longest, virtual = of["model"].max_length, of[name].num_virtual_tokens
         if longest + virtual > conf.MAX_POSITIONS:
@@ -86,8 +86,8 @@ def _disagreements(of: Sections) -> list[str]:
         if isinstance(section, conf.SearchParameters) and section.direction not in ("auto", training.direction):
             better = "more" if training.direction == "maximize" else "less"
             wrong.append(
-                f"{name}.direction is {section.direction}, but of training.metric_for_best_model "
-                f"({training.metric_for_best_model}) {better} is better: set {name}.direction to auto"
+                f"{name}.direction is {section.direction}, but {better} {training.metric_for_best_model} "
+                f"(training.metric_for_best_model) is better: set {name}.direction to auto"
             )
     if data.row_limit is not None and data.row_limit < len(study.labels):
         wrong.append(f"data.row_limit ({data.row_limit}) is less than the number of labels ({len(study.labels)})")

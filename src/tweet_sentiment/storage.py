@@ -1,4 +1,4 @@
-"""Files and folders of this machine: written atomically, beside the old ones and then renamed; and hashes."""
+"""Files and folders of this machine, written atomically (beside the old ones, then renamed); and hashes."""
 
 import errno
 import hashlib
@@ -58,7 +58,7 @@ def _unfinished(path: Path, process: object) -> Path:
 
 
 def _sweep(path: Path) -> None:
-    """Delete what dead processes had begun to write to ``path``."""
+    """Delete what dead processes had begun to write for ``path``."""
     for left in path.parent.glob(f".{escape(path.name)}.*.new"):
         process = left.name.split(".")[-2]
         if process.isdigit() and (int(process) == os.getpid() or not is_alive(int(process))):
@@ -84,7 +84,7 @@ def is_alive(process: int) -> bool:
 
 
 def _sync(path: Path, inside: bool = True) -> None:
-    """Wait until a file, or a folder with all that is in it, is on the disk: a power cut cannot lose it."""
+    """Sync a file, or a folder with its content, to the disk, so that a power cut cannot lose it."""
     if inside and path.is_dir():
         for child in path.iterdir():
             _sync(child)
@@ -96,7 +96,7 @@ def _sync(path: Path, inside: bool = True) -> None:
 
 
 def disk_error(error: BaseException) -> OSError | None:
-    """Return what the disk says in an error, or in one that it comes from: libraries say it in their own ways."""
+    """Return the disk's error in an error or in its causes, in whatever form the library raises it."""
     chain = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(cause)
@@ -130,7 +130,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def restore(path: Path, keep: Path | None = None) -> None:
-    """Bring back what a killed replacement had moved aside: to ``path``, or where that is replaced to ``keep``."""
+    """Restore what a killed replacement had moved aside: to ``path``, or to ``keep`` if ``path`` is replaced."""
     old = _aside(path)
     if old.exists() and not path.exists():
         os.replace(old, path)
@@ -139,7 +139,7 @@ def restore(path: Path, keep: Path | None = None) -> None:
 
 
 def settle(path: Path, patience: float = 0.5) -> None:
-    """Wait for a replacement that is under way in another process, ``patience`` seconds; then take it for killed."""
+    """Wait up to ``patience`` seconds for a replacement by another process; then treat it as killed."""
     end = monotonic() + patience
     while not path.exists() and _aside(path).exists() and monotonic() < end:
         sleep(0.01)
@@ -148,10 +148,10 @@ def settle(path: Path, patience: float = 0.5) -> None:
 
 @contextmanager
 def atomic_write(path: Path, keep: Path | None = None) -> Iterator[Path]:
-    """Give a path beside ``path`` to write a file or a folder to; rename it when the block ends without an error.
+    """Give a path beside ``path`` for writing a file or a folder; rename it when the block ends without an error.
 
-    It is on the disk before it is renamed. The folder that stood at ``path`` becomes ``keep``, if that is given, in the
-    place of what stood there.
+    It is on the disk before it is renamed. If ``keep`` is given, the old folder at ``path`` moves there and replaces
+    what was there.
 
     Raises:
         OSError: there is no room, or no right to write; what stood at ``path`` is as it was.
@@ -190,7 +190,7 @@ def _put_away(old: Path, keep: Path | None) -> None:
 
 
 def exchange(path: Path, other: Path) -> None:
-    """Let two folders change places; a kill in between leaves both, and :func:`restore` brings ``path`` back."""
+    """Exchange two folders; a kill in between keeps both, and :func:`restore` restores ``path``."""
     old = _aside(path)
     os.replace(path, old)
     os.replace(other, path)

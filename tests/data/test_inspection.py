@@ -262,7 +262,7 @@ def test_too_many_labels_to_be_labels_are_said():
     rows = "".join(f"what was said of it as number {n},topic {n % 77},{n % 2}\n" for n in range(300))
     with pytest.raises(StudyError, match="nothing tells which column holds the labels"):
         found_out(raw_of(), Source.of("mine.csv", f"text,category,checked\n{rows}".encode()))
-    with pytest.raises(StudyError, match="60 different values; labels found out are at most 50"):
+    with pytest.raises(StudyError, match="60 different values; at most 50 labels are detected"):
         found_out(raw_of(label="stars"), file_of([str(n) for n in range(60)] * 2))
 
 

@@ -63,7 +63,7 @@ def test_columns_that_nobody_asks_for_may_stand_behind_the_others(data):
         ),
         pytest.param(
             GOOD + b"3,a,Positive,hi,x\n",
-            ["line 3", "found 5 fields, expected 4; beyond them stands 'x'"],
+            ["line 3", "found 5 fields, expected 4; the rest is 'x'"],
             id="5 later",
         ),
         pytest.param(GOOD + b"3,a,Positive\n" + GOOD, ["line 3", "found 3 fields", "Complete"], id="3 later"),
@@ -228,7 +228,7 @@ def test_values_that_are_missing_are_empty_and_others_the_text_that_json_has(dat
         (
             "my.jsonl",
             b'{"text": "a", "mood": "Neutral"}\n{"text": \n',
-            ["line 2", "not a line of JSON", "one object a line"],
+            ["line 2", "not a line of JSON", "one object per line"],
         ),
         ("my.json", b'[{"text": "a"}]', ["expected a JSON object", "jq -c '.[]'"]),
         ("my.jsonl", b'{"text": "a", "mood": "Foo"}\n', ["'Foo': 1 times, first on line 1"]),
@@ -263,4 +263,4 @@ def test_without_quoting_every_line_is_a_row_as_it_stands(data, texts):
 
 
 def test_a_name_of_a_column_needs_a_header(data):
-    assert "there is no header, so columns are called by their positions" in refusal(data, GOOD, columns=BY_NAME)
+    assert "there is no header, so the positions are the names" in refusal(data, GOOD, columns=BY_NAME)

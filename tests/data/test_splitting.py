@@ -122,7 +122,7 @@ def test_the_row_limit_keeps_the_first_training_rows(data, labels):
 
 SIXTY = many(["Positive", "Negative", "Neutral"])
 TWO = frame([("1", "Positive", "so much alike"), ("2", "Negative", "nothing in common")])
-TOO_FEW = r"(?s)twitter_training.csv: 2 posts cannot be parted.*data.validation_share"
+TOO_FEW = r"(?s)twitter_training.csv: 2 posts cannot be split.*data.validation_share"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ TOO_FEW = r"(?s)twitter_training.csv: 2 posts cannot be parted.*data.validation_
         (SIXTY, SIXTY, "published", 4, r"(?s)training posts.*no post is labelled Neutral.*row_limit"),
         (SIXTY, SIXTY, "leak_free", None, "training posts, after the leak_free split: no post is labelled Negative or"),
         (SIXTY, SIXTY[SIXTY["label"] != "Positive"], "published", None, "test posts.*no post is labelled Positive"),
-        (SIXTY.assign(id="1"), None, "leak_free", None, "60 posts cannot be parted"),  # one group holds all
+        (SIXTY.assign(id="1"), None, "leak_free", None, "60 posts cannot be split"),  # one group holds all
         (TWO, None, "published", None, TOO_FEW),
         (TWO, None, "leak_free", None, TOO_FEW),
     ],
@@ -341,7 +341,7 @@ def test_a_dev_split_of_two_posts_is_refused_and_under_published_there_is_none(d
     marked, left_out = mark_dev_split(TWO, "published", share(0.1), data, seed=1)
     assert not marked["dev"].any()
     assert left_out == 0
-    with pytest.raises(StudyError, match=r"(?s)2 training posts cannot be parted.*dev_split.share"):
+    with pytest.raises(StudyError, match=r"(?s)2 training posts are not enough.*dev_split.share"):
         mark_dev_split(TWO, "leak_free", share(0.1), data, seed=1)
 
 

@@ -81,8 +81,8 @@ def test_trials_and_prompts_of_other_conditions_are_not_taken_for_ours(study, ca
     assert (study / ACCOUNT).read_bytes() == account
     assert REUSED not in caplog.messages
     assert prompts(study).keys() > before.keys()
-    anew = "code, libraries, data or machine have changed; unfinished work is begun anew."
-    assert [message for message in caplog.messages if anew in message] == [f"{node}: {anew}" for node in NODES]
+    again = "code, libraries, data or machine have changed; unfinished work starts again."
+    assert [message for message in caplog.messages if again in message] == [f"{node}: {again}" for node in NODES]
 
 
 @pytest.mark.slow
@@ -92,5 +92,5 @@ def test_trials_and_prompts_of_other_code_are_not_taken_for_ours(study):
     done = kedro(study, "run", "--env=test", f"--nodes={','.join(NODES)}")
     assert done.returncode == 0, done.stderr
     said = " ".join((done.stdout + done.stderr).split())
-    assert said.count("unfinished work is begun anew.") == len(NODES)
+    assert said.count("unfinished work starts again.") == len(NODES)
     assert REUSED not in said

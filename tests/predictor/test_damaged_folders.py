@@ -116,7 +116,7 @@ def test_a_file_that_is_not_listed_is_refused_and_a_pickle_never_opened(prompted
     assert Predictor.load(folder, device="cpu").records(["ok"])
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(pickle.dumps(_Touch(tmp_path / "run")))
-    assert f"{name} is not one of the files that {MANIFEST} lists; take it away" in refusal(folder)
+    assert f"{name} is not one of the files that {MANIFEST} lists; remove it" in refusal(folder)
     assert not (tmp_path / "run").exists()
 
 

@@ -174,6 +174,6 @@ def test_what_only_one_member_reads_is_asked_for(made, settings, tmp_path):
     expected = [load(models / "layer_unfreezing").probabilities(POSTS, ["Nvidia"] * 3)]
     expected += [load(models / name).probabilities(POSTS) for name in MEMBERS[1:]]
     np.testing.assert_allclose(predictor.probabilities(POSTS, ["Nvidia"] * 3), np.mean(expected, axis=0), atol=1e-12)
-    with pytest.raises(StudyError, match="reads an entity beside each text"):
+    with pytest.raises(StudyError, match="reads an entity with each text"):
         predictor.probabilities(POSTS)
     assert predictor.explain(["so bad"], ["Nvidia"])

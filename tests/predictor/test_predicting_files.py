@@ -322,7 +322,7 @@ def test_entities_come_from_their_column_if_the_model_reads_them(predictor, tmp_
     source = write_csv(tmp_path / "in.csv", ["ok", "so bad"], brand=["Nvidia", "x" * 200])
     manifest = predictor.manifest | {"input": predictor.manifest["input"] | {"second_segment": "entity"}}
     reads = Predictor(predictor.tokenizer, manifest, predictor.backend)
-    with pytest.raises(StudyError, match="none are given: give --entity-column NAME"):
+    with pytest.raises(StudyError, match="none is given: give --entity-column NAME"):
         predict_file(lambda: reads, job(source, tmp_path / "out.csv"))
     with pytest.raises(StudyError, match="leave the entities out"):
         predict_file(lambda: predictor, job(source, tmp_path / "out.csv", entity_column="brand"))

@@ -212,7 +212,7 @@ def test_a_model_that_reads_entities_wants_one_a_text(settings, plain_folder):
     trained.manifest["input"]["second_segment"] = "entity"
     predictor = Predictor.of(trained, Predictor.load(plain_folder, "cpu").backend.device)
     for entities, said in (
-        (None, "none are given: give one per text"),
+        (None, "none is given: give one per text"),
         (["Nvidia"], "found 1 entities, 2 texts"),
         (["Nvidia", None], r"entities\[1\]: expected an entity \(str\), found None"),
         (["Nvidia", "x" * 101], r"entities\[1\]: an entity of 101 characters"),

@@ -44,7 +44,7 @@ def test_rows_of_another_width_are_faulty_and_lose_nothing():
         (2, ["1", "ok"], None),
         (3, ["2", None], "found 1 fields, expected 2"),
         (4, [None, None], "found 0 fields, expected 2"),
-        (5, ["3", "so"], "found 3 fields, expected 2; beyond them stands 'bad'"),
+        (5, ["3", "so"], "found 3 fields, expected 2; the rest is 'bad'"),
         (6, ["4", "ok"], None),
     ]
 
@@ -124,7 +124,7 @@ def test_json_lines_keep_kinds_and_name_what_is_no_object():
     [
         ("", "the file is empty"),
         ('{"post": "ok"}\n', "there is no column 'text'; found ['post']"),
-        ('[{"text": "ok"}]\n', "one object a line"),
+        ('[{"text": "ok"}]\n', "one object per line"),
         (b"\xff\n", "is not UTF-8"),
         ("".join(f'{{"{n}": 1}}\n' for n in range(1001)), "line 1001: more than 1000 different keys"),
     ],

@@ -56,8 +56,8 @@ def test_a_model_is_fetched_once_and_again_where_the_cache_is_damaged(predictor,
     [
         (lambda folder, manifest: (folder / "model.safetensors").write_bytes(b"x"), "model.safetensors has changed"),
         (lambda folder, manifest: (folder / "config.json").unlink(), "config.json is missing"),
-        (lambda folder, manifest: manifest["files"].update({"../x": "0"}), "names ../x, which lies outside"),
-        (lambda folder, manifest: manifest["files"].update({"/etc/x": "0"}), "names /etc/x, which lies outside"),
+        (lambda folder, manifest: manifest["files"].update({"../x": "0"}), "names ../x, which is outside"),
+        (lambda folder, manifest: manifest["files"].update({"/etc/x": "0"}), "names /etc/x, which is outside"),
         (lambda folder, manifest: manifest.pop("files"), "manifest.json is damaged"),
     ],
 )

@@ -236,7 +236,7 @@ def test_entities_reach_a_model_that_reads_them_one_for_all_or_one_a_text(entity
 @pytest.mark.parametrize(
     ("which", "more", "said"),
     [
-        ("entity_client", {}, "This model reads an entity beside each text, and none are given"),
+        ("entity_client", {}, "This model reads an entity with each text, and none is given"),
         ("entity_client", {"entities": ["a", "b"]}, "found 2 entities, 1 texts"),
         ("entity_client", {"entities": ["a\0"]}, "entities[0]: found a NUL character"),
         ("client", {"entities": "a"}, "This model was trained on texts alone: leave the entities out."),

@@ -82,7 +82,7 @@ def test_a_csv_has_limits_of_its_own(tight):
 def test_another_content_type_path_or_method_is_said(tight):
     answer = tight.post("/predict", content=b'{"texts": "a"}', headers={"Content-Type": "text/plain"})
     assert "as application/json" in detail(answer, 422)
-    assert "There is no /nothing here; /docs lists what there is." in detail(tight.get("/nothing"), 404)
+    assert "There is no /nothing here; /docs lists the paths." in detail(tight.get("/nothing"), 404)
     answer = tight.get("/predict")
     assert detail(answer, 405) == "/predict does not answer GET: use POST."
     assert answer.headers["allow"] == "POST"
@@ -172,7 +172,7 @@ def test_a_request_must_call_the_service_by_one_of_its_names(predictor, host, kn
                 assert answer.status_code == 200
             else:
                 told = detail(answer, 400)
-                assert told == f"This service is not called '{host}'; --allowed-host adds a name."
+                assert told == f"This service has no name '{host}'; --allowed-host adds one."
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_page_of_another_site_may_link_here_but_not_ask(client, headers, statu
     answer = post(client, {"texts": "a"}, **headers)
     assert answer.status_code == status
     if status == 403:
-        assert detail(answer, 403).startswith("A page of another site may not ask this service.")
+        assert detail(answer, 403).startswith("Pages of other sites may not use this service.")
     assert client.get("/", headers=headers).status_code == 200
 
 

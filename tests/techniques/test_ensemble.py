@@ -56,5 +56,5 @@ def test_it_is_measured_on_the_dev_split_if_all_members_are():
 def test_a_member_that_was_not_run_and_members_of_other_posts_are_named():
     with pytest.raises(StudyError, match="kedro run --pipelines=full_fine_tuning"):
         averaged({"lora": TWO["lora"]})
-    with pytest.raises(StudyError, match="not about the same posts"):
+    with pytest.raises(StudyError, match="not for the same posts"):
         averaged(TWO | {"full_fine_tuning": TWO["full_fine_tuning"].assign(row=[7, 8])})

@@ -43,10 +43,10 @@ def export(
     encoding: str,
     **options: Any,
 ) -> None:
-    """Write a model, soft-prompted or not, as ONNX, after comparing it with PyTorch on real posts.
+    """Write a model, with or without a soft prompt, as ONNX, after comparing it with PyTorch on posts.
 
-    Without --quantize it is refused if it does not give the same labels; with it, the difference is printed and put
-    into its manifest. What it writes is a model folder: kedro predict and kedro serve take it.
+    Without --quantize an export that gives other labels is refused; with it, the difference is printed and stored in
+    the manifest. The result is a model folder for kedro predict and kedro serve.
     """
     with extra("onnx", click.get_current_context().command_path):
         import onnx  # noqa: F401

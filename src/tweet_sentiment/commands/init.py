@@ -1,4 +1,4 @@
-"""``tweet-sentiment init FILE``: find out what a file of one's own is, show it, and write ``conf/local``."""
+"""``tweet-sentiment init FILE``: detect the format and columns of a file, show them, and write ``conf/local``."""
 
 import sys
 from pathlib import Path
@@ -20,15 +20,15 @@ _SHOWN = 40  # characters of a column's values
 @click.argument("file", type=LocalPath())
 @click.option("--text", "post", metavar="COLUMN", help="The column of texts: its name, or its position from 0.")
 @click.option("--label", metavar="COLUMN", help="The column of labels.")
-@click.option("--id", metavar="COLUMN", help="What copies and wordings of one post share; else none.")
-@click.option("--entity", metavar="COLUMN", help="What a text is about; else none.")
+@click.option("--id", metavar="COLUMN", help="The column of ids that copies of a post share  [default: none]")
+@click.option("--entity", metavar="COLUMN", help="The column of what a text is about  [default: none]")
 @click.option("--validation", type=LocalPath(), metavar="FILE", help="Test posts  [default: a share is held out]")
 @click.option("--run", metavar="NAME", help="The run's name  [default: the file's]")
 @takes_csv(encoding="auto")
 @click.option(
     "--conf", type=LocalPath(), default=Path("conf"), show_default=True, help="The folder of the configuration."
 )
-@click.option("--force", is_flag=True, help="Write over a conf/local/parameters.yml that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing conf/local/parameters.yml.")
 def init(
     file: Path,
     conf: Path,
@@ -41,9 +41,9 @@ def init(
     encoding: str,
     **columns: str | None,
 ) -> None:
-    """Find out how FILE is written, which column holds what and which labels there are, and write conf/local.
+    """Detect the format, columns and labels of FILE, and write conf/local.
 
-    CSV, TSV, JSON Lines or Parquet. What cannot be told is asked; with the options it is not.
+    FILE is CSV, TSV, JSON Lines or Parquet. The command asks for what it cannot detect and no option says.
     """
     import yaml
 
@@ -56,7 +56,7 @@ def init(
     if not conf.is_dir():
         raise StudyError(f"There is no folder {conf} here.\n  Go to the project's folder, or give --conf FOLDER.")
     if target.exists() and not force:
-        raise StudyError(f"{target} is there already.\n  Delete it, or write over it: --force")
+        raise StudyError(f"{target} exists already.\n  Delete it, or overwrite it: --force")
     asked = CsvForm(delimiter, quoting, encoding, False if no_header else "auto")
     form = inspect(Source.at(file, advise=as_option), asked)
     _show(file, form)
@@ -85,7 +85,7 @@ def init(
     content = yaml.safe_dump(written, sort_keys=False, allow_unicode=True, default_flow_style=None)
     target.write_text(f"# Written by: tweet-sentiment init {file}\n{content}", encoding="utf-8")
     click.echo(f"\nLabels: {', '.join(labels)}")
-    click.echo(f"{target} is written. Then: kedro run --pipelines=data_processing, and kedro run")
+    click.echo(f"Wrote {target}. Next: kedro run --pipelines=data_processing, then kedro run")
 
 
 def _from(conf: Path, file: Path) -> str:

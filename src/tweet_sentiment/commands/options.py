@@ -1,4 +1,4 @@
-"""What several commands take: a local path, a text, a CSV, and a model: the one named, or the best of the run."""
+"""Options of several commands: a local path, a text, a CSV, and a model (the named one, or the best of the run)."""
 
 import os
 import re
@@ -43,7 +43,7 @@ class AnyPath(LocalPath):
 
 
 class Text(click.ParamType[str]):
-    """A text as the terminal sent it: in a locale that knows no UTF-8 Python hands on its bytes one by one."""
+    """A text as the terminal sent it: in a locale without UTF-8 Python passes its bytes on one by one."""
 
     name = "text"
 
@@ -76,7 +76,7 @@ takes_device = combined(
 
 
 def takes_csv(encoding: str = "utf-8") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add the options that say how a CSV is written; ``encoding`` is what stands where none is named."""
+    """Add the options for the format of a CSV; ``encoding`` is the default encoding."""
     quoting = "csv: quotes enclose fields; none: they are ordinary characters."
     return combined(
         click.option(
@@ -100,9 +100,9 @@ def takes_csv(encoding: str = "utf-8") -> Callable[[Callable[..., Any]], Callabl
 
 
 def model_folder(model: Path | None, run: str | None, env: str | None) -> Path:
-    """Return the model's folder: the one given, or the best of the run that is given or that ``conf`` names.
+    """Return the model's folder: the given one, or the best of the run that is given or that ``conf`` names.
 
-    An address is returned as it was given.
+    An address is returned unchanged.
 
     Raises:
         StudyError: the run has none; the message names those that have one.
@@ -133,7 +133,7 @@ def model_folder(model: Path | None, run: str | None, env: str | None) -> Path:
 def run_of(conf: Path, environment: str | None) -> str:
     """Return the name of the run in an environment of ``conf``, None being ``local``, as for ``kedro run``.
 
-    It stands in ``globals.yml``, where the environment's parameters say nothing of it; else Kedro finds it, in seconds.
+    It is read from ``globals.yml``; if the environment's parameters set it, Kedro reads them, which takes seconds.
 
     Raises:
         StudyError: there is no such folder, or it names no run.
@@ -156,7 +156,7 @@ def run_of(conf: Path, environment: str | None) -> str:
 
 
 def _leaves_it_to_globals(layer: Path, base: Path) -> bool:
-    """Whether an environment's parameters name no run of their own, nor a training file, which then names the run."""
+    """Whether an environment's parameters set neither the run nor a training file, which would name the run."""
     files = [path for path in layer.rglob("*.y*ml") if "parameters" in str(path.relative_to(layer))]
     named = any(re.search(r"\b(run|training_file)\b", path.read_text(encoding="utf-8")) for path in files)
     parameters = base / "parameters.yml"

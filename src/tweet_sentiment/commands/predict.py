@@ -24,14 +24,14 @@ OF_FILES = (*OF_A_JOB, *OF_A_CSV, "engine", "actors")
 
 
 ON_ERROR = "keep: a faulty row stays, with the error and no label; stop: the first one ends the run."
-STOPPED = "Stopped. The same command goes on from the last finished part."
+STOPPED = "Stopped. The same command resumes after the last finished part."
 
 
 class Predict(Command):
     """A command whose arguments may begin with a dash."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Say how to give a text that begins with a dash, where it was taken for an option."""
+        """Say how to give a text that begins with a dash, if it was taken for an option."""
         if args == ["-h"]:  # no option otherwise: "-hate it" is a text
             args = ["--help"]
         try:
@@ -73,8 +73,7 @@ class Predict(Command):
 def predict(texts: tuple[str, ...], source: Path | str | None, **options: Any) -> None:
     """Classify TEXTS, the lines of a pipe or the rows of a file.
 
-    A file is written whole when it is done. A run that was killed goes on from its last part when the same command is
-    given again.
+    The output is written whole at the end. After a kill the same command resumes after the last finished part.
     """
     command = click.get_current_context().command_path
     texts = texts or (() if source else _piped())
@@ -85,7 +84,7 @@ def predict(texts: tuple[str, ...], source: Path | str | None, **options: Any) -
         if lacking := [f"--{name.replace('_', '-')}" for name in ("text_column", "output") if options[name] is None]:
             raise click.UsageError(f"With --csv also give {' and '.join(lacking)}.")
         if options["actors"] and options["engine"] != "ray":
-            raise click.UsageError("--actors is for --engine ray: leave it out, or give that too.")
+            raise click.UsageError("--actors is for --engine ray: leave it out, or add --engine ray.")
         _predict_file(source, options)
     else:
         _refuse(OF_FILES, "texts", "a file: --csv FILE")
@@ -100,7 +99,7 @@ def predict(texts: tuple[str, ...], source: Path | str | None, **options: Any) -
 
 
 def _piped() -> tuple[str, ...]:
-    """Return the lines that come by a pipe, blank ones left out."""
+    """Return the lines of a pipe, without blank ones."""
     if sys.stdin is None or sys.stdin.isatty():
         return ()
     try:
@@ -113,7 +112,7 @@ def _piped() -> tuple[str, ...]:
 
 
 def _refuse(names: tuple[str, ...], given: str, other: str) -> None:
-    """Refuse options that would be passed over in silence: who asks for an output must not think that it is there."""
+    """Refuse options that would be ignored, so that nobody waits for an output that is not written."""
     context = click.get_current_context()
     for option in context.command.params:
         if option.name in names and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
@@ -121,7 +120,7 @@ def _refuse(names: tuple[str, ...], given: str, other: str) -> None:
 
 
 def _load(options: dict[str, Any]) -> "Predictor":
-    """Load the model, and name it where it is in no pipe's way."""
+    """Load the model, and name it on standard error."""
     folder = model_folder(options["model"], options["run"], options["env"])
     from tweet_sentiment.manifests import title
     from tweet_sentiment.predictor import Predictor
@@ -174,7 +173,7 @@ def _predict_file(source: Path | str, options: dict[str, Any]) -> None:
         click.echo(line, err=True)
     if (more := summary.faults - len(summary.faulty)) > 0:
         click.echo(f"… and {more:,} more faulty rows; see the column {job.prefix}error.", err=True)
-    emptied = f", of {summary.emptied:,} of them cleaning leaves nothing" if summary.emptied else ""
+    emptied = f" ({summary.emptied:,} of them emptied by cleaning)" if summary.emptied else ""
     click.echo(
         f"{job.output}: {summary.rows:,} rows, {summary.rows - summary.faults:,} with a label, {summary.faults:,} "
         f"faulty{emptied}; {summary.truncated:,} texts were cut to what the model reads.",

@@ -9,14 +9,14 @@ from tweet_sentiment.commands.options import model_folder, takes_model
 from tweet_sentiment.errors import StudyError
 
 
-@click.command(name="promote", cls=Command, short_help="Bring back the former best model, or upload the best.")
-@click.option("--previous", is_flag=True, help="Bring the previous best model back.")
+@click.command(name="promote", cls=Command, short_help="Restore the previous best model, or upload the best.")
+@click.option("--previous", is_flag=True, help="Restore the previous best model.")
 @click.option("--push-to-hub", metavar="NAME", help="Upload the best model to this repository of the Hugging Face Hub.")
 @takes_model
 def promote(previous: bool, push_to_hub: str | None, model: Path | None, run: str | None, env: str | None) -> None:
-    """Bring back the model that was the best before (the two change places), or upload the best one with its card.
+    """Restore the previous best model (the two change places), or upload the best one with its card.
 
-    The repository is made if it is not there, as a private one.
+    A missing repository is created, as a private one.
     """
     if not previous and not push_to_hub:
         raise click.UsageError(
@@ -45,7 +45,7 @@ def _upload(folder: Path, name: str) -> str:
 
     technique = checked_manifest(folder)["technique"]
     if not (folder / CARD).is_file():
-        raise StudyError(f"{folder} has no card ({CARD}); what goes to the Hub is a run's best model.")
+        raise StudyError(f"{folder} has no card ({CARD}); only a run's best model can be uploaded.")
     if get_token() is None:
         raise StudyError("There is no token for the Hugging Face Hub; nothing is uploaded.\n  Give one:  hf auth login")
     try:

@@ -1,4 +1,4 @@
-"""``kedro run``, which says a mistake of the user's in one message, not a traceback."""
+"""``kedro run``, with one message instead of a traceback for a user's mistake."""
 
 import re
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ PARAMS.callback = split_params
 OPTIONS = [PARAMS if option is KEDRO_PARAMS else option for option in kedro_run.params]
 
 
-STOPPED = "Stopped. The same command goes on from the last checkpoint."
+STOPPED = "Stopped. The same command resumes from the last checkpoint."
 
 
 @click.command(name="run", cls=Command, stopped=STOPPED, params=[*OPTIONS, ONLY_CHANGED], help=kedro_run.help)

@@ -28,10 +28,10 @@ takes_limits = combined(
 )
 
 
-@click.command(name="serve", cls=Command, short_help="Answer over HTTP, with a page to try it on.")
+@click.command(name="serve", cls=Command, short_help="Serve a model over HTTP, with a page to try it.")
 @takes_any_model
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets other machines ask."
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 allows other machines."
 )
 @click.option(
     "--port",
@@ -45,23 +45,23 @@ takes_limits = combined(
     multiple=True,
     metavar="NAME",
     envvar=HOSTS,
-    help="A name that requests may call the service by, *.example.com too; can be repeated  [default: on loopback "
-    "localhost, else any]",
+    help="A host name that requests may use, such as *.example.com; can be repeated  [default: localhost on loopback, "
+    "else any]",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Processes that answer, each with the model and these limits for itself; /metrics gives their sum.",
+    help="Number of processes, each with its own model and limits; /metrics gives sums over them.",
 )
 @click.option("--api-key", envvar=KEY, help=f"Key that requests must send as X-API-Key; best set as {KEY}.")
 @takes_device
 @takes_limits
 def serve(model: Path | None, run: str | None, env: str | None, **options: Any) -> None:
-    """Answer over HTTP: /predict, /explain, /health, /model, /metrics; a page at /, documentation at /docs.
+    """Serve a model over HTTP: /predict, /explain, /health, /model, /metrics; a page at /, documentation at /docs.
 
-    It goes on with the model that it has loaded if the folder is replaced; a restart takes the new one.
+    If the folder is replaced, the loaded model stays until a restart.
     """
     with extra("serve", click.get_current_context().command_path):
         import fastapi  # noqa: F401

@@ -1,4 +1,4 @@
-"""What a data set gives away: how many test posts are known from training, and what knowing them is worth."""
+"""The leakage audit: how many test posts are known from training, and the accuracy of a look-up."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ EXAMPLE_COLUMNS += ["validation_label", "training_label"]
 def audit(
     training: pd.DataFrame, validation: pd.DataFrame, data: DataParameters, seed: int
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Compare the two sides as they were given; return the figures, and examples of test posts that are known.
+    """Compare training and test posts; return the figures, and examples of known test posts.
 
     Both frames have columns ``row``, ``id``, ``label`` and ``post`` (raw text, filtered). Without test posts, some are
     drawn from training as the published protocol does; ``validation_drawn`` says so. ``overlap`` is ``leakage.overlap``
@@ -53,9 +53,9 @@ def audit(
 
 
 def _links(training: pd.DataFrame, validation: pd.DataFrame, threshold: float, ids_known: bool) -> pd.DataFrame:
-    """Pair positions, for each kind of overlap: a test post with the first training post that gives it away.
+    """Return pairs of positions for each kind of overlap: a test post and the first training post that leaks it.
 
-    A text that normalises to nothing is known only word for word, and an empty id is no id.
+    A text that normalises to nothing can only leak word for word, and an empty id is no id.
     """
     texts, others = training["post"].map(normalise), validation["post"].map(normalise)
     similar = most_similar(set(others) - set(texts), texts, threshold)
@@ -123,7 +123,7 @@ def _looked_up(training: pd.DataFrame, validation: pd.DataFrame) -> dict[str, An
 
 
 def _examples(training: pd.DataFrame, validation: pd.DataFrame, links: pd.DataFrame, count: int) -> pd.DataFrame:
-    """Show ``count`` of the test posts that are known, the kinds in turn."""
+    """Return ``count`` examples of known test posts, the kinds in turn."""
     shown = links.drop_duplicates("validation")
     order = shown["kind"].map(_EXAMPLE_KINDS.index)
     shown = shown.assign(turn=shown.groupby("kind").cumcount(), order=order).sort_values(["turn", "order"])[:count]

@@ -1,4 +1,4 @@
-"""Texts: which can be classified at all; and ways of cleaning them, the paper's, what it meant, and a minimal one."""
+"""Texts: which ones can be classified, and ways of cleaning them: the paper's code, its description, a minimal one."""
 
 import html
 import re
@@ -25,7 +25,7 @@ def fault_of(text: object) -> str | None:
 
 
 def fault_of_entity(entity: object) -> str | None:
-    """Say why this cannot stand beside a text, or return None. An empty one can."""
+    """Say why this cannot be a text's entity, or return None. An empty one can."""
     length = len(str(entity))
     long = None if length <= LONGEST_ENTITY else f"an entity of {length} characters; the most is {LONGEST_ENTITY}"
     return _no_text(entity, "an entity") or long
@@ -47,10 +47,10 @@ def _shown(value: object) -> str:
 
 
 def checked_texts(texts: Iterable[Any], keep_blank: bool = False) -> list[str]:
-    """Return the texts, or the one text, as a list. Blank ones are a fault too, unless ``keep_blank``.
+    """Return the texts, or the single text, as a list. Blank texts are refused unless ``keep_blank``.
 
     Raises:
-        StudyError: these are no texts, or one of them cannot be classified; the message names its position from 0.
+        StudyError: an item is not a text or cannot be classified; the message names its position from 0.
     """
     if isinstance(texts, bytes | Mapping) or hasattr(texts, "columns") or not isinstance(texts, Iterable):
         found = f"found {_shown(texts)} of type {type(texts).__name__}"
@@ -59,14 +59,14 @@ def checked_texts(texts: Iterable[Any], keep_blank: bool = False) -> list[str]:
     for place, text in enumerate(given):
         if (fault := fault_of(text)) and not (keep_blank and fault == BLANK):
             raise StudyError(
-                f"texts[{place}]: {fault}.\n  Put it right or leave it out; a label for it would mean nothing."
+                f"texts[{place}]: {fault}.\n  Correct it or leave it out; a label for it would mean nothing."
             )
     return [str(text) for text in given]
 
 
 # ---------------------------------------------------------------- cleaning
 def clean_as_published(text: str, letters_eaten: bool = True) -> str:
-    """Clean one post with the paper's substitutions in the paper's order, its faults included.
+    """Clean one post with the paper's substitutions in the paper's order, including its faults.
 
     The last pattern is a character class of ``^``, ``\\``, ``w`` and ``s``: it deletes every w and every s.
     Since ``\\W`` has become a space before, the hashtag and HTML patterns never match, and of a URL only the
@@ -97,7 +97,7 @@ def clean_as_intended(text: str) -> str:
 
 
 def clean_minimally(text: str, emoji_named: bool = False) -> str:
-    """Replace what tells an encoder nothing, and leave the rest: case, marks, emoji and every script.
+    """Replace what carries no meaning for an encoder, and keep case, punctuation, emoji and every script.
 
     Links become "http" and user names "@user", HTML entities are decoded, white space becomes single spaces. With
     ``emoji_named`` an emoji becomes its name in Unicode between colons, for encoders whose vocabulary has none.
@@ -128,7 +128,7 @@ _JOINERS = "\u200c\u200d"  # within a word of Persian or Malayalam; beside an em
 
 
 def _decoded(text: str) -> str:
-    """Decode HTML entities, those that were encoded twice too ("&amp;#39;"); what only looks like one stays."""
+    """Decode HTML entities, also those that were encoded twice ("&amp;#39;"); text that only looks like one stays."""
     while (decoded := _ENTITY.sub(lambda found: _character(found[0]), text)) != text:
         text = decoded
     return text
@@ -180,7 +180,7 @@ def _stop_words() -> frozenset[str]:
 
 
 def remove_stop_words(text: str) -> str:
-    """Leave out NLTK's English stop words, "not" among them (the paper, section "Data collection").
+    """Remove NLTK's English stop words, including "not" (the paper, section "Data collection").
 
     Raises:
         StudyError: NLTK's stop-word list is not installed.
@@ -217,7 +217,7 @@ VARIANTS: dict[str, Callable[[str], str]] = {
 
 
 def cleaner(variant: str, stop_words: bool, lemmas: bool) -> Callable[[str], str]:
-    """Return what cleans one text. ``stop_words`` and ``lemmas`` say whether to apply those steps."""
+    """Return the function that cleans one text. ``stop_words`` and ``lemmas`` say whether to apply those steps."""
     steps = [VARIANTS[variant]]
     if stop_words:
         steps.append(remove_stop_words)

@@ -1,4 +1,4 @@
-"""Which posts are learnt from: labels, empty and blank posts leave, and an account says how many."""
+"""Filtering: posts with dropped labels and posts without text are removed and counted."""
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,10 @@ EMPTY_AS_PUBLISHED = "nan"  # what the paper's str() makes of an empty field, wh
 def filter_posts(
     posts: pd.DataFrame, data: DataParameters, labels: list[str], seed: int, name: str = "The posts"
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Drop and shuffle posts; return them with a fresh index, and an account of the rows.
+    """Drop and shuffle posts; return them with a fresh index, and the row counts.
 
-    Rows labelled with one of ``data.drop_labels`` go first, then empty posts, then posts of white space only. Under
-    ``published`` cleaning the last two stay, the empty ones as the post "nan", since that is what was published.
+    Rows with a label of ``data.drop_labels`` are dropped first, then empty posts, then posts of white space only. Under
+    ``published`` cleaning empty and blank posts stay, empty ones as the post "nan", as in the published code.
     ``posts`` has columns ``id``, ``label`` and ``post``; others are handed through. Column ``original`` is added: true
     for the first wording of each tweet in the file. ``name`` is the file, for messages. In the account rows_in is the
     sum of the three dropped_<reason> and kept; empty_kept_as_nan and blank_kept are part of the kept.
@@ -47,7 +47,7 @@ def filter_posts(
 
 
 def check_classes(posts: pd.DataFrame, labels: list[str], where: str) -> None:
-    """Refuse posts among which a label does not occur: nothing could be learnt or measured for it.
+    """Refuse posts in which a label does not occur: it could not be learnt or measured.
 
     Raises:
         StudyError: names the labels without a post, and the counts of the others.
@@ -64,27 +64,27 @@ def check_classes(posts: pd.DataFrame, labels: list[str], where: str) -> None:
 
 
 def check_not_emptied(posts: "pd.Series[str]", data: DataParameters, where: str) -> int:
-    """Return how many of the cleaned posts are empty; a few may be, since a post can be a link or an emoji alone.
+    """Return how many of the cleaned posts are empty; a few are normal, such as posts of only a link or an emoji.
 
     Raises:
-        StudyError: they are more than ``MOST_EMPTIED``: a model would learn its labels from nothing.
+        StudyError: they are more than ``MOST_EMPTIED``.
     """
     emptied = int((posts.str.strip() == "").sum())
     if emptied > MOST_EMPTIED * len(posts):
         raise StudyError(
-            f"{where}: data.cleaning={data.cleaning} leaves nothing of {emptied:,} of {len(posts):,} posts; expected "
+            f"{where}: data.cleaning={data.cleaning} empties {emptied:,} of {len(posts):,} posts; expected "
             f"at most {MOST_EMPTIED:.0%}.\n"
-            "  Give the model the texts as they are: --params=data.cleaning=none. Only an encoder that knows their "
-            "language can learn from them: model.checkpoint."
+            "  Give the model the original texts: --params=data.cleaning=none. The encoder must know their language: "
+            "model.checkpoint."
         )
     return emptied
 
 
 def check_enough(posts: pd.DataFrame, labels: list[str], data: DataParameters, protocol: Protocol) -> None:
-    """Refuse a training file that has too few posts of a label to be parted.
+    """Refuse a training file with too few posts of a label for the split.
 
-    Of each label there must be a post to train on, one for the dev split (but under ``published``), and, without a
-    validation file, one to test on.
+    Each label needs a post for training, one for the dev split (except under ``published``), and, without a validation
+    file, one for the test posts.
 
     Raises:
         StudyError: names the labels that have fewer, and how many are needed.
@@ -110,12 +110,12 @@ def check_enough(posts: pd.DataFrame, labels: list[str], data: DataParameters, p
 
 
 def has_ids(posts: pd.DataFrame, data: DataParameters) -> bool:
-    """Whether the posts, with column ``id``, have ids of their own; the reader's row numbers are none."""
+    """Whether the posts, with column ``id``, have ids; the reader's row numbers are not ids."""
     return data.columns.id is not None and not posts["id"].astype("str").str.fullmatch(r"row-\d+").all()
 
 
 def with_known_ids(posts: pd.DataFrame, data: DataParameters) -> DataParameters:
-    """Return the parameters, without the column of ids where the posts have none that are trusted."""
+    """Return the parameters, without the column of ids if the posts have no trusted ids."""
     if has_ids(posts, data):
         return data
     return data.model_copy(update={"columns": data.columns.model_copy(update={"id": None})})

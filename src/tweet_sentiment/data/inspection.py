@@ -1,4 +1,4 @@
-"""What a file of posts is: format, encoding, delimiter, header, quoting, and which column holds what, with reasons."""
+"""Detection of a file's format, encoding, delimiter, header, quoting, and the role of each column, with reasons."""
 
 import logging
 import re
@@ -34,7 +34,7 @@ _SHOWN = 20  # columns in one message
 
 @dataclass(frozen=True)
 class Column:
-    """One column: where it stands, its name (None without a header), the guess of its role, and why.
+    """One column: its position, its name (None without a header), its detected role, and the reason.
 
     ``values`` are its distinct values, most frequent first (then by name), if there are 50 or fewer; else empty.
     """
@@ -48,15 +48,15 @@ class Column:
 
     @property
     def key(self) -> str | int:
-        """Return what ``data.columns`` calls it: its name, or its position."""
+        """Return its key in ``data.columns``: its name, or its position."""
         return self.position if self.name is None else self.name
 
 
 @dataclass(frozen=True)
 class FileForm:
-    """What :func:`inspect` found. ``rows`` counts posts, not the header; ``reasons`` has a line for each finding.
+    """The result of :func:`inspect`. ``rows`` counts posts, not the header; ``reasons`` has a line for each finding.
 
-    ``delimiter`` and ``quoting`` are None where the file is no CSV; ``header`` is then true: its columns have names.
+    ``delimiter`` and ``quoting`` are None if the file is not a CSV; ``header`` is then true: its columns have names.
     """
 
     name: str
@@ -74,7 +74,7 @@ class FileForm:
         return next((column for column in self.columns if column.role == role), None)
 
     def chosen(self, wanted: dict[str, Any], setting: Callable[[str], str]) -> dict[str, Column]:
-        """Return columns by what ``data.columns`` calls them: those of a name or a position, and where auto, guessed.
+        """Return columns by their key in ``data.columns``: by name or position, or detected if it is auto.
 
         ``setting`` says how a column is named: ``--label COLUMN``.
 
@@ -101,7 +101,7 @@ class FileForm:
 
 
 def inspect(file: Path | str | Source, asked: CsvForm | None = None) -> FileForm:
-    """Find out how a file of posts is written, and guess which column holds what. The same file, the same answer.
+    """Detect the format of a file of posts and the role of each column. The same file gives the same answer.
 
     ``file``: a path, or a :class:`Source` of bytes. CSV (any delimiter of , ; tab |), TSV, JSON Lines and Parquet are
     read, in UTF-8, UTF-16, UTF-32 (with or without a byte-order mark), Windows-1252 and Latin-1 (assumed, since any
@@ -124,7 +124,7 @@ def inspect(file: Path | str | Source, asked: CsvForm | None = None) -> FileForm
             raise StudyError(
                 f"{file.name}, line 1: found {len(table.schema)} fields, expected {table.usual_width()}, as most rows "
                 "have.\n"
-                "  Put the row right, or what parts the fields."
+                "  Correct the row, or the delimiter."
             )
         form, names = table.form, names if table.form.header else None
         fields = f"{len(whole):,} of {len(rows):,} rows have as many fields as the first row: {len(table.schema)}"
@@ -202,7 +202,7 @@ def _words(counts: Counter[str]) -> float:
 
 
 def leaves_open(raw: dict[str, Any]) -> bool:
-    """Whether parameters, not yet checked, leave something to be found out."""
+    """Whether parameters, not yet checked, leave something to be detected."""
     data = raw.get("data")
     columns = data.get("columns") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(columns, dict) or not {"label", "post"} <= columns.keys():
@@ -213,9 +213,9 @@ def leaves_open(raw: dict[str, Any]) -> bool:
 
 
 def found_out(raw: dict[str, Any], file: Source) -> dict[str, Any]:
-    """Return the parameters, not yet checked, with what is ``auto`` in ``labels`` and ``data.columns`` found out.
+    """Return the parameters, not yet checked, with every ``auto`` of ``labels`` and ``data.columns`` detected.
 
-    Labels that YAML reads as booleans (yes, no, true, off) become those of the file.
+    Labels that YAML reads as booleans (yes, no, true, off) become the labels of the file.
 
     Raises:
         StudyError: the file is not there or cannot be read; or it does not tell, and the message says what to give.
@@ -248,7 +248,7 @@ def found_out(raw: dict[str, Any], file: Source) -> dict[str, Any]:
 
 
 def labels_of(column: Column, name: str) -> list[str]:
-    """Return the labels that stand in a column, in order; empty fields are none.
+    """Return the labels of a column, in order; empty fields are not labels.
 
     Raises:
         StudyError: there are fewer than two, or more than fifty; or two differ only by case or spaces.
@@ -257,7 +257,7 @@ def labels_of(column: Column, name: str) -> list[str]:
     shown = f"{name}: the column {column.key!r}"
     if not column.values:
         raise StudyError(
-            f"{shown} has {column.distinct:,} different values; labels found out are at most {MOST_LABELS}.\n"
+            f"{shown} has {column.distinct:,} different values; at most {MOST_LABELS} labels are detected.\n"
             "  Name the column of labels (data.columns.label), or list the labels in conf/local: labels: [...]"
         )
     if len(labels) < 2:
@@ -268,7 +268,7 @@ def labels_of(column: Column, name: str) -> list[str]:
         if other != label:
             raise StudyError(
                 f"{shown} has the labels {other!r} and {label!r}, which differ only by case or spaces.\n"
-                "  Put the file right; or list the labels in conf/local: labels: [...]"
+                "  Correct the file; or list the labels in conf/local: labels: [...]"
             )
     return labels
 
@@ -281,7 +281,7 @@ def _by_value(label: str) -> tuple[float, str]:
 
 
 def _boolean(label: Any, known: tuple[str, ...]) -> Any:
-    """Return a label; one that YAML has read as a boolean as it stands in the file."""
+    """Return a label; one that YAML has read as a boolean becomes the text of the file."""
     if not isinstance(label, bool):
         return label
     words = _YAML_BOOLEANS[label]

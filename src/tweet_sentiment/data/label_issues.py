@@ -24,7 +24,7 @@ Classifier = Callable[[pd.DataFrame, pd.DataFrame], NDArray[np.float64]]
 def label_issues(
     training: pd.DataFrame, test: pd.DataFrame, classifier: Classifier, labels: list[str], ids_known: bool, seed: int
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
-    """Return the posts of both files that have an issue, the worst first, and counts for each file.
+    """Return the posts of both files that have an issue, the least likely labels first, and counts for each file.
 
     Each post is judged by a classifier that has seen neither it nor another post of its tweet, of either file.
     ``label_quality`` is the probability of the label that the post has. The counts, for training and test: ``posts``,
@@ -49,9 +49,9 @@ def label_issues(
 
 
 def without_issues(training: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the training posts without those that stand in the table; the dev split stays whole.
+    """Return the training posts without those in the table; the dev split stays whole.
 
-    ``training`` has columns ``row`` and ``dev``, ``table`` is that of :func:`label_issues`.
+    ``training`` has columns ``row`` and ``dev``; ``table`` is the result of :func:`label_issues`.
     """
     doubted = training["row"].isin(table.loc[table["part"] == "training", "row"])
     return training[training["dev"] | ~doubted].reset_index(drop=True)
@@ -80,7 +80,7 @@ def out_of_fold(
 def _issues(
     posts: pd.DataFrame, probabilities: NDArray[np.float64], labels: list[str], ids_known: bool
 ) -> pd.DataFrame:
-    """Return the posts with ``likely_label``, ``label_quality`` and ``issue``, "" where there is none."""
+    """Return the posts with ``likely_label``, ``label_quality`` and ``issue``, "" if there is none."""
     codes = posts["label"].map(labels.index).to_numpy(dtype=int)
     texts = posts["post"].map(text_key)
     few_words = posts["post"].map(lambda post: len(clean_as_intended(post).split()) < 2)
@@ -102,7 +102,7 @@ def _issues(
 
 
 def unlikely(codes: NDArray[np.int_], probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Mark the unlikely labels, shape (posts,): those that cleanlab calls issues, and that get ``UNLIKELY_AT`` at most.
+    """Mark the unlikely labels, shape (posts,): cleanlab's issues with a probability of at most ``UNLIKELY_AT``.
 
     There are none with fewer than two classes.
     """

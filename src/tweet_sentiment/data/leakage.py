@@ -1,4 +1,4 @@
-"""Posts that are alike: near-duplicates, templates, the nearest; and which training posts give test posts away.
+"""Similar posts: near-duplicates, templates, the nearest post; and which training posts leak test posts.
 
 Near-duplicates are found without comparing every pair in full, and without missing one. Similarity is rapidfuzz's
 ``fuzz.ratio``: 100 * (1 - d / (m + n)), where d is the least number of characters to insert and delete between texts
@@ -43,8 +43,8 @@ def normalise(text: str) -> str:
 def most_similar(texts: Iterable[str], others: Iterable[str], threshold: float) -> dict[str, str]:
     """Return, for each of ``texts`` with a near-duplicate among ``others``, the one that is most similar to it.
 
-    The texts are normalised (:func:`normalise`). Those of fewer than ``SHORTEST_NEAR_DUPLICATE`` characters have
-    none. Of equally similar ones the shortest is taken, then the first in the alphabet.
+    The texts are normalised (:func:`normalise`). Texts of fewer than ``SHORTEST_NEAR_DUPLICATE`` characters have
+    none. Of equally similar texts the shortest is taken, then the first in the alphabet.
     """
     mine, theirs = _long_enough(texts), _long_enough(others)
     found: dict[str, str] = {}
@@ -57,7 +57,7 @@ def most_similar(texts: Iterable[str], others: Iterable[str], threshold: float) 
 
 
 def near_duplicate_groups(posts: "pd.Series[str]", threshold: float) -> NDArray[np.intp]:
-    """Number the groups, shape (posts,): posts are together if a chain of near-duplicates joins them.
+    """Return the group number of each post, shape (posts,): a chain of near-duplicates joins posts into a group.
 
     ``posts`` are raw texts; two are near-duplicates if their normalised texts are equal, or both long enough
     (``SHORTEST_NEAR_DUPLICATE``) and similar by ``threshold`` (50-100) or more. A post that normalises to nothing is
@@ -78,7 +78,7 @@ def near_duplicate_groups(posts: "pd.Series[str]", threshold: float) -> NDArray[
 
 
 def joined(i: NDArray[np.intp], j: NDArray[np.intp], size: int) -> NDArray[np.intp]:
-    """Number the groups of ``size`` nodes, of which each ``i`` is joined to its ``j``; shape (size,)."""
+    """Return the group number of each of ``size`` nodes, shape (size,); each ``i`` is joined to its ``j``."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -132,10 +132,10 @@ def _similarities(
 
 
 def resembles(posts: "pd.Series[str]", training: "pd.Series[str]") -> NDArray[np.bool_]:
-    """Tell of each of ``posts`` whether it resembles a ``training`` post by ``RESEMBLANCE``, shape (posts,).
+    """Tell for each of ``posts`` whether it resembles a ``training`` post by ``RESEMBLANCE``, shape (posts,).
 
-    Such are templates, and headlines with another link. A text of which nothing is left resembles nothing. Where words
-    are not parted by spaces there are no pairs, and only whole texts are compared.
+    Examples are templates, and headlines with another link. An empty text resembles nothing. In a script without spaces
+    between words there are no pairs of words, so only whole texts are compared.
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
@@ -155,7 +155,7 @@ def _letters(text: str) -> str:
 
 
 def _largest(rows: Any, columns: Any) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return where each row of a product of sparse matrices is largest, and how large; the rows a chunk at a time."""
+    """Return position and value of the largest entry in each row of a product of sparse matrices, chunk by chunk."""
     where, largest = np.zeros(rows.shape[0], dtype=np.intp), np.zeros(rows.shape[0])
     for start in range(0, rows.shape[0], _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -165,7 +165,7 @@ def _largest(rows: Any, columns: Any) -> tuple[NDArray[np.intp], NDArray[np.floa
 
 
 class Lookup:
-    """Training texts and their labels, known by heart: asked for the label of the most similar one, nothing learnt.
+    """A look-up of training texts: it returns the label of the most similar one, and learns nothing.
 
     Similarity is the cosine of TF-IDF vectors of the lower-cased words and pairs of words. Of equally similar training
     texts the first counts. A text that shares no word with training (similarity 0) gets the most frequent label.
@@ -196,14 +196,14 @@ class Lookup:
 
 # ---------------------------------------------------------------- what training gives away
 def text_key(text: str) -> str:
-    """Return what makes two texts the same: ``normalise``, or the text itself where that leaves nothing ("🤣")."""
+    """Return the key by which texts are equal: ``normalise``, or the text itself if that leaves nothing ("🤣")."""
     return normalise(text) or text.strip().casefold()
 
 
 def leaking_rows(
     training: pd.DataFrame, validation: pd.DataFrame, rules: LeakFreeRules, ids_known: bool
 ) -> pd.DataFrame:
-    """Say for each training row which enabled rules catch it; a disabled rule catches none.
+    """Tell for each training row which enabled rules apply to it; a disabled rule applies to none.
 
     Both frames have columns ``id`` and ``post``, the text as the models read it. Returns columns ``tweet_id``,
     ``normalised_text`` and ``near_duplicate`` (bool) on ``training``'s index. Near-duplicates are looked for only
@@ -227,7 +227,7 @@ def _shared(values: pd.Series, others: pd.Series) -> "pd.Series[bool]":
 
 
 def exempt(training: pd.DataFrame, validation: pd.DataFrame, threshold: float) -> dict[str, int]:
-    """Count the posts that the near-duplicate rule does not look at, because their texts are too short.
+    """Count the posts whose texts are too short for the near-duplicate rule.
 
     Keys: ``short_training_posts``, ``short_validation_posts``, and ``short_but_similar``: the training posts among them
     that are not equal to a test post and would count as its near-duplicate if length did not matter.
@@ -245,7 +245,7 @@ def exempt(training: pd.DataFrame, validation: pd.DataFrame, threshold: float) -
 
 
 def overlap(training: pd.DataFrame, validation: pd.DataFrame, ids_known: bool) -> dict[str, float]:
-    """Say how much of the test posts is known from training: for each kind a count and a share.
+    """Return how many test posts are known from training: a count and a share for each kind.
 
     Kinds: ``text`` (word for word, as in column ``post``), ``normalised_text``, and, if ``ids_known``, ``id``; keys
     are "<kind>_count" and "<kind>_share", and ``posts``, the number of test posts.
@@ -260,17 +260,17 @@ def overlap(training: pd.DataFrame, validation: pd.DataFrame, ids_known: bool) -
 
 
 def conflicting_labels(posts: pd.DataFrame) -> int:
-    """Count the normalised texts, the empty one aside, that stand under two labels or more."""
+    """Count the normalised texts, except the empty one, that have two labels or more."""
     texts = posts["post"].map(normalise)
     labels_of = posts["label"].groupby(texts).nunique()
     return int((labels_of[labels_of.index != ""] > 1).sum())
 
 
 def without_untrusted(tables: list[pd.DataFrame]) -> tuple[list[pd.DataFrame], str | None]:
-    """Return the tables, and why their ids are not trusted (None: they are); row numbers then take their place.
+    """Return the tables, and why their ids are not trusted (None: they are); untrusted ids become row numbers.
 
-    The tables have columns ``row``, ``id`` and ``post`` (raw text). An id must name a post and its wordings: it is not
-    trusted if a spreadsheet has rounded it, or if most of the ids of several texts join unlike ones.
+    The tables have columns ``row``, ``id`` and ``post`` (raw text). An id must identify a post and its wordings. Ids
+    are not trusted if a spreadsheet has rounded them, or if most ids with several texts join unlike ones.
     """
     reason = distrust(pd.concat([table[["id", "post"]] for table in tables], ignore_index=True))
     if reason is None:
@@ -305,7 +305,7 @@ def distrust(posts: pd.DataFrame) -> str | None:
 
 
 def _likeness_of_others(texts: pd.DataFrame) -> float:
-    """Return how alike (0-100, ``fuzz.ratio``) posts of different ids are at most, a few pairs aside."""
+    """Return the highest similarity (0-100, ``fuzz.ratio``) of posts of different ids, except for a few pairs."""
     others = texts.sample(min(len(texts), _SAMPLED), random_state=0)
     shifted = others.shift(len(others) // 2)
     apart = (others["id"] != shifted["id"]) & shifted["id"].notna()

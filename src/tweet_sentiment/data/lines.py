@@ -1,4 +1,4 @@
-"""Lines of a text file, one at a time, in constant memory; what is no text is named with its place."""
+"""Lines of a text file, one at a time, in constant memory; bytes that are not text are reported with their position."""
 
 import codecs
 import io
@@ -37,32 +37,32 @@ DATA_SOURCE = (
     'The real data are Kaggle\'s "Twitter Sentiment Analysis" (entity-level), CC0:\n'
     "  https://www.kaggle.com/datasets/jp797498e/twitter-entity-sentiment-analysis\n"
     "  Put twitter_training.csv and twitter_validation.csv into data/01_raw/; or run without --env for the sample;\n"
-    "  or point data.training_file at a file of your own."
+    "  or set data.training_file to your own file."
 )
 
 Advise = Callable[[str, str], str]
-"""Says how to give a setting (delimiter, header, quoting, …) a value, as the command that reads the file has it."""
+"""Says how to set a setting (delimiter, header, quoting, …) in the command that reads the file."""
 
 
 def as_parameter(group: str) -> Advise:
-    """Advise as ``conf`` has it: ``set data.quoting to none``."""
+    """Advise for ``conf``: ``set data.quoting to none``."""
     return lambda setting, value: f"set {group}.{setting} to {_quoted(value)}"
 
 
 def as_option(setting: str, value: str) -> str:
-    """Advise as ``kedro predict`` and ``kedro export`` have it: ``give --quoting none``."""
+    """Advise for ``kedro predict`` and ``kedro export``: ``give --quoting none``."""
     if (setting, value) == ("header", "false"):
         return "give --no-header"
     return f"give --{setting.replace('_', '-')} {_quoted(value)}"
 
 
 def as_argument(setting: str, value: str) -> str:
-    """Advise as a Python call has it: ``give prefix='predicted_'``."""
+    """Advise for a Python call: ``give prefix='predicted_'``."""
     return f"give {setting}={value!r}"
 
 
 def as_query(setting: str, value: str) -> str:
-    """Advise as HTTP has it: ``add ?quoting=none``."""
+    """Advise for HTTP: ``add ?quoting=none``."""
     return f"add ?{setting}={quote(value, safe='')}"
 
 
@@ -75,9 +75,9 @@ FOR_DATA = as_parameter("data")
 
 @dataclass(frozen=True)
 class Source:
-    """A file that can be opened again and again, and how messages name it and its settings.
+    """A file that can be opened repeatedly, and how messages name it and its settings.
 
-    ``version`` gives what tells whether it was changed.
+    ``version`` returns a value that differs after a change of the file.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Source:
 
     @classmethod
     def of(cls, name: str, content: bytes | None, advise: Advise = FOR_DATA) -> Self:
-        """Return bytes as a file; None as a file of the study that is not there, which is said where it is read."""
+        """Return bytes as a file; None stands for a missing file of the study, which is reported when it is read."""
 
         def opened() -> BinaryIO:
             if content is None:
@@ -112,7 +112,7 @@ class Source:
         return cls(name, opened, advise=advise)
 
     def read(self) -> bytes:
-        """Return all of it."""
+        """Return the whole content."""
         with self.open() as file:
             return file.read()
 
@@ -122,12 +122,12 @@ class Source:
             return file.read(_START)
 
     def has(self, byte: bytes) -> bool:
-        """Tell whether a byte stands anywhere in the file."""
+        """Tell whether the file has a byte."""
         with self.open() as file:
             return any(byte in chunk for chunk in iter(lambda: file.read(1 << 20), b""))
 
     def check_format(self, expected: str) -> None:
-        """Refuse a file whose first bytes are those of another format than text or ``expected``."""
+        """Refuse a file whose first bytes are those of a format other than text or ``expected``."""
         start = self.start()
         for mark, (what, remedy) in _FORMATS.items():
             if start.startswith(mark) and what != expected:
@@ -143,17 +143,17 @@ def no_such_file(name: object, hint: str = "") -> StudyError:
 
 
 def encoding_of(source: Source) -> tuple[str, str]:
-    """Return the encoding of a file, and why: by its byte-order mark, its NUL bytes, or since it is UTF-8.
+    """Return the encoding of a file, and the reason: its byte-order mark, its NUL bytes, or that it is UTF-8.
 
-    A few damaged bytes make UTF-8 nothing else. What is none of these is taken for Windows-1252, or for Latin-1 where
-    it holds bytes that Windows-1252 has not.
+    UTF-8 with a few damaged bytes is still UTF-8. Otherwise Windows-1252 is assumed, or Latin-1 if the file has bytes
+    that Windows-1252 does not have.
     """
     if told := _told_by_start(source.start()):
         return told[:2]
     if _can_be(source, "utf-8"):
-        return "utf-8", "all of it can be read so"
+        return "utf-8", "the whole file is valid UTF-8"
     if _mostly_utf_8(source):
-        return "utf-8", "most of it can be read so"
+        return "utf-8", "most of the file is valid UTF-8"
     if _can_be(source, "cp1252"):
         return "cp1252", "assumed, since it is not UTF-8"
     return "latin-1", "assumed, since it is neither UTF-8 nor Windows-1252"
@@ -180,7 +180,7 @@ def _mostly_utf_8(source: Source) -> bool:
 
 
 def _told_by_start(start: bytes) -> tuple[str, str, int] | None:
-    """Return the encoding that a byte-order mark or NUL bytes tell, which of them, and at which offset it stands.
+    """Return the encoding shown by a byte-order mark or NUL bytes, which of them, and its offset.
 
     UTF-16 and UTF-32 without a mark have their NUL bytes at places of their own. In UTF-32 the high half of each
     character is (nearly) zero; in UTF-16 so are the high bytes of Latin letters, and in any language those of line
@@ -201,11 +201,11 @@ def _told_by_start(start: bytes) -> tuple[str, str, int] | None:
     elif ends := start.count(b"\n"):
         most, codec = max((whole.decode(one, "replace").count("\n"), one) for one in ("utf-16-be", "utf-16-le"))
         codec = codec if most * 2 >= ends else None
-    return (codec, "the places of its NUL bytes", start.index(0)) if codec else None
+    return (codec, "the positions of its NUL bytes", start.index(0)) if codec else None
 
 
 def in_words(codec: str) -> str:
-    """Name an encoding for people."""
+    """Return an encoding's common name."""
     if codec.startswith("utf-"):
         width, _, order = codec.removeprefix("utf-").partition("-")
         orders = {"le": " (little-endian, without a byte-order mark)", "be": " (big-endian, without a byte-order mark)"}
@@ -214,7 +214,7 @@ def in_words(codec: str) -> str:
 
 
 def lines_of(source: Source, encoding: str) -> Iterator[str]:
-    """Yield each line, line end included; only LF ends one. A byte-order mark is left out.
+    """Yield each line with its line end, which is LF. A byte-order mark is left out.
 
     Where the first line ends with CR CR LF, as on Windows what was written with CR LF in text mode, CR LF is yielded.
 
@@ -250,7 +250,7 @@ def lines_of(source: Source, encoding: str) -> Iterator[str]:
 
 
 def _undecodable(source: Source, encoding: str, read: int) -> StudyError:
-    """Name the first byte that is no UTF-8; of another encoding, the last line that was read."""
+    """Return the error that names the first byte that is not UTF-8; for another encoding, the last line read."""
     offset = 0
     with source.open() as file:
         for number, line in enumerate(file if encoding == "utf-8" else (), 1):
@@ -263,7 +263,7 @@ def _undecodable(source: Source, encoding: str, read: int) -> StudyError:
                 return StudyError(
                     f"{source.name}, line {number}: the byte at offset {place} (0x{byte:02x}) is not UTF-8, but most "
                     "of the file is: it is damaged there, or was put together of files in several encodings.\n"
-                    "  Put the line right, or fetch the file again; to leave such bytes out: iconv -c -f UTF-8 -t UTF-8"
+                    "  Correct the line, or fetch the file again; to leave such bytes out: iconv -c -f UTF-8 -t UTF-8"
                 )
             offset += len(line)
     said = f"{source.name}, after line {read}: the file is not {in_words(encoding)}"
@@ -294,7 +294,7 @@ def _capital(sentence: str) -> str:
 
 
 def lone_returns(name: str, line: int) -> StudyError:
-    """Say that rows end as on old Macs."""
+    """Return the error about rows that end with a carriage return, as on old Macs."""
     return StudyError(
         f"{name}, line {line}: the rows seem to end with lone carriage returns; expected line ends LF or CRLF.\n"
         "  Save the file with such line ends, or: tr '\\r' '\\n'"

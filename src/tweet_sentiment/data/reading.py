@@ -1,4 +1,4 @@
-"""Strict reading of a file of posts: every row as it stands in the file, or an error that names file and line."""
+"""Strict reading of a file of posts: every row unchanged, or an error that names file and line."""
 
 import pandas as pd
 
@@ -64,7 +64,7 @@ def _place(name: str, row: Row, number: int) -> str:
 
 
 def _remedy(table: Table, rows: list[Row], row: Row) -> str:
-    """Say what to do about the first row whose number of fields is not that of the columns, or that is no object."""
+    """Return the advice for the first row with a wrong number of fields, or that is not an object."""
     if not isinstance(table, CsvTable):
         return OBJECTS
     hint = table.delimiter_hint()
@@ -93,7 +93,7 @@ def _check_first_row(table: CsvTable, place: str, column: int, ids: list[str], k
 
 
 def _check_labels(name: str, rows: list[Row], labels: list[str], known: list[str]) -> None:
-    """Refuse labels that are not known, each with its count and first line; they differ often by case or spaces."""
+    """Refuse unknown labels, each with its count and first line; often only case or spaces differ."""
     unknown: dict[str, list[int]] = {}
     for number, (row, label) in enumerate(zip(rows, labels, strict=True), 1):
         if label not in known:
@@ -109,5 +109,5 @@ def _check_labels(name: str, rows: list[Row], labels: list[str], known: list[str
     more = f"  … and {len(unknown) - _SHOWN} more\n" if len(unknown) > _SHOWN else ""
     raise StudyError(
         f"{name}: {len(unknown)} unknown label(s):\n{''.join(listed)}{more}  Known: {', '.join(known)}.\n"
-        "  Put the file right, or name them in labels or in data.drop_labels."
+        "  Correct the file, or name them in labels or in data.drop_labels."
     )

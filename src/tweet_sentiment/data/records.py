@@ -1,4 +1,4 @@
-"""The one reader of CSV: every row as it stands in the file, one after the other, or an error with file and line.
+"""The one reader of CSV: every row unchanged, one after the other, or an error with file and line.
 
 ``pandas.read_csv`` turns the posts "NaN" and "null" into missing values, shifts all columns when the first row has a
 field too many, and splits a row at a lone carriage return, each without a word. So the rows are read with ``csv``.
@@ -30,7 +30,7 @@ _ESCAPE, _ITSELF, _RETURN = "\ufdd0", "\ufdd1", "\ufdd2"  # noncharacters: no te
 
 @dataclass(frozen=True)
 class CsvForm:
-    """How a CSV is written; ``auto`` is found out from the file.
+    """The format of a CSV; ``auto`` is detected in the file.
 
     ``quoting``: ``csv``, quotes enclose fields; ``none``, they are ordinary characters. ``encoding``: a
     name that Python knows. ``header``: the first row names the columns.
@@ -43,9 +43,9 @@ class CsvForm:
 
 
 class Row(NamedTuple):
-    """One row: the line on which it begins (None in Parquet), its values, and what is wrong with it.
+    """One row: the line on which it begins (None in Parquet), its values, and its fault.
 
-    ``values`` are in the order of the columns, None for those that are not there. ``size``: characters.
+    ``values`` are in the order of the columns, None for missing ones. ``size``: characters.
     """
 
     line: int | None
@@ -55,10 +55,10 @@ class Row(NamedTuple):
 
 
 def found_form(source: Source, form: CsvForm) -> CsvForm:
-    """Return the form with all but the header found out that it leaves open; a first line ``sep=;`` is the delimiter.
+    """Return the form with every ``auto`` detected, except the header; a first line ``sep=;`` is the delimiter.
 
     Raises:
-        StudyError: the file is no text, the delimiter cannot be, or it cannot be told whether quotes enclose fields.
+        StudyError: the file is not text, the delimiter is impossible, or quotes can be read in two ways.
     """
     if form.encoding == AUTO:
         form = replace(form, encoding=encoding_of(source)[0])
@@ -73,14 +73,14 @@ def found_form(source: Source, form: CsvForm) -> CsvForm:
         delimiter = fitting_delimiter(source, form) or next(lacking, ",")
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise StudyError(
-            f"{source.name}: the delimiter is {delimiter!r}; expected one character, which is no quote and no line end."
+            f"{source.name}: the delimiter is {delimiter!r}; expected one character that is not a quote or a line end."
         )
     form = replace(form, delimiter=delimiter)
     return replace(form, quoting=_found_quoting(source, form)) if form.quoting == AUTO else form
 
 
 def _lines(source: Source, form: CsvForm) -> tuple[int, Iterator[str]]:
-    """Return the number of the first line that is a row, and the lines from there on."""
+    """Return the number of the first line that is a row, and the lines from there."""
     lines = lines_of(source, form.encoding)
     first = next(lines, "")
     return (2, lines) if _DECLARED.fullmatch(first) else (1, chain([first] if first else [], lines))
@@ -123,7 +123,7 @@ def _fit(lines: list[str], delimiter: str, quoting: str) -> tuple[int, int]:
 
 @dataclass
 class _Evidence:
-    """What speaks for quotes that enclose fields, and what against.
+    """The evidence for and against quotes that enclose fields.
 
     ``enclosed``: fields wholly in quotes; ``hiding``: those of them that hold a delimiter; ``loose``: fields with a
     quote that encloses nothing on its line. ``joined``: the first text of several lines (its first and last line, from
@@ -144,9 +144,9 @@ class _Evidence:
     cut_off: bool = False
 
     def verdict(self, delimiter: str) -> str | None:
-        """Return ``csv`` (quotes enclose fields), ``none`` (they are ordinary characters), or None: it can be either.
+        """Return ``csv`` (quotes enclose fields), ``none`` (they are ordinary characters), or None: both are possible.
 
-        Where no row is lost either way, and nothing speaks against it, quotes enclose.
+        If neither reading loses a row, and nothing is against it, quotes enclose fields.
         """
         if self.hiding or self.cut_off:
             return "csv"
@@ -162,7 +162,7 @@ class _Evidence:
         return "none" if ordinary and self.width > 1 and delimiter == "\t" else None
 
     def weigh(self, lines: list[str], width: int, delimiter: str) -> None:
-        """Weigh a row of so many fields, on one line or several."""
+        """Count a row by its number of fields and lines."""
         self.full += self.width in (0, width)
         self.width = self.width or width or 1
         whole, alone = 0, len(lines) == 1
@@ -188,7 +188,7 @@ def _fields_with_quotes(delimiter: str) -> re.Pattern[str]:
 
 
 def _evidence_of(lines: Iterable[str], delimiter: str) -> _Evidence:
-    """Read all lines as quotes that enclose would have it, and count what speaks for that and against it."""
+    """Read all lines with quotes that enclose fields, and count the evidence for and against it."""
     found, rest = _Evidence(), iter(lines)
     for fields, row in _quoted(rest, delimiter):
         if fields is not None:
@@ -202,9 +202,9 @@ def _evidence_of(lines: Iterable[str], delimiter: str) -> _Evidence:
 
 
 def _quoted(lines: Iterable[str], delimiter: str, strict: bool = True) -> Iterator[tuple[list[str] | None, list[str]]]:
-    """Yield the fields and the lines of each row as quotes that enclose have it; None and its lines of a broken one.
+    """Yield the fields and the lines of each row if quotes enclose fields; None and the lines of a broken row.
 
-    For ``csv`` lone carriage returns end a row, so they are hidden from it.
+    ``csv`` would end a row at a lone carriage return, so these are hidden from it.
     """
     held = list[str]()  # the lines of the row under way
 
@@ -226,9 +226,9 @@ def _quoted(lines: Iterable[str], delimiter: str, strict: bool = True) -> Iterat
 
 
 def csv_rows(source: Source, form: CsvForm) -> Iterator[Row]:
-    """Yield each row; one of an empty line has no fields, and empty lines at the end are no rows.
+    """Yield each row; an empty line gives a row without fields, and empty lines at the end give none.
 
-    ``form`` leaves nothing open (:func:`found_form`).
+    ``form`` has no ``auto`` (:func:`found_form`).
 
     Raises:
         StudyError: the file is no text in its encoding, quotes do not match, or a field is endless.
@@ -253,7 +253,7 @@ def _unquoted(lines: Iterable[str], delimiter: str) -> Iterator[tuple[list[str],
 
 
 def _bad_quotes(source: Source, row: str, first: int, last: int, delimiter: str) -> StudyError:
-    """Say where the field opens that ``csv`` could not read: in the row that begins on line ``first``."""
+    """Return the error about a field that ``csv`` could not read, in the row that begins on line ``first``."""
     d = re.escape(delimiter)
     sound = re.match(rf'(?:(?:"[^"]*+(?:""[^"]*+)*+"|[^"{d}\n][^{d}\n]*+)?+{d})*+', row)
     start = sound.end() if sound else 0
@@ -261,7 +261,7 @@ def _bad_quotes(source: Source, row: str, first: int, last: int, delimiter: str)
     if row[start : start + 1] != '"':
         return StudyError(
             f"{source.name}, line {line}: found a field of more than {csv.field_size_limit():,} characters, expected a "
-            "post.\n  Delete the row, or see whether the file is a CSV at all."
+            "post.\n  Delete the row, or check that the file is a CSV."
         )
     if re.compile(r'"[^"]*+(?:""[^"]*+)*+"\r(?!\n)').match(row, start):
         return lone_returns(source.name, line)
@@ -270,5 +270,5 @@ def _bad_quotes(source: Source, row: str, first: int, last: int, delimiter: str)
         f"the row was read to line {last}.\n"
         f"  Expected a closing quote, then {delimiter!r} or the end of the line. If quotes are ordinary characters in "
         f'the file, {source.advise("quoting", "none")}. Otherwise close it, and write a quote within a text twice ("");'
-        " if the file was cut off there, fetch it again."
+        " if the file is cut off there, download it again."
     )

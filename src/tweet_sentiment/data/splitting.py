@@ -1,4 +1,4 @@
-"""The training posts and the test posts, under each protocol; and the training posts that choices use."""
+"""The training posts, the dev split and the test posts, under each protocol."""
 
 import re
 from typing import Any
@@ -19,10 +19,10 @@ LARGEST_GROUP = 0.05  # of a part that is held out
 
 
 def dev_split(posts: Any, rows: Any = None) -> tuple[Any, Any]:
-    """Return what is trained on and the dev split, what choices are made on: two parts of ``rows``, their order kept.
+    """Split ``rows`` into the rows to train on and the dev split; their order stays.
 
-    ``posts``, a table or a ``datasets.Dataset``, has column ``dev``. ``rows`` are as many rows of a table, a dataset or
-    an array, by default the posts themselves. Under ``published`` no post is marked, and the dev split is empty.
+    ``posts``, a table or a ``datasets.Dataset``, has column ``dev``. ``rows`` are the corresponding rows of a table, a
+    dataset or an array, by default the posts themselves. Under ``published`` the dev split is empty.
     """
     rows = posts if rows is None else rows
     marked = np.asarray(posts["dev"], dtype=bool)
@@ -38,7 +38,7 @@ def with_cleaned(posts: pd.DataFrame, data: DataParameters) -> pd.DataFrame:
 
 
 def as_read(posts: pd.DataFrame, data: DataParameters) -> pd.DataFrame:
-    """Return the posts as the models read them, cleaned: what leaks, leaks to the models."""
+    """Return the posts cleaned, as the models read them, since a leak matters in what the models read."""
     cleaned = posts if CLEANED in posts else with_cleaned(posts, data)
     return cleaned.assign(post=cleaned[CLEANED]).drop(columns=CLEANED)
 
@@ -46,9 +46,9 @@ def as_read(posts: pd.DataFrame, data: DataParameters) -> pd.DataFrame:
 def split_posts(
     training: pd.DataFrame, validation: pd.DataFrame | None, protocol: Protocol, data: DataParameters, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
-    """Return the training posts, the test posts, and an account of the rows; each with a fresh index.
+    """Return the training posts, the test posts, and the row counts; both tables with a fresh index.
 
-    Both frames have columns ``id``, ``label`` and ``post`` (raw text, filtered); others are handed through.
+    Both frames have columns ``id``, ``label`` and ``post`` (raw text, filtered); other columns are kept.
     ``published`` takes both files as they are, or draws rows at random by label, and so leaks by design. ``leak_free``
     removes the training rows that the enabled rules catch; without a validation file it first holds out whole groups
     of rows that share an id or a text. ``grouped`` leaves a validation file aside and holds out
@@ -86,7 +86,7 @@ def split_posts(
 def _held_out(
     posts: pd.DataFrame, protocol: Protocol, data: DataParameters, seed: int, ids_known: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Hold ``data.validation_share`` of the posts out, as nearly as labels and groups allow; their order stays."""
+    """Hold out ``data.validation_share`` of the posts, as exactly as labels and groups allow; their order stays."""
     from sklearn.model_selection import train_test_split
 
     try:
@@ -102,8 +102,8 @@ def _held_out(
                 out = _by_id(_ordered(posts["id"]) if ids_known else groups, protocol, data.validation_share, seed)
     except ValueError as error:
         raise StudyError(
-            f"{data.training_file}: {len(posts)} posts cannot be parted so that a share of {data.validation_share} "
-            f"with every label in it is held out ({error}).\n"
+            f"{data.training_file}: {len(posts)} posts cannot be split so that the held-out share of "
+            f"{data.validation_share} has every label ({error}).\n"
             "  Add posts, name a data.validation_file, or change data.validation_share."
         ) from None
     chosen = np.zeros(len(posts), dtype=bool)
@@ -121,9 +121,9 @@ def _by_id(ids: np.ndarray, protocol: Protocol, share: float, seed: int) -> np.n
 
 
 def _ordered(ids: pd.Series) -> np.ndarray:
-    """Number the ids in their order, by value if all are numbers: the draw must not depend on how they are stored.
+    """Number the ids in sorted order, by value if all are numbers, so that the draw does not depend on their type.
 
-    A post without an id stands for itself.
+    A post without an id has a number of its own.
     """
     given = ids[ids != ""]
     values = given.astype("int64") if given.str.fullmatch(r"\d{1,18}").all() else given
@@ -135,10 +135,10 @@ def _ordered(ids: pd.Series) -> np.ndarray:
 def mark_dev_split(
     training: pd.DataFrame, protocol: Protocol, dev_split: DevSplitParameters, data: DataParameters, seed: int
 ) -> tuple[pd.DataFrame, int]:
-    """Make the dev split: add column ``dev``; return the posts left, and how many others were left out for it.
+    """Make the dev split: add column ``dev``; return the remaining posts, and how many were removed for it.
 
-    It is drawn at random and by label: a share of the tweets, and of each one post, its ``original`` if that is there.
-    What would give these posts away leaves training: the other wordings of the tweets, and what the leak rules catch.
+    It is a random draw, stratified by label: a share of the tweets, one post each, the ``original`` if it is there.
+    Posts that leak a dev post are removed: the other wordings of its tweet, and those that the leak rules find.
     A text of many tweets ("the", a template) is not drawn, unless a label has no others; then it may stand on both
     sides. Without ids, near-duplicates are taken for wordings of a tweet. Under ``published`` there is no dev split:
     choices are made on the test posts, as in the paper.
@@ -162,7 +162,7 @@ def mark_dev_split(
         drawn = _draw(training["label"][first], groups[first], share, seed, np.bincount(groups))
     except ValueError as error:
         raise StudyError(
-            f"{len(training)} training posts cannot be parted so that a dev split can be made "
+            f"{len(training)} training posts are not enough for a dev split "
             f"({error}).\n  Add posts, raise data.row_limit, or change dev_split.share."
         ) from None
     dev = np.zeros(len(training), dtype=bool)
@@ -176,7 +176,7 @@ def mark_dev_split(
 
 
 def _first_wordings(posts: pd.DataFrame, tweets: pd.Series) -> NDArray[np.bool_]:
-    """Mark one post of each tweet: its original where that is among the posts, else the first of them."""
+    """Mark one post of each tweet: its original if it is among the posts, otherwise the first."""
     original = posts["original"].to_numpy() if "original" in posts else np.ones(len(posts), dtype=bool)
     order = np.argsort(~original, kind="stable")
     first = np.zeros(len(posts), dtype=bool)
@@ -214,7 +214,7 @@ def _draw(
 
 
 def described(posts: pd.DataFrame) -> dict[str, Any]:
-    """Return what a part of the posts is like: its size, the share of each label, the length of its texts."""
+    """Describe a part of the posts: its size, the share of each label, the length of its texts."""
     lengths = posts["post"].str.len()
     return {
         "posts": len(posts),
@@ -225,14 +225,14 @@ def described(posts: pd.DataFrame) -> dict[str, Any]:
 
 
 def _of_many_tweets(posts: pd.DataFrame, ids_known: bool) -> NDArray[np.bool_]:
-    """Mark the texts that stand under more than ``MOST_TWEETS`` ids: they say nothing of the tweet they come from."""
+    """Mark the texts with more than ``MOST_TWEETS`` ids: they do not identify a tweet."""
     if not ids_known:
         return np.zeros(len(posts), dtype=bool)
     return (posts["id"].groupby(posts["post"].map(text_key)).transform("nunique") > MOST_TWEETS).to_numpy()
 
 
 def _groups(posts: pd.DataFrame, rules: LeakFreeRules, ids_known: bool) -> NDArray[np.intp]:
-    """Number the groups: rows are together if a chain of shared ids and shared normalised texts joins them.
+    """Return group numbers: a chain of shared ids and shared normalised texts joins rows into a group.
 
     ``posts`` are as the models read them. A text of many tweets joins no ids, nor does a short one: such texts would
     chain unrelated tweets into one group. Where the file has no ids, equal and near-duplicate texts stand in for

@@ -1,6 +1,6 @@
 """The one reader of files of posts, for training, prediction and HTTP: CSV, TSV, JSON Lines and Parquet.
 
-A row that does not fit its file is faulty: whoever reads decides whether that ends the reading.
+A row that does not fit its file is faulty: the caller decides whether that ends the reading.
 """
 
 import json
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 Format = Literal["csv", "jsonl", "parquet"]
 SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-OBJECTS = 'Write one object a line: {"text": "…", "label": "…"}. A list of objects becomes such lines by: jq -c \'.[]\''
+OBJECTS = 'Write one object per line: {"text": "…", "label": "…"}. To convert a list of objects: jq -c \'.[]\''
 AS_JSON = {b"json": b"true"}  # marks a column whose values are kept as JSON: lists, objects, mixed kinds
 MOST_COLUMNS = 1000
 ROWS_AT_A_TIME = 1000
@@ -56,7 +56,7 @@ _USUAL = {  # names of columns, the more usual first
 
 
 class Table:
-    """A file that can be read again and again: its columns, and its rows; or the columns of a table in memory."""
+    """A file that can be read repeatedly: its columns and its rows; or the columns of a table in memory."""
 
     format: Format = "parquet"
     form: CsvForm | None = None  # of a CSV
@@ -84,12 +84,12 @@ class Table:
             no_header = f"Name one of these; or, if the file has no header, {self.source.advise('header', 'false')}."
             hint = self.delimiter_hint() or no_header
         elif self.form:
-            hint = "Name one of these: there is no header, so columns are called by their positions."
+            hint = "Name one of these: there is no header, so the positions are the names."
         there = "one column" if column in names else "column"
         raise StudyError(f"{self.source.name}: there is no {there} {column!r}{setting}; found {names}.\n  {hint}")
 
     def delimiter_hint(self) -> str:
-        """Say, of a CSV, that another delimiter fits its rows; else ""."""
+        """Return a hint that another delimiter fits the rows of a CSV; otherwise ""."""
         return ""
 
     def report_findings(self) -> None:
@@ -97,7 +97,7 @@ class Table:
 
 
 def format_of(source: Source) -> Format:
-    """Return the format of a file, by its first bytes, or else by its name."""
+    """Return the format of a file, by its first bytes, or otherwise by its name."""
     start, suffix = source.start(), PurePath(source.name).suffix.lower()
     if start.startswith(b"PAR1"):
         return "parquet"
@@ -119,9 +119,8 @@ def open_table(
 ) -> Table:
     """Open a file for reading.
 
-    ``exact``: numbers of JSON Lines are the texts that stand in the file. A CSV without a header has as many columns as
-    its first row; with ``width`` as many as most rows, and so many at least. ``known_labels`` help to find out whether
-    there is a header.
+    ``exact``: numbers of JSON Lines are read as texts. A CSV without a header has as many columns as its first row;
+    with ``width`` as many as most rows, but at least ``width``. ``known_labels`` help to detect a header.
 
     Raises:
         StudyError: the file is empty, damaged, compressed, or of a format that is not read; the message names it.
@@ -136,7 +135,7 @@ def open_table(
 
 
 class CsvTable(Table):
-    """A CSV with a header, or without one: its columns are then named by their positions, "0", "1" and so on."""
+    """A CSV with a header or without; without one the columns are named "0", "1" and so on."""
 
     format: Format = "csv"
 
@@ -157,16 +156,14 @@ class CsvTable(Table):
         super().__init__(source, pa.schema([(name, pa.string()) for name in names]))
 
     def rows(self) -> Iterator[Row]:
-        """Yield each row; one with another number of fields than there are columns keeps those that fit."""
+        """Yield each row; a row with a wrong number of fields keeps those that fit."""
         width = len(self.schema)
         for row in islice(csv_rows(self.source, self.form), bool(self.form.header), None):
             fields = row.values or [""] * (width == 1)
             found, fault = len(fields), None
             if found != width:
                 beyond = self.form.delimiter.join(fields[width:])
-                fault = f"found {found} fields, expected {width}" + (
-                    f"; beyond them stands {beyond!r}" if beyond else ""
-                )
+                fault = f"found {found} fields, expected {width}" + (f"; the rest is {beyond!r}" if beyond else "")
             yield Row(row.line, [*fields[:width], *[None] * (width - found)], fault, sum(map(len, fields)))
 
     def usual_width(self) -> int:
@@ -174,7 +171,7 @@ class CsvTable(Table):
         return Counter(len(row.values) for row in csv_rows(self.source, self.form)).most_common(1)[0][0]
 
     def delimiter_hint(self) -> str:
-        """Say that another delimiter fits the rows; else ""."""
+        """Return a hint that another delimiter fits the rows; otherwise ""."""
         other = fitting_delimiter(self.source, self.form)
         if other in (None, self.form.delimiter):
             return ""
@@ -200,7 +197,7 @@ def seems_header(rows: list[Row], known_labels: Collection[str] = ()) -> tuple[b
         if field in known_labels:
             return False, f"{field!r} in the first row is a label"
         if field and field in column and len(set(column)) <= MOST_LABELS:
-            return False, f"{field!r} in the first row stands further down too"
+            return False, f"{field!r} in the first row occurs again below"
     filled = [field.strip() for field in first]
     if any(map(is_number, filled)):
         return False, "the first row has a number"
@@ -211,14 +208,14 @@ def seems_header(rows: list[Row], known_labels: Collection[str] = ()) -> tuple[b
         return False, "the first row has a repeated or a long field"
     for field, column in zip(filled, columns, strict=True):
         if column and all(map(is_number, column)):
-            return True, f"all of the column below {field!r} are numbers"
+            return True, f"all values below {field!r} are numbers"
     if "" in filled:
         return False, "the first row has an empty field"
     if usual := [field for field in filled if any(usualness(field, role) is not None for role in _USUAL)]:
-        return True, f"{usual[0]!r} in the first row is a usual name of a column"
+        return True, f"{usual[0]!r} in the first row is a common column name"
     short = (re.fullmatch(r"[^\W\d][\w .:-]*", field) and field.count(" ") < 2 for field in filled)
     if len(first) > 1 and others and all(short):
-        return True, "the first row has short words alone, and none stands further down"
+        return True, "the first row has only short words, and none occurs again below"
     return False, "the first row reads as a post"
 
 
@@ -228,7 +225,7 @@ def is_number(value: str) -> bool:
 
 
 def usualness(name: str, role: str) -> int | None:
-    """Return how usual a name is for a role (0: the most usual), or None; "tweet_id" is an id, "post text" a text."""
+    """Return how common a name is for a role (0: the most common), or None; "tweet_id" is an id, "post text" a text."""
     parts = [part.casefold() for part in re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))]
     if not parts or len(parts) > 3:
         return None
@@ -240,7 +237,7 @@ def usualness(name: str, role: str) -> int | None:
 
 
 class JsonLinesTable(Table):
-    """One JSON object a line; a key that a row lacks is null in it. A first pass finds the columns and their types."""
+    """One JSON object per line; a missing key is null. A first pass finds the columns and their types."""
 
     format: Format = "jsonl"
 
@@ -256,16 +253,16 @@ class JsonLinesTable(Table):
             if len(kinds) > MOST_COLUMNS:
                 raise StudyError(f"{source.name}, line {number}: more than {MOST_COLUMNS} different keys.")
         if not kinds:
-            raise StudyError(f"{source.name}{first or ': the file is empty; expected one JSON object a line.'}")
+            raise StudyError(f"{source.name}{first or ': the file is empty; expected one JSON object per line.'}")
         super().__init__(source, pa.schema([_json_field(name, found - {NoneType}) for name, found in kinds.items()]))
 
     def rows(self) -> Iterator[Row]:
-        """Yield each row; a line that is no JSON object is faulty, and its columns are null."""
+        """Yield each row; a line that is not a JSON object is faulty, and its columns are null."""
         for number, line, row, fault in self._parsed():
             yield Row(number, [(row or {}).get(name) for name in self.schema.names], fault, len(line))
 
     def _parsed(self) -> Iterator[tuple[int, str, dict[str, Any] | None, str | None]]:
-        """Yield each line that is not blank: its number, itself, and its object or what is wrong."""
+        """Yield each line that is not blank: its number, the line, and its object or its fault."""
         as_text: Any = {"parse_int": str, "parse_float": str} if self._exact else {}
         for number, line in enumerate(lines_of(self.source, self._encoding), 1):
             if not (text := line.strip()):
@@ -296,7 +293,7 @@ def _json_field(name: str, kinds: set[type]) -> pa.Field:
 
 
 class ParquetTable(Table):
-    """A Parquet file, with the types that it has."""
+    """A Parquet file, with its own types."""
 
     def __init__(self, source: Source) -> None:
         self.source = source

@@ -1,1 +1,1 @@
-"""Kedro's hooks: what must hold before a run starts, and who is told of it."""
+"""Kedro's hooks: the checks before a run, and the trackers that log it."""

@@ -1,4 +1,4 @@
-"""What must hold before a run starts: processes, the device, warm-ups, the disk, and no other run."""
+"""Checks before a run: processes, the device, warm-ups, the disk, and other runs."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ MB = 1_000_000
 
 
 class CheckMachine:
-    """Refuses what no node can work with: several processes, an absent device, encoder or database."""
+    """Refuses several processes and a missing device, encoder or database."""
 
     @hook_impl
     def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
@@ -68,7 +68,7 @@ class CheckMachine:
 
 
 def check_encoder(checkpoint: str, techniques: Collection[str], sections: Mapping[str, Any]) -> None:
-    """Load the encoder, and look in it for the layers that parameters of these techniques name.
+    """Load the encoder, and check that it has the layers that the parameters of these techniques name.
 
     Raises:
         StudyError: a file of the encoder is damaged, or it has no such layer or fewer blocks.
@@ -93,15 +93,15 @@ def check_encoder(checkpoint: str, techniques: Collection[str], sections: Mappin
 
 
 def _reads_encoder(node: Node) -> bool:
-    """Tell whether a node starts from the encoder: it uses the device, and not for a model that is there already."""
+    """Tell whether a node starts from the encoder: it uses the device, and has no model as an input."""
     inputs = node.inputs
     return DEVICE in node.tags and "params:model" in inputs and not any(name.endswith(".model") for name in inputs)
 
 
 class CheckWarmUp:
-    """Refuses a warm-up as long as its training: as soon as it is known how many posts there are, and before training.
+    """Refuses a warm-up as long as its training, before the training, once the number of posts is known.
 
-    A limit of rows is known before anything runs, the number of posts once they are split.
+    A limit of rows is known before anything runs; the number of posts is known after the split.
     """
 
     @hook_impl
@@ -133,7 +133,7 @@ def _trains(node: Node) -> bool:
 
 
 def refuse_several_processes(environment: Mapping[str, str]) -> None:
-    """Refuse to be one of several processes that train together: transformers would join them by these variables.
+    """Refuse to run as one of several processes: transformers would join them by these environment variables.
 
     Raises:
         StudyError: a launcher such as torchrun, accelerate or mpirun has started this process.
@@ -142,28 +142,28 @@ def refuse_several_processes(environment: Mapping[str, str]) -> None:
         value = environment.get(name, "")
         if value.lstrip("-").isdigit() and int(value) > alone:
             raise StudyError(
-                f"{name} is {value}: this is one of several processes, as torchrun or accelerate start them.\n"
-                f"  Start it without them, or unset {name}; --params=training.processes=2 trains in two."
+                f"{name} is {value}: this is one of several processes, as torchrun and accelerate start them.\n"
+                f"  Start it without them, or unset {name}; --params=training.processes=2 trains in two processes."
             )
 
 
 def refuse_misspelt(catalog: Mapping[str, Any]) -> None:
-    """Refuse a dataset of a catalog's configuration that no pipeline has, and whose name is nearly that of one.
+    """Refuse a dataset of the catalog that no pipeline has and whose name is similar to one that it has.
 
     Raises:
-        StudyError: there is one: what it says would have no effect.
+        StudyError: there is one: its entry would have no effect.
     """
     known = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
     for name in catalog:
         if "{" not in name and name not in known and (near := get_close_matches(name, known, 1, 0.85)):
             raise StudyError(
                 f"{name} in the catalog is in no pipeline; did you mean {near[0]}?\n"
-                "  Call it so, or give it a name that is not nearly the same."
+                "  Use that name, or one that is less similar."
             )
 
 
 class EnoughDisk:
-    """Refuses a run for whose models the disk has no room, before it begins."""
+    """Refuses a run, before it begins, if the disk has no room for its models."""
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
@@ -182,15 +182,15 @@ class EnoughDisk:
             raise StudyError(
                 f"The disk has {free // MB:,} MB left, and this run writes up to {needed // MB:,} MB of models and "
                 f"checkpoints below {place}.\n"
-                f"  Free some (make clean deletes all outputs), or run one technique at a time: --pipelines=<technique>"
+                f"  Free space (make clean deletes all outputs), or run one technique at a time: --pipelines=NAME"
             )
 
 
 def predicted_bytes(folders: Mapping[Path, bool], checkpoint: str, checkpoints_kept: int) -> int:
-    """Return the most room that models in these folders take; True marks those whose training keeps checkpoints.
+    """Return the most space that models in these folders take; True marks those whose training keeps checkpoints.
 
-    A new model is as large as its encoder; one that is there is written anew beside itself. A training keeps some
-    checkpoints while it lasts, and one more while it writes it, each at most with the moments of all weights.
+    A new model is as large as its encoder; an existing one is rewritten beside itself. A training keeps some
+    checkpoints, and one more while it writes it, each at most with the moments of all weights.
     """
     new = [folder for folder in folders if not folder.is_dir()]
     sizes = [[file.stat().st_size for file in folder.rglob("*") if file.is_file()] for folder in folders]
@@ -206,10 +206,10 @@ def predicted_bytes(folders: Mapping[Path, bool], checkpoint: str, checkpoints_k
 
 
 class OneRunAtATime:
-    """Refuses a run beside another that writes what it reads or writes, and clears away what killed ones left.
+    """Refuses a run if another one writes what it reads or writes, and deletes what killed runs left.
 
-    There is a lock for each namespace, and one for what belongs to none. A run holds those of its outputs alone, those
-    of its inputs beside other readers; so two techniques train side by side, on posts that none changes meanwhile. The
+    There is a lock for each namespace, and one for everything else. A run holds the locks of its outputs exclusively,
+    and shares those of its inputs with other readers; so two techniques can train side by side on the same posts. The
     system itself releases a dead process's locks.
     """
 
@@ -234,7 +234,7 @@ class OneRunAtATime:
                 self._locks.close()
                 raise StudyError(
                     f"Another run is {what} {relative(folder)}{name and ': '}{name}.\n"
-                    "  Wait for its end, or give this one another name: --params=run=<name>"
+                    "  Wait until it ends, or give this run another name: --params=run=<name>"
                 )
         for dataset in map(catalog.get, sorted(pipeline.all_outputs())):
             if (path := path_of(dataset)) is not None and not isinstance(dataset, BestModel):  # which has a previous
@@ -250,10 +250,10 @@ class OneRunAtATime:
 
 
 class SayWhatIsMissing:
-    """Says which input is not there, and which pipeline makes it, where that ended a load or a node.
+    """Says which input is missing, and which pipeline makes it, after a failed load or node.
 
-    An optional input that is missing reaches a node as an empty dictionary or table. Some nodes can do without it; in
-    the others a key is missing.
+    A node gets a missing optional input as an empty dictionary or table. Some nodes do not need it; in the others a key
+    is missing.
     """
 
     @hook_impl(trylast=True)  # no hook after it is called
@@ -279,7 +279,7 @@ class SayWhatIsMissing:
 
 
 def say_missing(error: Exception, names: list[str], catalog: Any) -> None:
-    """Raise the message about the first of these datasets that has a path, and nothing there.
+    """Raise the message about the first of these datasets whose path does not exist.
 
     Raises:
         StudyError: there is one.
@@ -304,7 +304,7 @@ def _namespace(dataset: str) -> str:
 
 
 def _lock(file: IO[str], *, alone: bool) -> bool:
-    """Try to lock a file until it is closed, alone or beside others that do not lock it alone."""
+    """Try to lock a file until it is closed, exclusively or shared."""
     import fcntl
 
     try:

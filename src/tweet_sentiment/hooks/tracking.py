@@ -1,4 +1,4 @@
-"""MLflow and TensorBoard are told what a run saves, if the parameters ask for it; neither is imported otherwise."""
+"""Logging of what a run saves to MLflow and TensorBoard, if the parameters name them; otherwise neither is imported."""
 
 import atexit
 import json
@@ -23,9 +23,9 @@ OF_A_TRIAL = ("num_train_epochs", "per_device_train_batch_size", "learning_rate"
 
 
 class Track:
-    """Follows a run with the trackers that the parameters ask for.
+    """Logs a run to the trackers that the parameters name.
 
-    They are told a dataset's namespace as its technique; it is "" for what belongs to the whole run.
+    A dataset's namespace is its technique; it is "" for datasets of the whole run.
     """
 
     def __init__(self) -> None:
@@ -179,7 +179,7 @@ class TensorBoardTracker:
                 writer.add_scalar(fit(name), value, step)
 
     def end(self, failed: bool) -> None:
-        """Nothing is open: every file is closed when it is written."""
+        """Do nothing: every file is closed after it is written."""
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -192,10 +192,10 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 
 def fit(name: str, spaces: bool = False) -> str:
-    """Return a name that a store takes, as it is where it can be: labels may be emoji, paths, or very long.
+    """Return a name that a store accepts, unchanged if possible: labels may be emoji, paths, or very long.
 
-    What is no letter, digit, ``_``, ``-`` or dot (nor a space, where ``spaces`` are taken) becomes its code point, such
-    as ``u1f600``. Different names stay different: one that is changed ends in a hash of what it was.
+    A character other than a letter, digit, ``_``, ``-``, dot (or space, with ``spaces``) becomes its code point, such
+    as ``u1f600``. Different names stay different: a changed name ends in a hash of the original.
     """
     refused = r"[^\w. -]|^\." if spaces else r"[^\w.-]|^\."
     plain = re.sub(refused, lambda found: f"u{ord(found[0]):x}", name)
@@ -205,14 +205,14 @@ def fit(name: str, spaces: bool = False) -> str:
 
 
 def numbers(tree: Mapping[str, Any]) -> dict[str, float]:
-    """Return the finite numbers of a tree by their full names; a truth value is no number."""
+    """Return the finite numbers of a tree by their full names, without booleans."""
     leaves = dict(flat(tree))
     real = {name: float(one) for name, one in leaves.items() if isinstance(one, Real) and not isinstance(one, bool)}
     return {name: value for name, value in real.items() if math.isfinite(value)}
 
 
 def points_of(curves: Any) -> Iterator[Point]:
-    """Yield name, value and step of all that a table of curves holds; several prompts are told apart by number."""
+    """Yield name, value and step of every point of a table of curves; several prompts are numbered."""
     prompts = {prompt: number for number, prompt in enumerate(curves["prompt"].unique())} if "prompt" in curves else {}
     for row in curves.to_dict("records"):
         prefix = f"prompt_{prompts[row['prompt']]}." if prompts else ""

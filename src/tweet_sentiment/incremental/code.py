@@ -1,6 +1,6 @@
 """The code behind a node: its module and every module of the project that it imports, found by reading the source.
 
-A module counts as it is parsed, without docstrings: comments and layout change nothing. An import by a computed name is
+A module counts as parsed code without docstrings: comments and layout change nothing. An import by a computed name is
 not seen. Each file is read once per process: after an edit during a run, the record says the code as it was, and the
 node runs again.
 """
@@ -20,7 +20,7 @@ LIST = "tweet_sentiment.techniques"  # of all techniques: importing it is no dep
 def code_of(module: str, root: Path = ROOT, alone: bool = False) -> Mapping[str, str]:
     """Return a hash of the module, and unless ``alone`` of all that it imports, by path below ``root``.
 
-    Modules that do not lie below ``root`` are left out: they are the libraries', which have versions.
+    Modules outside ``root`` are left out: they belong to libraries, which have versions.
     """
     todo, code = [module] if alone else _with_packages(module), dict[str, str]()
     while todo:

@@ -1,4 +1,4 @@
-"""What an output is made of: a node's wiring, code and libraries, its parameters on this machine, and its data."""
+"""What an output depends on: a node's wiring, code and libraries, its parameters on this machine, and its data."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ REASONS = {  # in the order in which they are looked for
 
 
 class Record(BaseModel):
-    """What an output was made of, and its own hash. A record of another form counts as none.
+    """What an output was made from, and its own hash. A record of another form is ignored.
 
     ``wiring``: the node's function, with fixed arguments, and the names of its inputs and outputs. ``catalog``: the
     settings of these datasets, without paths. ``code``: hashes by module. ``environment``: what parameters stand for
@@ -50,12 +50,12 @@ class Record(BaseModel):
 
     @staticmethod
     def path(output: Path, name: str) -> Path:
-        """Return where the record of the dataset ``name``, whose file or folder is ``output``, lies."""
+        """Return the path of the record of the dataset ``name``, whose file or folder is ``output``."""
         return output.parent / RECORDS / f"{name}.json"
 
     @classmethod
     def read(cls, path: Path) -> "Record | None":
-        """Return the record; None where there is none, or one that is damaged or of another form."""
+        """Return the record; None if it is missing, damaged or of another form."""
         try:
             return cls.model_validate_json(fetch(path).read_bytes())
         except (OSError, ValidationError):
@@ -91,7 +91,7 @@ def record_of(node: Any, catalog: Any) -> Record:
 
 
 def data_inputs(node: Any) -> list[str]:
-    """Return the names of a node's inputs that are no parameters."""
+    """Return the names of a node's inputs that are not parameters."""
     return [name for name in node.inputs if not name.startswith("params:")]
 
 
@@ -106,7 +106,7 @@ def parameters_of(node: Any, catalog: Any) -> dict[str, Any]:
 
 
 def _entry(dataset: Any) -> str:
-    """Return a hash of the dataset's type and settings, without its path and what kedro-viz shows of it."""
+    """Return a hash of the dataset's type and settings, without its path and its metadata for kedro-viz."""
     configuration = dataset._init_config() if hasattr(dataset, "_init_config") else {}
     settings = configuration | configuration.get("kwargs", {})
     metadata = {key: value for key, value in (settings.get("metadata") or {}).items() if key != "kedro-viz"}
@@ -164,14 +164,14 @@ def _checkpoint(checkpoint: str) -> str:
 
 @cache
 def _cached_hash(folder: Path, inode: int) -> str:
-    """Hash a checkpoint once; a node that makes it anew puts another folder in its place."""
+    """Hash a checkpoint once; a node that makes it again replaces the folder."""
     return content_hash(folder)
 
 
 def content_hash(path: Path) -> str:
-    """Return a hash of a file, or of a folder's files and their relative paths; ``missing`` where nothing is.
+    """Return a hash of a file, or of a folder's files and their relative paths; ``missing`` if there is nothing.
 
-    Everything is read: dates and sizes prove nothing.
+    Everything is read, since dates and sizes prove nothing.
     """
     if path.is_file():
         return file_hash(path)
@@ -186,15 +186,15 @@ def _files_hash(files: Mapping[str, Path]) -> str:
 
 
 def path_of(dataset: Any) -> Path | None:
-    """Return where a dataset lies on this machine's disk; None for what lies elsewhere or in memory."""
+    """Return the path of a dataset on this machine's disk; None if it is elsewhere or in memory."""
     path = getattr(dataset, "_filepath", None)
     return None if path is None or getattr(dataset, "_protocol", "file") != "file" else Path(path)
 
 
 def dataset_hash(dataset: Any) -> str | None:
-    """Return the hash of what a dataset would load now; None where it cannot be compared.
+    """Return the hash of what a dataset would load now; None if it cannot be compared.
 
-    Not for a file that is being written: ours are renamed into place when they are complete.
+    Do not use it for a file that is being written; our files are renamed into place when complete.
     """
     from tweet_sentiment.datasets import Partitions
 
@@ -205,7 +205,7 @@ def dataset_hash(dataset: Any) -> str | None:
 
 
 def difference(old: Record, new: Record, output: str) -> str | None:
-    """Say in a few words what is no longer as it was; None if nothing is. ``output`` is the file's name."""
+    """Say in a few words what has changed; None if nothing has. ``output`` is the file's name."""
     changed = {field: changed_keys(getattr(old, field), getattr(new, field)) for field in REASONS}
     field = next((field for field, names in changed.items() if names), "")
     names = changed.get(field, [])
@@ -224,7 +224,7 @@ def difference(old: Record, new: Record, output: str) -> str | None:
 
 
 def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any], before: str = "") -> list[str]:
-    """Return the keys whose values differ, inner ones behind a dot."""
+    """Return the keys whose values differ, inner keys after a dot."""
     keys = []
     for key in old.keys() | new.keys():
         one, other = old.get(key), new.get(key)

@@ -1,4 +1,4 @@
-"""Which nodes run, and why: those whose records differ from what is so now, and all that come after them."""
+"""Which nodes run, and why: those whose records differ from the present state, and all nodes after them."""
 
 import logging
 from dataclasses import dataclass
@@ -30,14 +30,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Plan:
-    """The nodes of a pipeline in an order in which they can run, and the reason of each that does."""
+    """The nodes of a pipeline in a possible order, and the reason for each node that runs."""
 
     nodes: list[Node]
     reasons: dict[str, str]
 
 
 def make_plan(pipeline: Pipeline, catalog: Any) -> Plan:
-    """Compare each node with its records. A node after one that runs, runs; it is not asked what that one will give."""
+    """Compare each node with its records. A node after one that runs also runs, whatever that one writes."""
     parents = dependencies(pipeline, catalog)
     nodes = list(TopologicalSorter({node: sorted(parents[node]) for node in pipeline.nodes}).static_order())
     hashes = cache(lambda name: dataset_hash(catalog.get(name)))
@@ -52,10 +52,10 @@ def make_plan(pipeline: Pipeline, catalog: Any) -> Plan:
 
 
 def dependencies(pipeline: Pipeline, catalog: Any) -> dict[Node, set[Node]]:
-    """Return the nodes before each node, those included that Kedro does not know of.
+    """Return the nodes before each node, including dependencies that Kedro does not know.
 
-    Partitions are files that other nodes write; a dataset may be another's file by another name; and a technique may
-    start from the folder of an encoder that another technique makes.
+    Partitions are files that other nodes write; a dataset may be another's file under another name; and a technique may
+    start from the folder of an encoder that another node makes.
     """
     from tweet_sentiment.datasets import Partitions
 
@@ -78,7 +78,7 @@ def dependencies(pipeline: Pipeline, catalog: Any) -> dict[Node, set[Node]]:
 
 
 def _own_reason(node: Node, catalog: Any, hashes: Any) -> str | None:
-    """Say why a node runs that no other makes run."""
+    """Return why a node runs, if no other node is the reason."""
     inputs = {name: hashes(name) for name in data_inputs(node)}
     paths = {name: path_of(catalog.get(name)) for name in node.outputs}
     if elsewhere := [name for name, found in (*inputs.items(), *paths.items()) if found is None]:
@@ -112,10 +112,10 @@ class OnlyChanged(SequentialRunner):
         run_id: str | None = None,
         only_missing_outputs: bool = False,
     ) -> dict[str, Any]:
-        """Log what is skipped and why the others run, and run these.
+        """Log which nodes are skipped and why the others run, and run them.
 
         Raises:
-            StudyError: only missing outputs are asked for too, which would leave out what has changed.
+            StudyError: ``--only-missing-outputs`` is given too, which would leave out what has changed.
         """
         if only_missing_outputs:
             raise StudyError(
@@ -139,7 +139,7 @@ class OnlyChanged(SequentialRunner):
 
 
 class _InOrder(Pipeline):
-    """A pipeline whose nodes run in the order given: among some nodes of it, Kedro would find another."""
+    """A pipeline whose nodes run in the given order; Kedro might order a part of them differently."""
 
     def __init__(self, nodes: list[Node]) -> None:
         self._order = nodes

@@ -1,4 +1,4 @@
-"""Records what each output is made of, whatever runner makes it, and gives each node's unfinished work its folder."""
+"""Records what each output is made from, with any runner, and gives each node a folder for unfinished work."""
 
 import logging
 import shutil
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 
 class RecordFingerprints:
-    """Hashes inputs before they are loaded and outputs after they are saved; a record comes last.
+    """Hashes inputs before they are loaded and outputs after they are saved; the record is written last.
 
-    What changes while a node runs then differs from the record, and the node runs again; so it is with the source,
+    What changes while a node runs differs from the record, and the node runs again; the same holds for the source code,
     which is read before the first node. Between two saves of a node none of its outputs has an old record.
     """
 
@@ -49,8 +49,8 @@ class RecordFingerprints:
     def before_node_run(self, node: Any, catalog: Any, inputs: dict[str, Any]) -> dict[str, Any] | None:
         """Give a node that resumes unfinished work a folder for work on the same data, by the same code.
 
-        JSON inputs do not count: they hold times, which are never the same. Nor do parameters, of which the nodes
-        themselves mark their work with those that decide.
+        JSON inputs do not count: they have times, which always differ. Parameters do not count either, since the nodes
+        mark their work with the parameters that matter.
         """
         from tweet_sentiment.datasets import Json
 
@@ -84,11 +84,11 @@ class RecordFingerprints:
         try:
             record.write(Record.path(path, dataset_name))
         except OSError as error:
-            logger.warning("%s is written, but not what it was made of (%s): it is rebuilt.", dataset_name, error)
+            logger.warning("%s is written, but not the record of its inputs (%s): rebuilding.", dataset_name, error)
 
 
 def _warn_of_what_is_stored(pipeline: Any, catalog: Any, given: dict[str, Any]) -> None:
-    """Warn of parameters that are given and decide what is read here, but was made before, with other values."""
+    """Warn about given parameters that differ from those with which an existing input was made."""
     from tweet_sentiment.parameters import Compute
 
     given = {name: value for name, value in given.items() if name not in Compute.model_fields}
@@ -104,7 +104,7 @@ def _warn_of_what_is_stored(pipeline: Any, catalog: Any, given: dict[str, Any]) 
         now = {key: sections.get(key) for key in record.parameters}
         if others := [key for key in changed_keys(record.parameters, now) if _is_given(key, given)]:
             logger.warning(
-                "%s is another than the one that %s was made with, and this run does not make that anew: run %s too.",
+                "%s differs from the one that %s was made with, which this run does not make again: also run %s.",
                 ", ".join(others),
                 name,
                 record.node,
@@ -112,7 +112,7 @@ def _warn_of_what_is_stored(pipeline: Any, catalog: Any, given: dict[str, Any]) 
 
 
 def _is_given(key: str, given: Any) -> bool:
-    """Tell whether a key with dots is set in a tree, or a part of what is."""
+    """Tell whether a key with dots, or a part of it, is set in a tree."""
     for part in key.split("."):
         if not isinstance(given, dict):
             return True
@@ -125,13 +125,13 @@ def _is_given(key: str, given: Any) -> bool:
 def folder_for(working_folder: Path, node: str, conditions: Any) -> Path:
     """Return the node's folder for unfinished work under these conditions: code, libraries, data and machine.
 
-    Of its folders for other conditions the latest is kept, for a change that is taken back; the rest are deleted.
+    The latest of its other folders is kept, in case a change is reverted; the rest are deleted.
     """
     name = node.rpartition(".")[2]
     mine = working_folder / f"{name}-{fingerprint(conditions)}"
     others = sorted(set(working_folder.glob(f"{name}-*")) - {mine}, key=lambda folder: folder.stat().st_mtime)
     if others and not mine.exists() and any(others[-1].iterdir()):
-        logger.info("%s: code, libraries, data or machine have changed; unfinished work is begun anew.", node)
+        logger.info("%s: code, libraries, data or machine have changed; unfinished work starts again.", node)
     for old in others[:-1]:
         shutil.rmtree(old)
     mine.mkdir(parents=True, exist_ok=True)

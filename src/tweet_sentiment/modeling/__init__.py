@@ -1,6 +1,6 @@
 """Encoders, freezing, features, heads, soft prompts, training and prediction: no Kedro, no Optuna.
 
-Importing the package imports neither torch nor transformers: an exported model is asked without them.
+Importing the package imports neither torch nor transformers: an exported model predicts without them.
 """
 
 import os

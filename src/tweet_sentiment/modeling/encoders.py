@@ -1,4 +1,4 @@
-"""Encoders of any family: how one is loaded, where its parts lie, and which of its vectors the head reads.
+"""Encoders of any family: how one is loaded, what its parts are, and which of its vectors the head reads.
 
 There is no table of families. Classes come from transformers by the ``model_type`` of config.json, never from a model
 folder; encoder, embeddings, blocks and head are found in the model itself. This is the only module (``fast`` aside,
@@ -49,7 +49,7 @@ POOLER = ("pooler", "pooler_activation")  # the part of some families' heads tha
 
 @dataclass(frozen=True)
 class Parts:
-    """Where the parts of a classifier lie, by the names of its modules.
+    """The parts of a classifier, by the names of its modules.
 
     Attributes:
         encoder, embeddings: modules.
@@ -64,7 +64,7 @@ class Parts:
     head: tuple[str, ...]
 
     def named(self, name: str) -> list[str]:
-        """Return the modules that ``head``, ``encoder`` or ``embeddings`` stands for; of another name, itself."""
+        """Return the modules of ``head``, ``encoder`` or ``embeddings``; another name is returned itself."""
         known = {"head": [*self.head], "encoder": [self.encoder], "embeddings": [self.embeddings]}
         return known.get(name, [name])
 
@@ -99,23 +99,23 @@ def _embeddings_within(encoder: Any) -> str:
 
 
 def plain_model(model: Any) -> Any:
-    """Return the model that peft has wrapped; another one as it is."""
+    """Return the model that peft has wrapped; another model is returned unchanged."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def encoder_of(model: Any) -> Any:
-    """Return the encoder within a model, the encoder itself of one."""
+    """Return the encoder within a model; an encoder is returned itself."""
     plain = plain_model(model)
     return getattr(plain, plain.base_model_prefix, plain)
 
 
 def below(name: str, parts: Any) -> bool:
-    """Tell whether a parameter or module is one of ``parts``, or lies in one."""
+    """Tell whether a parameter or module is one of ``parts``, or is inside one."""
     return any(name == part or name.startswith(f"{part}.") for part in parts)
 
 
 def linear_layers(classifier: Any) -> dict[str, nn.Linear]:
-    """Return the linear layers of the encoder's blocks, by name: those that an adapter can be put on."""
+    """Return the linear layers of the encoder's blocks, by name, which can have an adapter."""
     blocks = parts_of(classifier).blocks
     named = classifier.named_modules()
     return {name: one for name, one in named if isinstance(one, nn.Linear) and below(name, [blocks])}
@@ -133,7 +133,7 @@ def ia3_layers(classifier: Any) -> tuple[list[str], list[str]]:
 
 
 def position_table(model: Any) -> torch.Tensor | None:
-    """Return the vectors of an encoder's positions, the first position first; None where there is no such table."""
+    """Return the vectors of an encoder's positions, from the first position; None if there is no such table."""
     encoder = encoder_of(model)
     table = getattr(encoder.get_submodule(_embeddings_within(encoder)), "position_embeddings", None)
     if not isinstance(table, nn.Embedding):
@@ -142,10 +142,10 @@ def position_table(model: Any) -> torch.Tensor | None:
 
 
 def check_prompt_pooling(classifier: Any, pooling: str) -> None:
-    """Refuse a soft prompt that pools [CLS] where [CLS] cannot be moved to the front, where the classifier reads.
+    """Refuse a soft prompt that pools [CLS] if [CLS] cannot be moved to the front, where the classifier reads.
 
     Raises:
-        StudyError: attention depends on how far word pieces are apart, not on a table of positions alone.
+        StudyError: attention depends on the distance between word pieces, not only on a table of positions.
     """
     names = [name for name, _ in encoder_of(classifier).named_parameters()]
     distances = position_table(classifier) is None or any(re.search(r"relative|distance|\brel_", one) for one in names)
@@ -157,7 +157,7 @@ def check_prompt_pooling(classifier: Any, pooling: str) -> None:
 
 
 def check_length(model: Any, longest: int, virtual: int = 0) -> None:
-    """Refuse word pieces that an encoder, or the one within a model, has no positions for.
+    """Refuse more word pieces than an encoder, or the encoder within a model, has positions.
 
     Raises:
         StudyError: they are too many.
@@ -190,7 +190,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def classifier_of(settings: dict[str, Any], folder: Path) -> Callable[[], Any]:
-    """Return what makes transformers' classifier of these settings; code in a model folder is not run.
+    """Return the function that makes transformers' classifier for these settings; code in a model folder is not run.
 
     Raises:
         StudyError: transformers has none of this ``model_type``.
@@ -228,7 +228,7 @@ def read_weights(folder: Path) -> Weights:
 
 
 def blank(make: Callable[[], Any], folder: Path) -> Any:
-    """Return the model that ``make`` gives, without weights; none are drawn, and no memory is taken.
+    """Return the model of ``make`` without weights: none are drawn, and no memory is used.
 
     Raises:
         StudyError: the configuration makes no model.
@@ -243,7 +243,7 @@ def blank(make: Callable[[], Any], folder: Path) -> Any:
 def fill(model: Any, weights: Weights, folder: Path, optional: str = " ") -> Any:
     """Give a blank model its weights, and return it in evaluation mode.
 
-    Those whose names begin with ``optional`` may be missing, and stay blank.
+    Weights whose names begin with ``optional`` may be missing, and stay blank.
 
     Raises:
         StudyError: weights are missing, too many or of other shapes, or not finite.
@@ -270,7 +270,7 @@ def fill(model: Any, weights: Weights, folder: Path, optional: str = " ") -> Any
 def load_tokenizer(checkpoint: str) -> "PreTrainedTokenizerFast":
     """Load the checkpoint's tokenizer and check its vocabulary.
 
-    ``tokenizer.json`` is read as it is. Without one the tokenizer is built of the vocabulary, as its family does it.
+    ``tokenizer.json`` is read unchanged. Without it the tokenizer is built from the vocabulary, as in its family.
 
     Raises:
         StudyError: its files are missing or of a kind that is not read, or it does not know ordinary words.
@@ -288,8 +288,8 @@ def load_tokenizer(checkpoint: str) -> "PreTrainedTokenizerFast":
     except Exception as error:  # a package that is not installed, a damaged file, or a tokenizer without a fast form
         raise StudyError(
             f"{folder}: the tokenizer cannot be read, it is damaged or of another kind: {str(error).splitlines()[0]}\n"
-            "  Expected tokenizer.json. Where the tokenizer's own package (sentencepiece, say) is installed, "
-            "transformers writes one:\n  AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+            "  Expected tokenizer.json. If the tokenizer's own package (such as sentencepiece) is installed, "
+            "transformers can write it:\n  AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
         ) from error
     inner.no_padding()
     inner.no_truncation()
@@ -315,7 +315,7 @@ def load_encoder(checkpoint: str) -> "PreTrainedModel":
 
 
 def _load_encoder(checkpoint: str) -> "PreTrainedModel":
-    """Load the encoder, of its family's classifier; where a pooler is not in the checkpoint, it stays blank."""
+    """Load the encoder in its family's classifier; a pooler that is not in the checkpoint stays blank."""
     if checkpoint == EMBEDDED:
         return load_embedded()
     folder = checkpoint_folder(checkpoint)
@@ -358,7 +358,7 @@ BERT_NAMES = {
 
 
 def load_embedded() -> "PreTrainedModel":
-    """Build the DistilBERT that computes what the BERT in the package computes (6 blocks, dim 384, 12 heads).
+    """Build a DistilBERT that computes the same as the BERT in the package (6 blocks, dim 384, 12 heads).
 
     DistilBERT has no token types: the vector of type 0 is added to each position embedding.
 
@@ -391,8 +391,8 @@ def _renamed(name: str) -> str:
 def load_classifier(checkpoint: str, labels: list[str], seed: int) -> "PreTrainedModel":
     """Put the head of its family, drawn with ``seed``, on the pretrained encoder (paper, section "Model choice").
 
-    Of DistilBERT it is ``pre_classifier`` (dim x dim), ReLU, dropout, ``classifier`` (dim x labels). A head that the
-    checkpoint may bring is not used: every technique starts from the same one. A pooler that lies in the encoder is.
+    For DistilBERT it is ``pre_classifier`` (dim x dim), ReLU, dropout, ``classifier`` (dim x labels). A head in the
+    checkpoint is not used: every technique starts with the same one. A pooler in the encoder is used.
 
     Raises:
         StudyError: the checkpoint cannot be loaded, or its family's classifier does not read the first vector.
@@ -423,7 +423,7 @@ def load_classifier(checkpoint: str, labels: list[str], seed: int) -> "PreTraine
 
 
 def without_encoder(classifier: Any) -> Any:
-    """Return a copy of a classifier that takes vectors for what its encoder gives: ``inputs_embeds``, first vectors."""
+    """Return a copy of a classifier that reads vectors instead of its encoder's output, as ``inputs_embeds``."""
     alone = copy(classifier)
     encoder = classifier.base_model_prefix
     alone._modules = {
@@ -433,7 +433,7 @@ def without_encoder(classifier: Any) -> Any:
 
 
 class _Given(nn.Module):
-    """Stands in the place of an encoder: gives what it is given, and what the encoder's pooler makes of it."""
+    """Replaces an encoder: it returns its input, and the output of the encoder's pooler."""
 
     def __init__(self, encoder: Any) -> None:
         super().__init__()
@@ -447,7 +447,7 @@ class _Given(nn.Module):
 
 
 def read_instead(encoder: Any, output: Any, vectors: torch.Tensor) -> Any:
-    """Put vectors of shape (posts, positions, dim) in the place of an encoder's, for its classifier to read."""
+    """Replace an encoder's vectors by others of shape (posts, positions, dim), for its classifier to read."""
     output["last_hidden_state"] = vectors
     if (pooler := getattr(encoder, POOLER[0], None)) is not None:
         activation = getattr(encoder, POOLER[1], None)
@@ -456,14 +456,14 @@ def read_instead(encoder: Any, output: Any, vectors: torch.Tensor) -> Any:
 
 
 def unload_encoder(classifier: Any) -> None:
-    """Leave a classifier with its head alone; the rest would only take memory."""
+    """Keep only the head of a classifier, to save memory."""
     for name, module in encoder_of(classifier).named_children():
         if name not in POOLER:
             module._apply(lambda weights: weights.to("meta"))
 
 
 def head_logits(model: Any, vectors: torch.Tensor) -> torch.Tensor:
-    """Return what the layers above the encoder make of its vectors, of shape (vectors, dim)."""
+    """Return the output of the layers above the encoder for its vectors of shape (vectors, dim)."""
     from transformers.modeling_outputs import BaseModelOutput
 
     encoder, given = encoder_of(model), vectors.unsqueeze(0)
@@ -493,7 +493,7 @@ def with_vocabulary(encoder: Any, seed: int) -> Any:
 
 
 def _check_head(classifier: Any) -> None:
-    """Refuse a family that nobody has tried here and whose classifier reads something else than the first vector."""
+    """Refuse an untested family whose classifier does not read the first vector."""
     ids, same = torch.arange(8)[None], False
     with suppress(Exception), torch.inference_mode(), pooled_first(encoder := encoder_of(classifier)):
         vectors = encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[:, :1]
@@ -507,7 +507,7 @@ def _check_head(classifier: Any) -> None:
 
 
 def set_pooling(classifier: Any, pooling: str) -> None:
-    """Let the head read the mean over the word pieces (``mean``), the first vector (``cls``), or as its family does.
+    """Let the head read the mean over the word pieces (``mean``), the first vector (``cls``), or its family's default.
 
     The configuration records it.
     """
@@ -520,7 +520,7 @@ def set_pooling(classifier: Any, pooling: str) -> None:
 
 
 def apply_pooling(classifier: Any) -> None:
-    """Pool as the configuration says, ``cls`` if it says nothing.
+    """Pool as the configuration says; the default is ``cls``.
 
     The head reads position 0, so the mean is put there. Padding does not count.
     """
@@ -530,13 +530,13 @@ def apply_pooling(classifier: Any) -> None:
 
 
 def pools_mean(classifier: Any) -> bool:
-    """Tell whether the head reads the mean, as it does not in transformers."""
+    """Tell whether the head reads the mean, which transformers would not do."""
     return bool(getattr(classifier.config, POOLING, "cls") == "mean")
 
 
 @contextmanager
 def pooled_first(encoder: Any) -> Iterator[None]:
-    """Let an encoder give at position 0 what its family's classifier reads: the mean, of those that read that."""
+    """Let an encoder return at position 0 what its family's classifier reads, which may be the mean."""
     own = getattr(encoder.config, OWN_POOLING, "cls") == "mean"
     hook = encoder.register_forward_hook(_mean_first, with_kwargs=True) if own else None
     try:

@@ -1,4 +1,4 @@
-"""What a technique's ``fit`` is given and gives back, and the training through the encoder that most of them share.
+"""The inputs and the result of a technique's ``fit``, and the training through the encoder that most of them share.
 
 A technique is ``fit(examples, parameters, setup, on_epoch) -> Fitted``.
 """
@@ -50,7 +50,7 @@ SEED_COLUMNS = ["seed", "accuracy", "f1", "macro_f1", "eval_loss", "seconds"]
 
 @dataclass(frozen=True)
 class Setup:
-    """What every fit depends on beside its technique's parameters, and where its checkpoints lie.
+    """What every fit depends on besides its technique's parameters, and the folder of its checkpoints.
 
     ``row_counts`` is data_processing's record of the rows, with each file's hash and the parameters of the data.
     """
@@ -64,7 +64,7 @@ class Setup:
 
     @cached_property
     def device(self) -> Device:
-        """The device and the precision; one that is not there is an error."""
+        """The device and the precision; a missing device is an error."""
         return device_of(self.compute)
 
     @property
@@ -82,18 +82,18 @@ class Setup:
         return replace(self, study=self.study.model_copy(update={"seed": seed}))
 
     def within(self, folder: str) -> "Setup":
-        """Return the setup with its checkpoints in a folder below."""
+        """Return the setup with its checkpoints in a subfolder."""
         return replace(self, working_folder=self.working_folder / folder)
 
     def identity(self) -> dict[str, Any]:
-        """Return all that decides about the weights but the technique; where it differs nothing is resumed."""
+        """Return everything except the technique that decides the weights; if it differs nothing is resumed."""
         parts = {name: getattr(self, name).identity() for name in ("study", "model", "training", "compute")}
         return parts | {"row_counts": self.row_counts}
 
     def manifest(self, technique: str, parameters: dict[str, Any], figures: dict[str, Any]) -> dict[str, Any]:
-        """Return what stands in a model folder's ``manifest.json``: where the model comes from, and how good it was.
+        """Return the content of a model folder's ``manifest.json``: the model's origin and its figures.
 
-        ``parameters`` are the sections of conf that the model depends on beside those of the setup.
+        ``parameters`` are the sections of conf that the model depends on besides those of the setup.
         """
         reads = input_settings(self.row_counts, self.model.max_length, figures.get("second_segment"))
         sections = {"model": self.model.model_dump(), "training": self.training.model_dump()}
@@ -108,9 +108,9 @@ class Setup:
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows to train on and to evaluate on: tables of posts, or tokens with one feature vector per row where cached.
+    """Rows to train on and to evaluate on: tables of posts, or tokens with one feature vector per row if cached.
 
-    Both have a column ``label``, the training rows a column ``dev`` that marks the dev split.
+    Both have a column ``label``; training rows have a column ``dev`` that marks the dev split.
     """
 
     training: Any
@@ -120,7 +120,7 @@ class Examples:
 
     @property
     def has_dev_split(self) -> bool:
-        """Whether the training rows hold a dev split; under the published protocol they do not."""
+        """Whether the training rows have a dev split; under the published protocol they do not."""
         return bool(np.any(self.training["dev"]))
 
     def with_dev_split(self) -> "Examples":
@@ -133,7 +133,7 @@ class Examples:
         return Examples(*dev_split(self.training), *vectors)
 
     def limited(self, rows: int | None) -> "Examples":
-        """Train on the first so many rows; None for all."""
+        """Return the examples with the first rows to train on; None: all."""
         if rows is None or rows >= len(self.training):
             return self
         vectors = None if self.training_features is None else self.training_features[:rows]
@@ -143,7 +143,7 @@ class Examples:
 
 
 def from_inputs(given: dict[str, Any], reads: Sequence[str]) -> tuple[Setup, Examples, dict[str, Any]]:
-    """Sort what a node is given into the setup, the examples of the datasets ``reads``, and the rest.
+    """Sort a node's inputs into the setup, the examples of the datasets ``reads``, and the rest.
 
     Raises:
         StudyError: the encoder was adapted to other posts; see :func:`refuse_adapted_to_other_posts`.
@@ -157,9 +157,9 @@ def from_inputs(given: dict[str, Any], reads: Sequence[str]) -> tuple[Setup, Exa
 
 @dataclass(frozen=True)
 class Fitted:
-    """A classifier (or peft's wrapper of one), its tokenizer, its curves, and what the fit says of itself.
+    """A classifier (or peft's wrapper of one), its tokenizer, its curves, and the figures of the fit.
 
-    ``curves`` has one row a log or evaluation; ``measured_on`` says on which posts.
+    ``curves`` has one row per log or evaluation; ``measured_on`` names the posts.
     """
 
     classifier: Any
@@ -168,7 +168,7 @@ class Fitted:
     figures: dict[str, Any]
 
     def model(self, manifest: dict[str, Any]) -> TrainedModel:
-        """Return what a model folder is made of."""
+        """Return the model for a model folder."""
         return TrainedModel(self.classifier, self.tokenizer, manifest)
 
 
@@ -194,10 +194,10 @@ def fit_encoder(
     identity: Any = None,
     on_epoch: OnEpoch = ignore,
 ) -> Fitted:
-    """Train what is trainable of ``model``, in place, through the encoder; the same call after a kill is resumed.
+    """Train the trainable weights of ``model``, in place, through the encoder; the same call resumes after a kill.
 
-    ``hard_prompt`` stands before each post. ``targets`` puts other labels in the place of the posts' own, and ``loss``
-    is then theirs. ``identity`` is what else decides about the weights.
+    ``hard_prompt`` is put before each post. ``targets`` replaces the posts' own labels, with its own ``loss``.
+    ``identity`` is what else decides the weights.
     """
     start, checkpoint = perf_counter(), parameters.checkpoint or setup.model.checkpoint
     refuse_adapted_to_other_posts(checkpoint, setup.row_counts)
@@ -250,7 +250,7 @@ def fit_encoder(
 
 
 def refuse_adapted_to_other_posts(checkpoint: str, row_counts: dict[str, Any]) -> None:
-    """Refuse an encoder that ``domain_adaptation`` made of posts which are held out now, as ``row_counts`` say.
+    """Refuse an encoder that ``domain_adaptation`` has adapted to posts which are now held out, by ``row_counts``.
 
     Raises:
         StudyError: it was adapted under another protocol or seed, or to other files.
@@ -268,7 +268,7 @@ def refuse_adapted_to_other_posts(checkpoint: str, row_counts: dict[str, Any]) -
 
 
 def _notes(model: Any, tokenizer: PreTrainedTokenizerFast, parameters: TrainerParameters) -> list[str]:
-    """Return what a user of the model folder must know, for its manifest."""
+    """Return notes for users of the model folder, for its manifest."""
     texts = dict(zip(TEXTS, (parameters.second_segment, "post"), strict=True))
     joined = " ".join(str(texts.get(part, part)) for part, _ in layout(tokenizer, pair=True))
     segment = f"The input is '{joined}': predictions depend on both."
@@ -276,9 +276,9 @@ def _notes(model: Any, tokenizer: PreTrainedTokenizerFast, parameters: TrainerPa
 
 
 def class_weights(setting: Any, labels: list[str], targets: list[int]) -> list[float] | None:
-    """Turn ``training.class_weights`` into a weight a class.
+    """Turn ``training.class_weights`` into a weight per class.
 
-    ``balanced``: posts / (classes * posts of the class), 0 for a class of which a limit of rows left none.
+    ``balanced``: posts / (classes * posts of the class), 0 for a class without posts after a limit of rows.
     """
     if setting is None:
         return None
@@ -289,9 +289,9 @@ def class_weights(setting: Any, labels: list[str], targets: list[int]) -> list[f
 
 
 def repeat_with_seeds(fit: Fit, examples: Examples, parameters: Any, setup: Setup, seeds: list[int]) -> pd.DataFrame:
-    """Fit once with each of ``seeds`` but the run's own; return one row per seed with its scores on the test posts.
+    """Fit once with each of ``seeds`` except the run's own; return one row per seed with its scores on the test posts.
 
-    The seed draws the head, the order of the posts and the dropout. The data and their split stay as they are.
+    The seed decides the head, the order of the posts and the dropout. The data and their split do not change.
     """
     rows = []
     for seed in seeds:
@@ -321,7 +321,7 @@ def evaluation_tokens(fitted: Fitted, examples: Examples, setup: Setup) -> Datas
 
 @dataclass(frozen=True)
 class Finished:
-    """What is kept of a fit: figures, curves, predictions on the rows to evaluate on, and the model if asked for."""
+    """The stored result of a fit: figures, curves, predictions on the rows to evaluate on, and the model if wanted."""
 
     figures: dict[str, Any]
     curves: pd.DataFrame
@@ -332,10 +332,9 @@ class Finished:
 def fit_once(
     technique: str, fit: Fit, examples: Examples, parameters: Any, setup: Setup, *, keep_model: bool = False
 ) -> Finished:
-    """Return a fit that is made now or was made before, so that a series of fits is resumed where it was interrupted.
+    """Return a stored fit, or fit now, so that an interrupted series of fits can resume.
 
-    It lies in the setup's working folder, by a fingerprint of all that decides about it; one that is damaged is made
-    again.
+    Fits are in the setup's working folder, by a fingerprint of everything that decides them; a damaged one is repeated.
     """
     folder = setup.working_folder / f"finished-{fingerprint(setup.identity(), technique, parameters.identity())}"
     if not is_whole(folder):

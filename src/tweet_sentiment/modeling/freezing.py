@@ -1,4 +1,4 @@
-"""Which parameters learn, and how fast. A verb of its own, apart from the trainer."""
+"""Which parameters are trained, and at which rates."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ _HIGHEST, _WEIGHTS = 2e-4, 10_646_784  # the rate that suits the embedded encode
 
 
 def freeze(model: nn.Module) -> None:
-    """Stop every parameter from learning."""
+    """Freeze every parameter."""
     model.requires_grad_(False)
 
 
 def unfreeze(model: Any, names: list[str], top_blocks: int = 0) -> list[str]:
-    """Freeze all but the named parameters and the top transformer blocks; return the names of those that learn.
+    """Freeze all except the named parameters and the top transformer blocks; return the names of the trainable ones.
 
-    A name stands for itself and for all below it: ``classifier`` for ``classifier.weight`` and ``classifier.bias``
-    (paper, section "Layer unfreezing"). ``head``, ``encoder`` and ``embeddings`` stand for these parts of any family.
+    A name includes everything below it: ``classifier`` means ``classifier.weight`` and ``classifier.bias``
+    (paper, section "Layer unfreezing"). ``head``, ``encoder`` and ``embeddings`` are these parts of any family.
 
     Raises:
         StudyError: a name fits no parameter, or the encoder has fewer blocks.
@@ -41,24 +41,24 @@ def unfreeze(model: Any, names: list[str], top_blocks: int = 0) -> list[str]:
 
 
 def unfreeze_all(model: Any, but: list[str]) -> None:
-    """Let every parameter learn but those named, as in :func:`unfreeze`."""
+    """Make every parameter trainable except those named, as in :func:`unfreeze`."""
     frozen = [part for name in but for part in parts_of(model).named(name)]
     for name, parameter in model.named_parameters():
         parameter.requires_grad = not below(name, frozen)
 
 
 def count_trainable(model: nn.Module) -> int:
-    """Return the number of scalar weights that learn."""
+    """Return the number of trainable scalar weights."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
 def trainable_weights(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return the weights that learn, by their names, on the CPU."""
+    """Return the trainable weights, by their names, on the CPU."""
     return {name: one.detach().cpu().contiguous() for name, one in model.named_parameters() if one.requires_grad}
 
 
 def with_learning_rate(hyperparameters: Hyperparameters, model: Any) -> Hyperparameters:
-    """Return the hyperparameters with the learning rate that ``auto`` means for a training of all of this model.
+    """Return the hyperparameters with ``auto`` replaced by the learning rate for training the whole model.
 
     It falls as the weights of the encoder's blocks grow, from 2e-4 for the embedded encoder and smaller ones: to 5e-5
     for DistilBERT, 2.5e-5 for BERT's base size. BERT's paper takes 2e-5 to 5e-5 (J. Devlin et al., 2019, appendix A.3).
@@ -71,10 +71,10 @@ def with_learning_rate(hyperparameters: Hyperparameters, model: Any) -> Hyperpar
 
 
 def layerwise_groups(model: Any, learning_rate: float, weight_decay: float, decay: float) -> list[dict[str, Any]]:
-    """Return the optimizer's groups of what learns: head at ``learning_rate``, each layer below at ``decay`` times it.
+    """Return the optimizer's groups of trainable weights: the head at ``learning_rate``, lower layers at lower rates.
 
-    Of an encoder with n blocks, the top block learns at ``decay``, the lowest at ``decay ** n``, and the embeddings and
-    what else is in no block at ``decay ** (n + 1)`` times the head's rate. Biases and layer norms have no weight decay.
+    With n blocks, the rate of the top block is ``decay`` times the head's rate, that of the lowest ``decay ** n``, and
+    that of the embeddings and other layers ``decay ** (n + 1)``. Biases and layer norms have no weight decay.
     The head comes first, so the curves show its rate. Source: K. Clark et al., "ELECTRA", 2020, appendix B.
     """
     parts = parts_of(model)

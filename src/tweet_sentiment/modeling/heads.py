@@ -1,4 +1,4 @@
-"""Heads trained on features: what the Trainer does with a frozen encoder, without running the encoder again."""
+"""Heads trained on features: the same training as the Trainer's with a frozen encoder, without running the encoder."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +37,7 @@ class Features:
 class Head(nn.Module):
     """A copy of a classifier without its encoder: features of shape (posts, dim) to logits.
 
-    ``dropouts`` are the probabilities of its dropouts, in the order in which they fall; each is on (posts, dim).
+    ``dropouts`` are the probabilities of its dropouts, in their order; each is on (posts, dim).
     """
 
     def __init__(self, classifier: Any) -> None:
@@ -54,7 +54,7 @@ class Head(nn.Module):
         self.dropouts = self._masks.probabilities
 
     def forward(self, features: torch.Tensor, kept: Sequence[torch.Tensor] | None = None) -> torch.Tensor:
-        """Return the logits; ``kept`` has for each dropout a mask of shape (posts, dim), False where it falls."""
+        """Return the logits; ``kept`` has for each dropout a mask of shape (posts, dim), False for dropped values."""
         self._masks.kept = None if kept is None else iter(kept)
         logits: torch.Tensor = self.classifier(inputs_embeds=features.unsqueeze(1)).logits
         return logits
@@ -66,7 +66,7 @@ class Head(nn.Module):
 
 @dataclass
 class _Masks:
-    """Where the head's dropouts fall in the next pass, and how likely each was in one for which nobody said it."""
+    """The dropout masks of the head's next pass; in a pass without masks it collects the dropouts' probabilities."""
 
     kept: Iterator[torch.Tensor] | None = None
     probabilities: list[float] = field(default_factory=list)
@@ -87,7 +87,7 @@ class _Dropout(nn.Module):
 
 @dataclass(frozen=True)
 class HeadOutcome:
-    """The trained head's weights by name, its curves (one row a log or evaluation), and the epoch they are from."""
+    """The trained head's weights by name, its curves (one row per log or evaluation), and the epoch of the weights."""
 
     weights: dict[str, torch.Tensor]
     curves: pd.DataFrame
@@ -110,7 +110,7 @@ def train_head(
     on_epoch: Callable[[int, dict[str, Any]], None] = lambda epoch, metrics: None,
     description: str = "",
 ) -> HeadOutcome:
-    """Train those weights of ``head`` that learn, as the Trainer would: AdamW, schedule, clipping, dropout.
+    """Train the trainable weights of ``head``, as the Trainer would: AdamW, schedule, clipping, dropout.
 
     ``on_epoch`` gets each epoch's number (from 1) and validation metrics, and may raise to stop.
 
@@ -176,7 +176,7 @@ class _Fit:
                         done(self._log())
 
     def _batches(self, rows: torch.Tensor) -> Iterator[Any]:
-        """Yield vectors, targets, weights and dropout's mask of each batch; fetched for many steps together."""
+        """Yield vectors, targets, weights and dropout masks of each batch; they are made for many steps together."""
         vectors, targets = self.vectors.index_select(0, rows), self.targets.index_select(0, rows)
         weights = None if self.weights is None else self.weights.index_select(0, rows).split(self.batch_size)
         drawn = [draw_kept(vectors.shape, one, vectors.device).split(self.batch_size) for one in self.head.dropouts]
@@ -199,7 +199,7 @@ class _Fit:
 
 @contextmanager
 def _alone(seed: int, device: str) -> Iterator[None]:
-    """Draw by ``seed``, on one thread: a batch of 16 posts is too small to share out, a step waits for the slower."""
+    """Seed the generator and use one thread: a batch of 16 posts is too small for several."""
     threads = torch.get_num_threads()
     if device == "cpu":
         torch.set_num_threads(1)
@@ -212,7 +212,7 @@ def _alone(seed: int, device: str) -> Iterator[None]:
 
 
 def _schedule(kind: str, hyperparameters: Hyperparameters, steps: int) -> Callable[[int], float]:
-    """Return the learning rate of each step, counted from 0, by the schedules that the Trainer has."""
+    """Return the learning rate of each step, counted from 0, by the Trainer's schedules."""
     peak = hyperparameters.learning_rate
     nothing = torch.optim.SGD([torch.zeros(1)], lr=peak)
     schedule: Any = get_scheduler(kind, nothing, hyperparameters.warm_up(steps), num_training_steps=steps)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A plain classifier, its tokenizer, which puts a prompt before the text, and where it comes from."""
+    """A plain classifier, its tokenizer, which also adds a prompt, and its manifest."""
 
     model: Any
     tokenizer: "PreTrainedTokenizerFast"
@@ -66,9 +66,10 @@ Make = Callable[[dict[str, Any]], Callable[[], Any] | None]
 
 
 def load_weights(folder: Path, manifest: dict[str, Any], make: Make = lambda settings: None) -> Any:
-    """Load the model of a folder that is known to be whole, in evaluation mode on the CPU.
+    """Load the model of a folder that has been checked, in evaluation mode on the CPU.
 
-    ``make`` gives, for the settings of config.json, what builds the model without weights; None: by transformers.
+    ``make`` returns, for the settings of config.json, the function that builds the model without weights; None: by
+    transformers.
 
     Raises:
         StudyError: configuration, weights and manifest disagree, weights are not finite, or an earlier version wrote

@@ -33,20 +33,20 @@ MULTIPLE = {"cpu": 1, "cuda": 8}  # of widths: what a GPU's matrix units like; a
 def pad(
     rows: list[list[int]], padding_id: int, to: int | None = None, multiple: int = 1, separator: int | None = None
 ) -> Batch:
-    """Return what :func:`~tweet_sentiment.modeling.batching.padded` does, as tensors."""
+    """Return the result of :func:`~tweet_sentiment.modeling.batching.padded` as tensors."""
     return {name: torch.from_numpy(one) for name, one in padded(rows, padding_id, to, multiple, separator).items()}
 
 
 def without_idle_mask(batch: Batch) -> Batch:
-    """Leave out a mask that hides nothing: attention is faster without, and a GPU need not be asked what it holds."""
+    """Omit a mask that hides nothing: attention is faster without it, and a GPU need not be asked for its values."""
     idle = batch["attention_mask"].all()
     return {name: one for name, one in batch.items() if not idle or name != "attention_mask"}
 
 
 class TorchBackend:
-    """A model on its device, made fast: what is cast (see ``cast_linear_layers``) is no longer fit to be trained.
+    """A model on its device, made fast: after the casts of ``cast_linear_layers`` it cannot be trained.
 
-    Safe to be asked from several threads. ``description`` says what decides about the last digits of a probability.
+    It can be used from several threads. ``description`` says what decides the last digits of a probability.
     """
 
     def __init__(self, model: nn.Module, device: Device) -> None:
@@ -64,13 +64,13 @@ class TorchBackend:
 
     @cached_property
     def in_fp32(self) -> nn.Module:
-        """Return the model for what needs gradients: the same weights, but every calculation in fp32."""
+        """Return the model for gradients: the same weights, but every calculation in fp32."""
         cast = any(parameter.dtype != torch.float32 for parameter in self.model.parameters())
         return deepcopy(self.model).float() if cast else self.model
 
 
 def cast_linear_layers(model: nn.Module, device: Device) -> nn.Module:
-    """Cast the linear layers' weights to what autocast would cast them to at every call; same figures, less work."""
+    """Cast the linear layers' weights once, as autocast would at every call; same figures, less work."""
     if device.precision != "fp32":
         for layer in model.modules():
             if isinstance(layer, nn.Linear):
@@ -108,7 +108,7 @@ def _read(
 def encode(
     encoder: nn.Module, input_ids: list[list[int]], device: Device, description: str = "Encoding"
 ) -> NDArray[np.float32]:
-    """Return what the head reads of each post, the vector at [CLS] of most, shape (posts, dim), without dropout.
+    """Return the vector that the head reads for each post, usually that of [CLS], shape (posts, dim), without dropout.
 
     Raises:
         StudyError: a post is longer than the encoder has positions.
@@ -125,7 +125,7 @@ def encode(
 def predict(
     model: nn.Module, input_ids: list[list[int]], device: Device, pad_to: int | None = None
 ) -> NDArray[np.float64]:
-    """Return the probability of each class, shape (posts, classes), rows in the order given.
+    """Return the probability of each class, shape (posts, classes), in the order of the posts.
 
     Raises:
         StudyError: a logit is not finite.

@@ -1,4 +1,4 @@
-"""Soft prompts by peft: what is trainable and what is pooled is chosen here, not left to suffixes and positions."""
+"""Soft prompts by peft; the trainable layers and the pooled position are chosen explicitly."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -51,7 +51,7 @@ POOLED = "[pooled]"  # [CLS] at position 0, before the virtual tokens
 def add_soft_prompt(
     classifier: PreTrainedModel, tokenizer: PreTrainedTokenizerFast | None, prompt: Any, seed: int
 ) -> PeftModel:
-    """Put virtual tokens before the word pieces; they are trainable, with those layers of the head that are named.
+    """Put trainable virtual tokens before the word pieces, and make the named layers of the head trainable.
 
     Of P-tuning (X. Liu et al., "GPT understands, too", 2021) the network behind them is; what :func:`fold` makes of it
     holds the vectors alone. ``tokenizer`` cuts the text that they start as. peft keeps both layers of DistilBERT's head
@@ -99,9 +99,9 @@ def _dimensions(classifier: Any, prompt: Any) -> dict[str, Any]:
 
 
 class KeepTrainable(TrainerCallback):
-    """Puts all trainable weights into each checkpoint, and takes them back from the one that is resumed, or is best.
+    """Saves all trainable weights in each checkpoint, and loads them from the one that is resumed, or is best.
 
-    peft's own checkpoints hold the virtual tokens' vectors only, from which the network cannot be had back.
+    peft's own checkpoints have only the virtual tokens' vectors, from which the network cannot be restored.
     """
 
     def on_save(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
@@ -123,10 +123,10 @@ def _take_back(model: Any, checkpoint: Path) -> None:
 
 
 def choose_trainable(model: PeftModel, trainable_head: list[Any]) -> None:
-    """Make the soft prompt trainable, and of the head the named layers; ``head`` is all of it.
+    """Make the soft prompt and the named layers of the head trainable; ``head`` is the whole head.
 
     Raises:
-        StudyError: a name fits no parameter.
+        StudyError: a name matches no parameter.
     """
     parts, names = parts_of(model), {name: _plain_name(name) for name, _ in model.named_parameters()}
     chosen = [part for name in trainable_head for part in parts.named(name)]
@@ -137,13 +137,13 @@ def choose_trainable(model: PeftModel, trainable_head: list[Any]) -> None:
 
 
 def _plain_name(name: str) -> str:
-    """Return the name that a parameter has without peft, "" if it is the copy that peft keeps."""
+    """Return a parameter's name without peft, or "" for the copy that peft keeps."""
     name = name.removeprefix("base_model.").replace(".modules_to_save.default.", ".")
     return "" if ".original_module." in name else name
 
 
 def pool(model: Any, pooling: str) -> None:
-    """With ``cls`` hide the virtual tokens' outputs, so that the head reads [CLS] where it reads position 0."""
+    """With ``cls`` remove the virtual tokens' outputs, so that the head reads [CLS] at position 0."""
     model.tweet_sentiment_pooling = pooling
     virtual = model.peft_config["default"].num_virtual_tokens
     model.pooled_position = virtual if pooling == "cls" else 0
@@ -243,7 +243,7 @@ def _with_prompt(tokenizer: PreTrainedTokenizerFast, names: list[str], hard_prom
 
 
 def _keep_the_space(tokenizer: Tokenizer, hard_prompt: str) -> None:
-    """Let a tokenizer to which a space is part of the next word see the one behind the hard prompt."""
+    """Let a tokenizer for which a space is part of the next word see the space after the hard prompt."""
     apart, joined = (tokenizer.encode(text, add_special_tokens=False).ids for text in (PROBE, f"{hard_prompt} {PROBE}"))
     if hard_prompt and joined[-len(apart) :] != apart:
         prepend = normalizers.Prepend(" ")

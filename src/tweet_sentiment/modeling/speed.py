@@ -1,7 +1,6 @@
-"""The speed wing ``fast/`` where it is there; where that folder was deleted, plain modules and autograd.
+"""The fast code in ``fast/`` if it exists; if that folder was deleted, plain modules and autograd.
 
-This is the only place that imports ``fast``. Results are the same to rounding, but for the dropout that is drawn in the
-encoder's blocks.
+Only this module imports ``fast``. Results are the same except for rounding and the dropout in the encoder's blocks.
 """
 
 from collections.abc import Sequence
@@ -25,9 +24,9 @@ except ImportError as error:
 
 
 class PlainStep:
-    """A step of those weights of the head that learn: autograd, gradients clipped, AdamW; matrices alone decay.
+    """A step of the head's trainable weights: autograd, clipped gradients, AdamW; only matrices decay.
 
-    ``context`` is what all steps are taken in.
+    ``context`` is the context of all steps.
     """
 
     context: type[AbstractContextManager[Any]] = nullcontext
@@ -52,7 +51,7 @@ class PlainStep:
         """Take a step and return the mean cross-entropy before it.
 
         ``vectors`` has shape (posts, dim); ``targets`` (posts, classes) is one-hot, times the post's weight;
-        ``weights`` (posts, 1) are those, None if all are 1; ``kept``, each (posts, dim), are False where dropout falls.
+        ``weights`` (posts, 1), None if all are 1; the masks ``kept``, each (posts, dim), are False for dropped values.
         """
         loss = -(self.head(vectors, kept).log_softmax(1) * targets).sum()
         loss = loss / (len(targets) if weights is None else weights.sum())
@@ -66,22 +65,21 @@ class PlainStep:
 
 
 def head_step(head: Any, weight_decay: float, max_grad_norm: float) -> PlainStep:
-    """Return what takes the steps of a head's training."""
+    """Return the object that takes the steps of a head's training."""
     kind: Any = HeadStep if FAST and HeadStep.fits(head) else PlainStep
     return kind(head, weight_decay, max_grad_norm)
 
 
 def fast_forward(model: nn.Module) -> AbstractContextManager[Any]:
-    """Let the encoder within ``model`` compute faster, where we know how; afterwards all is as before.
+    """Make the encoder within ``model`` faster inside this context, if its family has fast code.
 
-    What is read is ``model.pooled_position`` of the last hidden state, or 0 where the model does not say; None for all
-    positions. Others may then hold anything.
+    Only ``model.pooled_position`` of the last hidden state (default 0) is valid then; None: all positions are.
     """
     return forward(model) if FAST else nullcontext()
 
 
 def load_network(folder: Path, manifest: dict[str, Any]) -> Any:
-    """Load the model of a folder that is known to be whole, to be asked and explained, not to be trained.
+    """Load the model of a folder that has been checked, for prediction and explanation, not for training.
 
     See :func:`.model_folder.load_weights`, which needs transformers; ``fast`` has classifiers that do not.
     """

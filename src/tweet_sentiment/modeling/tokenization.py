@@ -23,7 +23,7 @@ PROBE = "the worst thing is not the price"
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """Read the tokenizer of a model folder, without transformers; it is the one that the model was trained with.
+    """Read the tokenizer of a model folder, with which the model was trained, without transformers.
 
     Raises:
         StudyError: its file cannot be read, or its vocabulary is not whole.
@@ -51,7 +51,7 @@ def check_vocabulary(tokenizer: "Tokenizer | PreTrainedTokenizerFast", folder: P
 
 
 def layout(tokenizer: "Tokenizer | PreTrainedTokenizerFast", pair: bool = False) -> list[tuple[str, int]]:
-    """Return what an input of one text or of two is made of: special tokens, ``$A`` and ``$B``, each with its type."""
+    """Return the template of an input of one text or two: special tokens, ``$A`` and ``$B``, each with its type."""
     one, parts = _inner(tokenizer).encode("a", "a" if pair else None), []
     for token, kind, text in zip(one.tokens, one.type_ids, one.sequence_ids, strict=True):
         part = (token if text is None else TEXTS[text], kind)
@@ -93,12 +93,12 @@ def encodings(
 
 
 def virtual_tokens(tokenizer: "Tokenizer | PreTrainedTokenizerFast") -> int:
-    """Return how many virtual tokens of a soft prompt the tokenizer itself puts before each text."""
+    """Return the number of virtual tokens that the tokenizer puts before each text."""
     return sum(token.startswith(VIRTUAL) for token in _inner(tokenizer).encode("").tokens)
 
 
 def before_text(hard_prompt: str) -> str:
-    """Return what stands before each text: the prompt and a space, or nothing."""
+    """Return the text before each text: the prompt and a space, or nothing."""
     return f"{hard_prompt} " if hard_prompt else ""
 
 
@@ -161,7 +161,7 @@ def tokens_as_trained(trained: "TrainedModel", posts: "pd.DataFrame", max_length
 
 
 def _fingerprint(posts: "pd.DataFrame", *settings: Any) -> str:
-    """Return what ``datasets`` would find out by pickling the tokenizer, which takes longer than to tokenize."""
+    """Return a fingerprint for ``datasets``, which would pickle the tokenizer, slower than tokenizing."""
     import pandas as pd
 
     rows = pd.util.hash_pandas_object(posts, index=False).to_numpy()

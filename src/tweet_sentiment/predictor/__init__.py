@@ -1,4 +1,4 @@
-"""A trained model in use: the one place where a text becomes input and logits become labels."""
+"""A trained model in use: the only place where texts become input and logits become labels."""
 
 from tweet_sentiment.predictor.predictor import Backend, Inputs, Predictor
 

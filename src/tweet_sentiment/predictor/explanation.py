@@ -1,7 +1,7 @@
-"""Which words spoke for a decision: by gradients over the word pieces, or by leaving each word out in turn.
+"""How much each word counts in a decision: by gradients over the word pieces, or by leaving each word out in turn.
 
-The words are those of the *cleaned* text, which is what the model reads: a model trained on cleaned posts never sees
-the capitals, links or marks of the text as given. ``" ".join`` of the words is the cleaned text, its spaces set to one.
+The words are those of the *cleaned* text, which the model reads: a model trained on cleaned posts never sees
+the capitals, links or marks of the given text. ``" ".join`` of the words is the cleaned text with single spaces.
 Source: Sundararajan, Taly and Yan, 2017, https://arxiv.org/abs/1703.01365; computed by captum.
 """
 
@@ -35,10 +35,10 @@ MOST_LEFT_OUT = 128  # parts of one text, each of which costs a prediction
 def by_leaving_out(ask: Callable[[list[str], list[int]], NDArray[np.float64]], texts: Sequence[str]) -> Explained:
     """Return each word of each text with its share in the decision; see :func:`shares`.
 
-    The decision is the log-probability of the label less the mean of all, as for the other models; a word adds what
-    the decision loses without it. Of a text of more than ``MOST_LEFT_OUT`` words neighbours are left out together, and
-    share alike. ``ask`` gets texts, and of each the position in ``texts`` that it comes from, and returns probabilities
-    of shape (texts, classes).
+    The decision is the log-probability of the label minus the mean over all labels, as for the other models; a word
+    adds what the decision loses without it. In a text of more than ``MOST_LEFT_OUT`` words neighbours are left out
+    together, with equal shares. ``ask`` gets texts and, for each, the position in ``texts`` that it comes from; it
+    returns probabilities of shape (texts, classes).
     """
     return [_without_each(ask, text.split(), position) for position, text in enumerate(texts)]
 
@@ -56,9 +56,9 @@ def _without_each(
 
 
 def shares(words: Sequence[str], attribution: NDArray[np.float64]) -> list[tuple[str, float]]:
-    """Return each word with its share in the decision: above 0 it spoke for the label, below 0 against it.
+    """Return each word with its share in the decision: above 0 for the label, below 0 against it.
 
-    The shares' absolute values sum to 1 (or are all 0, where no word had any say).
+    The absolute values sum to 1 (or are all 0 if no word counts).
     """
     total = float(np.abs(attribution).sum())
     parts = attribution / total if total > 0 else attribution
@@ -67,7 +67,7 @@ def shares(words: Sequence[str], attribution: NDArray[np.float64]) -> list[tuple
 
 @dataclass(frozen=True)
 class Pieces:
-    """A cleaned text as word pieces, and to which of its words each belongs (-1: a special piece or the prompt)."""
+    """A cleaned text as word pieces, and the word of each piece (-1: a special piece or the prompt)."""
 
     words: list[str]
     input_ids: list[int]
@@ -81,7 +81,7 @@ def by_gradients(predictor: "Predictor", cleaned: list[str], entities: list[str]
         StudyError: the model is an exported one.
     """
     if not predictor.explains:
-        raise StudyError("An ONNX model has no gradients to explain by: load the folder it was exported from.")
+        raise StudyError("An ONNX model has no gradients for an explanation: load the folder it was exported from.")
     if not cleaned:
         return []
     backend: Any = predictor.backend
@@ -95,10 +95,10 @@ def by_gradients(predictor: "Predictor", cleaned: list[str], entities: list[str]
 def split_into_pieces(
     encoded: Sequence["Encoding"], texts: Sequence[str], prefix: str, segment: int = 0
 ) -> list[Pieces]:
-    """Say of each word piece to which word of the cleaned text it belongs, from what the tokenizer says of it.
+    """Return the word of the cleaned text that each word piece belongs to, from the tokenizer's offsets.
 
-    ``prefix`` stood before each text (the hard prompt with its space, or ""); ``segment`` is the one of the texts. A
-    word is what stands between spaces, its marks included.
+    ``prefix`` is the text before each text (the hard prompt with its space, or ""); ``segment`` is the segment of the
+    texts. Words are separated by spaces and include their punctuation.
     """
     shift, pieces = len(prefix), []
     for text, one in zip(texts, encoded, strict=True):
@@ -112,11 +112,11 @@ def split_into_pieces(
 
 
 def attributions(model: Any, pieces: Sequence[Pieces], steps: int = STEPS) -> list[NDArray[np.float64]]:
-    """Return what each word adds to the decision, one array of (words,) a text, in logits, in fp32.
+    """Return what each word adds to the decision: one array of shape (words,) per text, in logits, in fp32.
 
-    The decision is the highest logit less the mean of all, since logits count only against each other. The baseline
-    is the same text with the pieces of its words replaced by [PAD]; special pieces and the prompt, hard or soft, stay.
-    So the sum over the words is the decision on the text less that on the baseline (completeness), but for the error
+    The decision is the highest logit minus the mean of all, since only differences of logits count. The baseline is
+    the same text with the pieces of its words replaced by [PAD]; special pieces and the prompt, hard or soft, stay.
+    So the sum over the words is the decision on the text minus that on the baseline (completeness), but for the error
     of ``steps`` points. A word that was cut off adds nothing.
 
     Raises:

@@ -35,11 +35,11 @@ NAMED = 10  # faulty rows that are named one by one
 
 @dataclass(frozen=True)
 class FileJob:
-    """What to read, how, and where the result goes.
+    """What to read, how, and where to write the result.
 
-    ``source`` is a path, an address (s3://…) or "-" for standard input; where ``format`` is None its start and its
-    name tell it. ``output`` is a path, or an address as a ``str``: its parts then lie in the cache until it is whole.
-    ``on_error`` keep: a faulty row stays, with an ``error`` and no label; stop: the first one ends the run before
+    ``source`` is a path, an address (s3://…) or "-" for standard input; if ``format`` is None it is detected from the
+    first bytes and the name. ``output`` is a path, or an address as a ``str``, whose parts are in the cache until it is
+    whole. ``on_error`` keep: a faulty row stays, with an ``error`` and no label; stop: the first ends the run before
     anything is predicted. ``prefix`` stands before the names of the columns that are added. ``part_rows`` rows are
     written at a time: a killed run loses no more than these.
     """
@@ -57,9 +57,9 @@ class FileJob:
 
 @dataclass
 class Summary:
-    """What became of the rows; ``faulty`` names the first faulty ones, ``parts`` are the sizes of the parts.
+    """Counts of the rows; ``faulty`` names the first faulty rows, ``parts`` are the sizes of the parts.
 
-    ``by_worker``: how many rows each of several workers has done in this run.
+    ``by_worker``: the number of rows that each worker has done in this run.
     """
 
     rows: int = 0
@@ -71,7 +71,7 @@ class Summary:
     by_worker: dict[str, int] = field(default_factory=dict)
 
     def count(self, metadata: dict[bytes, bytes]) -> None:
-        """Add what is to be counted of a part, as :meth:`.Scorer.score` wrote it."""
+        """Add the counts of a part, as :meth:`.Scorer.score` wrote them."""
         account = json.loads(metadata[ACCOUNT])
         self.truncated += account["truncated"]
         self.emptied += account["emptied"]
@@ -79,9 +79,9 @@ class Summary:
 
 
 def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
-    """Predict every row of the source and write the output whole; the same call after a kill goes on where it was.
+    """Predict every row of the source and write the whole output; the same call resumes after a kill.
 
-    The file is read once before the model is loaded, so that what is wrong with it is said at once.
+    The file is read once before the model is loaded, so that its errors are reported at once.
 
     Raises:
         StudyError: the source or the output cannot be, a row is faulty and ``on_error`` is stop, or the source was
@@ -103,13 +103,13 @@ def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
         conditions = reading.conditions(scorer)
         parts = [folder / f"part-{conditions}-{number:06d}.parquet" for number in range(len(summary.parts))]
         if others := set(folder.glob("part-*")) - set(parts):
-            logger.info("An interrupted run was about another file, model or setting: starting anew.")
+            logger.info("The interrupted run had another file, model or setting: starting again.")
         for other in others:
             other.unlink()
         there = {number for number, part in enumerate(parts) if _is_whole(part, summary.parts[number])}
         done = sum(summary.parts[number] for number in there)
         if done:
-            logger.info("Going on: %s of %s rows are done already.", f"{done:,}", f"{summary.rows:,}")
+            logger.info("Resuming: %s of %s rows are done already.", f"{done:,}", f"{summary.rows:,}")
         with progress_bar("Predicting", summary.rows - done, "rows") as bar:
             for number, chunk in reading.chunks(there):
                 with atomic_write(parts[number]) as new:
@@ -128,7 +128,7 @@ def predict_file(load: Callable[[], Predictor], job: FileJob) -> Summary:
 
 
 def _here(output: str | Path) -> Path:
-    """Return where an output is put together: in its place, or in the cache if that is an address."""
+    """Return where an output is assembled: in its place, or in the cache if the place is an address."""
     if not is_address(output):
         return Path(output)
     _, path = addresses.file_system(output)
@@ -136,9 +136,9 @@ def _here(output: str | Path) -> Path:
 
 
 def predict_table(load: Callable[[], Predictor], job: FileJob, advise: Advise) -> tuple[pa.Table, Summary]:
-    """Predict every row of the source, and return the result: :func:`predict_file` without an output or a resumption.
+    """Predict every row of the source and return the result: :func:`predict_file` without output file and resuming.
 
-    ``advise`` says in messages how a setting is given.
+    ``advise`` says in messages how to give a setting.
     """
     reading = Reading(remote.source_at(job.source, advise=advise), job)
     scorer = reading.scorer(load)
@@ -158,7 +158,7 @@ class Reading:
         self.summary = self._survey() if survey else Summary()
 
     def _survey(self) -> Summary:
-        """Read all rows once: how many there are, in parts of which sizes, and which are faulty."""
+        """Read all rows once; count them, the sizes of the parts, and the faulty rows."""
         summary = Summary()
         for chunk in self.texts.chunks(self._job.part_rows):
             if self._job.on_error == "stop":
@@ -182,13 +182,13 @@ class Reading:
         return scorer
 
     def chunks(self, there: Container[int]) -> Iterator[tuple[int, Chunk]]:
-        """Yield each chunk that is not there, with its number."""
+        """Yield each missing chunk, with its number."""
         for number, chunk in enumerate(self.texts.chunks(self._job.part_rows)):
             if number not in there:
                 yield number, chunk
 
     def conditions(self, scorer: Scorer) -> str:
-        """Return a hash of what parts have in common: file, settings, model, runtime and precision."""
+        """Return a hash of what all parts share: file, settings, model, runtime and precision."""
         opened: Any = self._source.open()
         with opened as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
@@ -197,7 +197,7 @@ class Reading:
         return sha256(json.dumps(told, sort_keys=True).encode())[:16]
 
     def check_unchanged(self) -> None:
-        """Refuse a file that was written to while it was read."""
+        """Refuse a file that changed while it was read."""
         if self._source.version() != self._version:
             raise StudyError(f"{self._source.name} was changed while it was read; run the same command again.")
 
@@ -218,7 +218,7 @@ def _working_folder(output: Path) -> Iterator[Path]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise StudyError(f"Another run is writing to {output}. Wait for its end, or name another output.") from None
+        raise StudyError(f"Another run is writing to {output}. Wait until it ends, or name another output.") from None
     done = False
     try:
         yield folder

@@ -1,4 +1,4 @@
-"""Files of any number and size through a model on the machines of a Ray cluster; the result is a folder of parts."""
+"""Prediction of files of any number and size on a Ray cluster; the result is a folder of parts."""
 
 import io
 import json
@@ -36,11 +36,11 @@ MOST_TASKS = 1000
 def predict_on_ray(
     model: str | Path, job: FileJob, actors: int | None = None, device: str = "auto", **choice: Any
 ) -> Summary:
-    """Predict every row of a file, of a folder's files or of those that a pattern names; see :func:`.predict_file`.
+    """Predict every row of a file, of a folder's files or of the files of a pattern; see :func:`.predict_file`.
 
     The result is a folder of Parquet files, each of at most ``job.part_rows`` rows; the same call after a kill makes
-    the parts that are missing. Each of the ``actors`` loads the model; without a number there are as many as the
-    cluster has processors, or GPUs for a ``device`` that is one. Paths must be those of every machine.
+    the missing parts. Each of the ``actors`` loads the model; by default there is one per processor of the cluster, or
+    per GPU if ``device`` is one. Paths must be valid on every machine.
 
     Raises:
         StudyError: as in :func:`.predict_file`; or the folder holds parts of other files or settings.
@@ -78,7 +78,7 @@ def predict_on_ray(
         sizes = {_part(file, n): size for file, one in enumerate(surveys) for n, size in enumerate(one.parts)}
         there = sizes.keys() & remote.names_in(output)
         if done := sum(sizes[name] for name in there):
-            logger.info("Going on: %s of %s rows are done already.", f"{done:,}", f"{rows:,}")
+            logger.info("Resuming: %s of %s rows are done already.", f"{done:,}", f"{rows:,}")
         tasks = []
         for file, (place, survey) in enumerate(zip(files, surveys, strict=True)):
             whole = [n for n in range(len(survey.parts)) if _part(file, n) in there]
@@ -106,7 +106,7 @@ def _part(file: int, number: int) -> str:
 
 @contextmanager
 def _cluster(ray: Any) -> Iterator[None]:
-    """Be on the cluster that Ray's own settings name, or on one of this machine alone."""
+    """Connect to the cluster that Ray's own settings name, or start one on this machine."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if ours := not ray.is_initialized():
         ray.init(log_to_driver=False, logging_level=logging.WARNING)
@@ -123,7 +123,7 @@ def _cluster(ray: Any) -> Iterator[None]:
 
 
 def _told(compute: Callable[[], Any]) -> dict[str, Any]:
-    """Return what this gives, or the message with which it is refused: Ray tells nothing of an error but its trace."""
+    """Return a function's result, or the message of its StudyError: Ray passes on only the traceback of an error."""
     try:
         return {"value": pickle.dumps(compute()), "refused": ""}
     except StudyError as error:
@@ -147,7 +147,7 @@ def _tasks(ray: Any, tasks: list[Any]) -> Any:
 
 
 def _surveyed(ray: Any, places: list[str], job: FileJob, added: list[pa.Field]) -> list[Summary]:
-    """Read all files once, side by side.
+    """Read all files once, in parallel.
 
     Raises:
         StudyError: one cannot be read, or has other columns than the first.
@@ -164,7 +164,7 @@ def _surveyed(ray: Any, places: list[str], job: FileJob, added: list[pa.Field]) 
             columns = [", ".join(f"{one.name} ({one.type})" for one in each) for each in (schema, found[0][2])]
             raise StudyError(
                 f"{places[file]}: its columns are {columns[0]}, those of {places[0]} are {columns[1]}.\n"
-                "  Give files of the same columns together, others apart."
+                "  Classify files with different columns separately."
             )
     return [summary for _, summary, _ in found]
 

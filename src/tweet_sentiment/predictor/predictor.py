@@ -42,11 +42,11 @@ Probabilities = NDArray[np.float64]
 
 
 class Backend(Protocol):
-    """What runs the model: word pieces of one batch, not padded, to logits of shape (rows, classes).
+    """The runtime of a model: it turns the unpadded word pieces of a batch into logits of shape (rows, classes).
 
-    ``description`` names runtime, device and precision: what decides about the last digits of a probability.
-    ``tokens_a_batch``: the most word pieces, with their padding, that it takes at once without getting slower.
-    ``batches_at_once``: how many batches it is best asked side by side.
+    ``description`` names runtime, device and precision, which decide the last digits of a probability.
+    ``tokens_a_batch``: the largest number of word pieces, with padding, at which it is still fastest.
+    ``batches_at_once``: the best number of parallel batches.
     """
 
     description: str
@@ -58,9 +58,9 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the model reads of each text; whether it lost some to ``max_length``; whether cleaning left nothing of it.
+    """The model's input for each text, whether ``max_length`` cut the text, and whether cleaning emptied it.
 
-    ``input_ids`` are word pieces; of a model that is no encoder, what stands in their place.
+    ``input_ids`` are word pieces, or the corresponding input of a model that is not an encoder.
     """
 
     input_ids: list[Any]
@@ -69,9 +69,9 @@ class Inputs:
 
 
 class Predictor:
-    """A model that can be asked, here an encoder. ``labels`` are its classes, ``manifest`` is what its folder says.
+    """A model ready to predict, here an encoder. ``labels`` are its classes, ``manifest`` comes from its folder.
 
-    ``description`` names runtime, device and precision: what decides about the last digits of a probability.
+    ``description`` names runtime, device and precision, which decide the last digits of a probability.
 
     A text that is longer than the model reads is cut, as in training, and the log says how many were. One that
     cleaning leaves nothing of (only links, say) is at fault, as a blank one is: a label for it would mean nothing.
@@ -118,7 +118,7 @@ class Predictor:
 
     @classmethod
     def of(cls, trained: "TrainedModel", device: "Device", name: str = "The model") -> Self:
-        """Put a model to use; it is moved and cast, so no longer fit to be trained or saved."""
+        """Make a predictor of a model; the model is moved and cast, so do not train or save it afterwards."""
         from tweet_sentiment.modeling.prediction import TorchBackend
 
         return cls(trained.tokenizer.backend_tokenizer, trained.manifest, TorchBackend(trained.model, device), name)
@@ -130,7 +130,7 @@ class Predictor:
         return [clean(text) for text in texts]
 
     def inputs(self, texts: Iterable[str], entities: Iterable[str] | None = None) -> Inputs:
-        """Turn texts into what the model takes; ``entities``, one per text, if it reads them.
+        """Turn texts into the model's input; ``entities``, one per text, if it reads entities.
 
         Raises:
             StudyError: entities are missing, or given to a model that does not read them.
@@ -145,18 +145,18 @@ class Predictor:
 
     @property
     def reads_entities(self) -> bool:
-        """Whether the model reads, beside each text, what the text is about."""
+        """Whether the model also reads the entity that each text is about."""
         return self.input.second_segment is not None
 
     def check_entities(self, given: bool, remedy: str = "give one per text") -> None:
-        """Refuse a model that reads entities where none are given, and the other way round."""
+        """Refuse missing entities if the model reads them, and given ones if it does not."""
         if self.reads_entities and not given:
-            raise StudyError(f"This model reads an entity beside each text, and none are given: {remedy}.")
+            raise StudyError(f"This model reads an entity with each text, and none is given: {remedy}.")
         if given and not self.reads_entities:
             raise StudyError("This model was trained on texts alone: leave the entities out.")
 
     def checked_entities(self, texts: int, entities: Iterable[str] | None) -> list[str] | None:
-        """Return the entities, or the one of all texts, as a list; None where the model reads none.
+        """Return the entities, or the one entity of all texts, as a list; None if the model reads none.
 
         Raises:
             StudyError: they are missing or too many, or one is none (it names the position).
@@ -166,14 +166,14 @@ class Predictor:
             return None
         given = [entities] * texts if isinstance(entities, str) else list(entities)
         if len(given) != texts:
-            raise StudyError(f"Expected an entity a text: found {len(given)} entities, {texts} texts.")
+            raise StudyError(f"Expected an entity per text: found {len(given)} entities, {texts} texts.")
         for place, entity in enumerate(given):
             if fault := fault_of_entity(entity):
                 raise StudyError(f"entities[{place}]: {fault}.")
         return [str(entity) for entity in given]
 
     def probabilities_of(self, inputs: Inputs, done: Callable[[int], object] = lambda texts: None) -> Probabilities:
-        """Return the probability of each class, shape (texts, classes), order kept; ``done`` is told of each batch.
+        """Return the probability of each class, shape (texts, classes), in order; ``done`` is called for each batch.
 
         Raises:
             StudyError: a logit is not finite, or the model has other classes than its manifest.
@@ -189,10 +189,9 @@ class Predictor:
     def probabilities(
         self, texts: Iterable[str], entities: Iterable[str] | None = None, keep_blank: bool = False
     ) -> Probabilities:
-        """Return the probability of each class, shape (texts, classes), order kept.
+        """Return the probability of each class, shape (texts, classes), in the order of the texts.
 
-        With ``keep_blank`` a text that is blank, or that cleaning leaves nothing of, is no error: its probabilities
-        are NaN.
+        With ``keep_blank`` a blank text, or one that cleaning empties, is no error: its probabilities are NaN.
 
         Raises:
             StudyError: a text is None, no text, blank, emptied by cleaning, or holds NUL or half a character (it names
@@ -214,22 +213,22 @@ class Predictor:
         return probabilities
 
     def refuse_emptied(self, emptied: Sequence[bool] | NDArray[np.bool_]) -> None:
-        """Refuse texts of which cleaning has left nothing; ``emptied`` says so of each."""
+        """Refuse texts that cleaning has emptied; ``emptied`` marks them."""
         if np.any(emptied):
             raise StudyError(
                 f"texts[{np.argmax(emptied)}]: {EMPTIED} (data.cleaning: {self.input.cleaning}).\n"
-                "  Leave it out, or take a model that reads texts as they are (data.cleaning: none)."
+                "  Leave it out, or use a model that does not clean texts (data.cleaning: none)."
             )
 
     @property
     def explains(self) -> bool:
-        """Whether the model can say which words mattered; an exported one has no gradients to tell by."""
+        """Whether the model can say which words mattered; an exported model has no gradients for it."""
         return self.backend is None or hasattr(type(self.backend), "in_fp32")
 
     def explain(self, texts: Iterable[str], entities: Iterable[str] | None = None) -> Explained:
         """Return each word of each text with its share in the decision, above 0 for the label, below 0 against it.
 
-        The words are those of the cleaned text, which is what the model reads; the shares' absolute values sum to 1.
+        The words are those of the cleaned text, which the model reads; the absolute values of the shares sum to 1.
         See :mod:`tweet_sentiment.predictor.explanation`.
 
         Raises:
@@ -255,8 +254,8 @@ class Predictor:
     ) -> "pd.DataFrame":
         """Return one row per text: text, label, and one probability per class; see :meth:`probabilities`.
 
-        A single text is one row, ``predictor("I love this")``; so it is for the other methods. A pandas Series gives
-        the table its index. With ``explain`` there is a column ``words`` too; see :meth:`explain`.
+        A single text, ``predictor("I love this")``, gives one row; the other methods take one too. The table has the
+        index of a pandas Series. ``explain`` adds a column ``words``; see :meth:`explain`.
         """
         import pandas as pd
 
@@ -276,9 +275,9 @@ class Predictor:
         keep_blank: bool = False,
         explain: bool = False,
     ) -> list[dict[str, Any]]:
-        """Return one dictionary a text: text, label, and probabilities by class, None for one without text.
+        """Return one dictionary per text: text, label, and probabilities by class; None for a blank text.
 
-        With ``explain`` there is ``words`` too, a list of ``{"word", "share"}``; see :meth:`explain`.
+        ``explain`` adds ``words``, a list of ``{"word", "share"}``; see :meth:`explain`.
         """
         given = checked_texts(texts, keep_blank)
         probabilities = self.probabilities(given, entities, keep_blank)
@@ -297,7 +296,7 @@ class Predictor:
 
 
 class ClassicalPredictor(Predictor):
-    """A :class:`Predictor` of a classical model: texts go in whole, without word pieces and torch.
+    """A :class:`Predictor` of a classical model: it reads whole texts, without word pieces and torch.
 
     Raises:
         StudyError: the folder is damaged, or a GPU or another precision is asked for.
@@ -317,13 +316,13 @@ class ClassicalPredictor(Predictor):
         return Inputs(cleaned, np.zeros(len(cleaned), dtype=bool), _blank(cleaned))
 
     def probabilities_of(self, inputs: Inputs, done: Callable[[int], object] = lambda texts: None) -> Probabilities:
-        """Return the probability of each class, shape (texts, classes), order kept."""
+        """Return the probability of each class, shape (texts, classes), in the order of the texts."""
         done(len(inputs.input_ids))
         return self._model.probabilities(inputs.input_ids)
 
 
 class EnsemblePredictor(Predictor):
-    """A :class:`Predictor` whose probabilities are the mean of its members', each of which reads texts in its own way.
+    """A :class:`Predictor` whose probabilities are the mean of its members'; each member reads texts in its own way.
 
     ``members`` are predictors by name; device and precision are those of the encoders among them.
 
@@ -349,13 +348,13 @@ class EnsemblePredictor(Predictor):
                 raise StudyError(f"{folder}: its member {name} has the labels {member.labels}, not {self.labels}.")
 
     def _inputs_of(self, cleaned: list[str], entities: list[str] | None) -> Inputs:
-        """Return what each member reads; a text is cut, or emptied by cleaning, if it is for one of them."""
+        """Return the input of each member; a text counts as cut or emptied if it is so for one of them."""
         each = [member.inputs(cleaned, entities if member.reads_entities else None) for member in self.members.values()]
         truncated, emptied = (np.any([getattr(one, what) for one in each], axis=0) for what in ("truncated", "emptied"))
         return Inputs(each, truncated, emptied)
 
     def probabilities_of(self, inputs: Inputs, done: Callable[[int], object] = lambda texts: None) -> Probabilities:
-        """Return the mean probability of each class, shape (texts, classes), order kept."""
+        """Return the mean probability of each class, shape (texts, classes), in the order of the texts."""
         parts = zip(self.members.values(), inputs.input_ids, strict=True)
         mean: Probabilities = np.mean([member.probabilities_of(part) for member, part in parts], axis=0)
         done(len(inputs.truncated))
@@ -363,7 +362,7 @@ class EnsemblePredictor(Predictor):
 
 
 def named(labels: list[str], probabilities: Probabilities) -> list[str | None]:
-    """Return the most probable label of each row, None where the probabilities are NaN."""
+    """Return the most probable label of each row; None if the probabilities are NaN."""
     known, best = ~np.isnan(probabilities[:, 0]), np.nan_to_num(probabilities).argmax(axis=1)
     return [labels[i] if it_is else None for i, it_is in zip(best.tolist(), known.tolist(), strict=True)]
 

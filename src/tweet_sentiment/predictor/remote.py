@@ -1,4 +1,4 @@
-"""What the predictor reads at addresses: files of posts, and models; those of this machine without fsspec."""
+"""Files of posts and models at addresses, by fsspec; local ones are read without it."""
 
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -14,7 +14,7 @@ from tweet_sentiment.storage import atomic_write, is_address, sha256
 
 
 def source_at(place: str | Path, name: str = "", advise: Advise = as_option) -> Source:
-    """Return a file, of this machine or at an address, which is read as a stream.
+    """Return a file on this machine or at an address, which is read as a stream.
 
     Raises:
         StudyError: there is none, or its store cannot be reached.
@@ -37,7 +37,7 @@ def source_at(place: str | Path, name: str = "", advise: Advise = as_option) -> 
 
 
 def address_of(place: str | Path) -> str:
-    """Return an address as it is, and a path of this machine as one."""
+    """Return an address unchanged, and a local path as an address."""
     if not is_address(place):
         return f"file://{Path(place).absolute()}"
     file_system(place)
@@ -45,9 +45,9 @@ def address_of(place: str | Path) -> str:
 
 
 def files_at(place: str) -> dict[str, dict[str, str]]:
-    """Return the one file, the files in a folder or those that a pattern names, sorted, each with its version.
+    """Return the file, the files of a folder or the files of a pattern, sorted, each with its version.
 
-    Hidden ones, whose names begin with a dot or an underscore, are passed over.
+    Hidden files, whose names begin with a dot or an underscore, are ignored.
 
     Raises:
         StudyError: there are none, or their store cannot be reached.
@@ -68,7 +68,7 @@ def files_at(place: str) -> dict[str, dict[str, str]]:
 
 
 def names_in(folder: str) -> set[str]:
-    """Return the names of the files in a folder at an address; none where there is no folder."""
+    """Return the names of the files in a folder at an address; none if there is no folder."""
     fs, path = file_system(folder)
     with reaching(folder), suppress(FileNotFoundError):
         fs.invalidate_cache()
@@ -77,7 +77,7 @@ def names_in(folder: str) -> set[str]:
 
 
 def read(address: str) -> bytes | None:
-    """Return what is in a file at an address; None where there is none."""
+    """Return the content of a file at an address; None if there is no file."""
     fs, path = file_system(address)
     with reaching(address), suppress(FileNotFoundError):
         fs.invalidate_cache()
@@ -86,7 +86,7 @@ def read(address: str) -> bytes | None:
 
 
 def model_at(place: str | Path) -> Path:
-    """Return a model's folder; what lies at an address is fetched into the cache, once for each manifest.
+    """Return a model's folder; a model at an address is downloaded into the cache, once for each manifest.
 
     Raises:
         StudyError: there is no model, its store cannot be reached, or a file is not the one of its manifest.
@@ -115,14 +115,14 @@ def model_at(place: str | Path) -> Path:
 
 
 def _fetch(fs: Any, root: str, folder: Path) -> None:
-    """Fetch the files that a manifest names, and an ensemble's members."""
+    """Download the files that a manifest names, and an ensemble's members."""
     folder.mkdir(parents=True, exist_ok=True)
     fs.get_file(f"{root}/{MANIFEST}", str(folder / MANIFEST))
     manifest = read_manifest(folder)
     members = [str(member["folder"]) for member in manifest.get(MEMBERS, {}).values()]
     for name in (*manifest["files"], *members):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
-            raise StudyError(f"{folder}: {MANIFEST} names {name}, which lies outside of the folder; take a run's best.")
+            raise StudyError(f"{folder}: {MANIFEST} names {name}, which is outside the folder; use a run's best.")
     for name in manifest["files"]:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

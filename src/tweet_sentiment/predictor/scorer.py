@@ -1,4 +1,4 @@
-"""Rows of a table through a model, Arrow in and Arrow out: what files, requests, Ray and Spark go through."""
+"""Rows of a table through a model, Arrow in and Arrow out; files, requests, Ray and Spark all use it."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,16 +25,16 @@ ACCOUNT = b"account"  # in the metadata of a scored table: how many texts were c
 
 @dataclass(frozen=True)
 class Chunk:
-    """Rows of a table, the first of them number ``first``, counted from 1 without a header; and what is wrong."""
+    """Rows of a table and their faults; ``first`` is the number of the first row, from 1, not counting a header."""
 
     name: str
     first: int
     lines: Sequence[int | None]
     table: pa.Table
-    """All columns of the rows, as they are carried over."""
+    """All columns of the rows, for the output."""
     faults: list[str | None]
     posts: list[tuple[str, str]]
-    """Text and entity ("" where the table has none) of each row that can be classified."""
+    """Text and entity ("" if the table has none) of each row that can be classified."""
 
     def place(self, index: int) -> str:
         """Name a row for people."""
@@ -42,7 +42,7 @@ class Chunk:
         return f"row {self.first + index}" + ("" if line is None else f" (line {line})")
 
     def refuse(self, faults: Sequence[str | None], advise: Advise) -> None:
-        """Refuse the first row that is at fault.
+        """Refuse the first faulty row.
 
         Raises:
             StudyError: there is one.
@@ -51,7 +51,7 @@ class Chunk:
             if fault is not None:
                 raise StudyError(
                     f"{self.name}, {self.place(index)}: {fault}.\n"
-                    f"  Put the row right; or, to keep such rows without a label, {advise('on_error', 'keep')}."
+                    f"  Correct the row; or, to keep such rows without a label, {advise('on_error', 'keep')}."
                 )
 
     def with_predictions(self, fields: list[pa.Field], labels: list[str], answers: NDArray[np.float64]) -> pa.Table:
@@ -70,7 +70,7 @@ class Chunk:
 
 
 class Texts:
-    """The texts of a table, and the columns that are carried over."""
+    """The texts of a table, and the columns that the output keeps."""
 
     def __init__(self, table: Table, text_column: str, entity_column: str | None) -> None:
         self.table, self.schema, self.name, self._advise = table, table.schema, table.source.name, table.source.advise
@@ -88,7 +88,7 @@ class Texts:
         table.report_findings()
 
     def refuse_columns(self, added: list[pa.Field]) -> None:
-        """Refuse a table that has columns already which would be added.
+        """Refuse a table that already has a column which would be added.
 
         Raises:
             StudyError: it has.
@@ -96,11 +96,11 @@ class Texts:
         if both := sorted(set(self.schema.names) & {one.name for one in added}):
             raise StudyError(
                 f"{self.name} has the columns {both} already, and the result would have them twice.\n"
-                f"  To name those that are added otherwise, {self._advise('prefix', 'predicted_')}."
+                f"  To give the added columns other names, {self._advise('prefix', 'predicted_')}."
             )
 
     def chunks(self, size: int) -> Iterator[Chunk]:
-        """Yield the rows, ``size`` at most at a time; where a chunk ends depends on the file and ``size`` alone."""
+        """Yield the rows in chunks of at most ``size``; the chunks depend only on the file and ``size``."""
         first, held, characters = 1, list[Row](), 0
         for row in self.table.rows():
             if held and (len(held) == size or characters + row.size > CHARACTERS_A_CHUNK):
@@ -112,7 +112,7 @@ class Texts:
             yield self.chunk(held, first)
 
     def chunk(self, rows: list[Row], first: int = 1) -> Chunk:
-        """Put rows together, and say of each why it cannot be classified, or None."""
+        """Return rows as a chunk, with the reason why a row cannot be classified, or None."""
         columns = [[row.values[place] for row in rows] for place in range(len(self.schema))]
         arrays = [self._array(values, field) for values, field in zip(columns, self.schema, strict=True)]
         table, given = pa.Table.from_arrays(arrays, schema=self.schema), [columns[place] for place in self._columns]
@@ -155,18 +155,18 @@ def _holds_texts(kind: pa.DataType) -> bool:
 
 
 def added_fields(labels: list[str], prefix: str = "", with_error: bool = True) -> list[pa.Field]:
-    """Return the columns that a result has beside those of its rows: label, probabilities, and error where wanted."""
+    """Return the columns that a result adds to its rows: label, probabilities, and error if wanted."""
     added = [("label", pa.string()), *((f"{PROBABILITY}{label}", pa.float64()) for label in labels)]
     return [pa.field(f"{prefix}{name}", kind) for name, kind in [*added, *[("error", pa.string())] * with_error]]
 
 
 @dataclass
 class Scorer:
-    """A model for tables of posts. It is pickled without the model, which each process loads for itself, once.
+    """A model for tables of posts. It is pickled without the model, which each process loads once.
 
-    ``load`` gives the predictor: ``partial(Predictor.load, "models/best")``. ``prefix`` stands before the names of the
-    columns that are added. ``on_error`` keep: a faulty row stays, with an ``error`` and no label; stop: it is an error.
-    ``advise`` says in messages how a setting is given.
+    ``load`` returns the predictor: ``partial(Predictor.load, "models/best")``. ``prefix`` is put before the names of
+    added columns. ``on_error`` keep: a faulty row stays, with an ``error`` and no label; stop: it is an error.
+    ``advise`` says in messages how to give a setting.
     """
 
     load: Callable[[], Predictor]
@@ -181,10 +181,10 @@ class Scorer:
 
     @cached_property
     def predictor(self) -> Predictor:
-        """The model; asking for it loads it.
+        """The model; the first access loads it.
 
         Raises:
-            StudyError: it cannot be loaded, or reads entities and no column is named, or the other way round.
+            StudyError: it cannot be loaded, or it reads entities and no column is named, or the reverse.
         """
         predictor = self.load()
         predictor.check_entities(self.entity_column is not None, self.advise("entity_column", "NAME"))
@@ -196,7 +196,7 @@ class Scorer:
         return added_fields(self.predictor.labels, self.prefix, self.on_error == "keep")
 
     def __call__(self, table: pa.Table | pa.RecordBatch) -> pa.Table:
-        """Return the table with label, probabilities and error beside its columns, a row for a row.
+        """Return the table with added columns for label, probabilities and error.
 
         Raises:
             StudyError: a column is missing, holds no texts or is there already; a row is faulty, if ``on_error`` is
@@ -209,7 +209,7 @@ class Scorer:
         return self.score(texts.whole(table)).replace_schema_metadata(table.schema.metadata)
 
     def score(self, chunk: Chunk, done: Callable[[int], object] = lambda rows: None) -> pa.Table:
-        """Return the result of a chunk, with what is to be counted as metadata; ``done`` is told how far it is."""
+        """Return the result of a chunk, with its counts as metadata; ``done`` is called with the progress."""
         predictor = self.predictor
         texts, entities = [text for text, _ in chunk.posts], [entity for _, entity in chunk.posts]
         inputs = predictor.inputs(texts, entities if predictor.reads_entities else None)
@@ -225,7 +225,7 @@ class Scorer:
 
 
 def score_frame(frame: Any, scorer: Scorer) -> Any:
-    """Return a Spark DataFrame with label, probabilities and error beside its columns, a row for a row.
+    """Return a Spark DataFrame with added columns for label, probabilities and error.
 
     ``frame`` is a ``pyspark.sql.DataFrame``; each of Spark's Python processes loads the model once.
     """

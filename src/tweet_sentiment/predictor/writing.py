@@ -1,4 +1,4 @@
-"""Tables put together into one CSV, Parquet or JSON Lines file, one after the other."""
+"""Tables written one after the other into a CSV, Parquet or JSON Lines file."""
 
 import base64
 import csv
@@ -18,10 +18,10 @@ Write = Callable[[Path, pa.Schema, Iterable[pa.Table]], None]
 
 
 def writer_for(output: Path) -> Write:
-    """Return what writes such a file.
+    """Return the writer for a file, by its name.
 
     Raises:
-        StudyError: the name does not say what to write.
+        StudyError: the name has no known suffix.
     """
     if (write := _WRITERS.get(output.suffix.lower())) is None:
         raise StudyError(f"{output}: expected an output that ends in {', '.join(_WRITERS)}.")
@@ -75,7 +75,7 @@ def _write_json_lines(path: Path, schema: pa.Schema, tables: Iterable[pa.Table])
 
 
 def _plain(value: Any) -> Any:
-    """Return a value of Arrow's as JSON has it: no NaN, dates as ISO 8601, bytes in base 64."""
+    """Return an Arrow value for JSON: no NaN, dates as ISO 8601, bytes in base 64."""
     match value:
         case None | str() | bool() | int():
             return value

@@ -1,1 +1,1 @@
-"""How sure the figures are: intervals, comparisons of techniques, calibration; tables of predictions in, no torch."""
+"""Scores, intervals, comparisons of techniques and calibration, from tables of predictions, without torch."""

@@ -1,4 +1,4 @@
-"""Is one technique better than another, or luckier? Pairs of tables of predictions about the same rows."""
+"""Tests of whether one technique is better than another, from pairs of tables of predictions for the same rows."""
 
 from itertools import combinations
 from typing import Any
@@ -19,10 +19,10 @@ _SMALLEST_SHOWN = 0.001
 
 
 def compare_pairs(tables: dict[str, pd.DataFrame], *, resamples: int, level: float, seed: int) -> pd.DataFrame:
-    """Compare the accuracy of every two techniques: one row a pair, columns ``COLUMNS``.
+    """Compare the accuracy of each pair of techniques: one row per pair, columns ``COLUMNS``.
 
-    ``p_adjusted`` is Holm's over all pairs. ``better`` names the better technique, or is "" where :func:`verdict`
-    shows no difference. Intervals are of the pair alone, not adjusted.
+    ``p_adjusted`` is Holm's over all pairs. ``better`` names the better technique, or is "" if :func:`verdict` shows no
+    difference. Intervals are for the pair alone, not adjusted.
 
     Raises:
         ValueError: the tables are not about the same rows, ids and labels, or hold a row twice.
@@ -41,10 +41,10 @@ def compare_pairs(tables: dict[str, pd.DataFrame], *, resamples: int, level: flo
 
 
 def against(reference: str, differences: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Compare each other technique with one: a row each, indexed by the other, with its pair's columns and ``verdict``.
+    """Compare each technique with ``reference``: one row per technique, with the columns of its pair and ``verdict``.
 
-    ``differences`` is :func:`compare_pairs`'s, so that a pair has one verdict wherever it is spoken of. A difference is
-    the other's accuracy less that of ``reference``.
+    ``differences`` is the result of :func:`compare_pairs`, so that a pair has the same verdict everywhere. A difference
+    is the technique's accuracy minus that of ``reference``.
     """
     pairs = differences.reindex(columns=COLUMNS)
     mine = pairs[pairs["first"].eq(reference) | pairs["second"].eq(reference)]
@@ -57,10 +57,10 @@ def against(reference: str, differences: pd.DataFrame, level: float) -> pd.DataF
 
 
 def verdict(low: float, high: float, p_adjusted: float, level: float) -> str:
-    """Return ``BETTER`` or ``WORSE`` of the first of a pair, or ``NOT_SHOWN``: the one rule for every difference.
+    """Return whether the first of a pair is ``BETTER`` or ``WORSE``, or ``NOT_SHOWN``: the one rule for differences.
 
-    ``low`` and ``high`` are the paired interval. It must leave out 0, and the adjusted p-value must be below
-    1 - ``level``; one that is NaN was not asked.
+    ``low`` and ``high`` are the paired interval. It must exclude 0, and the adjusted p-value must be below
+    1 - ``level``; NaN means not tested.
     """
     if not p_adjusted < round(1 - level, 12) or low <= 0 <= high:
         return NOT_SHOWN
@@ -68,14 +68,14 @@ def verdict(low: float, high: float, p_adjusted: float, level: float) -> str:
 
 
 def verdicts(table: pd.DataFrame, level: float, low: str = "low", high: str = "high") -> list[str]:
-    """Return the verdict on each row, of which these columns and ``p_adjusted`` tell the difference."""
+    """Return the verdict on each row, from these columns and ``p_adjusted``."""
     return [verdict(*row, level) for row in zip(table[low], table[high], table["p_adjusted"], strict=True)]
 
 
 def holm(p_values: Floats) -> Floats:
-    """Return Holm's adjusted p-values, shape (n,); one that is NaN was not asked: it stays NaN and is not counted.
+    """Return Holm's adjusted p-values, shape (n,); NaN means not tested: it stays NaN and is not counted.
 
-    The chance to call any equally good pair different is then at most the level of the test in all. Source: S. Holm,
+    The chance to call any equally good pair different is then at most the level of the test. Source: S. Holm,
     "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979, 65-70.
     """
     from statsmodels.stats.multitest import multipletests
@@ -87,16 +87,16 @@ def holm(p_values: Floats) -> Floats:
 
 
 def p_words(p_value: float) -> str:
-    """Write a p-value for a person: "0.045", or "< 0.001"."""
+    """Return a p-value as text: "0.045", or "< 0.001"."""
     return f"< {_SMALLEST_SHOWN}" if p_value < _SMALLEST_SHOWN else f"{p_value:.3f}"
 
 
 def paired_difference(
     first: pd.DataFrame, second: pd.DataFrame, *, resamples: int, level: float, seed: int
 ) -> dict[str, Any]:
-    """Return accuracy of ``first`` less that of ``second``, its interval by tweet ids, the test's name and p-value.
+    """Return accuracy of ``first`` minus that of ``second``, its interval by tweet ids, the test's name and p-value.
 
-    The interval resamples tweets with all their rows. The test is :func:`sign_flip_p`, by tweets as well.
+    The interval resamples tweets with all their rows. The test is :func:`sign_flip_p`, also by tweets.
 
     Raises:
         ValueError: the tables are not about the same rows, ids and labels, or hold a row twice.
@@ -124,9 +124,9 @@ def paired_difference(
 
 
 def sign_flip_p(differences: Integers) -> float:
-    """Return the two-sided p-value of: each tweet's difference could as well have had the other sign.
+    """Return the two-sided p-value of the hypothesis that each tweet's difference may have either sign.
 
-    ``differences`` has shape (tweets,): the rows of a tweet that the first technique has right, less those of the
+    ``differences`` has shape (tweets,): the rows of a tweet that the first technique has right, minus those of the
     second. The p-value is the share of all 2 ** n ways to flip signs whose sum is as far from 0 as the one that was
     found, or farther. It is exact, so it has no floor of a number of resamples; where each tweet has one row it is
     McNemar's exact test. Sources: R. A. Fisher, "The Design of Experiments", 1935, section 21; Q. McNemar,

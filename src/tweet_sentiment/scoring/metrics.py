@@ -21,9 +21,9 @@ PROBABILITY = "probability_"  # followed by the class: columns of a table of pre
 
 
 class Counts:
-    """Confusion matrices, shape (n, true, given): what every score is computed from, one value a matrix.
+    """Confusion matrices, shape (n, true, given), from which every score is computed, one value per matrix.
 
-    A class that is neither there nor given has precision, recall and F1 of 0.
+    A class without true or given posts has precision, recall and F1 of 0.
     """
 
     def __init__(self, matrices: NDArray[np.int64]) -> None:
@@ -43,13 +43,13 @@ class Counts:
         return 2 * self.right / np.maximum(self.true + self.given, 1)
 
     def weighted(self, by_class: Floats) -> Floats:
-        """Average a score of the classes, shape (n, classes), by how frequent they are."""
+        """Average a score of the classes, shape (n, classes), weighted by class frequency."""
         return (by_class * self.true).sum(axis=1) / self.true.sum(axis=1)
 
 
 @dataclass(frozen=True)
 class Score:
-    """A score's title, how it is computed, and whether it is told with its interval."""
+    """A score's title, its formula, and whether it has an interval."""
 
     title: str
     of: Callable[[Counts], Floats]
@@ -78,7 +78,7 @@ def probabilities_of(logits: NDArray[np.float32]) -> Floats:
     """Turn logits into probabilities, both of shape (posts, classes).
 
     Raises:
-        StudyError: a logit is not finite; a label from it would look right and be wrong.
+        StudyError: a logit is not finite, so its label would be wrong.
     """
     if not np.isfinite(logits).all():
         raise StudyError("The model gave logits that are not finite: its weights are damaged, or it diverged.")
@@ -114,17 +114,14 @@ def score_table(predictions: "pd.DataFrame", labels: list[str]) -> dict[str, Any
 
 
 def dev_scores(scores: Mapping[Any, Any] | None) -> dict[str, float | None]:
-    """Return the scores on the dev split under the names that training's figures have for them.
-
-    None: they were not measured there.
-    """
+    """Return the scores on the dev split under their names in the training figures; None if not measured."""
     return {f"dev_{name}": None if scores is None else float(scores[name]) for name in CHOSEN_BY}
 
 
 def ms_per_post(work: Callable[[], object], posts: int) -> float:
     """Do the work once to warm up, then three times; return the shortest time, in milliseconds per post.
 
-    The shortest, as in ``timeit``: the others are longer by what else the machine does.
+    The shortest is taken, as in ``timeit``: other work of the machine makes the others longer.
     """
     work()
     taken = []

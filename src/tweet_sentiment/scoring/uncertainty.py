@@ -1,6 +1,6 @@
-"""How sure the figures are: intervals by resampling tweets, calibration, and what more posts would give.
+"""Uncertainty: intervals by resampling tweets, calibration, and the accuracy expected from more posts.
 
-Copies of one tweet are judged alike: an interval that takes every row for an independent post is too narrow. So whole
+Copies of one tweet are judged alike, so an interval that treats every row as independent is too narrow. So whole
 tweet ids are drawn, with all their rows (cluster bootstrap: C. A. Field, A. H. Welsh, "Bootstrapping clustered data",
 Journal of the Royal Statistical Society B 69, 2007, 369-390). Where every id occurs once it is the ordinary bootstrap.
 """
@@ -26,7 +26,7 @@ _CELLS = 4_000_000  # numbers in one block of draws: 32 MB
 
 
 def scores_of(predictions: pd.DataFrame, study: Study, uncertainty: UncertaintyParameters) -> dict[str, Any]:
-    """Return all scores of a table of predictions, the intervals, and how far its confidence is off."""
+    """Return all scores of a table of predictions, the intervals, and the calibration error."""
     confidence = confidence_of(predictions, study.labels)
     intervals = bootstrap_intervals(predictions, study.labels, seed=study.seed, **uncertainty.model_dump())
     return {
@@ -48,8 +48,8 @@ def bootstrap_intervals(
 ) -> dict[str, tuple[float, float]]:
     """Return the percentile interval of each score in ``metrics.INTERVALS``.
 
-    ``predictions`` has columns row, id, label and predicted. If every post is right, every resample says so, and the
-    interval has no width: that is the method's limit, no certainty.
+    ``predictions`` has columns row, id, label and predicted. If every post is right, so is every resample, and the
+    interval has no width: this is a limit of the method, not certainty.
 
     Raises:
         StudyError: there are fewer than two tweets to draw from.
@@ -62,7 +62,7 @@ def bootstrap_intervals(
 
 
 def tweet_codes(predictions: pd.DataFrame) -> Integers:
-    """Number the tweets from 0, one number a row; a post without an id stands for itself."""
+    """Return the number of each row's tweet, from 0; a post without an id is a tweet of its own."""
     alone = "row " + predictions["row"].astype("str")
     return pd.factorize(predictions["id"].where(predictions["id"] != "", alone))[0].astype(np.int64)
 
@@ -108,7 +108,7 @@ def resampled_sums(per_tweet: Integers, resamples: int, seed: int) -> Integers:
 
 
 def percentile_interval(values: Floats, level: float) -> tuple[float, float]:
-    """Return the two values between which the share ``level`` of the resamples lies, as much above as below."""
+    """Return the ends of the central interval that contains the share ``level`` of the resamples."""
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
@@ -150,7 +150,7 @@ def reliability_table(confidence: Floats, right: NDArray[np.bool_]) -> pd.DataFr
 def expected_calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> float:
     """Return the mean distance of accuracy from confidence, over bins of equal width, weighted by their posts.
 
-    With few posts a bin the error is overstated: chance alone keeps the two apart. Source: C. Guo, G. Pleiss, Y. Sun,
+    With few posts per bin the error is too high, by chance alone. Source: C. Guo, G. Pleiss, Y. Sun,
     K. Q. Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, section 2.
     """
     table = reliability_table(confidence, right)
@@ -159,9 +159,9 @@ def expected_calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> 
 
 
 def calibration_noise(confidence: Floats, seed: int) -> float:
-    """Return the calibration error that chance alone makes: the mean for a model which is right as often as it says.
+    """Return the mean calibration error that a perfectly calibrated model has by chance.
 
-    Whether each post is right is drawn ``SIMULATIONS`` times with its confidence as the chance.
+    Each post is drawn as right or wrong ``SIMULATIONS`` times, with its confidence as the probability.
     """
     posts = reliability_table(confidence, np.zeros(len(confidence), dtype=np.bool_))["posts"]
     starts = np.concatenate([[0], np.cumsum(posts)[:-1]]).astype(np.int64)
@@ -179,7 +179,7 @@ def calibration_noise(confidence: Floats, seed: int) -> float:
 # ---------------------------------------------------------------- more posts
 @dataclass(frozen=True)
 class PowerLaw:
-    """The share of wrong posts after learning from n: ``floor + excess * (n / most) ** -exponent``.
+    """The share of wrong posts after training on n posts: ``floor + excess * (n / most) ** -exponent``.
 
     Source: J. Hestness et al., "Deep learning scaling is predictable, empirically", 2017.
     """
@@ -190,12 +190,12 @@ class PowerLaw:
     most: int
 
     def error(self, n: float) -> float:
-        """Return the share of wrong posts after learning from ``n``."""
+        """Return the share of wrong posts after training on ``n`` posts."""
         return float(self.floor + self.excess * (n / self.most) ** -self.exponent)
 
 
 def fit_power_law(sizes: list[int], errors: Floats) -> PowerLaw:
-    """Fit by least squares; neither floor nor excess is negative, so errors never grow with more posts.
+    """Fit by least squares; floor and excess are not negative, so errors never grow with more posts.
 
     Raises:
         ValueError: there are fewer than three sizes for the three numbers.
@@ -218,10 +218,10 @@ def fit_power_law(sizes: list[int], errors: Floats) -> PowerLaw:
 def extrapolate(
     predictions: dict[int, pd.DataFrame], n: int, *, resamples: int, level: float, seed: int
 ) -> tuple[PowerLaw, tuple[float, float]]:
-    """Fit accuracy by the number of posts learnt from; return the law and the interval of accuracy at ``n`` posts.
+    """Fit accuracy by the number of training posts; return the law and the interval of accuracy at ``n`` posts.
 
-    The tables of predictions are about the same posts. Tweets are drawn anew with all their rows, the same for every
-    size, and the law is fitted to each draw. So the interval is about which posts were measured; not about the luck of
+    The tables of predictions are for the same posts. Tweets are resampled with all their rows, the same for every size,
+    and the law is fitted to each resample. So the interval covers the choice of test posts; not the randomness of
     the trainings, nor about whether a power law holds beyond the sizes that were measured.
     """
     sizes = sorted(predictions)

@@ -1,1 +1,1 @@
-"""A model over HTTP: FastAPI, batches of what arrives together, limits, metrics and a page. No Kedro."""
+"""A model over HTTP: FastAPI, batches of concurrent requests, limits, metrics and a page. No Kedro."""

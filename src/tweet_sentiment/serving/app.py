@@ -1,4 +1,4 @@
-"""The application: paths, and what stands behind each."""
+"""The application: its paths and their functions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,7 +50,7 @@ def create_app(
     service = Service(predictor, limits or Limits(), folder)
     app = FastAPI(
         title="tweet-sentiment",
-        description="Labels and probabilities of posts. Errors are application/problem+json and say what to mend.",
+        description="Labels and probabilities of posts. Errors are application/problem+json and say what to correct.",
         version=__version__,
         docs_url=None,
         redoc_url=None,
@@ -74,7 +74,7 @@ async def predict(posts: Posts, service: Served) -> JSONResponse:
 
 @router.post("/explain", response_model=list[Explanation], responses=documented(501) | ERRORS)
 async def explain(posts: Posts, service: Served) -> JSONResponse:
-    """Return the same, and the influence of each word of the cleaned text (integrated gradients)."""
+    """Return label, probabilities, and the influence of each word of the cleaned text (integrated gradients)."""
     if not service.predictor.explains:
         raise ProblemError(501, "An ONNX model has no gradients. Serve the folder it was exported from.")
     return JSONResponse(await service.answer(posts, explain=True))
@@ -106,7 +106,7 @@ async def predict_csv(
     ] = "utf-8",
     prefix: Annotated[str, Query(max_length=100, description="Prefix of the names of the added columns")] = "",
 ) -> Response:
-    """Return the CSV with the columns label, probability_<label> and error behind each row."""
+    """Return the CSV with the added columns label, probability_<label> and error."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "text/csv":
         raise ProblemError(415, f"The body is '{kind}'. Send the CSV itself, with Content-Type: text/csv.")
@@ -117,7 +117,7 @@ async def predict_csv(
 
 @router.get("/health", response_model=Health, responses=documented(400, 503))
 async def health(service: Served) -> Health:
-    """Say whether requests are answered."""
+    """Return whether the service answers requests."""
     if not service.alive:
         raise ProblemError(503, "The model's queue has stopped. Restart the service.")
     return Health(status="ok", waiting_posts=service.waiting)
@@ -125,7 +125,7 @@ async def health(service: Served) -> Health:
 
 @router.get("/model", response_model=Model, responses=documented(400, 401, 503))
 async def model(service: Served) -> Model:
-    """Return labels, manifest, card and limits of what is served."""
+    """Return labels, manifest, card and limits of the served model."""
     return service.model()
 
 
@@ -135,7 +135,7 @@ async def model(service: Served) -> Model:
     responses=documented(400, 401, 503) | {200: {"description": "Figures", "content": {"text/plain": STRING}}},
 )
 async def metrics(service: Served) -> Response:
-    """Return figures in Prometheus' text format."""
+    """Return metrics in Prometheus' text format."""
     return Response(service.metrics.text(), media_type=MEDIA_TYPE)
 
 
@@ -147,5 +147,5 @@ async def page() -> FileResponse:
 
 @router.get("/docs", include_in_schema=False)
 async def docs() -> FileResponse:
-    """Return the OpenAPI document for people."""
+    """Return the readable page of the OpenAPI document."""
     return FileResponse(PAGE / "docs.html")

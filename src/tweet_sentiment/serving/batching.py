@@ -1,4 +1,4 @@
-"""Requests that arrive together go through the model together: one queue, one worker thread, no waiting for company."""
+"""Requests that arrive together go through the model together: one queue, one worker thread, no delay for others."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,10 +25,10 @@ class _Job:
 
 
 class Batcher:
-    """Gathers what has come in while the model was busy, and hands it over in one call of ``work``.
+    """Collects the requests that arrive while the model is busy, and passes them to one call of ``work``.
 
-    A request that finds the model idle is not held back. The thread that ``work`` runs in must be one: a model is no
-    faster for being asked twice at once. A call gets ``batch`` posts at most; requests of many are taken in parts
+    A request to an idle model does not wait. ``work`` runs in a single thread: two calls at once are not faster.
+    A call gets at most ``batch`` posts; longer requests are taken in parts
     (:data:`PART`), and let those of few go before (:data:`PATIENCE`). ``most_waiting`` posts may wait, and ``observe``
     is told the number of posts of each call.
     """
@@ -47,12 +47,12 @@ class Batcher:
         self.waiting = 0
 
     def start(self, thread: Executor) -> None:
-        """Begin to answer, in the running event loop; ``work`` runs in ``thread``."""
+        """Start answering, in the running event loop; ``work`` runs in ``thread``."""
         self._thread, self._came = thread, asyncio.Event()
         self._task = asyncio.create_task(self._answer_all())
 
     async def stop(self) -> None:
-        """Stop answering; those who still wait are told so."""
+        """Stop answering; waiting requests get an error."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -66,14 +66,14 @@ class Batcher:
         return self._task is not None and not self._task.done()
 
     async def __call__(self, posts: list[Any]) -> Records:
-        """Return what the model says to these posts, in their order.
+        """Return the model's records for these posts, in their order.
 
         Raises:
             ProblemError: too many posts are waiting already, or the queue has stopped (503).
             Exception: what ``work`` raises on these posts.
         """
         if not self.alive:
-            raise ProblemError(503, "The service is not answering. Ask again when it has been started anew.")
+            raise ProblemError(503, "The service is not answering. Ask again after its restart.")
         if self.waiting + len(posts) > self._most_waiting:
             raise ProblemError(503, "Too many posts are waiting. Ask again in a moment.", BUSY)
         loop, jobs, last = asyncio.get_running_loop(), list[_Job](), 0
@@ -100,7 +100,7 @@ class Batcher:
             await self._answer(self._asked)
 
     def _gather(self) -> list[_Job]:
-        """Return the jobs that are due first, of ``batch`` posts at most in all."""
+        """Return the next jobs, with at most ``batch`` posts together."""
         jobs, size = list[_Job](), 0
         while self._jobs and size + len(self._jobs[0].posts) <= self._batch:
             job = heappop(self._jobs)
@@ -112,7 +112,7 @@ class Batcher:
         return jobs
 
     async def _answer(self, jobs: list[_Job]) -> None:
-        """Ask the model; where that fails for a batch, ask for each job alone, so that only the culprit fails."""
+        """Ask the model; if a batch fails, ask for each job alone, so that only the faulty one fails."""
         if not (posts := [post for job in jobs for post in job.posts]):
             return
         try:

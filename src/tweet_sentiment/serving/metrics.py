@@ -1,4 +1,4 @@
-"""What Prometheus may read: requests, their time, posts, calls of the model, what waits."""
+"""The metrics for Prometheus: requests, their times, posts, calls of the model, waiting posts."""
 
 import os
 from collections.abc import Callable
@@ -21,8 +21,8 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"  # where several processes keep figures; pro
 class Metrics:
     """The figures of one application; two in one process do not mix.
 
-    Of several processes that share a folder (:data:`SHARED`) they are the sums, those of dead ones included, without
-    what is of one process alone. Source: https://prometheus.github.io/client_python/multiprocess/
+    For several processes that share a folder (:data:`SHARED`) they are sums, including dead processes, without the
+    metrics of a single process. Source: https://prometheus.github.io/client_python/multiprocess/
     """
 
     def __init__(self, waiting: Callable[[], float]) -> None:
@@ -38,14 +38,14 @@ class Metrics:
         self._waiting = waiting
 
     def request(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count a request; paths that are not ours are one, or anybody could make new series."""
+        """Count a request; unknown paths count as one, or anybody could make new series."""
         path = getattr(scope.get("route"), "path", "other")
         self._requests.labels(path, status).inc()
         self._seconds.labels(path).observe(seconds)
         self._posts.set(self._waiting())
 
     def call(self, what: str) -> Callable[[int], None]:
-        """Return what is to be told the posts of each call of the model."""
+        """Return the function to call with the posts of each call of the model."""
 
         def observe(posts: int) -> None:
             self._calls.labels(what).observe(posts)

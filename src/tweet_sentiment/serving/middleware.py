@@ -1,4 +1,4 @@
-"""What every request passes first: host, key, limits of size and time."""
+"""The checks of every request: host, key, limits of size and time."""
 
 import asyncio
 import secrets
@@ -30,10 +30,10 @@ HEADERS = {
 
 
 class RequestLimits:
-    """Wraps the whole application. ``observe`` is told scope, status and seconds of every request.
+    """Wraps the whole application. ``observe`` gets scope, status and seconds of every request.
 
-    Requests name one of ``hosts`` in their header Host, or else a page of any site could reach a service on loopback by
-    a name of its own that leads there (DNS rebinding). A request that its client gives up is cancelled.
+    Requests must name one of ``hosts`` in their header Host. Otherwise a page of any site could reach a service on
+    loopback by a name that resolves there (DNS rebinding). A request whose client has left is cancelled.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class RequestLimits:
         self._held = {False: 0, True: 0}  # bytes of bodies: of CSVs, or not
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer why not."""
+        """Pass a request on, or answer with the reason for its refusal."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -94,9 +94,9 @@ class RequestLimits:
         await self._hosts(scope, receive, note)
         if refusals:
             found = headers.get("host", "")
-            raise ProblemError(400, f"This service is not called '{found[:SHOWN]}'; --allowed-host adds a name.")
+            raise ProblemError(400, f"This service has no name '{found[:SHOWN]}'; --allowed-host adds one.")
         if scope["method"] not in ("GET", "HEAD") and _from_another_site(headers):
-            raise ProblemError(403, "A page of another site may not ask this service. Ask from its own, or a program.")
+            raise ProblemError(403, "Pages of other sites may not use this service. Use its own page, or a program.")
         if self._key is None or scope["path"] in OPEN_PATHS or scope["path"].startswith("/page/"):
             return
         given = headers.get(KEY_HEADER)
@@ -106,7 +106,7 @@ class RequestLimits:
 
     @asynccontextmanager
     async def _body(self, scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
-        """Give the body; its bytes count as held until the request has been answered."""
+        """Yield the body; its bytes count as held until the request has been answered."""
         limits, csv, body, counted = self._limits, scope["path"] == CSV_PATH, bytearray(), 0
         most = limits.csv_body if csv else limits.body
         try:
@@ -135,7 +135,7 @@ class RequestLimits:
             self._held[csv] -= len(body)
 
     async def _answer(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
-        """Let the application answer, as long as the client waits for it and the time lasts."""
+        """Let the application answer while the client waits and the time limit allows."""
         seconds = self._limits.csv_seconds if scope["path"] == CSV_PATH else self._limits.seconds
         messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
         gone = asyncio.create_task(_disconnected(receive))
@@ -171,7 +171,7 @@ async def _disconnected(receive: Receive) -> Message:
 
 
 def _from_another_site(headers: Headers) -> bool:
-    """Tell by what browsers say of a page's request; programs say nothing."""
+    """Tell whether a request comes from a page of another site, by the headers that browsers send."""
     if (site := headers.get("sec-fetch-site")) is not None:
         return site not in ("same-origin", "none")
     origin = headers.get("origin")

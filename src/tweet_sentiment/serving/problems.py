@@ -1,4 +1,4 @@
-"""Errors as JSON that says what to put right (RFC 9457): ours, the framework's, and those of a request's body."""
+"""Errors as JSON that says what to correct (RFC 9457): ours, the framework's, and those of a request's body."""
 
 from http import HTTPStatus
 from typing import Any
@@ -34,7 +34,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Answer errors, the framework's too, as problems."""
+    """Answer all errors, including the framework's, as problems."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
 
@@ -46,7 +46,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
         allowed = (error.headers or {}).get("Allow", "another method")
         ours = {
             400: 'The body cannot be read. Send {"texts": ["a post"]} as application/json, in UTF-8.',
-            404: f"There is no {request.url.path} here; /docs lists what there is.",
+            404: f"There is no {request.url.path} here; /docs lists the paths.",
             405: f"{request.url.path} does not answer {request.method}: use {allowed}.",
         }
         detail = ours.get(error.status_code, detail)
@@ -62,7 +62,7 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    """Return ``texts[3]`` for ``("body", "texts", "list[str]", 3)``: the names of a union's branches say nothing."""
+    """Return ``texts[3]`` for ``("body", "texts", "list[str]", 3)``: the names of a union's branches are left out."""
     parts = [part for part in location[1:] if isinstance(part, int) or not part.startswith(("str", "list["))]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
 

@@ -14,13 +14,13 @@ Texts = str | Annotated[list[str], Field(fail_fast=True)]  # a million faults of
 
 
 class Posts(BaseModel):
-    """One post or many, as they are: the model's own cleaning is applied."""
+    """One post or many, as posted: the model cleans them itself."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": EXAMPLES})
 
     texts: Texts = Field(description="A text, or a list of texts.")
     entities: Texts | None = Field(
-        None, description="What each text is about, for a model that reads it: one for all, or one per text."
+        None, description="What each text is about, for a model that reads entities: one for all, or one per text."
     )
 
     def listed(self) -> tuple[list[str], list[str] | None]:
@@ -38,7 +38,7 @@ class Prediction(BaseModel):
 
 
 class Word(BaseModel):
-    """A word as the model reads it; above 0 it spoke for the label, below 0 against it."""
+    """A word as the model reads it; a share above 0 is for the label, a share below 0 against it."""
 
     word: str
     share: float = Field(ge=-1, le=1)
@@ -51,7 +51,7 @@ class Explanation(Prediction):
 
 
 class Health(BaseModel):
-    """Whether requests are answered, and how many posts wait."""
+    """Whether the service answers requests, and how many posts wait."""
 
     status: str
     waiting_posts: int
@@ -66,12 +66,12 @@ class Model(BaseModel):
     reads_entities: bool
     manifest: dict[str, object]
     card: str
-    changed_on_disk: bool = Field(description="The folder holds another model by now; a restart serves that one.")
+    changed_on_disk: bool = Field(description="The folder now holds another model; a restart serves it.")
     limits: dict[str, float]
 
 
 class Problem(BaseModel):
-    """What every error answers: the status, its name, and what to put right."""
+    """The body of every error: the status, its name, and what to correct."""
 
     title: str
     status: int

@@ -1,4 +1,4 @@
-"""The process: a socket that is ours before anything else, uvicorn on it, an orderly end."""
+"""The process: a socket that is opened first, uvicorn on it, an orderly end."""
 
 import asyncio
 import contextlib
@@ -116,9 +116,9 @@ def configuration(app: Any, limits: Limits, **more: Any) -> uvicorn.Config:
 
 
 class TimedProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, which also ends connections that let it wait, and those that are too many.
+    """uvicorn's HTTP/1.1, which also closes slow connections and those above the limit.
 
-    uvicorn times what is open between two requests only until the first byte of the next one.
+    uvicorn itself limits the time between two requests only until the first byte of the next one.
     """
 
     def __init__(self, limits: Limits, *arguments: Any, **more: Any) -> None:

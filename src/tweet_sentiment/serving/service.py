@@ -1,4 +1,4 @@
-"""What stands behind the paths: a predictor, two queues, one thread."""
+"""The service behind the paths: a predictor, two queues, one thread."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -58,7 +58,7 @@ class Service:
 
     @property
     def alive(self) -> bool:
-        """Whether requests are answered."""
+        """Whether the service answers requests."""
         return self._predict.alive and self._explain.alive
 
     async def answer(self, posts: Posts, explain: bool = False) -> Records:
@@ -90,7 +90,7 @@ class Service:
                 raise ProblemError(413, f"{found} Shorten it: the model reads only the beginning.")
 
     async def _ask(self, posts: list[Post], explain: bool = False) -> Records:
-        """Ask the model about posts that are known to be fit; what fails then is the model."""
+        """Ask the model about checked posts; an error is then the model's."""
         try:
             records = await (self._explain if explain else self._predict)(posts)
         except StudyError as error:
@@ -99,7 +99,7 @@ class Service:
         return records
 
     async def table(self, body: bytes, asked: Asked) -> str:
-        """Predict a CSV part by part, so that other requests come between."""
+        """Predict a CSV in parts, so that other requests are answered in between."""
         try:
             self.predictor.check_entities(asked.entity is not None, "name their column: ?entity_column=…")
         except StudyError as error:
@@ -112,7 +112,7 @@ class Service:
         return await loop.run_in_executor(self._tables, written_table, chunk, records, asked, labels)
 
     def model(self) -> Model:
-        """Describe what is served, and say whether the folder holds another model by now."""
+        """Describe the served model, and say whether the folder now holds another one."""
         return Model(
             folder=None if self._folder is None else str(self._folder),
             labels=self.predictor.labels,

@@ -1,4 +1,4 @@
-"""A CSV that came as a request's body, and the same with predictions, a row for a row."""
+"""A CSV in a request's body, and the answer with predictions for each row."""
 
 import io
 from dataclasses import dataclass, field, replace
@@ -23,10 +23,10 @@ Post = tuple[str, str]  # a text, and what it is about ("" where the model does 
 
 @dataclass(frozen=True)
 class Asked:
-    """How to read a CSV: the columns of texts (None: the one that looks like it) and of entities (None: there is none).
+    """How to read a CSV: the columns of texts (None: detected) and of entities (None: there is none).
 
-    ``form.header``: auto, true or false; without one, columns are named by their positions. ``prefix`` stands before
-    the names of the columns that are added.
+    ``form.header``: auto, true or false; without a header the names are positions. ``prefix`` is put before the names
+    of added columns.
     """
 
     text: str | None = None
@@ -66,7 +66,7 @@ def read_table(body: bytes, asked: Asked, limits: Limits, labels: list[str]) -> 
 
 
 def written_table(chunk: Chunk, records: list[dict[str, Any]], asked: Asked, labels: list[str]) -> str:
-    """Return the CSV with label, probabilities and error behind each row; ``records`` are those of its posts."""
+    """Return the CSV with added columns for label, probabilities and error; ``records`` are those of its posts."""
     none, out = [np.nan] * len(labels), io.StringIO(newline="")
     shares = [none if one["label"] is None else list(one["probabilities"].values()) for one in records]
     answers = np.array(shares).reshape(-1, len(labels))
@@ -76,7 +76,7 @@ def written_table(chunk: Chunk, records: list[dict[str, Any]], asked: Asked, lab
 
 
 def check_size(body: bytes | bytearray, limits: Limits) -> None:
-    """Refuse a CSV, or the beginning of one, that would be long to read.
+    """Refuse a CSV, or the beginning of one, that is too large.
 
     Raises:
         ProblemError: it has too many lines, columns or fields (413).

@@ -1,8 +1,8 @@
 """The techniques, in the order of the comparison. This is the only list of them.
 
-A technique is one file: its ``Parameters``, by which its section of conf is checked, and its ``fit``. To add one, write
-the file, name it here, and give its section in ``conf/base/parameters_<name>.yml``. No module here imports torch before
-something is fitted.
+A technique is one file: its ``Parameters``, the model of its section of conf, and its ``fit``. To add one, write the
+file, name it here, and write its section in ``conf/base/parameters_<name>.yml``. No module here imports torch before a
+fit.
 """
 
 from tweet_sentiment.parameters import SearchParameters, TechniqueSearchParameters

@@ -1,4 +1,4 @@
-"""The classical baselines: scikit-learn on TF-IDF, on the processor, without torch."""
+"""The classical baselines: scikit-learn on TF-IDF, on the CPU, without torch."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,7 +17,7 @@ EMPTY = ["row", "id", "label", "predicted"]
 
 
 class Parameters(Strict):
-    """``text``: raw (lower-cased), or cleaned as the encoder gets it; ``C`` of the two linear models."""
+    """``text``: raw (lower-cased), or cleaned as the encoder reads it; ``C`` of the two linear models."""
 
     text: Literal["raw", "cleaned"]
     C: Annotated[float, Field(gt=0)]

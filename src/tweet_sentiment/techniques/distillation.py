@@ -1,4 +1,4 @@
-"""Distillation: a student is trained on what other models say of a post, not on its label (Hinton et al., 2015)."""
+"""Distillation: a student is trained on other models' probabilities, not on labels (Hinton et al., 2015)."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,10 +21,10 @@ SMALLEST = 1e-6  # a probability of 0 has no logarithm
 
 
 class Parameters(full_fine_tuning.Parameters):
-    """A student, trained as in full fine-tuning, on the mean of what ``teachers`` say of the training posts.
+    """A student, trained like full fine-tuning, on the mean probabilities of ``teachers`` for the training posts.
 
-    ``temperature``: 1.0 takes their probabilities as they are, more makes them softer. ``hard_label_weight``: how much
-    of the posts' own labels is mixed in.
+    ``temperature``: 1.0 leaves the probabilities unchanged, higher values make them softer. ``hard_label_weight``: the
+    weight of the posts' own labels.
     """
 
     teachers: Names
@@ -34,7 +34,7 @@ class Parameters(full_fine_tuning.Parameters):
     @model_validator(mode="after")
     def _labels_are_soft(self) -> Self:
         if self.label_smoothing_factor:
-            raise ValueError("label_smoothing_factor is of labels; here they are soft: set 0.0")
+            raise ValueError("label_smoothing_factor must be 0.0: the labels are soft already")
         return self
 
 
@@ -55,26 +55,25 @@ def fit(examples: "Examples", distillation: Parameters, setup: "Setup", **more: 
 
 
 def with_soft_labels(tokens: Any, soft_labels: "pd.DataFrame") -> Any:
-    """Put the probabilities (columns row, probability_<label>) in the place of the label.
+    """Replace the label by the probabilities (columns row, probability_<label>).
 
     Raises:
-        StudyError: a post has none: the table is of other data or settings.
+        StudyError: a post has no probabilities: the table is of other data or settings.
     """
     columns = [name for name in soft_labels if str(name).startswith(PROBABILITY)]
     of_row = dict(zip(soft_labels["row"], soft_labels[columns].to_numpy().tolist(), strict=True))
     if lacking := sum(row not in of_row for row in tokens["row"]):
         raise StudyError(
-            f"{lacking} of {len(tokens)} training posts have no soft label: the data were split anew since.\n"
+            f"{lacking} of {len(tokens)} training posts have no soft label: the data have been split again since.\n"
             "  Make them again:  kedro run --pipelines=distillation"
         )
     return tokens.remove_columns("label").add_column("label", [of_row[row] for row in tokens["row"]])
 
 
 def soft_loss(temperature: float) -> "Callable[[Tensor, Tensor], Tensor]":
-    """Return the cross-entropy of the student to the teachers, both at the temperature, times its square.
+    """Return the loss: the cross-entropy of the student to the teachers, both at the temperature, times its square.
 
-    Above 1 the temperature draws the probabilities nearer to each other, so that more of what the teachers say of the
-    wrong classes is learnt.
+    A temperature above 1 makes the probabilities more equal, so that the student learns more about the wrong classes.
     """
     return partial(_soft_loss, temperature)
 
@@ -92,10 +91,10 @@ def soft_labels(
     distillation: Parameters,
     setup: "Setup",
 ) -> "pd.DataFrame":
-    """Return what the teachers say of each post, on the mean: row, id, label, probability_<label>.
+    """Return the teachers' mean probabilities of each post: row, id, label, probability_<label>.
 
-    ``teachers`` by name: a function that loads the model. They were trained on these posts, so they are surer of them
-    than of others. ``hard_label_weight`` of the posts' own labels is mixed in.
+    ``teachers`` by name: a function that loads the model. They were trained on these posts, so they are more confident
+    about them than about others. The posts' own labels have the weight ``hard_label_weight``.
 
     Raises:
         StudyError: a teacher has not been trained.

@@ -1,4 +1,4 @@
-"""Domain adaptation: masked-language training of the encoder on the posts, labels aside (Gururangan et al., 2020)."""
+"""Domain adaptation: masked-language training of the encoder on the posts, without labels (Gururangan et al., 2020)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,9 @@ NOT_MASKED = -100  # the label that transformers' collator gives to what need no
 
 
 class Parameters(Strict):
-    """``mlm_probability`` of the word pieces is guessed; ``measured_share`` of the texts makes ``eval_loss``.
+    """``mlm_probability``: the share of masked word pieces; ``measured_share``: the share of texts for ``eval_loss``.
 
-    ``row_limit``: so many texts; null for all.
+    ``row_limit``: the number of texts; null: all.
     """
 
     row_limit: PositiveInt | None
@@ -28,10 +28,10 @@ class Parameters(Strict):
 def adapt_encoder(
     training: "Dataset", measured: "Dataset", domain_adaptation: Parameters, setup: "Setup"
 ) -> "tuple[Any, pd.DataFrame]":
-    """Let the encoder guess masked word pieces; return it, and the curves: step, epoch, loss, eval_loss.
+    """Train the encoder to guess masked word pieces; return it, and the curves: step, epoch, loss, eval_loss.
 
-    Both datasets have ``input_ids`` and ``attention_mask``. The layers that guess are new, and thrown away. The same
-    call after a kill is resumed.
+    Both datasets have ``input_ids`` and ``attention_mask``. The guessing layers are new, and discarded. The same call
+    resumes after a kill.
 
     Raises:
         StudyError: the loss is no longer finite.
@@ -81,7 +81,7 @@ def adapt_encoder(
 
 
 def _trainer() -> Any:
-    """Return a Trainer that guesses at the masked places alone: the vocabulary is by far the widest layer."""
+    """Return a Trainer that computes logits only at masked positions: the vocabulary is by far the widest layer."""
     from torch.nn.functional import cross_entropy
 
     from tweet_sentiment.modeling.encoders import encoder_of, head_logits

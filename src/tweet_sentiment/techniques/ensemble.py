@@ -1,4 +1,4 @@
-"""The ensemble: the mean of the probabilities that its members predicted; it needs their predictions and no torch."""
+"""The ensemble: the mean of its members' predicted probabilities, without torch."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Parameters(Strict):
-    """Whose probabilities are averaged: two techniques or more."""
+    """``members``: the techniques, two or more, whose probabilities are averaged."""
 
     members: Names
 
@@ -23,9 +23,9 @@ def average(
     members: list[str],
     labels: list[str],
 ) -> tuple["pd.DataFrame", dict[str, Any]]:
-    """Return the mean predictions on the test posts, and figures; all by technique, what was not made is left out.
+    """Return the mean predictions on the test posts, and figures; inputs are by technique, without missing ones.
 
-    The scores on the dev split are known if every member predicted it without having been trained on it.
+    There are scores on the dev split if every member predicted it and was not trained on it.
 
     Raises:
         StudyError: a member has not been run, or the members' predictions are not about the same posts.
@@ -61,7 +61,7 @@ def _mean(tables: "list[pd.DataFrame]", labels: list[str]) -> "pd.DataFrame":
     same, columns = ["row", "id", "label"], [f"{PROBABILITY}{label}" for label in labels]
     if any(not first[same].equals(other[same]) for other in others):
         raise StudyError(
-            "The members' predictions are not about the same posts: some are from other data or settings.\n"
+            "The members' predictions are not for the same posts: some are from other data or settings.\n"
             "  Run their pipelines again, or name another run (--params=run=…)."
         )
     mean = sum((table[columns] for table in others), first[columns]) / len(tables)

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 class Parameters(TrainerParameters):
-    """All layers are trained; with ``freeze_embeddings`` all but the embeddings.
+    """All layers are trained; with ``freeze_embeddings`` all except the embeddings.
 
-    The head is trained with ``learning_rate``; each block below with ``layerwise_learning_rate_decay`` times the rate
-    of the one above, the embeddings last. 1.0: all alike. ``pooling``: the head reads [CLS], the mean over the word
-    pieces, or what it reads in its family.
+    The head is trained with ``learning_rate``; each block below, and last the embeddings, with
+    ``layerwise_learning_rate_decay`` times the rate of the block above. 1.0: equal rates. ``pooling``: the head reads
+    [CLS], the mean over the word pieces, or the default of its family.
     """
 
     layerwise_learning_rate_decay: Annotated[float, Field(gt=0, le=1)]

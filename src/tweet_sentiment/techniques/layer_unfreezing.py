@@ -1,4 +1,4 @@
-"""Layer unfreezing: train the head, and the top blocks if asked for (paper, section "Layer unfreezing")."""
+"""Layer unfreezing: train the head, and on request the top blocks (paper, section "Layer unfreezing")."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class Parameters(Strict):
-    """Which parameters are trainable: those whose name is, or starts with, one of ``unfreeze``; and ``top_blocks``.
+    """The trainable parameters: those whose name is, or starts with, one of ``unfreeze``; and ``top_blocks`` blocks.
 
     ``head``, ``embeddings`` and ``encoder`` are these parts of any family; other names are those of the model.
 
-    ``row_limit``: train on so many posts; null for all. ``hold_out_dev_split``: do not train on the dev split,
-    even where no epoch is chosen on it.
+    ``row_limit``: the number of training posts; null: all. ``hold_out_dev_split``: do not train on the dev split, even
+    if no epoch is chosen on it.
     """
 
     unfreeze: list[str]
@@ -41,10 +41,10 @@ class Parameters(Strict):
 def fit(
     examples: "Examples", layer_unfreezing: Parameters, setup: "Setup", on_epoch: "OnEpoch | None" = None
 ) -> "Fitted":
-    """Train what is unfrozen, from the untrained head on.
+    """Train the unfrozen layers, starting with an untrained head.
 
-    If only the head is, and ``model.encoder_dropout`` is false, it is trained on the features computed once, and the
-    assembled model gives the logits that the head gave. Otherwise the Trainer runs the encoder at every step.
+    If only the head is unfrozen and ``model.encoder_dropout`` is false, it is trained on features computed once, and
+    the whole model gives the same logits as the head. Otherwise the Trainer runs the encoder at every step.
     """
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
     from tweet_sentiment.modeling.fitting import Fitted, class_weights
@@ -96,7 +96,7 @@ def fit(
 
 
 def encoder_cached(classifier: Any, trainable: Iterable[str], setup: "Setup") -> bool:
-    """Tell whether features computed once can stand for the encoder: it is frozen, and runs without dropout."""
+    """Tell whether features computed once can replace the encoder: it is frozen, and runs without dropout."""
     from tweet_sentiment.modeling.encoders import below, parts_of
 
     head = parts_of(classifier).head
@@ -104,10 +104,10 @@ def encoder_cached(classifier: Any, trainable: Iterable[str], setup: "Setup") ->
 
 
 def untrained(layer_unfreezing: Parameters, setup: "Setup") -> tuple[Any, dict[str, Any]]:
-    """Return the untrained classifier, loaded once a process, and copies of its trainable weights.
+    """Return the untrained classifier, loaded once per process, and copies of its trainable weights.
 
-    A search starts each trial from these; the others no trial changes. Where features stand for the encoder, it is left
-    without weights: they would only take memory.
+    A search starts each trial from these; no trial changes the other weights. If features replace the encoder, its
+    weights are not loaded, to save memory.
     """
     from tweet_sentiment.modeling.encoders import unload_encoder
 
@@ -140,7 +140,7 @@ def fit_head(
     on_epoch: "OnEpoch",
     description: str = "Training the head",
 ) -> Any:
-    """Train the trainable weights of the head on the features; ``classifier`` is left as it is."""
+    """Train the trainable weights of the head on the features; ``classifier`` does not change."""
     import numpy as np
 
     from tweet_sentiment.modeling.fitting import class_weights

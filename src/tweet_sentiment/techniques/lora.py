@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class Parameters(TrainerParameters):
-    """Small matrices beside the frozen ones (LORA), or factors on their outputs (IA3); the head is trained whole.
+    """Small matrices beside the frozen ones (LORA), or factors on their outputs (IA3); the whole head is trained.
 
     ``target_modules`` are linear layers of the encoder's blocks, by the ends of their names; ``all-linear``: all.
     ``ia3_feedforward_modules`` are those of ``ia3_target_modules`` whose inputs are scaled; null for both: keys, values
     and the feed-forward's second layer, as in the paper. ``pooling``: the head reads [CLS], the mean over the word
-    pieces, or what it reads in its family.
+    pieces, or the default of its family.
     """
 
     peft_type: Annotated[Literal["LORA", "IA3"], PeftType]
@@ -80,7 +80,7 @@ def add_adapter(classifier: Any, lora: Parameters, seed: int) -> Any:
 
 
 def merge(adapted: Any) -> Any:
-    """Return a plain classifier that gives the adapted one's logits; ``adapted`` is used up."""
+    """Return a plain classifier with the logits of the adapted one; ``adapted`` cannot be used afterwards."""
     from peft.utils import ModulesToSaveWrapper
 
     model = adapted.get_base_model()

@@ -1,4 +1,4 @@
-"""P-tuning: a soft prompt whose vectors come out of a small network while it is trained (Liu et al., 2021)."""
+"""P-tuning: a soft prompt whose vectors a small network computes during training (Liu et al., 2021)."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 

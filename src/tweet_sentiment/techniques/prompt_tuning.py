@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class Parameters(Strict):
-    """The soft prompt (peft), the hard prompts, what is trained beside the soft prompt, and which position is pooled.
+    """The soft prompt (peft), the hard prompts, the layers trained with the soft prompt, and the pooled position.
 
     ``trainable_head``: ``head``, or names of its layers. ``pooling`` ``first`` reads position 0, which is then the
-    first virtual token; ``cls`` reads [CLS] behind the virtual tokens. ``row_limit``: train on so many posts; null for
-    all. ``repeat_seeds``: train the chosen prompt again with each further one of ``seeds``. ``heads_to_compare``: what
-    pipeline ``prompt_head_sweep`` puts in the place of ``trainable_head``, in turn. ``use_search_result``: train with
-    what ``hyperparameter_search`` found in the place of ``hyperparameters``.
+    first virtual token; ``cls`` reads [CLS] after the virtual tokens. ``row_limit``: the number of training posts;
+    null: all. ``repeat_seeds``: train the chosen prompt again with each other seed of ``seeds``. ``heads_to_compare``:
+    the values of ``trainable_head`` that pipeline ``prompt_head_sweep`` compares. ``use_search_result``: train with the
+    result of ``hyperparameter_search`` instead of ``hyperparameters``.
     """
 
     hard_prompts: Annotated[list[str], Field(min_length=1)]
@@ -37,7 +37,7 @@ class Parameters(Strict):
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         if len(set(self.hard_prompts)) < len(self.hard_prompts):
-            raise ValueError("hard_prompts holds a prompt twice")
+            raise ValueError("hard_prompts has a prompt twice")
         if self.prompt_tuning_init == "TEXT" and not self.prompt_tuning_init_text.strip():
             raise ValueError("prompt_tuning_init TEXT needs a prompt_tuning_init_text")
         return self
@@ -49,7 +49,7 @@ class Parameters(Strict):
         return self.model_copy(update={"hard_prompts": [hard_prompt]})
 
     def as_trainer(self) -> TrainerParameters:
-        """Return what it shares with the other techniques that train through the encoder; the rest of theirs is off."""
+        """Return the parameters shared with other techniques that train through the encoder; the others are off."""
         return TrainerParameters(
             checkpoint=None,
             second_segment=None,

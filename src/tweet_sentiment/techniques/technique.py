@@ -1,4 +1,4 @@
-"""What a technique is to the rest of the project."""
+"""The interface between a technique and the rest of the project."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Technique:
     Attributes:
         name: in results, pipelines and folders.
         parameters: the model of its section of conf.
-        fit: ``fit(examples, parameters, setup, on_epoch=…)``; None where its pipeline does more, or other, than train.
+        fit: ``fit(examples, parameters, setup, on_epoch=…)``; None if its pipeline does not only train.
         reads: the datasets that ``fit`` trains and evaluates on: posts, or tokens with features.
         extra: other datasets that ``fit`` takes, by their last name.
         in_paper: it belongs to the paper's study.

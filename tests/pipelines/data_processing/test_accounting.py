@@ -25,7 +25,7 @@ def test_the_log_says_of_each_file_what_was_read_kept_and_dropped_for_which_reas
     assert said(caplog, parameters, FILTERED, SPLIT | removed) == [
         "mine.csv: 1,200 rows, 48 kept (dropped: empty 1,150, blank 2).",
         "held_out.csv: 10 rows, 10 kept.",
-        "Taken out of training, by reason: tweet id 5, near duplicate 3.",
+        "Removed from training, by reason: tweet id 5, near duplicate 3.",
         "40 training posts (4 of them in the dev split), 10 test posts.",
     ]
 

@@ -17,7 +17,7 @@ def cleaned(parameters, texts, cleaning):
 
 @pytest.mark.parametrize(("texts", "cleaning"), [(ARABIC, "published"), (["🤣", "good", "bad"], "corrected")])
 def test_posts_that_are_mostly_emptied_are_refused_with_the_way_out(parameters, texts, cleaning):
-    with pytest.raises(StudyError, match=r"leaves nothing of \d of 3 posts.*\n.*data\.cleaning=none"):
+    with pytest.raises(StudyError, match=r"empties \d of 3 posts.*\n.*data\.cleaning=none"):
         cleaned(parameters, texts, cleaning)
 
 

@@ -342,7 +342,7 @@ def test_a_damaged_database_is_refused_with_its_path_and_left_as_it_is(tmp_path,
     with pytest.raises(StudyError, match="the search's database is damaged") as refused:
         search(tmp_path, 2)
     assert str(path) in str(refused.value)
-    assert "Delete it to start the search anew" in str(refused.value)
+    assert "Delete it to start the search again" in str(refused.value)
     assert path.read_bytes() == before
 
 

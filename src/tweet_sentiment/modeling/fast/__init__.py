@@ -1,7 +1,7 @@
 """The speed wing: the same results with less work, for DistilBERT. It can be deleted: see ``modeling.speed``.
 
-Torch alone is imported. To import transformers takes twice as long as torch itself and more memory than the weights:
-most of what one ``kedro predict`` costs.
+It imports only torch. Importing transformers takes twice as long as torch itself and more memory than the weights:
+it would be most of the cost of one ``kedro predict``.
 """
 
 from tweet_sentiment.modeling.fast.distilbert import forward, network_of

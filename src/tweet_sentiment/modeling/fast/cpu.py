@@ -22,7 +22,7 @@ FEWEST_FP32 = 32  # rows; with less, changing the layout takes longer than it sa
 
 
 def in_bf16(block: Any) -> bool:
-    """Return whether the block now computes in a CPU's bf16, and nothing learns from it."""
+    """Return whether the block now computes in a CPU's bf16, without gradients."""
     return (
         not block.training
         and not torch.is_grad_enabled()
@@ -35,7 +35,7 @@ def in_bf16(block: Any) -> bool:
 def block_in_bf16(
     block: Any, query_states: torch.Tensor, hidden_states: torch.Tensor, mask: torch.Tensor | None
 ) -> torch.Tensor:
-    """Compute what ``TransformerBlock.forward`` of transformers does for the positions ``query_states``.
+    """Compute the same as ``TransformerBlock.forward`` of transformers, for the positions ``query_states``.
 
     Args:
         block: one of DistilBERT.
@@ -94,13 +94,13 @@ def _attention(
 
 @cache
 def mkl_is_slow() -> bool:
-    """Return whether torch would multiply by MKL on a processor for which it is not made, and has oneDNN."""
+    """Return whether torch has oneDNN and would use MKL on a processor for which MKL is slow."""
     built = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
     return built and "AMD" in str(torch.cpu.get_capabilities().get("cpu_name", ""))
 
 
 def linear_in_fp32(layer: nn.Linear, states: torch.Tensor) -> torch.Tensor:
-    """Compute what ``layer.forward`` does, for states of shape (..., in_features)."""
+    """Compute the same as ``layer.forward``, for states of shape (..., in_features)."""
     if (
         torch.is_grad_enabled()
         or torch.is_autocast_enabled(states.device.type)

@@ -1,4 +1,4 @@
-"""DistilBERT with less work: what no one reads is not computed, and a CPU gets what it is fast at.
+"""DistilBERT with less work: unread positions are not computed, and a CPU gets operations at which it is fast.
 
 Only the position that the head reads is computed in the last block: a seventh of all arithmetic is saved. On a CPU,
 training takes attention as plain matrix products (the fused kernel's backward pass in bf16 is several times slower, and
@@ -56,7 +56,7 @@ def block_forward(
     attention_mask: torch.Tensor | None = None,
     **_: Any,
 ) -> torch.Tensor:
-    """Compute what ``TransformerBlock.forward`` of transformers does, for one position or all."""
+    """Compute the same as ``TransformerBlock.forward`` of transformers, for one position or all."""
     query_states = hidden_states if position is None else hidden_states[:, position : position + 1]
     if attention_mask is not None and position is not None:
         attention_mask = attention_mask[:, :, position : position + 1]
@@ -102,7 +102,7 @@ def dropout(values: torch.Tensor, probability: float) -> torch.Tensor:
 
 
 def network_of(settings: dict[str, Any]) -> Callable[[], "Network"] | None:
-    """Return what builds the classifier of these settings of config.json; None where :class:`Network` is not it."""
+    """Return the function that builds the classifier for these settings; None if :class:`Network` does not fit."""
     known = settings["model_type"] == "distilbert" and str(settings.get("activation")) in ACTIVATIONS
     return partial(Network, SimpleNamespace(**settings)) if known else None
 
@@ -122,7 +122,7 @@ class _Block(_Module):
 
 
 def _embedding(rows: int, dim: int) -> nn.Embedding:
-    """Return an embedding that is not drawn: for that, torch imports its compiler."""
+    """Return an embedding without drawn weights: drawing would import torch's compiler."""
     return nn.Embedding.from_pretrained(torch.empty(rows, dim), freeze=False)
 
 
@@ -161,7 +161,7 @@ class _Encoder(nn.Module):
 
 
 class Network(nn.Module):
-    """What ``DistilBertForSequenceClassification`` of the same configuration computes, without its dropout."""
+    """The same computation as ``DistilBertForSequenceClassification`` of this configuration, without dropout."""
 
     base_model_prefix = "distilbert"
 

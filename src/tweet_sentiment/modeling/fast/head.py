@@ -1,7 +1,7 @@
-"""The head's step by hand: with 16 posts at a time, autograd and the optimizer's upkeep cost more than the arithmetic.
+"""The head's step without autograd: with 16 posts at a time, autograd and optimizer cost more than the arithmetic.
 
-The weights that learn lie in two flat tensors, those that decay and those that do not, and so do their gradients: the
-optimizer and the clipping then touch two tensors, however many layers learn. The module's weights are views of them.
+The trainable weights are in two flat tensors, with and without decay, and so are their gradients: the optimizer and the
+clipping then touch only two tensors. The module's weights are views of them.
 """
 
 import math
@@ -69,7 +69,7 @@ class FlatWeights:
             parameter.data, parameter.grad = value.view_as(parameter), gradient.view_as(parameter)
 
     def step(self, learning_rate: float) -> None:
-        """Take a step of AdamW: the kernel of ``torch.optim.AdamW(fused=True)``, without its upkeep at each step."""
+        """Take a step of AdamW: the kernel of ``torch.optim.AdamW(fused=True)``, without its overhead."""
         self.taken += 1
         torch._fused_adamw_(
             [self.values],
@@ -98,7 +98,7 @@ class HeadGradients:
     def __call__(
         self, vectors: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None, kept: torch.Tensor
     ) -> torch.Tensor:
-        """Take the gradients of the mean cross-entropy and return it."""
+        """Compute the gradients of the mean cross-entropy and return it."""
         first, last = self.first, self.last
         active = torch.addmm(first.bias, vectors, first.transposed).relu_().mul_(kept)
         log_likely = torch.addmm(last.bias, active, last.transposed, alpha=self.scale).log_softmax(1)

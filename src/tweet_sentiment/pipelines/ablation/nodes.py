@@ -1,6 +1,6 @@
 """Vary one setting of a technique, fit once for each value, and compare on the same test posts.
 
-What an interrupted experiment had finished is taken from its working folder.
+An interrupted experiment takes its finished fits from its working folder.
 """
 
 import csv
@@ -45,7 +45,7 @@ EXAMPLE = "This was the WORST match, don't blame us 🤣 https://t.co/x1 <br/> #
 
 
 class Experiment:
-    """One fit a variant: what all of them share, and the row that each gives."""
+    """An experiment with one fit per variant: what the variants share, and the row of each."""
 
     def __init__(self, setup: Any, examples: Any, uncertainty: conf.UncertaintyParameters) -> None:
         self.setup, self.examples, self.uncertainty = setup, examples, uncertainty
@@ -54,7 +54,7 @@ class Experiment:
         self.figures: dict[Any, dict[str, Any]] = {}
 
     def fit(self, name: Any, technique: str, parameters: Any, fit: Any = None) -> None:
-        """Fit the variant ``name``, by the technique's function or another, or take what was fitted before."""
+        """Fit the variant ``name`` by the technique's function or another, or take an earlier fit."""
         from tweet_sentiment.modeling.fitting import fit_once
 
         logger.info("%s, %s", technique, name)
@@ -71,7 +71,7 @@ class Experiment:
         return {column: name, **scores, **dict(zip(ENDS, ends, strict=True)), **told}
 
     def difference(self, name: Any, reference: Any) -> dict[str, Any]:
-        """Return the paired difference in accuracy to another variant; nothing to itself."""
+        """Return the paired difference in accuracy to another variant; NaN for the variant itself."""
         found: dict[str, Any] = dict.fromkeys(("difference", *ENDS, "test", "p_value"), np.nan) | {"test": ""}
         if name != reference and reference:
             found = paired_difference(self.predictions[name], self.predictions[reference], **self.resampling)
@@ -79,7 +79,7 @@ class Experiment:
 
 
 def by_tweet(examples: Any, seed: int) -> Any:
-    """Put the training tweets in an order drawn by ``seed``, each with all its paraphrases: n rows are a set of n."""
+    """Put the training tweets in a random order, each with all its paraphrases: the first n rows are a set of n."""
     tweets = tweet_codes(examples.training)
     place = np.random.default_rng(seed).permutation(int(tweets.max()) + 1)
     order = np.argsort(place[tweets], kind="stable")
@@ -92,10 +92,10 @@ def sweep_blocks(
     uncertainty: conf.UncertaintyParameters,
     **given: Any,
 ) -> pd.DataFrame:
-    """Unfreeze the head and the top k blocks, for each k of ``unfreezing_sweep.top_blocks``; return one row a k.
+    """Unfreeze the head and the top k blocks, for each k of ``unfreezing_sweep.top_blocks``; return one row per k.
 
-    The dev split is held out throughout, so that a k can be chosen by ``dev_accuracy``; ``accuracy``, ``low`` and
-    ``high`` are of the test posts. With k = 0 the head is trained on cached features.
+    The dev split is always held out, so that k can be chosen by ``dev_accuracy``; ``accuracy``, ``low`` and ``high``
+    are measured on the test posts. With k = 0 the head is trained on cached features.
     """
     from tweet_sentiment.modeling.fitting import from_inputs
 
@@ -113,7 +113,7 @@ def sweep_heads(
 ) -> pd.DataFrame:
     """Train the last hard prompt with each of ``prompt_tuning.heads_to_compare``; return one row per head.
 
-    Chosen by ``dev_accuracy``; ``accuracy``, ``low`` and ``high`` are of the test posts.
+    Choose by ``dev_accuracy``; ``accuracy``, ``low`` and ``high`` are measured on the test posts.
     """
     from tweet_sentiment.modeling.fitting import from_inputs
 
@@ -134,9 +134,9 @@ def compare_trainings(
 ) -> pd.DataFrame:
     """Fit ``training_ablation.technique`` with each of ``variants``; return one row per variant.
 
-    The dev split is held out throughout, so that a variant can be chosen by ``dev_accuracy``; ``accuracy`` with
-    ``low`` and ``high`` is of the test posts. ``difference`` is to the first variant there, with its paired interval
-    and Holm's p-value. A variant that reads a column which the file lacks is skipped.
+    The dev split is always held out, so that a variant can be chosen by ``dev_accuracy``; ``accuracy`` with ``low`` and
+    ``high`` is measured on the test posts, and so is ``difference`` to the first variant, with its paired interval and
+    Holm's p-value. A variant that reads a missing column is skipped.
 
     Raises:
         StudyError: a variant's changes or its encoder are not right, or no variant is possible.
@@ -179,9 +179,9 @@ def measure_sizes(
 ) -> pd.DataFrame:
     """Train each of ``learning_curve.techniques`` on each of ``sizes`` posts.
 
-    One row a fit is returned, in comparison's columns, and after those of a technique one with ``measured`` false: what
-    a power law gives for all posts. Smaller sets lie within larger ones; a tweet has all its paraphrases. The dev
-    split is held out throughout. Warm-up is as long a share of the training as with all posts.
+    Each fit gives a row, in the columns of the comparison. After the rows of a technique comes one with ``measured``
+    false: what a power law gives for all posts. Larger sets contain the smaller ones; a tweet has all its paraphrases.
+    The dev split is always held out. The warm-up is the same share of the training as with all posts.
 
     Raises:
         StudyError: fewer than three sizes are below the number of training posts.
@@ -216,7 +216,7 @@ def measure_sizes(
 
 
 def at_size(parameters: Any, size: int, every: int) -> Any:
-    """Return a technique's parameters for ``size`` of ``every`` posts: as many rows, a warm-up of the same share."""
+    """Return a technique's parameters for ``size`` of ``every`` posts, with a warm-up of the same share."""
     hyperparameters = parameters.hyperparameters
     if isinstance(hyperparameters.warmup_steps, int):
         hyperparameters = hyperparameters.under(warmup_steps=hyperparameters.warmup_steps * size // every)
@@ -225,7 +225,7 @@ def at_size(parameters: Any, size: int, every: int) -> Any:
 
 # ---------------------------------------------------------------- cleaning
 def cleaned(posts: pd.DataFrame, way: dict[str, str]) -> pd.DataFrame:
-    """Return the posts cleaned one way; those that lose all their text stay, so that every way has the same posts."""
+    """Return the posts cleaned one way; posts without text are kept, so that every way has the same posts."""
     from tweet_sentiment.data.cleaning import clean_posts
 
     steps = way["stop_words"] == "removed", way["lemmas"] == "yes"
@@ -233,7 +233,7 @@ def cleaned(posts: pd.DataFrame, way: dict[str, str]) -> pd.DataFrame:
 
 
 def examples_by_variant() -> dict[str, str]:
-    """Clean one post every way, by name.
+    """Clean one post in every way, by name.
 
     Raises:
         StudyError: NLTK's stop words or WordNet are not installed.
@@ -248,11 +248,11 @@ def compare_variants(
     uncertainty: conf.UncertaintyParameters,
     **given: Any,
 ) -> pd.DataFrame:
-    """Train the same head on the posts cleaned every way; return one row a way.
+    """Train the same head on the posts cleaned in every way; return one row per way.
 
-    ``low`` and ``high`` are accuracy's interval. ``difference`` is accuracy less that of ``reference``, beside it its
-    paired interval. ``p_adjusted`` is Holm's for the comparisons of this table. ``mean_word_pieces`` is of the training
-    posts, as they reach the encoder, special tokens not counted.
+    ``low`` and ``high`` are the interval of accuracy. ``difference`` is accuracy minus that of ``reference``, with its
+    paired interval. ``p_adjusted`` is Holm's for the comparisons of this table. ``mean_word_pieces`` is the mean over
+    the training posts, as the encoder reads them, without special tokens.
     """
     from tweet_sentiment.modeling.fitting import from_inputs
 

@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 def read_posts(
     training_file: Source, validation_file: Source, data: DataParameters, study: Study
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Read both files strictly: every row as it stands; without a validation file the second table is empty.
+    """Read every row of both files unchanged; without a validation file the second table is empty.
 
-    Ids that cannot be trusted are said, and left aside from here on.
+    Ids that cannot be trusted are reported, and not used from here on.
     """
     from tweet_sentiment.data.leakage import without_untrusted
 
@@ -36,8 +36,8 @@ def read_posts(
             account[part]["ids"] = "trusted" if reason is None else f"not trusted: {reason}"
         if reason is not None:
             logger.warning(
-                "The ids (data.columns.id) are not trusted: %s. Posts are grouped by their texts instead. If they are "
-                "no ids of posts, set data.columns.id to null; if a spreadsheet rounded them, take the original file.",
+                "The ids (data.columns.id) are not trusted: %s. Posts are grouped by their texts instead. If the "
+                "column has no ids, set data.columns.id to null; if a spreadsheet rounded them, use the original file.",
                 reason,
             )
     posts = read["training"], read.get("validation", read["training"].head(0))
@@ -53,7 +53,7 @@ def _describe(file: Source, posts: pd.DataFrame) -> dict[str, Any]:
 def filter_posts(
     read_training_posts: pd.DataFrame, read_validation_posts: pd.DataFrame, data: DataParameters, study: Study
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Drop the labels that are not learnt and the posts without text; shuffle with the seed."""
+    """Drop posts without text or with a label of ``drop_labels``; shuffle with the seed."""
     labels, seed = study.labels, study.seed
     training, account = filtering.filter_posts(read_training_posts, data, labels, seed, data.training_file)
     filtering.check_enough(training, labels, data, study.protocol)
@@ -69,7 +69,7 @@ def audit_posts(
     data: DataParameters,
     study: Study,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Measure what the files, as they came, tell of the test posts; without a validation file, a random split."""
+    """Measure how many test posts are known from training; without a validation file, those of a random split."""
     from tweet_sentiment.data.audit import audit
     from tweet_sentiment.reports.findings import headline
 
@@ -91,10 +91,11 @@ def split_posts(
     dev_split: DevSplitParameters,
     study: Study,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Part the posts by the protocol, and mark the dev split; say what of validation is known.
+    """Split the posts by the protocol, mark the dev split, and report which test posts are known.
 
-    Test posts get column ``resembles_training``: what is still alike when what leaks is out. ``table_of_label_issues``
-    is empty where the labels have not been judged; ``data.label_issues`` "drop" needs it.
+    The column ``resembles_training`` marks test posts that are still similar to a training post after the leaking ones
+    are removed. ``table_of_label_issues`` is empty if the labels have not been judged; ``data.label_issues`` "drop"
+    needs it.
 
     Raises:
         StudyError: the labels are to be judged first.
@@ -131,13 +132,13 @@ def split_posts(
     known = max(share for name, share in overlap.items() if name.endswith("_share"))
     if known > data.audit.overlap_limit:
         logger.warning(
-            "LEAK: under protocol %s %.1f %% of the test posts are known from training. What is measured on them "
-            "is memory; the leak-free figure: --params=protocol=leak_free",
+            "LEAK: under protocol %s %.1f %% of the test posts are known from training. Scores on them measure memory; "
+            "for leak-free scores: --params=protocol=leak_free",
             protocol,
             100 * known,
         )
     if conflicts:
-        logger.warning("Texts of the training posts that stand under two labels or more: %d.", conflicts)
+        logger.warning("Texts of training posts with two labels or more: %d.", conflicts)
     rest, dev = splitting.dev_split(training)
     parts = {"training": rest, "dev": dev, "test": test}
     marked = dev[["row", "label", "post"]].sort_values("row")
@@ -155,10 +156,10 @@ def split_posts(
 def clean_posts(
     split_training_posts: pd.DataFrame, split_test_posts: pd.DataFrame, data: DataParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Clean the posts as ``data.cleaning`` says; posts that lose all their text stay, are counted, and are said.
+    """Clean the posts as ``data.cleaning`` says; posts that lose all their text are kept, counted and reported.
 
     Raises:
-        StudyError: many posts of a side would be learnt from, or measured, without their text.
+        StudyError: too many training or test posts would lose all their text.
     """
     from tweet_sentiment.data import splitting
 
@@ -168,7 +169,7 @@ def clean_posts(
         emptied = filtering.check_not_emptied(cleaned["post"], data, f"The {name} posts")
         if emptied:
             logger.warning(
-                "%s of %s %s posts lose all their text by data.cleaning=%s, and stand as empty ones.",
+                "%s of %s %s posts lose all their text by data.cleaning=%s, and are kept as empty posts.",
                 f"{emptied:,}",
                 f"{len(posts):,}",
                 name,
@@ -182,7 +183,7 @@ def clean_posts(
 def tokenize_posts(
     training_posts: pd.DataFrame, test_posts: pd.DataFrame, model: ModelParameters, study: Study
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """Turn posts into word pieces, as two ``datasets.Dataset``; see ``modeling.tokenization``."""
+    """Split posts into word pieces, as two ``datasets.Dataset``; see ``modeling.tokenization``."""
     from tweet_sentiment.modeling.encoders import load_tokenizer
     from tweet_sentiment.modeling.tokenization import tokenize
 
@@ -202,9 +203,9 @@ def account_rows(
     dev_split: DevSplitParameters,
     study: Study,
 ) -> dict[str, Any]:
-    """Bring together where every row went: rows in = rows kept + rows dropped, by reason; and the data's parameters.
+    """Collect the row counts of all steps (rows in = rows kept + rows dropped, by reason), and the data's parameters.
 
-    What decides about the posts stands here, so that whoever trains on them depends on this alone.
+    It has everything that decides about the posts, so that a training depends on this dataset alone.
     """
     account = {
         "protocol": study.protocol,
@@ -230,7 +231,7 @@ def account_rows(
             f" (dropped: {dropped})" if dropped else "",
         )
     if removed := _counts(split_counts, "removed_"):
-        logger.info("Taken out of training, by reason: %s.", removed)
+        logger.info("Removed from training, by reason: %s.", removed)
     logger.info(
         "%s training posts (%s of them in the dev split), %s test posts.",
         *(f"{account[part]:,}" for part in ("training_posts", "dev_posts", "test_posts")),

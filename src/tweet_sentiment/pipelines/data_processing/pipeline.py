@@ -18,7 +18,7 @@ COUNTS = ["read_counts", "filter_counts", "split_counts", "cleaning_counts", "to
 
 
 def create_pipeline() -> Pipeline:
-    """Chain raw CSV to tokens."""
+    """Process the raw CSV into tokens."""
     steps: Any = (  # what each reads and writes
         (read_posts, ["training_file", "validation_file", DATA, STUDY], [*READ, "read_counts"]),
         (filter_posts, [*READ, DATA, STUDY], [*FILTERED, "filter_counts"]),

@@ -1,1 +1,1 @@
-"""Domain adaptation: the encoder guesses masked words of the posts, labels aside, before any technique starts."""
+"""Domain adaptation: before any technique starts, the encoder learns to guess masked words, without labels."""

@@ -1,4 +1,4 @@
-"""The posts that the encoder may be adapted to, and the adaptation."""
+"""The posts to which the encoder may be adapted, and the adaptation."""
 
 import logging
 from time import perf_counter
@@ -20,10 +20,10 @@ def collect_posts(
     study: Study,
     domain_adaptation: technique.Parameters,
 ) -> pd.DataFrame:
-    """Return every text of the training file once, cleaned, whatever its label; columns ``id`` and ``post``.
+    """Return every text of the training file once, cleaned, with any label; columns ``id`` and ``post``.
 
-    Texts that the protocol's rules tie to a test post are left out, and so is the dev split with its paraphrases: what
-    is chosen on them would otherwise have been seen. ``published`` takes all, as it does.
+    Texts that leak a test post by the protocol's rules are left out, and so is the dev split with its paraphrases, on
+    which choices are made. ``published`` takes all texts.
     """
     from tweet_sentiment.data.filtering import has_ids
     from tweet_sentiment.data.leakage import leaking_rows
@@ -46,7 +46,7 @@ def collect_posts(
 def adapt(
     adaptation_posts: pd.DataFrame, domain_adaptation: technique.Parameters, **given: Any
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
-    """Adapt the encoder to the posts; return its folder's content, curves and figures.
+    """Adapt the encoder to the posts; return the encoder, curves and figures.
 
     The folder is an encoder, for ``model.checkpoint`` or a technique's ``checkpoint``.
     """

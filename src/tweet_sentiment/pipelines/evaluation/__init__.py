@@ -1,1 +1,1 @@
-"""What every technique goes through once it has a model: predictions, metrics, figures."""
+"""The evaluation of every technique: predictions, metrics, figures."""

@@ -1,4 +1,4 @@
-"""Predictions and metrics of any technique, and where it errs; only predicting needs torch."""
+"""Predictions, metrics and errors of any technique; only predicting needs torch."""
 
 from typing import Any
 
@@ -34,14 +34,14 @@ def predict(model: Any, test_tokens: Any, settings: ModelParameters, compute: Co
 
 
 def predict_posts(model: Any, test_posts: pd.DataFrame, settings: ModelParameters, compute: Compute) -> pd.DataFrame:
-    """Return one row per test post, as :func:`predict`; the posts reach the model as its manifest says."""
+    """Return one row per test post, like :func:`predict`, with the model's input as its manifest says."""
     from tweet_sentiment.modeling.tokenization import tokens_as_trained
 
     return predict(model, tokens_as_trained(model, test_posts, settings.max_length), settings, compute)
 
 
 def predict_dev(model: Any, training_posts: pd.DataFrame, settings: ModelParameters, compute: Compute) -> pd.DataFrame:
-    """Return the same of the dev split, if the model has not learnt from them; otherwise an empty table."""
+    """Return one row per dev post if the model was not trained on the dev split; otherwise an empty table."""
     from tweet_sentiment.data.splitting import dev_split
 
     if not model.manifest.get("dev_split_held_out"):
@@ -50,9 +50,9 @@ def predict_dev(model: Any, training_posts: pd.DataFrame, settings: ModelParamet
 
 
 def measure_speed(model: Any, test_posts: pd.DataFrame, settings: ModelParameters, compute: Compute) -> dict[str, Any]:
-    """Return how many milliseconds a post takes, from cleaned text to probabilities, many posts at a time.
+    """Return the milliseconds per post, from cleaned text to probabilities, many posts at a time.
 
-    Apart from predicting, so that predictions can be made again and the figures stay.
+    It is a separate node, so that new predictions do not change the figure.
     """
     from tweet_sentiment.modeling.devices import device_of
 
@@ -75,10 +75,10 @@ def evaluate(
     uncertainty: UncertaintyParameters,
     speed: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Score the predictions, and put beside the scores all that a reader must know of them.
+    """Score the predictions, and add the facts that are needed to read the scores.
 
-    ``speed`` is :func:`measure_speed`'s; a technique without a model of its own says it in ``training``. ``parts`` is
-    :func:`accuracy_by_part`'s.
+    ``speed`` is the result of :func:`measure_speed`; a technique without its own model has it in ``training``.
+    ``parts`` is the result of :func:`accuracy_by_part`.
 
     Raises:
         StudyError: nothing was trained or predicted.
@@ -87,7 +87,7 @@ def evaluate(
         raise StudyError("There is nothing to evaluate yet: run this technique's whole pipeline first.")
     if "texts" not in training:
         raise StudyError(
-            "An earlier revision trained this technique, and did not say which texts it reads.\n"
+            "An earlier revision trained this technique, and did not record which texts it reads.\n"
             "  Run its whole pipeline again."
         )
     return {
@@ -143,11 +143,10 @@ def analyse_errors(
     data: DataParameters,
     uncertainty: UncertaintyParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return accuracy by group, and the mistakes that were made with the most confidence, at most ``MISTAKES``.
+    """Return accuracy by group, and the most confident mistakes, at most ``MISTAKES``.
 
-    The posts are as posted, not as cleaned. By group: grouping (entity, length in words, seen_id, label), group,
-    posts, effective_posts, right, accuracy, wilson_low, wilson_high. Groupings by a column that the files lack are left
-    out.
+    The posts are as posted, not cleaned. Columns by group: grouping (entity, length in words, seen_id, label), group,
+    posts, effective_posts, right, accuracy, wilson_low, wilson_high. Groupings by a missing column are left out.
 
     Raises:
         StudyError: the predictions are not about ``split_test_posts``.
@@ -165,9 +164,9 @@ def _with_posts(predictions: pd.DataFrame, posts: pd.DataFrame, columns: list[st
     merged = predictions.merge(posts[["row", "id", "label", *columns]], on=["row", "id", "label"], how="inner")
     if not len(merged) == len(predictions) == len(posts):
         raise StudyError(
-            f"{len(predictions)} predictions, {len(posts)} test posts, {len(merged)} of them the same; expected "
-            "a prediction for each post.\n"
-            "  The data were split anew after predicting: run the technique's pipeline again."
+            f"{len(predictions)} predictions, {len(posts)} test posts, {len(merged)} in common; expected a prediction "
+            "for each post.\n"
+            "  The data were split again after predicting: run the technique's pipeline again."
         )
     return merged
 
@@ -175,7 +174,7 @@ def _with_posts(predictions: pd.DataFrame, posts: pd.DataFrame, columns: list[st
 def _groupings(
     posts: pd.DataFrame, training_ids: pd.Series, labels: list[str], data: DataParameters
 ) -> dict[str, pd.Series]:
-    """Return the group of each post, by grouping; ids and entities that the files do not have tell nothing."""
+    """Return the group of each post, by grouping; missing ids and entities give no grouping."""
     words = [len(post.split()) for post in posts["post"]]
     lengths = pd.Categorical.from_codes(np.searchsorted(_MOST_WORDS, words), pd.Index(_LENGTHS), ordered=True)
     seen = posts["id"].isin(training_ids).map({True: "yes", False: "no"}).where(posts["id"] != "", "unknown")

@@ -17,9 +17,8 @@ def create_pipeline(technique: str, predicts: bool = True, learns: bool = True, 
     """Turn ``<technique>.model`` into predictions, metrics, figures and tables of errors.
 
     ``predicts`` false: the technique makes its predictions itself. ``learns`` false: it has no curves. Neither: it has
-    no model, and tells itself how fast it is.
-    ``reads`` ``test_posts``: they are tokenized as the model's manifest says, instead of all alike; so are the
-    dev split, for the ensemble.
+    no model, and measures its speed itself. ``reads`` ``test_posts``: test posts and dev split are tokenized as the
+    model's manifest says, not in the common way.
     """
     by_manifest, has_model = reads == "test_posts", predicts or learns
     groups, scored = "table_of_accuracy_by_group", ["predictions", SPLIT_POSTS[0], "training", "row_counts"]

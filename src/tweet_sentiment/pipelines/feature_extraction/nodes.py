@@ -12,9 +12,9 @@ from tweet_sentiment.parameters import Compute, ModelParameters
 def encode_posts(
     training_tokens: Any, test_tokens: Any, model: ModelParameters, compute: Compute
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]:
-    """Return the features of both sets, shape (posts, dim), in the order of the tokens, and what they cost.
+    """Encode all posts once; return the features of both sets, shape (posts, dim), in the order of tokens, and cost.
 
-    With ``model.encoder_dropout`` nothing reads them, so none are computed.
+    With ``model.encoder_dropout`` no features are computed, since nothing reads them.
     """
     from tweet_sentiment.modeling.devices import device_of
     from tweet_sentiment.modeling.encoder_files import checkpoint_hash

@@ -11,9 +11,9 @@ logger = logging.getLogger(__name__)
 
 
 def predict(posts: Path, model: Path, inference: InferenceParameters, compute: Compute) -> Any:
-    """Return the file's rows with label, probabilities and, where faulty rows are kept, ``error``: an Arrow table.
+    """Return the file's rows with label, probabilities and, if faulty rows are kept, ``error``: an Arrow table.
 
-    ``model`` is a model's folder, an exported one too.
+    ``model`` is a model folder, exported or not.
 
     Raises:
         StudyError: the file cannot be read, a row is faulty and ``inference.on_error`` is stop, or the model cannot be

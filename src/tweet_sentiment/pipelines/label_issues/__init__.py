@@ -1,1 +1,1 @@
-"""Which posts have a label that is unlikely, or no reason for any."""
+"""List the posts whose label is unlikely, or that give no reason for any label."""

@@ -21,7 +21,7 @@ def find_label_issues(
     study: Study,
     classical: Parameters,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the posts with an issue, the worst first, and counts for each file; see ``data.label_issues``."""
+    """Return the posts with an issue, the least likely labels first, and counts per file; see ``data.label_issues``."""
     from tweet_sentiment.data.label_issues import UNLIKELY, label_issues
 
     classifier = partial(_probabilities, classical=classical, study=study)

@@ -1,1 +1,1 @@
-"""The comparison: whatever techniques have been run, under whatever protocols; trains nothing, needs no torch."""
+"""The comparison and the report of all techniques and protocols that have been run; nothing is trained."""

@@ -1,4 +1,4 @@
-"""The comparison, the report and the promotion: from what lies on disk; trains nothing."""
+"""The comparison, the report and the promotion, from results on disk; nothing is trained."""
 
 import logging
 from collections import Counter
@@ -30,7 +30,7 @@ def collect_results(
     earlier_results: RunFiles,
     **found: Any,
 ) -> pd.DataFrame:
-    """Put the metrics of all techniques into one table, mark the best, and name what is missing.
+    """Collect the metrics of all techniques in one table, mark the best, and name the missing ones.
 
     ``found``: the metrics of this pipeline's techniques by name, and by "<technique>_seeds" the tables of trainings
     with further seeds. What other techniques and ``reporting.other_runs`` have left is in ``earlier_results``.
@@ -58,7 +58,7 @@ def collect_results(
     metrics |= others
     if earlier := [name for name, one in metrics.items() if "parts" not in one]:
         raise StudyError(
-            f"An earlier revision measured {', '.join(earlier)}, and not all that is reported now.\n"
+            f"An earlier revision measured {', '.join(earlier)}, without some figures that are now reported.\n"
             f"  Run again:  kedro run --pipelines={','.join(dict.fromkeys(map(pipeline_of, earlier)))}"
         )
     rows = [
@@ -104,7 +104,7 @@ def _row(
 def compare_techniques(
     results: pd.DataFrame, earlier_results: RunFiles, study: conf.Study, uncertainty: conf.UncertaintyParameters
 ) -> pd.DataFrame:
-    """Compare every two techniques of ``results`` on the same posts, by a test that is corrected for their number.
+    """Compare each pair of techniques in ``results`` on the same posts, by a test corrected for the number of pairs.
 
     Their predictions are in ``earlier_results``.
     """
@@ -116,7 +116,7 @@ def compare_techniques(
         return compare_pairs(tables, resamples=uncertainty.resamples, level=uncertainty.level, seed=study.seed)
     except ValueError as error:
         raise StudyError(
-            f"The techniques' predictions are not about the same posts ({error}).\n"
+            f"The techniques' predictions are not for the same posts ({error}).\n"
             "  Some are from other data or settings: run their pipelines again, or name another run (--params=run=…)."
         ) from None
 
@@ -126,9 +126,9 @@ def _of_techniques(files: RunFiles, file: str, study: conf.Study) -> dict[str, A
 
 
 def compare(results: pd.DataFrame, earlier_results: RunFiles, study: conf.Study) -> pd.DataFrame:
-    """Gather the results of every protocol of this run into one table.
+    """Collect the results of every protocol of this run in one table.
 
-    What learning curves expect of all posts is there with ``measured`` false.
+    Rows that learning curves expect from all posts have ``measured`` false.
     """
     tables = load_all(earlier_results, "results.csv") | {study.protocol: results}
     curves = load_all(earlier_results, "learning_curve/sizes.csv", tables).values()
@@ -148,7 +148,7 @@ def _measured(comparison: pd.DataFrame) -> pd.DataFrame:
 
 
 def plot_comparison(comparison: pd.DataFrame) -> Any:
-    """Draw accuracy by technique and protocol beside the paper's."""
+    """Draw accuracy by technique and protocol, with the paper's."""
     return accuracy_figure(_measured(comparison))
 
 
@@ -159,7 +159,7 @@ def draw_frontier(
     study: conf.Study,
     uncertainty: conf.UncertaintyParameters,
 ) -> tuple[pd.DataFrame, Any]:
-    """Put leak-free accuracy beside what it costs, as a table and as a figure."""
+    """Compare leak-free accuracy with its cost, as a table and as a figure."""
     by_protocol = load_all(earlier_results, "differences.csv") | {study.protocol: differences}
     table = frontier_table(comparison, by_protocol.get(PROTOCOL, pd.DataFrame()), uncertainty.level)
     return table, frontier_figure(table)
@@ -172,9 +172,9 @@ def answer_claims(
     study: conf.Study,
     uncertainty: conf.UncertaintyParameters,
 ) -> pd.DataFrame:
-    """Ask what the paper claims of the paired differences, with and without the leak; one row a comparison.
+    """Check the paper's claims by paired differences, with and without the leak; one row per comparison.
 
-    Of data that are not the paper's nothing is asked: the table is empty.
+    For data other than the paper's the table is empty.
     """
     from tweet_sentiment.reports.findings import CLAIM_COLUMNS, claims_table
 
@@ -197,7 +197,7 @@ def write_report(
 ) -> tuple[str, str]:
     """Write the whole study on one page: as HTML that needs no network, and as Markdown without the figures.
 
-    ``files``: what else the run has left, by path; ``configured``: the parameters as ``conf`` says them.
+    ``files``: the other files of the run, by path; ``configured``: the parameters of ``conf``.
     """
     from tweet_sentiment.reports.inputs import ReportInputs
     from tweet_sentiment.reports.report import as_html, as_markdown, report
@@ -229,7 +229,7 @@ def promote(
         return Promotion(None)
     chosen: list[dict[Any, Any]] = results[results["selected"].eq(True)].to_dict("records")
     if not chosen:
-        logger.warning("No technique was measured on dev split; nothing is promoted.")
+        logger.warning("No technique was measured on the dev split; nothing is promoted.")
         return Promotion(None)
     (row,) = chosen
     technique, by = str(row["technique"]), row.get("selected_by") or "accuracy"

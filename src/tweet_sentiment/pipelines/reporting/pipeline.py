@@ -17,7 +17,7 @@ REPORTED = ["comparison", "frontier", "claims", "run_files", "params:configured"
 
 
 def create_pipeline(techniques: Collection[str]) -> Pipeline:
-    """Gather what these techniques give, and what others have left on disk; those that were not run are named."""
+    """Compare the results of these techniques and those of others on disk; missing ones are named."""
     metrics = {name: f"{name}.metrics" for name in techniques}
     seeds = {f"{name}_seeds": f"{name}.table_of_seeds" for name in techniques if name in SEEDED}
     earlier = {"study": STUDY, "earlier_results": "earlier_results"}

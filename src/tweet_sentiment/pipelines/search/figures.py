@@ -1,4 +1,4 @@
-"""Optuna's own plots, drawn from the table of trials: no database is needed to look at a search."""
+"""Optuna's own plots, drawn from the table of trials, without the search's database."""
 
 from typing import Any
 

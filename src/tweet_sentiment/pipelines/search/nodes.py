@@ -16,13 +16,13 @@ def search(
     search: SearchParameters,
     **given: Any,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Look for the hyperparameters with the best metric on the dev split; return them, and all trials.
+    """Search the hyperparameters with the best metric on the dev split; return them, and all trials.
 
-    The dev split is not trained on, and the test posts are not looked at; only under the published protocol the choice
-    is made on them, as in the paper. A finished search that is run again has nothing to do. With ``storage`` this is
-    one of many workers, each of which returns the same. ``key``: the section of conf. A technique's search begins no
-    trial once ``budget_posts`` have been trained on in all trials together; an epoch in which a trial was cut off or
-    failed counts as a whole one.
+    The search does not train on the dev split or use the test posts; only under the published protocol the choice is
+    made on the test posts, as in the paper. A finished search is not run again. With ``storage`` this is one of many
+    workers, and each returns the same. ``key``: the section of conf. A technique's search starts no trial once all
+    trials together have been trained on ``budget_posts`` posts; an epoch in which a trial was interrupted or failed
+    counts as a whole one.
     """
     from tweet_sentiment.modeling.fitting import from_inputs
 
@@ -104,7 +104,7 @@ def repeat_with_seeds(
     seeds: list[int],
     **given: Any,
 ) -> pd.DataFrame:
-    """Train with the best hyperparameters again, once with each further seed; return one row of scores per seed."""
+    """Train with the best hyperparameters again, once for each other seed; return one row of scores per seed."""
     from tweet_sentiment.modeling import fitting
 
     technique = TECHNIQUES[_technique(search)]

@@ -1,4 +1,4 @@
-"""What a trial does, in a form that another process can be handed."""
+"""What a trial does, in a form that can be sent to another process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ OFF = {"load_best_model_at_end": False, "hold_out_dev_split": True, "early_stopp
 class Objective:
     """Fit the technique with the hyperparameters it is called with; return the metric after the last epoch.
 
-    Where only a head is trained, on cached features, ``examples`` are parted already; see :meth:`on_features`.
+    If only a head is trained, on cached features, ``examples`` are split already; see :meth:`on_features`.
     """
 
     technique: str
@@ -48,7 +48,7 @@ class Objective:
         return self.parameters.under(**OFF, row_limit=self.row_limit, hyperparameters=hyperparameters)
 
     def identity(self) -> dict[str, Any]:
-        """Return what trials depend on beside the setup and the search: not on what each of them sets itself."""
+        """Return what trials depend on besides setup and search, without the values that each trial sets itself."""
         return dict(self._trial(self.parameters.hyperparameters).identity()) | {"hyperparameters": None}
 
     @property
@@ -59,7 +59,7 @@ class Objective:
         return layer_unfreezing.encoder_cached(*layer_unfreezing.untrained(self.parameters, self.setup), self.setup)
 
     def processes(self, search: SearchParameters) -> int:
-        """Return in how many processes to run trials: heads on features leave all processors but one idle."""
+        """Return the number of processes for trials: training a head on features uses only one processor."""
         if search.processes != "auto":
             return search.processes
         much = len(self.examples.training) * search.n_trials >= WORTH_PROCESSES
@@ -68,5 +68,5 @@ class Objective:
         return min(search.trials_at_once, cpu_count())
 
     def posts_per_epoch(self) -> int:
-        """Return on how many posts a trial is trained in an epoch."""
+        """Return the number of training posts of a trial per epoch."""
         return len(self.examples.with_dev_split().limited(self.row_limit).training)

@@ -1,4 +1,4 @@
-"""Wiring of the two searches: over layer unfreezing, as the paper's, and over any other technique."""
+"""Wiring of the two searches: over layer unfreezing, as in the paper, and over any other technique."""
 
 from kedro.pipeline import Pipeline, node
 

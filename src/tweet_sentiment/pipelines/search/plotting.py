@@ -1,4 +1,4 @@
-"""The node that draws a search: a module of its own, since a change of figures is no reason to search again."""
+"""The node that draws a search; it is in its own module so that a change of figures does not repeat the search."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The search itself: an Optuna study in SQLite that a kill does not hurt and a second run goes on with."""
+"""The search itself: an Optuna study in SQLite that survives a kill and is resumed by the next run."""
 
 import logging
 import math
@@ -50,10 +50,10 @@ def suggest(trial: optuna.trial.BaseTrial, space: SearchSpace) -> Hyperparameter
 
 @dataclass(frozen=True)
 class Search:
-    """A search to run, by one process or by many that are given the same.
+    """A search to run, by one process or by several.
 
-    ``name`` must change with all that trials depend on, so that a study never goes on under other conditions; ``key``
-    names the parameters in messages.
+    ``name`` must change with everything that trials depend on, so that a study is never resumed under other conditions;
+    ``key`` names the parameters in messages.
     """
 
     folder: Path
@@ -68,30 +68,30 @@ class Search:
 
     @property
     def database(self) -> Path:
-        """The file that holds what came of each trial."""
+        """The file with the result of each trial."""
         return self.folder / DATABASE
 
     def of_optuna(self, **more: Any) -> dict[str, Any]:
-        """Return what each study of it is created with, and ``more``."""
+        """Return the arguments with which its studies are created, and ``more``."""
         return {"pruner": pruner_of(self.parameters), "direction": direction_of(self.metric), **more}
 
     def damaged(self, why: str) -> StudyError:
-        """Return the error of a database that cannot be gone on with."""
+        """Return the error for a database from which the search cannot resume."""
         return StudyError(
-            f"{self.database}: the search's database is damaged ({why}). Delete it to start the search anew."
+            f"{self.database}: the search's database is damaged ({why}). Delete it to start the search again."
         )
 
 
 def run_study(search: Search) -> optuna.Study:
-    """Return a study of the first ``n_trials`` trials, or of those within the budget; those not done yet are run.
+    """Run the trials that are missing; return a study of the first ``n_trials`` trials, or of those within the budget.
 
-    The trials are drawn by one ``TPESampler(seed)``, as Optuna's ``optimize`` draws them. With ``trials_at_once`` more
-    than 1, so many are drawn together, run by as many ``processes``, and told together: the outcome does not depend on
-    which of them ends first, nor on how many processes there are.
+    One ``TPESampler(seed)`` draws the trials, as in Optuna's ``optimize``. With ``trials_at_once`` above 1 that many
+    are drawn together, run in ``processes`` processes, and reported together: the outcome does not depend on which of
+    them ends first, or on the number of processes.
 
-    The database holds what came of each trial, in the order in which they are drawn. The draws themselves are made
-    again each time, and told what is known already: so a search that was stopped goes on as if it had not been. A trial
-    that a kill or Ctrl-C cut off is run again; one that raises or gives NaN fails, and the search goes on.
+    The database has the result of each trial, in the order of the draws. Each run repeats the draws with the known
+    results, so a stopped search continues as if it had not been stopped. A trial that a kill or Ctrl-C interrupted is
+    run again; a trial that raises or gives NaN fails, and the search continues.
 
     Raises:
         StudyError: the database is damaged, or no trial gave a value.
@@ -135,12 +135,12 @@ def say_what_is_done(trials: Sequence[FrozenTrial], search: Search) -> int:
         logger.info("Search: %d of %d trials are done already.", finished, given.n_trials)
     if finished == given.n_trials:
         again = given.attempt + 1
-        logger.info("To search again: --params=%s.attempt=%d; other trials: another seed.", search.key, again)
+        logger.info("To search again: --params=%s.attempt=%d; for other trials: another seed.", search.key, again)
     return finished
 
 
 def _is_finished(study: optuna.Study, drawn: FrozenTrial, search: Search) -> bool:
-    """Tell whether a trial has come to its end; what the database holds must be what was drawn."""
+    """Tell whether a trial has ended; its hyperparameters in the database must be those that were drawn."""
     known = study.trials[drawn.number : drawn.number + 1]
     if known and known[0].params != drawn.params:
         raise search.damaged(f"trial {drawn.number} has other hyperparameters than are drawn for it")
@@ -152,12 +152,12 @@ def _is_finished(study: optuna.Study, drawn: FrozenTrial, search: Search) -> boo
 
 
 def _seal(trial: FrozenTrial, state: TrialState, value: float | None) -> str:
-    """Return a hash of what came of a trial; of one that was pruned Optuna itself makes up the value."""
+    """Return a hash of a trial's result; for a pruned trial Optuna itself sets the value."""
     return fingerprint(state.name, value if state == TrialState.COMPLETE else None, trial.intermediate_values)
 
 
 def _begin(study: optuna.Study, drawn: FrozenTrial) -> None:
-    """Put a trial into the database, under the number that it was drawn as; or note that it was cut off there."""
+    """Put a trial into the database under its number; or note that it was interrupted."""
     trials = study.trials
     if drawn.number == len(trials):
         study.add_trial(
@@ -191,13 +191,13 @@ def result_of(trials: Sequence[FrozenTrial], search: Search) -> optuna.Study:
     if not result.get_trials(states=(TrialState.COMPLETE,)):
         raise StudyError(
             f"No trial of the search gave a value; the last error: {_last_error(result)}\n"
-            f"  They are kept. With that put right, search again: --params={search.key}.attempt=…"
+            f"  The trials are kept. Correct the cause, then search again: --params={search.key}.attempt=…"
         )
     return result
 
 
 def _run_trial(search: Search, place: int, hyperparameters: Hyperparameters) -> Outcome:
-    """Run one trial, in whichever process this is; it is reported to the database by epochs, and told by the caller."""
+    """Run one trial in this process; each epoch is reported to the database, and the caller reports the result."""
     study = _open(search, begun=True)
     known = study.trials[place].intermediate_values  # before it was cut off
     return measure(_trial(study, place), hyperparameters, search, known)
@@ -206,7 +206,7 @@ def _run_trial(search: Search, place: int, hyperparameters: Hyperparameters) -> 
 def measure(
     trial: optuna.Trial, hyperparameters: Hyperparameters, search: Search, known: Collection[int] = ()
 ) -> Outcome:
-    """Return what comes of a trial; report each epoch that is not ``known``, and at the end its seconds and error."""
+    """Return the result of a trial; report each epoch that is not ``known``, and finally its seconds and error."""
     start = perf_counter()
 
     def on_epoch(epoch: int, metrics: dict[str, Any]) -> None:
@@ -230,9 +230,9 @@ def measure(
 
 
 def _open(search: Search, begun: bool = False) -> optuna.Study:
-    """Open the study in the database, or begin both; in one that is ``begun`` nothing is looked for.
+    """Open the study in the database, or create both; if it is ``begun`` nothing is checked.
 
-    The path reaches SQLite as it is, not by a URL, which would end at a ? or #.
+    SQLite gets the path unchanged, not in a URL, which would end at a ? or #.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path, new = search.database, not search.database.exists()
@@ -275,14 +275,14 @@ def _check_database(search: Search) -> None:
 
 
 def epochs_begun(trial: FrozenTrial) -> int:
-    """Return in how many epochs a trial has learnt; whenever it failed or was cut off, in the midst of one more."""
+    """Return the number of epochs that a trial has begun; a failed or interrupted trial has begun one more."""
     ended = len(trial.intermediate_values)
     failed = trial.state == TrialState.FAIL and ended < trial.params.get("num_train_epochs", 0)  # 0: not drawn yet
     return ended + failed + int(trial.user_attrs.get(CUT_OFF, 0))
 
 
 def warn_if_pruner_is_idle(search: SearchParameters) -> None:
-    """Warn where no trial is long enough for the pruner."""
+    """Warn if no trial is long enough for the pruner."""
     if not search.pruner_can_fire:
         logger.warning(
             "The pruner cannot stop any trial: it waits for %s; the search has %d trials of at most %d epochs.",
@@ -308,7 +308,7 @@ def _last_error(study: optuna.Study) -> str:
 def trials_table(study: optuna.Study) -> pd.DataFrame:
     """Return one row per trial: number, state, value, seconds, epochs begun, the hyperparameters, values by epoch.
 
-    Of a trial that was cut off and run again, the seconds are those of the last time.
+    The seconds of a trial that was interrupted and run again are those of the last time.
     """
     rows = [
         {

@@ -1,4 +1,4 @@
-"""A search by many workers: one Optuna study in PostgreSQL, in which each runs trials until there are enough."""
+"""A search by many workers: one Optuna study in PostgreSQL; each worker runs trials until there are enough."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -41,21 +41,21 @@ retried_from = RetryHeartbeatStaleTrialCallback.retry_history
 
 
 class _Ended(Exception):
-    """Ends a trial as failed: its objective has raised, or it is one too many."""
+    """Ends a trial as failed, because its objective has raised or there are enough trials."""
 
 
 def share_study(search: Search) -> optuna.Study:
-    """Run trials of the study in the search's ``storage`` beside other workers; return it when all trials have ended.
+    """Run trials of the study in the search's ``storage`` with other workers; return it when all trials have ended.
 
-    A worker is one of ``processes`` of any command that gives the same ``name`` and a ``folder`` of the same name,
-    which stand for all that trials depend on. Trials are drawn by Optuna's ``TPESampler``, each with a seed of its own,
-    from what is known by then: the first ten are the same in every search, later ones are not. Each worker returns the
-    same study, that of ``n_trials`` trials and no more: of those that several workers begin at once, whichever are too
-    many end before they compute.
+    A worker is one of ``processes`` of any command with the same ``name`` and a ``folder`` of the same name, which
+    identify everything that trials depend on. Optuna's ``TPESampler`` draws each trial with its own seed, from the
+    results so far: the first ten trials are the same in every search, later ones are not. Each worker returns the same
+    study, with exactly ``n_trials`` trials: if several workers start too many at once, the surplus ends before it
+    computes.
 
-    A running trial gives a sign of life each ``HEARTBEAT`` seconds. One that gives none for ``SILENCE`` seconds ends,
-    and is run again, with the same hyperparameters, by whichever worker is free; no other trial is ended by another
-    worker than its own. Ctrl-C, SIGTERM and an error that is none of the trial's hand it on at once.
+    A running trial gives a sign of life every ``HEARTBEAT`` seconds. A trial that gives none for ``SILENCE`` seconds
+    ends, and a free worker runs it again with the same hyperparameters; a worker ends no other worker's trial
+    otherwise. Ctrl-C, SIGTERM and errors outside the trial hand it on at once.
 
     Raises:
         StudyError: the database does not answer, its driver is not installed, or no trial gave a value.
@@ -71,7 +71,7 @@ def share_study(search: Search) -> optuna.Study:
 
 
 def check_database(url: str, key: str) -> None:
-    """Ask for a connection, and give it back.
+    """Open and close a connection, to check it.
 
     Raises:
         StudyError: nothing answers at the URL, it refuses, or the driver is not installed.
@@ -98,12 +98,12 @@ def _naming(url: str, key: str) -> Iterator[None]:
         said = " ".join(str(error.__cause__ or error).partition("\n[SQL")[0].split())
         raise StudyError(
             f"{key}.storage: no connection to {url} ({said}).\n"
-            "  With the server there, and its password in PGPASSWORD or ~/.pgpass, give the same command again."
+            "  Start the server, set its password in PGPASSWORD or ~/.pgpass, and run the same command again."
         ) from error
 
 
 def _open(search: Search) -> optuna.Study:
-    """Open the study, or begin it; meanwhile no other worker does, since all would make the tables."""
+    """Open or create the study, one worker at a time, since each would create the tables."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=ExperimentalWarning)
     url, name = str(search.parameters.storage), f"{search.name}-{search.folder.name}"
@@ -121,7 +121,7 @@ def _open(search: Search) -> optuna.Study:
 
 @contextmanager
 def _following(study: optuna.Study, bar: Any) -> Iterator[None]:
-    """Log each trial that ends meanwhile, whoever runs it."""
+    """Log each trial that ends, whichever worker runs it."""
     known, end = {trial.number for trial in study.trials if trial.state.is_finished()}, Event()
 
     def follow() -> None:
@@ -145,13 +145,13 @@ def _following(study: optuna.Study, bar: Any) -> Iterator[None]:
 
 
 def _standing(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the trials without those that were run again or were one too many."""
+    """Return the trials, without those that were run again or were not needed."""
     again = {number for trial in trials for number in retried_from(trial)}
     return [trial for trial in trials if trial.number not in again and SURPLUS not in trial.user_attrs]
 
 
 def _result(trials: list[FrozenTrial], search: Search) -> optuna.Study:
-    """Return a study of the trials that stand; one that was run again has in ``CUT_OFF`` the epochs that were lost."""
+    """Return a study of the valid trials; a trial that was run again has the lost epochs in ``CUT_OFF``."""
     standing = _standing(trials)
     for trial in standing:
         trial.user_attrs[CUT_OFF] = sum(epochs_begun(trials[number]) for number in retried_from(trial))

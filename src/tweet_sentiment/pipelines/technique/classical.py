@@ -1,4 +1,4 @@
-"""Fitting and predicting with a classical baseline, in one node each; scikit-learn on the processor, no torch."""
+"""Fitting and predicting with a classical baseline, in one node each; scikit-learn on the CPU, without torch."""
 
 from collections.abc import Callable
 from functools import partial
@@ -27,8 +27,8 @@ def fit_predict(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], Any]:
     """Fit on the training posts, raw or cleaned as ``classical.text`` says, and predict the test posts.
 
-    Returns predictions (one row per post: row, id, label, predicted, and one probability per class), those of the dev
-    split by an estimator that was not fitted on it (empty without one), figures, and the model.
+    Returns predictions (one row per post: row, id, label, predicted, and one probability per class), predictions of the
+    dev split by an estimator that was not fitted on it (empty without a dev split), figures, and the model.
     """
     from tweet_sentiment.classical import ClassicalModel, count_weights, probabilities_of
     from tweet_sentiment.scoring.metrics import TIMED_POSTS, dev_scores, ms_per_post, score_table

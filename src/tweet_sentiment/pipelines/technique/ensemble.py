@@ -1,4 +1,4 @@
-"""The ensemble, from what its members have predicted."""
+"""The ensemble, from its members' predictions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,9 +20,9 @@ def average(
     ensemble: technique.Parameters,
     **metrics: dict[str, Any],
 ) -> tuple[pd.DataFrame, dict[str, Any], Ensemble]:
-    """Average the predictions of ``ensemble.members``; return predictions as any technique's, figures, and the model.
+    """Average the predictions of ``ensemble.members``; return predictions, figures, and the model.
 
-    ``metrics`` of the members come by name; they are inputs so that the members run before.
+    ``metrics`` of the members are by name; they are inputs, so that the members run first.
     """
     from tweet_sentiment.parameters import InputSettings
 

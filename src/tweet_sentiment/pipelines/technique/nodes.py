@@ -10,7 +10,7 @@ from tweet_sentiment.techniques import TECHNIQUES
 
 
 def load_untrained(row_counts: dict[str, Any], study: Study, model: ModelParameters) -> tuple[Any, dict[str, Any]]:
-    """Put an untrained head on the encoder and freeze all of it: the baseline."""
+    """Put an untrained head on the encoder and freeze everything: the baseline."""
     from tweet_sentiment.modeling.encoders import load_classifier, load_tokenizer
     from tweet_sentiment.modeling.fitting import refuse_adapted_to_other_posts
     from tweet_sentiment.modeling.freezing import freeze
@@ -26,7 +26,7 @@ def load_untrained(row_counts: dict[str, Any], study: Study, model: ModelParamet
 
 
 def train(technique: str, parameters: Any, **given: Any) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
-    """Train the technique from the untrained head on; return model, curves and figures."""
+    """Train the technique, starting with an untrained head; return model, curves and figures."""
     from tweet_sentiment.modeling.fitting import from_inputs
     from tweet_sentiment.techniques.layer_unfreezing import with_dev_scores
 
@@ -42,7 +42,7 @@ def train(technique: str, parameters: Any, **given: Any) -> tuple[Any, pd.DataFr
 
 
 def repeat_with_seeds(technique: str, parameters: Any, seeds: list[int], **given: Any) -> pd.DataFrame:
-    """Train again, once with each further seed, if ``repeat_seeds`` says so; return one row of scores per seed."""
+    """If ``repeat_seeds`` is true, train again, once for each other seed; return one row of scores per seed."""
     from functools import partial
 
     from tweet_sentiment.modeling import fitting

@@ -1,4 +1,4 @@
-"""Wiring of the techniques: those that are trained in one step, the baselines, and those that others' models feed."""
+"""Wiring of the techniques: those trained in one step, the baselines, and those that use other models."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -30,13 +30,13 @@ def create_pipeline(technique: Technique) -> Pipeline:
 
 
 def create_baseline() -> Pipeline:
-    """Make the model that is not trained at all."""
+    """Make the untrained model."""
     load = node(load_untrained, ["row_counts", STUDY, MODEL], ["model", "training"], name="load_frozen")
     return boxed("baseline", [load], {"row_counts"}, "baseline")
 
 
 def create_classical(technique: Technique) -> Pipeline:
-    """Let a classical baseline be fitted and predict; evaluation scores it."""
+    """Fit a classical baseline and predict; evaluation scores it."""
     data = ["split_training_posts", "split_test_posts", "training_posts", "test_posts", "row_counts"]
     outputs = ["predictions", "dev_predictions", "training", "classical_model"]
     fit = fixed(fit_predict, technique.name)
@@ -45,7 +45,7 @@ def create_classical(technique: Technique) -> Pipeline:
 
 
 def create_soft_labels() -> Pipeline:
-    """Ask the teachers of a distillation. The figures of their trainings are inputs so that they run before."""
+    """Let the teachers of a distillation predict. Their training figures are inputs, so that they run first."""
     data, trained = ["models_by_technique", "training_posts"], {name: f"{name}.training" for name in TEACHERS}
     inputs = {name: name for name in data} | SETUP | {"distillation": "params:distillation"} | trained
     asked = node(make_soft_labels, inputs, "soft_labels", name="soft_labels", tags="device")
@@ -53,7 +53,7 @@ def create_soft_labels() -> Pipeline:
 
 
 def create_ensemble() -> Pipeline:
-    """Average whatever members have predicted. Their metrics are inputs so that they run before."""
+    """Average the members' predictions. Their metrics are inputs, so that they run first."""
     data = ["predictions_by_technique", "dev_predictions_by_technique", "row_counts"]
     metrics = {name: f"{name}.metrics" for name in MEMBERS}
     inputs = {name: name for name in data} | {"study": STUDY, "model": MODEL, "ensemble": "params:ensemble"} | metrics

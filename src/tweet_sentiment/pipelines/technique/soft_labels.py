@@ -1,4 +1,4 @@
-"""What the teachers say of the training posts."""
+"""The teachers' probabilities of the training posts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +15,9 @@ def make_soft_labels(
     distillation: technique.Parameters,
     **given: Any,
 ) -> pd.DataFrame:
-    """Return the mean of what the teachers say of each training post: row, id, label, probability_<label>.
+    """Return the teachers' mean probabilities of each training post: row, id, label, probability_<label>.
 
-    The figures of the teachers' trainings are inputs so that the teachers run before.
+    The figures of the teachers' trainings are inputs, so that the teachers run first.
     """
     from tweet_sentiment.modeling.fitting import Setup
 

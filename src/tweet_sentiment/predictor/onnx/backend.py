@@ -1,4 +1,4 @@
-"""Models as ONNX, run by onnxruntime: no gradients, so no explanations, but faster on a processor than PyTorch."""
+"""Models as ONNX, run by onnxruntime: faster on a CPU than PyTorch, but without gradients and so explanations."""
 
 import json
 from collections.abc import Callable
@@ -59,7 +59,7 @@ class OnnxBackend:
         return found
 
     def _session(self) -> Any:
-        """Return a session that nobody uses, a new one if there may be more."""
+        """Return a free session, a new one if the limit allows."""
         with suppress(Empty):
             return self._free.get_nowait()
         with self._opening:
@@ -95,7 +95,7 @@ def load_onnx(folder: Path, device: str, fp16: bool, precision: str) -> tuple[An
 def open_onnx(
     folder: Path, classes: int, quantized: bool = False, padding: dict[str, Any] | None = None
 ) -> OnnxBackend:
-    """Open ``model.onnx`` of a folder that is known to be whole; a quantized one has a session for each batch.
+    """Open ``model.onnx`` of a folder that has been checked; a quantized model has a session for each batch.
 
     Raises:
         StudyError: onnxruntime cannot read it, or it has another number of classes.

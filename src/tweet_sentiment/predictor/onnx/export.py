@@ -50,7 +50,7 @@ def export(
     say: Callable[[str], object] = lambda line: None,
     form: CsvForm | None = None,
 ) -> Path:
-    """Export, compare with PyTorch, write the folder, and say what was found; return the folder.
+    """Export, compare with PyTorch, write the folder, and print the comparison; return the folder.
 
     ``quantize`` is None or "int8". The posts to compare on are those of ``csv``, written as ``form``
     say, or the test posts of the run that trained the model. ``output`` None: beside the model, with "_onnx"
@@ -64,7 +64,7 @@ def export(
         raise StudyError(f"{model} is an ONNX model already; give the folder of the trained one.")
     if format_of(manifest, model) != ENCODER:
         raise StudyError(
-            f"{model} holds no encoder of its own, so there is nothing to export. Use it as it is "
+            f"{model} has no encoder, so there is nothing to export. Use it unchanged "
             f"(kedro predict --model {model}), or export the folder of an encoder (--model FOLDER)."
         )
     trained = load_model(model)
@@ -97,7 +97,7 @@ def export(
 
 
 def _posts_of_run(model: Path, predictor: Predictor) -> CheckPosts:
-    """Take the test posts of the run that the model's folder belongs to: they are cleaned already."""
+    """Return the test posts of the run of the model's folder, which are cleaned already."""
     run = next((parent for parent in model.absolute().parents if parent.parent.name == "06_models"), None)
     protocol = predictor.manifest.get("protocol", "?")
     path = run and run.parents[1] / "03_primary" / run.name / protocol / "test_posts.parquet"
@@ -114,7 +114,7 @@ def _posts_of_run(model: Path, predictor: Predictor) -> CheckPosts:
 def _posts_of_csv(
     path: Path, predictor: Predictor, text_column: str, label_column: str | None, form: CsvForm
 ) -> CheckPosts:
-    """Read a file; left out are rows that cannot be classified or whose label the model has not."""
+    """Read a file, without rows that cannot be classified or whose label the model does not have."""
     texts = Texts(open_table(Source.at(path, advise=as_option), form), text_column, None)
     chunk = texts.chunk(list(texts.table.rows()))
     table = chunk.table.filter(pa.array([fault is None for fault in chunk.faults], pa.bool_())).to_pandas()
@@ -129,7 +129,7 @@ def _posts_of_csv(
 
 def _check_posts(table: pd.DataFrame, texts: list[str], label_column: str | None, predictor: Predictor) -> CheckPosts:
     if predictor.reads_entities and "entity" not in table:
-        raise StudyError("The model reads an entity beside each text, and the posts to compare on have no such column.")
+        raise StudyError("The model reads an entity with each text, and the posts to compare on have no such column.")
     labels = table[label_column].map(predictor.labels.index).to_numpy(dtype=np.int64) if label_column else None
     return texts, table["entity"].tolist() if predictor.reads_entities else None, labels
 
@@ -202,7 +202,7 @@ def compare(
 
 
 def refuse_other_answers(check: dict[str, Any], quantize: str | None) -> None:
-    """An fp32 export must decide as PyTorch does; a quantized one is another model, and its manifest says so.
+    """Refuse an fp32 export that does not decide like PyTorch; a quantized export may differ, as its manifest says.
 
     Raises:
         StudyError: fewer than 99.5 % of the posts got the same label, or a logit is off by more than rounding.
