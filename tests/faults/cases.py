@@ -207,6 +207,7 @@ CONFLICTS = b"\n".join(
     for label in (b"Positive", b"Negative")
 )
 GOOD = b'7001,Borderlands,Positive,"the new update is good"'
+LATIN_1 = "7001,Borderlands,Positive,très bon".encode("latin-1")
 
 # fmt: off
 
@@ -245,9 +246,11 @@ INPUT = [
         "says": ("utf-16-le",), "changes": OUTPUTS}),
     *file(10, "UTF-32", coded("utf-32"), "offset 0", "UTF-32", own={"status": 0, "says": ("utf-32",),
         "changes": OUTPUTS}),
-    *file(10, "Latin-1", lambda content: third("7001,Borderlands,Positive,très bon".encode("latin-1"))(content),
+    *file(10, "Latin-1", lambda content: third(LATIN_1)(content.decode().encode("ascii", "ignore")),
           "line 3: the byte at offset", "0xe8", "set data.encoding to cp1252", own={"status": 0,
           "says": ("own.csv is read as",), "changes": OUTPUTS}),
+    *file(10, "a line of Latin-1 in UTF-8", third(LATIN_1), "line 3: the byte at offset", "0xe8",
+        "is not UTF-8, but most of the file is"),
     *file(10, "gzip", gzip.compress, "compressed with gzip", "offset 0", "gunzip"),
     *file(10, "zip", zipped, "a zip archive or a spreadsheet", "save the sheet as CSV"),
     *file(10, "Parquet by the name of a CSV", lambda content: b"PAR1" + bytes(9) + b"PAR1", "Parquet"),
