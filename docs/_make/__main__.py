@@ -17,9 +17,9 @@ from tweet_sentiment.serving.limits import Limits
 _BENCHMARKS = """# Benchmarks
 
 Made by `make pages` from `results.md`, `serving.md`, `cold_start.md` and `runs.md` in `benchmarks/`. `make bench`
-measures again, beside the paper's script and beside transformers' pipeline, on two idle cores in about 35 minutes;
-`make bench-full` then adds our side on all posts, in 10. Ratios differ from one machine to the next:
-[all runs](#all-runs) has each of them, and README and docs cite the worst.
+measures again, against the paper's script and transformers' pipeline, on two idle cores in about 35 minutes;
+`make bench-full` then adds our speed on all posts, in 10 minutes. Ratios differ between machines:
+[all runs](#all-runs) lists all of them, and README and docs cite the worst.
 """
 
 
@@ -53,7 +53,7 @@ def _option(name: str | None) -> str:
 
 
 def _read(path: Path) -> str:
-    """Return what stands in a file, nothing where it has not been made."""
+    """Return the content of a file, or "" if it is missing."""
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
