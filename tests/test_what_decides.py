@@ -27,7 +27,8 @@ SHARED = ("study", "model", "training", "compute")
 POSTS = {"training_posts": examples().training, "test_posts": examples().evaluation}
 TOKENS = {"training_tokens": POSTS["training_posts"], "test_tokens": POSTS["test_posts"]}
 FEATURES = TOKENS | dict.fromkeys(("training_features", "test_features"))
-NOT_DECISIVE = {"training.save_total_limit"}
+SAVING = {"training.save_total_limit", "training.save_minutes"}
+NOT_DECISIVE = set(SAVING)
 NOT_DECISIVE |= {f"{name}.repeat_seeds" for name in TECHNIQUES}
 NOT_DECISIVE |= {f"prompt_tuning.{name}" for name in ("heads_to_compare", "use_search_result")}
 SET_BY_A_TRIAL = ("row_limit", "load_best_model_at_end", "hold_out_dev_split", "early_stopping_patience")
@@ -119,7 +120,7 @@ def test_the_checkpoints_of_a_training(decisive, technique):
     _, rest = decisive(lambda sections, folder: fit(technique, sections, folder), technique)
     if technique == "prompt_tuning":  # only the last of them is trained on
         rest -= {"prompt_tuning.hard_prompts"}
-    assert rest == NOT_DECISIVE & {"training.save_total_limit", *keys_of(technique)}
+    assert rest == NOT_DECISIVE & {*SAVING, *keys_of(technique)}
 
 
 def keys_of(*sections):
@@ -133,14 +134,14 @@ def test_the_checkpoints_of_an_adaptation(decisive):
         adapt(posts, **node_inputs(sections, folder, "domain_adaptation"))
 
     _, rest = decisive(stored, "domain_adaptation")
-    assert rest <= {"training.save_total_limit", "domain_adaptation.row_limit", "domain_adaptation.measured_share"}
+    assert rest <= {*SAVING, "domain_adaptation.row_limit", "domain_adaptation.measured_share"}
 
 
 def test_a_fit_of_an_experiment(decisive):
     def stored(sections, folder):
         fitting.fit_once("lora", None, None, sections.lora, setup_of(sections, folder))
 
-    assert decisive(stored, "lora")[1] == {"training.save_total_limit", "lora.repeat_seeds"}
+    assert decisive(stored, "lora")[1] == {*SAVING, "lora.repeat_seeds"}
 
 
 def test_a_prompt(decisive):
@@ -150,10 +151,7 @@ def test_a_prompt(decisive):
             chosen = {"hyperparameters": sections.prompt_tuning.hyperparameters.model_dump(), "source": "search"}
         prompt_tuning.train(chosen, **POSTS, **node_inputs(sections, folder, "prompt_tuning"))
 
-    assert decisive(stored, "prompt_tuning")[1] == NOT_DECISIVE & {
-        "training.save_total_limit",
-        *keys_of("prompt_tuning"),
-    }
+    assert decisive(stored, "prompt_tuning")[1] == NOT_DECISIVE & {*SAVING, *keys_of("prompt_tuning")}
 
 
 @pytest.mark.parametrize(
@@ -171,7 +169,7 @@ def test_a_search(decisive, key, technique, data):
     of_trial |= {f"{technique}.{name}" for name in SET_BY_A_TRIAL} & own
     names = ("n_trials", "processes", "direction", "storage", "budget_posts")
     how_many = {f"{key}.{name}" for name in names} & keys_of(key)
-    assert rest == how_many | of_trial | NOT_DECISIVE & {"training.save_total_limit", *keys_of(technique)}
+    assert rest == how_many | of_trial | NOT_DECISIVE & {*SAVING, *keys_of(technique)}
 
 
 @pytest.mark.parametrize(("n_trials", "another"), [(6, False), (7, True)], ids=["whole pairs", "an odd one"])

@@ -290,6 +290,9 @@ class TrainingParameters(Strict):
     """What every technique shares. ``class_weights``: null, ``balanced``, or one positive weight for each label; a
     distilled model learns from its teachers' probabilities, which have them already.
 
+    A training through the encoder saves a checkpoint after each epoch, and at the first log that comes ``save_minutes``
+    after the last one; it keeps the newest ``save_total_limit`` of them.
+
     ``processes`` on each of ``nodes`` machines train through the encoder together, on a share of every batch each: a
     batch is as large as with one. Other trainings, of the head on features and of the classical baselines, are short,
     and domain adaptation is not split: they take one process. On several machines the same command is started on each,
@@ -301,13 +304,14 @@ class TrainingParameters(Strict):
     max_grad_norm: Annotated[float, Field(gt=0)]
     logging_steps: PositiveInt
     save_total_limit: PositiveInt
+    save_minutes: Annotated[float, Field(ge=0)]
     metric_for_best_model: Literal["accuracy", "f1", "macro_f1", "precision", "recall", "eval_loss"]
     class_weights: Annotated[Literal["balanced"] | dict[Label, Annotated[float, Field(gt=0)]] | None, WithoutNulls]
     processes: PositiveInt
     nodes: PositiveInt
     rendezvous: Annotated[str, Field(pattern=r"^[^\s/]+:\d+$")] | None
 
-    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"save_total_limit", "rendezvous"})
+    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"save_total_limit", "save_minutes", "rendezvous"})
 
     @model_validator(mode="after")
     def _meet_somewhere(self) -> Self:

@@ -39,11 +39,13 @@ def fit(
     on_epoch=lambda *_: None,
     padding="longest",
     processes=1,
+    save_minutes=10.0,
     **hyper,
 ):
     """Train the top block and the head; return the model and the outcome."""
     sections = small(validate_parameters(raw_parameters()), encoder, seed=hyper.pop("seed", 3))
-    sections.training = sections.training.model_copy(update={"logging_steps": 1, "processes": processes})
+    update = {"logging_steps": 1, "processes": processes, "save_minutes": save_minutes}
+    sections.training = sections.training.model_copy(update=update)
     sections.model = sections.model.model_copy(update={"padding": padding, "max_length": 64})
     chosen = {"num_train_epochs": EPOCHS, "learning_rate": 1e-2, "warmup_steps": 2, "weight_decay": 0.01} | hyper
     section = few(sections.lora, **chosen)
@@ -76,29 +78,38 @@ from datasets import load_from_disk
 from tests.modeling.test_trainer import fit
 from tweet_sentiment.modeling import checkpoints
 
-folder, encoder = map(Path, sys.argv[1:])
+folder, encoder = map(Path, sys.argv[1:3])
+save_minutes, last = float(sys.argv[3]), f"checkpoint-{sys.argv[4]}"
 tokens = load_from_disk(str(folder / "training")), load_from_disk(str(folder / "validation"))
 seal = checkpoints.seal
-checkpoints.seal = lambda path: os.kill(os.getpid(), signal.SIGKILL) if path.name == "checkpoint-10" else seal(path)
-fit(encoder, tokens, folder / "work")
+checkpoints.seal = lambda path: os.kill(os.getpid(), signal.SIGKILL) if path.name == last else seal(path)
+fit(encoder, tokens, folder / "work", padding=sys.argv[5], save_minutes=save_minutes)
 """
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("save_minutes", "step", "padding", "left"),
+    [
+        (10, 10, "longest", [2, 3, 4]),  # between two epochs
+        (0, 8, "longest", [2, 3, 4]),  # within the second, whose order the first one's end decided
+        (0, 13, "max_length", [3, 4]),  # posts in random order
+    ],
+)
 def test_a_training_killed_while_it_saves_is_resumed_from_the_checkpoint_before_to_the_same_bits(
-    encoder, tokens, tmp_path
+    encoder, tokens, tmp_path, save_minutes, step, padding, left
 ):
-    """The files of the second checkpoint are there, and its manifest is not."""
+    """The files of the last checkpoint are there, and its manifest is not."""
     for part, name in zip(tokens, ("training", "validation"), strict=True):
         part.save_to_disk(tmp_path / name)
-    command = [sys.executable, "-c", KILLED, str(tmp_path), str(encoder)]
+    command = [sys.executable, "-c", KILLED, *map(str, (tmp_path, encoder, save_minutes, step, padding))]
     died = subprocess.run(command, cwd=PROJECT, capture_output=True)
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
-    assert len(list((tmp_path / "work").rglob("checkpoint-*"))) == 2
-    epochs = []
-    resumed, outcome = fit(encoder, tokens, tmp_path / "work", on_epoch=lambda epoch, _: epochs.append(epoch))
-    whole, expected = fit(encoder, tokens, tmp_path / "whole")
-    assert epochs == [2, 3, 4]
+    assert len(list((tmp_path / "work").rglob("checkpoint-*"))) == 2 + (not save_minutes)
+    epochs, more = [], {"padding": padding, "save_minutes": save_minutes}
+    resumed, outcome = fit(encoder, tokens, tmp_path / "work", on_epoch=lambda epoch, _: epochs.append(epoch), **more)
+    whole, expected = fit(encoder, tokens, tmp_path / "whole", padding=padding)
+    assert epochs == left
     assert same_bits(resumed, whole)
     pd.testing.assert_frame_equal(outcome.curves, expected.curves, check_exact=True)
 

@@ -5,16 +5,22 @@ import logging
 import re
 import shutil
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
+import torch
 import torch.distributed as dist
+from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
+from transformers.trainer_utils import rotate_checkpoints
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST, hashes, write_manifest
 from tweet_sentiment.storage import fingerprint
 
 logger = logging.getLogger(__name__)
+
+ORDER = "order.safetensors"
 
 
 def checkpoints_folder(working_folder: Path, conditions: Any, processes: int = 1) -> Path:
@@ -71,10 +77,60 @@ def seal(checkpoint: Path) -> None:
 
 
 class SealCheckpoints(TrainerCallback):
-    """Seals each checkpoint that the Trainer has saved."""
+    """Seals each checkpoint that the Trainer has saved, and only then deletes older ones: ``keep`` stay.
+
+    Of these one is the best, where the Trainer knows it.
+    """
+
+    def __init__(self, keep: int) -> None:
+        self.keep = keep
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if args.world_size > 1:
             dist.barrier()  # each has written what it drew last
         if args.should_save:
-            seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
+            seal(_checkpoint(args, state))
+            rotate_checkpoints(str(args.output_dir), self.keep, state.best_model_checkpoint)
+
+
+class SaveWithinEpochs(TrainerCallback):
+    """Saves a checkpoint at the first log that comes so many minutes after the last checkpoint.
+
+    The Trainer resumes within an epoch, but would draw the order of its posts anew. So each checkpoint keeps the state
+    of the generator that drew it, or that will draw the next one.
+    """
+
+    def __init__(self, minutes: float) -> None:
+        self.seconds = minutes * 60
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        kept = _checkpoint(args, state) / ORDER
+        self._resumed = load_file(kept) if state.global_step and kept.is_file() else None
+        self._saved = monotonic()
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._resumed:
+            torch.set_rng_state(self._resumed["generator"])
+            self._resumed = None
+        self._order = torch.get_rng_state()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if control.should_log and not _between_epochs(state):  # at a log: the mean of the losses begins anew behind it
+            due = [monotonic() - self._saved >= self.seconds]
+            if args.world_size > 1:
+                dist.broadcast_object_list(due)
+            control.should_save |= due[0]
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._saved = monotonic()
+        if args.should_save:
+            order = torch.get_rng_state() if _between_epochs(state) else self._order
+            save_file({"generator": order}, _checkpoint(args, state) / ORDER)
+
+
+def _checkpoint(args: Any, state: Any) -> Path:
+    return Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+
+
+def _between_epochs(state: Any) -> bool:
+    return bool(state.epoch == round(state.epoch))

@@ -1,4 +1,4 @@
-"""The same work in several processes, on one machine or more, by torch's elastic launch (``torchrun`` is that too)."""
+"""A training in several processes, on one machine or more, by torch's elastic launch (``torchrun`` is that too)."""
 
 import logging
 import os
@@ -11,20 +11,32 @@ from functools import partial
 from logging.handlers import QueueHandler
 from multiprocessing import get_context, set_forkserver_preload
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
+from accelerate.data_loader import prepare_data_loader
+from safetensors.torch import load, save
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
+from transformers import TrainerState
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.interrupts import end_with_parent
-from tweet_sentiment.modeling.trainer import OnEpoch
+from tweet_sentiment.modeling.checkpoints import newest_valid
+from tweet_sentiment.modeling.freezing import trainable_weights
+from tweet_sentiment.modeling.trainer import OneDeviceTrainer, OnEpoch
 from tweet_sentiment.parameters import TrainingParameters
+
+if TYPE_CHECKING:
+    from tweet_sentiment.modeling.fitting import Setup
 
 START = "forkserver"  # imports what the processes need once; a fork of this process itself would inherit its threads
 SECONDS = 0.1  # between two looks at what the processes tell
@@ -32,6 +44,39 @@ GONE = (
     "A process of the training is gone, and with it all others; it may have needed more memory than there is.\n"
     "  The same command goes on from the last checkpoint."
 )
+
+
+def train_together(
+    work: "partial[TrainerState]", model: Any, setup: "Setup", folder: Path, on_epoch: OnEpoch
+) -> TrainerState:
+    """Train in all processes by ``work``, whose first argument is ``model``; give ``model`` the weights learnt.
+
+    ``folder`` is for checkpoints.
+
+    Raises:
+        StudyError: there are fewer CUDA devices than processes, or one of :func:`launch`.
+    """
+    _check_devices(setup)
+    newest_valid(folder)  # here, or each process would delete what is damaged
+    state, weights = launch(partial(_with_weights, work), setup.training, folder.name, on_epoch)
+    with torch.no_grad():
+        for name, values in load(weights).items():
+            model.get_parameter(name).copy_(values)
+    return state
+
+
+def _check_devices(setup: "Setup") -> None:
+    wanted, device = setup.training.processes, setup.device
+    if device.kind == "cuda" and (wanted > (found := torch.cuda.device_count()) or device.name != "cuda:0"):
+        raise StudyError(
+            f"training.processes is {wanted}, and each takes a CUDA device from cuda:0 on; this machine has {found}, "
+            f"and device is {device.name}: set device=cuda and fewer processes, or device=cpu."
+        )
+
+
+def _with_weights(work: "partial[TrainerState]", on_epoch: OnEpoch) -> tuple[TrainerState, bytes]:
+    state = work(on_epoch)
+    return state, save(trainable_weights(work.args[0]))
 
 
 def launch(work: Callable[[OnEpoch], Any], training: TrainingParameters, name: str, on_epoch: OnEpoch) -> Any:
@@ -150,3 +195,81 @@ def _ask(pipe: Connection | None, epoch: int, metrics: dict[str, Any]) -> None:
     for one in reasons:
         if one is not None:
             raise one
+
+
+class SharedTrainer(OneDeviceTrainer):
+    """The Trainer as one of several processes, which together train as one would, but for dropout.
+
+    All draw the same batches, and each takes every so many-th post of one. The loss is that of the whole batch, of
+    logits that are gathered; so are those of an evaluation. Dropout is drawn by process and step.
+    """
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return whole batches, of which each process collates its own posts."""
+        posts: Any = self.train_dataset
+        loader = DataLoader(
+            posts,
+            batch_size=self._train_batch_size,
+            sampler=self._get_train_sampler(),
+            collate_fn=partial(collate_share, self.args.process_index, self.args.world_size, self.data_collator),
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        alone = {"num_processes": 1, "process_index": 0}
+        return prepare_data_loader(
+            loader, self.accelerator.device, put_on_device=True, use_seedable_sampler=True, **alone
+        )
+
+    def train(self, resume_from_checkpoint: Any = None, **more: Any) -> Any:  # type: ignore[override]
+        """Train, from a checkpoint that all machines have.
+
+        Raises:
+            StudyError: they have others.
+        """
+        starts = [None] * self.args.world_size
+        dist.all_gather_object(starts, resume_from_checkpoint and Path(resume_from_checkpoint).name)
+        if len(set(starts)) > 1:
+            raise StudyError(
+                f"The machines have other checkpoints: {', '.join(map(str, starts))}. Delete those that not all have."
+            )
+        return super().train(resume_from_checkpoint, **more)
+
+    def training_step(self, *given: Any, **more: Any) -> torch.Tensor:
+        """Take a step whose dropout is this process's own; what is drawn outside is alike in all."""
+        numbers = [self.args.seed, self.state.global_step, self.args.process_index]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]))
+            return super().training_step(*given, **more)
+
+    def compute_loss(  # type: ignore[override]
+        self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any
+    ) -> Any:
+        """Return the loss of the whole batch; in an evaluation, of the posts given."""
+        if not model.training:
+            return super().compute_loss(model, inputs, return_outputs, **rest)
+        outputs = model(**{name: tensor for name, tensor in inputs.items() if name != "labels"})
+        logits, count = outputs.logits.contiguous(), self.args.world_size
+        logits.register_hook(lambda gradient: gradient * count)  # the sum over processes, where DDP takes the mean
+        of_all = [torch.empty_like(logits) for _ in range(count)]
+        dist.all_gather(of_all, logits.detach())
+        of_all[self.args.process_index] = logits
+        batch = torch.stack(of_all, dim=1).flatten(0, 1)[: len(inputs["labels"])]
+        loss = (self.training_loss or cross_entropy)(batch, inputs["labels"])
+        return (loss, outputs) if return_outputs else loss
+
+    def prediction_step(self, *given: Any, **more: Any) -> Any:
+        """Leave the loss to the scores: the Trainer's counts posts twice where they do not divide."""
+        _, logits, labels = super().prediction_step(*given, **more)
+        return None, logits, labels
+
+
+def collate_share(
+    process: int, processes: int, collate: Callable[[list[dict[str, Any]]], dict[str, Any]], rows: list[dict[str, Any]]
+) -> dict[str, torch.Tensor]:
+    """Return the posts of one process in a batch, every so many-th, and the labels of all.
+
+    Each has as many posts; those that are missing are filled up with the batch's first, which then count for nothing.
+    """
+    places = range(process, -(-len(rows) // processes) * processes, processes)
+    own = collate([rows[place % len(rows)] for place in places])
+    return own | {"labels": torch.tensor([row["label"] for row in rows])}

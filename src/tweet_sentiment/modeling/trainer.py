@@ -13,12 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
-import torch.distributed as dist
-from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
-from safetensors.torch import load, save
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
@@ -32,9 +28,8 @@ from transformers import (
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.batching import padding_of
-from tweet_sentiment.modeling.checkpoints import SealCheckpoints, checkpoints_folder, newest_valid
+from tweet_sentiment.modeling.checkpoints import SaveWithinEpochs, SealCheckpoints, checkpoints_folder, newest_valid
 from tweet_sentiment.modeling.encoders import check_length
-from tweet_sentiment.modeling.freezing import trainable_weights
 from tweet_sentiment.modeling.prediction import pad
 from tweet_sentiment.modeling.speed import fast_forward
 from tweet_sentiment.parameters import Hyperparameters
@@ -148,14 +143,9 @@ def train(
     if processes == 1:
         state = work(on_epoch)
     else:
-        from tweet_sentiment.modeling.processes import launch
+        from tweet_sentiment.modeling.processes import train_together
 
-        check_devices(setup)
-        newest_valid(folder)  # here, or each process would delete what is damaged
-        state, weights = launch(partial(_with_weights, work), setup.training, folder.name, on_epoch)
-        with torch.no_grad():
-            for name, values in load(weights).items():
-                model.get_parameter(name).copy_(values)
+        state = train_together(work, model, setup, folder, on_epoch)
     curves = _curves(state.log_history)
     shutil.rmtree(folder)
     step = state.best_global_step if load_best_model_at_end and state.best_global_step else steps
@@ -178,8 +168,9 @@ def _train(
 ) -> TrainerState:
     given = arguments()
     shared = given.world_size > 1
+    saving = [SaveWithinEpochs(setup.training.save_minutes), SealCheckpoints(setup.training.save_total_limit)]
     quiet = [] if given.local_process_index else [ShowProgress()]
-    trainer = (SharedTrainer if shared else OneDeviceTrainer)(
+    trainer = _trainer_class(shared)(
         model=model,
         args=given,
         train_dataset=training,
@@ -191,29 +182,18 @@ def _train(
         ),
         compute_metrics=partial(_scores, names=setup.labels, with_loss=shared),
         optimizer_cls_and_kwargs=_optimizer(given, optimizer_groups),
-        callbacks=[*callbacks, SealCheckpoints(), StopIfNotFinite(), ReportEpochs(on_epoch), *quiet],
+        callbacks=[*callbacks, *saving, StopIfNotFinite(), ReportEpochs(on_epoch), *quiet],
     )
     trainer.training_loss = loss
     return run_trainer(trainer, Path(str(given.output_dir)))
 
 
-def _with_weights(work: "partial[TrainerState]", on_epoch: OnEpoch) -> tuple[TrainerState, bytes]:
-    state = work(on_epoch)
-    return state, save(trainable_weights(work.args[0]))
+def _trainer_class(shared: bool) -> "type[OneDeviceTrainer]":
+    if not shared:
+        return OneDeviceTrainer
+    from tweet_sentiment.modeling.processes import SharedTrainer
 
-
-def check_devices(setup: "Setup") -> None:
-    """Refuse more processes than there are CUDA devices, where they are what is trained on.
-
-    Raises:
-        StudyError: there are fewer, or one of them was asked for by its number.
-    """
-    wanted, device = setup.training.processes, setup.device
-    if device.kind == "cuda" and (wanted > (found := torch.cuda.device_count()) or device.name != "cuda:0"):
-        raise StudyError(
-            f"training.processes is {wanted}, and each takes a CUDA device from cuda:0 on; this machine has {found}, "
-            f"and device is {device.name}: set device=cuda and fewer processes, or device=cpu."
-        )
+    return SharedTrainer
 
 
 def run_trainer(trainer: Any, folder: Path) -> TrainerState:
@@ -274,7 +254,6 @@ def training_arguments(
         logging_nan_inf_filter=False,
         eval_strategy="epoch",
         save_strategy="epoch",
-        save_total_limit=settings.save_total_limit,
         seed=setup.study.seed,
         fp16=device.precision == "fp16",
         bf16=device.precision == "bf16",
@@ -305,72 +284,6 @@ class OneDeviceTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
 
-class SharedTrainer(OneDeviceTrainer):
-    """The Trainer as one of several processes, which together train as one would, but for dropout.
-
-    All draw the same batches, and each takes every so many-th post of one. The loss is that of the whole batch, of
-    logits that are gathered; so are those of an evaluation. Dropout is drawn by process and step.
-    """
-
-    def get_train_dataloader(self) -> DataLoader[Any]:
-        """Return whole batches, of which each process collates its own posts."""
-        posts: Any = self.train_dataset
-        loader = DataLoader(
-            posts,
-            batch_size=self._train_batch_size,
-            sampler=self._get_train_sampler(),
-            collate_fn=partial(collate_share, self.args.process_index, self.args.world_size, self.data_collator),
-            num_workers=self.args.dataloader_num_workers,
-            pin_memory=self.args.dataloader_pin_memory,
-        )
-        alone = {"num_processes": 1, "process_index": 0}
-        return prepare_data_loader(
-            loader, self.accelerator.device, put_on_device=True, use_seedable_sampler=True, **alone
-        )
-
-    def train(self, resume_from_checkpoint: Any = None, **more: Any) -> Any:  # type: ignore[override]
-        """Train, from a checkpoint that all machines have.
-
-        Raises:
-            StudyError: they have others.
-        """
-        starts = [None] * self.args.world_size
-        dist.all_gather_object(starts, resume_from_checkpoint and Path(resume_from_checkpoint).name)
-        if len(set(starts)) > 1:
-            raise StudyError(
-                f"The machines have other checkpoints: {', '.join(map(str, starts))}. Delete those that not all have."
-            )
-        return super().train(resume_from_checkpoint, **more)
-
-    def training_step(self, *given: Any, **more: Any) -> torch.Tensor:
-        """Take a step whose dropout is this process's own; what is drawn outside is alike in all."""
-        numbers = [self.args.seed, self.state.global_step, self.args.process_index]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]))
-            return super().training_step(*given, **more)
-
-    def compute_loss(  # type: ignore[override]
-        self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any
-    ) -> Any:
-        """Return the loss of the whole batch; in an evaluation, of the posts given."""
-        if not model.training:
-            return super().compute_loss(model, inputs, return_outputs, **rest)
-        outputs = model(**{name: tensor for name, tensor in inputs.items() if name != "labels"})
-        logits, count = outputs.logits.contiguous(), self.args.world_size
-        logits.register_hook(lambda gradient: gradient * count)  # the sum over processes, where DDP takes the mean
-        of_all = [torch.empty_like(logits) for _ in range(count)]
-        dist.all_gather(of_all, logits.detach())
-        of_all[self.args.process_index] = logits
-        batch = torch.stack(of_all, dim=1).flatten(0, 1)[: len(inputs["labels"])]
-        loss = (self.training_loss or cross_entropy)(batch, inputs["labels"])
-        return (loss, outputs) if return_outputs else loss
-
-    def prediction_step(self, *given: Any, **more: Any) -> Any:
-        """Leave the loss to the scores: the Trainer's counts posts twice where they do not divide."""
-        _, logits, labels = super().prediction_step(*given, **more)
-        return None, logits, labels
-
-
 def _optimizer(arguments: TrainingArguments, groups: list[dict[str, Any]] | None) -> tuple[Any, Any] | None:
     if groups is None:
         return None
@@ -382,18 +295,6 @@ def collate(rows: list[dict[str, Any]], padding: dict[str, Any], to: int | None)
     """Return a batch of rows with ``input_ids`` and ``label``, a class or a probability each."""
     batch = pad([row["input_ids"] for row in rows], to=to, multiple=8, **padding)
     return batch | {"labels": torch.tensor([row["label"] for row in rows])}
-
-
-def collate_share(
-    process: int, processes: int, collate: Callable[[list[dict[str, Any]]], dict[str, Any]], rows: list[dict[str, Any]]
-) -> dict[str, torch.Tensor]:
-    """Return the posts of one process in a batch, every so many-th, and the labels of all.
-
-    Each has as many posts; those that are missing are filled up with the batch's first, which then count for nothing.
-    """
-    places = range(process, -(-len(rows) // processes) * processes, processes)
-    own = collate([rows[place % len(rows)] for place in places])
-    return own | {"labels": torch.tensor([row["label"] for row in rows])}
 
 
 def _by_length(tokens: Dataset) -> Dataset:

@@ -71,7 +71,7 @@ def adapt_encoder(
         data_collator=DataCollatorForLanguageModeling(
             load_tokenizer(setup.model.checkpoint), mlm_probability=chosen.mlm_probability, pad_to_multiple_of=8
         ),
-        callbacks=[SealCheckpoints(), StopIfNotFinite(), ShowProgress()],
+        callbacks=[SealCheckpoints(setup.training.save_total_limit), StopIfNotFinite(), ShowProgress()],
     )
     state = run_trainer(trainer, folder)
     shutil.rmtree(folder)
