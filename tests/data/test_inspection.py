@@ -16,6 +16,7 @@ from tests.conftest import raw_parameters
 
 from tweet_sentiment.data.inspection import found_out, inspect, leaves_open
 from tweet_sentiment.data.lines import Source
+from tweet_sentiment.data.records import AUTO, CsvForm
 from tweet_sentiment.errors import StudyError
 
 LABELS = ["bad", "fair", "good"]
@@ -102,6 +103,38 @@ def test_lines_of_a_text_are_no_rows_for_having_as_many_commas():
     texts = "".join(f'{n % 2},"so it goes\nand on, again {n}"\n' for n in range(9))
     with pytest.raises(StudyError, match=r"set data\.quoting to csv"):
         inspect(Source.of("mine.csv", f"label,text\n{texts}".encode()))
+
+
+SEVERAL = ["I love it\nreally", "so bad", 'they said "no"\n\nand left', "fine, thanks\nbye", "meh"]
+TABLES = {
+    "one column": [["text"], *([text] for text in SEVERAL)],
+    "the text before its label": [["text", "label"], [SEVERAL[0], "good"], ["so bad", "bad"]],
+    "the label before its text": [["label", "text"], ["good", SEVERAL[0]], ["bad", "so bad"]],
+}
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "quoting"), [(",", csv.QUOTE_MINIMAL), (",", csv.QUOTE_ALL), ("\t", csv.QUOTE_ALL)]
+)
+@pytest.mark.parametrize("lines", TABLES.values(), ids=TABLES)
+def test_texts_of_several_lines_are_no_rows(lines, delimiter, quoting):
+    form = inspect(written(lines, delimiter, quoting=quoting))
+    assert (form.rows, form.quoting) == (len(lines) - 1, "csv")
+
+
+SENTENCES = st.lists(st.sampled_from(["so", "on, and", 'he said "no"', '"', ""]), min_size=1, max_size=3)
+
+
+@hypothesis_settings(max_examples=200)
+@given(
+    texts=st.lists(SENTENCES.map("\n".join).filter(str.strip), min_size=1, max_size=12),
+    labelled=st.sampled_from([lambda text: [text], lambda text: [text, "good"], lambda text: ["good", text]]),
+    delimiter=st.sampled_from(",\t"),
+)
+def test_a_csv_with_texts_of_several_lines_never_gets_other_rows_without_a_word(texts, labelled, delimiter):
+    lines = [["a", "b"][: len(labelled(""))], *map(labelled, texts)]
+    with suppress(StudyError):
+        assert inspect(written(lines, delimiter), CsvForm(encoding=AUTO)).rows == len(texts)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])

@@ -126,9 +126,11 @@ class _Evidence:
     """The evidence for and against quotes that enclose fields.
 
     ``enclosed``: fields wholly in quotes; ``hiding``: those of them that hold a delimiter; ``loose``: fields with a
-    quote that encloses nothing on its line. ``joined``: the first text of several lines (its first and last line, from
-    1); ``inside``: all lines that such texts swallow; ``rows_inside``: those of them that would be whole rows.
-    ``broken``: quotes do not match; ``cut_off``: in the last line only.
+    quote that encloses nothing on its line; ``bare``: rows of one line that a writer of CSV would have enclosed.
+    ``joined``: the first row of several lines (its first and last line, from 1); ``joins``: how many such rows there
+    are, and ``torn``: those that are not a whole row on each line; ``inside``: all lines that they swallow;
+    ``rows_inside``: those of them that would be whole rows. ``broken``: quotes do not match; ``cut_off``: in the last
+    line only.
     """
 
     width: int = 0
@@ -137,7 +139,10 @@ class _Evidence:
     enclosed: int = 0
     hiding: int = 0
     loose: int = 0
+    bare: int = 0
     joined: tuple[int, int] | None = None
+    joins: int = 0
+    torn: int = 0
     inside: int = 0
     rows_inside: int = 0
     broken: bool = False
@@ -155,24 +160,34 @@ class _Evidence:
             usual = delimiter == "\t" or self.loose >= _NOT_BY_CHANCE  # an unclosed quote alone may be a slip
             regular = self.full >= _MOST * self.lines and self.inside <= 2 * self.rows_inside
             return "none" if ordinary and usual and regular else "csv"
-        if self.inside == 0:
+        if not self.joins:
             return "none" if ordinary and self.enclosed else "csv"
-        if self.rows_inside * 2 <= self.inside or (self.width == 1 and not self.loose):
+        if self.torn * 2 >= self.joins or self.rows_inside * 2 <= self.inside or self._one_column():
             return "csv"
         return "none" if ordinary and self.width > 1 and delimiter == "\t" else None
+
+    def _one_column(self) -> bool:
+        """Tell whether this is one column, enclosed wherever a text has commas, quotes or several lines.
+
+        A single text that swallows half of the file may be two that begin and end with a quote.
+        """
+        return self.width == 1 and not self.bare and (self.joins > 1 or self.inside * 2 < self.lines)
 
     def weigh(self, lines: list[str], width: int, delimiter: str) -> None:
         """Count a row by its number of fields and lines."""
         self.full += self.width in (0, width)
         self.width = self.width or width or 1
-        whole, alone = 0, len(lines) == 1
+        alone = len(lines) == 1
         if not alone:
-            whole = sum(line.count(delimiter) + 1 == self.width for line in lines[1:])
+            whole = [line.count(delimiter) + 1 == self.width for line in lines]
             self.joined = self.joined or (self.lines + 1, self.lines + len(lines))
+            self.joins += 1
+            self.torn += not all(whole)
             self.inside += len(lines) - 1
-            self.rows_inside += whole
+            self.rows_inside += sum(whole[1:])
+            self.full += sum(whole[1:])
         self.lines += len(lines)
-        self.full += whole
+        self.bare += alone and not lines[0].startswith('"') and any(mark in lines[0] for mark in ',"')
         for line in lines:
             for quoted in _fields_with_quotes(delimiter).findall(line.rstrip("\r\n")) if '"' in line else ():
                 self.loose += not quoted
