@@ -287,16 +287,16 @@ def direction_of(metric: str) -> Direction:
 
 
 class TrainingParameters(Strict):
-    """What every technique shares. ``class_weights``: null, ``balanced``, or one positive weight for each label; a
-    distilled model learns from its teachers' probabilities, which have them already.
+    """The common parameters of all techniques. ``class_weights``: null, ``balanced``, or one positive weight per label;
+    distillation does not use them, since its teachers' probabilities include them already.
 
-    A training through the encoder saves a checkpoint after each epoch, and at the first log that comes ``save_minutes``
-    after the last one; it keeps the newest ``save_total_limit`` of them.
+    A training through the encoder saves a checkpoint after each epoch, and at the first log at least ``save_minutes``
+    after the last checkpoint; it keeps the newest ``save_total_limit`` of them.
 
-    ``processes`` on each of ``nodes`` machines train through the encoder together, on a share of every batch each: a
-    batch is as large as with one. Other trainings, of the head on features and of the classical baselines, are short,
-    and domain adaptation is not split: they take one process. On several machines the same command is started on each,
-    with outputs of its own; the machines meet at ``rendezvous``, ``host:port`` of one of them.
+    ``processes`` on each of ``nodes`` machines train through the encoder together, each on a share of every batch: the
+    batch size does not change. All other trainings (heads on features, classical baselines, domain adaptation) use one
+    process. For several machines, start the same command on each, with separate outputs; the machines meet at
+    ``rendezvous``, ``host:port`` of one of them.
     """
 
     per_device_eval_batch_size: PositiveInt
@@ -321,12 +321,12 @@ class TrainingParameters(Strict):
 
     @property
     def all_processes(self) -> int:
-        """How many processes train together."""
+        """The number of processes that train together."""
         return self.processes * self.nodes
 
     @property
     def direction(self) -> Direction:
-        """Which way ``metric_for_best_model`` gets better: every choice of the study goes that way."""
+        """The direction in which ``metric_for_best_model`` gets better, for every choice of the study."""
         return direction_of(self.metric_for_best_model)
 
     def never_warm(self, hyperparameters: Hyperparameters, steps: int) -> bool:
@@ -334,7 +334,7 @@ class TrainingParameters(Strict):
         return self.lr_scheduler_type != "constant" and hyperparameters.warm_up(steps) >= max(1, steps)
 
     def warn_if_never_warm(self, hyperparameters: Hyperparameters, steps: int) -> None:
-        """Warn where the warm-up is as long as the training, so that the learning rate is never reached."""
+        """Warn if the warm-up is as long as the training, so that the learning rate is never reached."""
         if self.never_warm(hyperparameters, steps):
             logger.warning(
                 "The warm-up of %d steps is as long as the training of %d: the learning rate of %g is never reached.",
@@ -344,7 +344,7 @@ class TrainingParameters(Strict):
             )
 
     def check_warm_up(self, key: str, hyperparameters: Hyperparameters, posts: int) -> None:
-        """Refuse hyperparameters whose warm-up is as long as a training on so many posts; ``key``: where they stand.
+        """Refuse hyperparameters whose warm-up is as long as a training on ``posts`` posts; ``key``: their parameter.
 
         Raises:
             StudyError: the learning rate would never be reached.
@@ -359,7 +359,7 @@ class TrainingParameters(Strict):
             )
 
     def goodness(self, scores: Mapping[str, Any], prefix: str = "") -> float:
-        """Return ``metric_for_best_model`` of these scores, with its sign changed where less is better."""
+        """Return ``metric_for_best_model`` of these scores, with its sign changed if less is better."""
         value = float(scores[f"{prefix}{self.metric_for_best_model}"])
         return value if self.direction == "maximize" else -value
 

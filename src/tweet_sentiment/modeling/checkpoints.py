@@ -24,7 +24,7 @@ ORDER = "order.safetensors"
 
 
 def checkpoints_folder(working_folder: Path, conditions: Any, processes: int = 1) -> Path:
-    """Return the folder for checkpoints under these conditions; those under others are deleted.
+    """Return the folder for checkpoints under these conditions; checkpoints under others are deleted.
 
     The folder's name is the fingerprint of data and parameters: no run resumes the checkpoint of other ones.
 
@@ -38,7 +38,7 @@ def checkpoints_folder(working_folder: Path, conditions: Any, processes: int = 1
             raise StudyError(
                 f"{other} has checkpoints of this training by {other.name.partition('-by-')[2] or 1} processes in all, "
                 f"and training.processes and training.nodes ask for {processes}: dropout would differ.\n"
-                "  Go on with as many as before, or delete that folder to begin anew."
+                "  Use as many as before, or delete that folder to start again."
             )
         if other != mine:
             logger.info("Checkpoints of other data or parameters are deleted: %s", other.name)
@@ -48,7 +48,7 @@ def checkpoints_folder(working_folder: Path, conditions: Any, processes: int = 1
 
 
 def newest_valid(folder: Path) -> Path | None:
-    """Return the newest checkpoint of which every file is as it was written; delete damaged ones."""
+    """Return the newest undamaged checkpoint; delete damaged ones."""
     numbered = [
         (int(match[1]), path) for path in folder.iterdir() if (match := re.fullmatch(r"checkpoint-(\d+)", path.name))
     ]

@@ -42,7 +42,7 @@ START = "forkserver"  # imports what the processes need once; a fork of this pro
 SECONDS = 0.1  # between two looks at what the processes tell
 GONE = (
     "A process of the training is gone, and with it all others; it may have needed more memory than there is.\n"
-    "  The same command goes on from the last checkpoint."
+    "  The same command resumes from the last checkpoint."
 )
 
 
