@@ -1,5 +1,7 @@
 """What is refused before the first node: an absent device or encoder, several processes, too little room."""
 
+import shutil
+
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 
@@ -65,6 +67,24 @@ def test_kedro_run_among_several_processes_is_one_message_and_nothing_is_made(pr
     before = sorted(project.rglob("*"))
     assert "WORLD_SIZE is 2" in message(kedro_here(project, "run", "--env=test", "--pipelines=data_processing"))
     assert sorted(project.rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_a_file_of_the_same_name_elsewhere_does_not_write_over_the_results_of_the_first(tmp_path, encoder):
+    project = copy_project(tmp_path / "project", encoder)
+    for folder in ("a", "b"):
+        (project / folder).mkdir()
+        shutil.copy(project / "data/01_raw/sample_training.csv", project / folder / "posts.csv")
+
+    def given(folder, *more):
+        file = f"data.training_file={folder}/posts.csv,data.header=false,data.columns.post=3,data.columns.label=2"
+        small = "data.row_limit=60,model.checkpoint=data/01_raw/tiny_encoder"
+        return kedro_here(project, "run", "--pipelines=data_processing", f"--params={','.join((file, small, *more))}")
+
+    assert given("a").returncode == 0
+    refused = message(given("b"))
+    assert "The run posts holds the results of a/posts.csv, and this file is b/posts.csv" in refused
+    assert given("b", "run=posts").returncode == 0
 
 
 WEIGHTS, OLD, KEPT = 1000, 700, 2

@@ -4,7 +4,14 @@ import warnings
 
 from tweet_sentiment.configuration import ConfigLoader, StudyContext
 from tweet_sentiment.console import ShowComparison, ShowProgress
-from tweet_sentiment.hooks.checks import CheckMachine, CheckWarmUp, EnoughDisk, OneRunAtATime, SayWhatIsMissing
+from tweet_sentiment.hooks.checks import (
+    CheckMachine,
+    CheckWarmUp,
+    EnoughDisk,
+    OneFileARun,
+    OneRunAtATime,
+    SayWhatIsMissing,
+)
 from tweet_sentiment.hooks.tracking import Track
 from tweet_sentiment.incremental import RecordFingerprints
 
@@ -16,6 +23,7 @@ warnings.filterwarnings("ignore", message=r"One or more dataset names contain '\
 HOOKS = (
     CheckMachine(),
     CheckWarmUp(),
+    OneFileARun(),
     OneRunAtATime(),
     EnoughDisk(),
     ShowProgress(),

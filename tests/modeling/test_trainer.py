@@ -4,6 +4,8 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,7 @@ from tweet_sentiment.modeling.checkpoints import checkpoints_folder, newest_vali
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.freezing import unfreeze
 from tweet_sentiment.modeling.prediction import pad
-from tweet_sentiment.modeling.trainer import train, training_loss
+from tweet_sentiment.modeling.trainer import OneDeviceArguments, StopIfNotFinite, TrainingStopped, train, training_loss
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -169,6 +171,22 @@ def test_a_training_that_diverges_names_the_step_and_the_learning_rate_and_leave
     with pytest.raises(StudyError, match=r"diverged: \w+ is (nan|inf) at step [2-5] of 20.* \(now 1e\+30\)"):
         fit(encoder, tokens, tmp_path, learning_rate=1e30)  # no file or command line gets so far
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("fp16", "name", "stops"), [(True, "grad_norm", False), (False, "grad_norm", True), (True, "loss", True)]
+)
+def test_under_fp16_a_step_whose_scaled_gradients_overflow_is_no_divergence(fp16, name, stops):
+    args, state = SimpleNamespace(fp16=fp16, learning_rate=1e-3), SimpleNamespace(global_step=1, max_steps=9)
+    with pytest.raises(TrainingStopped) if stops else nullcontext():
+        StopIfNotFinite().on_log(args, state, None, {name: float("inf")})
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+def test_a_training_is_on_the_device_that_was_chosen(tmp_path):
+    arguments = OneDeviceArguments(output_dir=str(tmp_path), device_name="cuda:1", report_to="none")
+    assert str(arguments.device) == "cuda:1"
+    assert torch.cuda.current_device() == 1
 
 
 def test_the_training_loss_is_the_one_given_and_the_validation_loss_stays_plain(encoder, tokens, tmp_path):

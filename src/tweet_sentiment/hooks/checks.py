@@ -13,6 +13,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from tweet_sentiment.configuration import run_of_file
 from tweet_sentiment.console import relative
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.storage import tidy
@@ -159,6 +160,27 @@ def refuse_misspelt(catalog: Mapping[str, Any]) -> None:
             raise StudyError(
                 f"{name} in the catalog is in no pipeline; did you mean {near[0]}?\n"
                 "  Use that name, or one that is less similar."
+            )
+
+
+class OneFileARun:
+    """Refuses a run that holds the results of another file of the same name, unless ``--params`` names the run."""
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        self._given = context.config_loader.runtime_params or {}
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
+        if "run" in self._given or "row_counts" not in pipeline.datasets() or not catalog.exists("row_counts"):
+            return
+        before: str = catalog.load("row_counts")["parameters"]["data"]["training_file"]
+        now: str = catalog.load("params:data").training_file
+        run: str = catalog.load("parameters")["run"]
+        if run == run_of_file(before) == run_of_file(now) and Path(before).absolute() != Path(now).absolute():
+            raise StudyError(
+                f"The run {run} holds the results of {before}, and this file is {now}.\n"
+                f"  Give it a run of its own: --params=run=NAME; or write over those results: --params=run={run}"
             )
 
 

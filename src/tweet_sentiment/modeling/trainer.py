@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -245,8 +245,9 @@ def training_arguments(
             "average_tokens_across_devices": False,
             "save_on_each_node": True,
         }
-    return TrainingArguments(
+    return OneDeviceArguments(
         output_dir=str(folder),
+        device_name=device.name,
         **hyperparameters.model_dump() | {"warmup_steps": hyperparameters.warm_up(steps)},
         per_device_eval_batch_size=settings.per_device_eval_batch_size,
         lr_scheduler_type=settings.lr_scheduler_type,
@@ -263,6 +264,21 @@ def training_arguments(
         disable_tqdm=True,
         **more,
     )
+
+
+@dataclass
+class OneDeviceArguments(TrainingArguments):
+    """The arguments of a training on the device that was chosen, where the Trainer alone takes the first GPU."""
+
+    device_name: str = "cpu"
+
+    @cached_property
+    def _setup_devices(self) -> torch.device:
+        device = super()._setup_devices
+        if self.device_name.startswith("cuda") and self.world_size == 1:
+            device = torch.device(self.device_name)
+            torch.cuda.set_device(device)
+        return device
 
 
 class OneDeviceTrainer(Trainer):
@@ -333,7 +349,8 @@ class StopIfNotFinite(TrainerCallback):
     """Stops at the first loss that is not finite: the Trainer would go on and report an accuracy all the same."""
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        for name in ("loss", "grad_norm", "eval_loss"):
+        scaled = args.fp16  # steps whose scaled gradients overflow are left out, and the next ones are scaled less
+        for name in ("loss", "eval_loss") if scaled else ("loss", "eval_loss", "grad_norm"):
             value = (logs or {}).get(name)
             if value is not None and not math.isfinite(float(value)):
                 raise TrainingStopped(
