@@ -77,7 +77,7 @@ tracking: setup  ## Install MLflow and TensorBoard, for --params=tracking.mlflow
 engines: setup  ## Install PostgreSQL's driver, S3, Ray and Spark (1.5 GB), and run their tests
 	$(BIN)/python $(LOCKED) -r requirements-engines.lock
 	@$(COMPILED)
-	$(BIN)/python -m pytest -q -rs tests/engines
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -rs tests/engines
 
 viz: setup  ## Build the graph of the study with its tables, metrics and figures into docs/viz (KEDRO_ENV=kaggle for another run)
 	rm -rf build

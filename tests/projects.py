@@ -138,15 +138,15 @@ def assert_predicts_what_is_stored(project: Path, technique: str) -> None:
     assert np.abs(given[columns].to_numpy() - stored[columns].to_numpy()).max() < 1e-5
 
 
-def assert_transformers_answers_alike(project: Path, technique: str) -> None:
-    """Ask transformers' pipeline and ours the same posts, cleaned as in training."""
+def assert_transformers_answers_alike(project: Path, technique: str, literal: str = "[SEP]") -> None:
+    """Ask transformers' pipeline and ours the same posts, cleaned as in training; one holds a special token's name."""
     from transformers import pipeline
 
     from tweet_sentiment.predictor import Predictor
 
     folder = project / f"data/06_models/test/leak_free/{technique}"
     predictor = Predictor.load(folder, "cpu", precision="fp32")
-    posts = ["I love it [SEP]", "so bad " * 200, "we play at nine 🤣"]
+    posts = [f"I love it {literal}", "so bad " * 200, "we play at nine 🤣"]
     classify = pipeline("text-classification", model=str(folder), device="cpu", top_k=None, truncation=True)
     for answer, row in zip(classify(predictor.cleaned(posts)), predictor.probabilities(posts), strict=True):
         scores = {one["label"]: one["score"] for one in answer}

@@ -241,8 +241,10 @@ def _files(results: Path) -> list[str]:
     if measured:
         said += [
             f"`results/measured` has predictions, metrics, seeds and manifest of {', '.join(measured)}. `make restore "
-            "RUN=kaggle` puts them into `data/`; `kedro run --env=kaggle --pipelines=<technique>,reporting` then "
-            "measures one technique and compares it with all of these, and `make results RUN=kaggle` writes this page.",
+            "RUN=kaggle` puts them into `data/`; `kedro run --env=kaggle --pipelines=<technique>` then measures one "
+            "technique, `kedro run --env=kaggle --pipelines=reporting --to-nodes=write_report,plot_comparison` "
+            "compares it with all of these (it promotes none: that needs their models), and `make results RUN=kaggle` "
+            "writes this page.",
             "",
         ]
     return said

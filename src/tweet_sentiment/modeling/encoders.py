@@ -156,14 +156,19 @@ def check_prompt_pooling(classifier: Any, pooling: str) -> None:
         )
 
 
+def positions_of(model: Any) -> int:
+    """Return how many word pieces and virtual tokens an encoder, or the encoder within a model, can read."""
+    table = position_table(model)
+    return int(plain_model(model).config.max_position_embeddings) if table is None else len(table)
+
+
 def check_length(model: Any, longest: int, virtual: int = 0) -> None:
     """Refuse more word pieces than an encoder, or the encoder within a model, has positions.
 
     Raises:
         StudyError: they are too many.
     """
-    table = position_table(model)
-    most = plain_model(model).config.max_position_embeddings if table is None else len(table)
+    most = positions_of(model)
     if longest + virtual > most:
         soft = f" and {virtual} virtual tokens" if virtual else ""
         raise StudyError(

@@ -13,6 +13,7 @@ from tweet_sentiment.modeling.encoders import (
     classifier_of,
     fill,
     mark_pooling,
+    positions_of,
     read_config,
     read_weights,
 )
@@ -35,11 +36,14 @@ class TrainedModel:
         folder.mkdir(parents=True)
         self.model.save_pretrained(folder)
         mark_pooling(folder / "config.json")
-        most = self.manifest.get("input", {}).get("max_length")
-        if most:  # where transformers cuts with truncation=True
-            self.tokenizer.model_max_length = most + virtual_tokens(self.tokenizer)
+        manifest, given = self.manifest, self.manifest.get("input", {})
+        if given.get("max_length"):
+            positions, virtual = positions_of(self.model), virtual_tokens(self.tokenizer)
+            most = min(given["max_length"], positions - virtual)
+            self.tokenizer.model_max_length = most + virtual  # where transformers cuts with truncation=True
+            manifest = manifest | {"input": given | {"max_length": most}}
         self.tokenizer.save_pretrained(folder)
-        write_manifest(folder, self.manifest)
+        write_manifest(folder, manifest)
 
 
 def load_model(folder: Path) -> TrainedModel:
