@@ -348,7 +348,7 @@ CONFIGURATION = [
     Case(31, "parameters of a node whose choice is stored",
         "run --env=test --nodes=prompt_tuning.train '--params=prompt_tuning.hyperparameters.learning_rate=0.5'",
          ("prompt_tuning.hyperparameters.learning_rate differs from the one",
-         "run prompt_tuning.choose_hyperparameters too"), 0, changes=OUTPUTS),
+         "also run prompt_tuning.choose_hyperparameters"), 0, changes=OUTPUTS),
     parameter(32, "device=cuda:63", "set device=cpu or device=auto"),
     parameter(32, "device=gpu", "device", "'gpu'"),
     parameter(32, "fp16=true", "fp16 needs a CUDA device"),
