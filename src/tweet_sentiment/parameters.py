@@ -80,7 +80,9 @@ class Strict(BaseModel):
 
 
 # ---------------------------------------------------------------- the study and the machine
-DEV_SPLIT, TEST_POSTS = "dev split", "test posts"
+def posts_measured(dev_split: bool) -> str:
+    """Return the name of the posts on which epochs and choices are measured."""
+    return "dev split" if dev_split else "test posts"
 
 
 class Study(Strict):
@@ -110,7 +112,7 @@ class Study(Strict):
     @property
     def chosen_on(self) -> str:
         """Where hyperparameters, prompts and epochs are chosen: on the test posts under ``published``."""
-        return DEV_SPLIT if self.has_dev_split else TEST_POSTS
+        return posts_measured(self.has_dev_split)
 
 
 class Compute(Strict):
@@ -291,7 +293,7 @@ class TrainingParameters(Strict):
     distillation does not use them, since its teachers' probabilities include them already.
 
     A training through the encoder saves a checkpoint after each epoch, and at the first log at least ``save_minutes``
-    after the last checkpoint; it keeps the newest ``save_total_limit`` of them.
+    after the last checkpoint; it keeps ``save_total_limit`` of them: the best so far, and the newest.
 
     ``processes`` on each of ``nodes`` machines train through the encoder together, each on a share of every batch: the
     batch size does not change. All other trainings (heads on features, classical baselines, domain adaptation) use one

@@ -3,6 +3,7 @@
 import codecs
 import io
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -166,7 +167,8 @@ def _decoded(source: Source, codec: str, errors: str = "strict") -> Iterator[str
 
 def _can_be(source: Source, codec: str) -> bool:
     with suppress(UnicodeDecodeError):
-        return all(text is not None for text in _decoded(source, codec))
+        deque(_decoded(source, codec), maxlen=0)
+        return True
     return False
 
 

@@ -32,13 +32,12 @@ from tweet_sentiment.modeling.prediction import predictions_table, scores_on
 from tweet_sentiment.modeling.tokenization import TEXTS, layout, tokenize, tokens_as_trained
 from tweet_sentiment.modeling.trainer import Loss, OnEpoch, ignore, train, training_loss
 from tweet_sentiment.parameters import (
-    DEV_SPLIT,
-    TEST_POSTS,
     Compute,
     ModelParameters,
     Study,
     TrainerParameters,
     TrainingParameters,
+    posts_measured,
 )
 from tweet_sentiment.scoring.metrics import dev_scores
 from tweet_sentiment.storage import atomic_write, fingerprint
@@ -245,7 +244,7 @@ def fit_encoder(
         figures["chosen_on"] = setup.study.chosen_on
     if holds_out:
         figures |= dev_scores(outcome.evaluated)
-    curves = outcome.curves.assign(measured_on=DEV_SPLIT if holds_out else TEST_POSTS)
+    curves = outcome.curves.assign(measured_on=posts_measured(holds_out))
     return Fitted(model, tokenizer, curves, figures)
 
 

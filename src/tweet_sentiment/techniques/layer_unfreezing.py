@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import model_validator
 
-from tweet_sentiment.parameters import DEV_SPLIT, TEST_POSTS, Hyperparameters, NonNegativeInt, PositiveInt, Strict
+from tweet_sentiment.parameters import Hyperparameters, NonNegativeInt, PositiveInt, Strict, posts_measured
 from tweet_sentiment.scoring.metrics import dev_scores
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def fit(
         figures["chosen_on"] = setup.study.chosen_on
     if holds_out:
         figures |= dev_scores(_scores_at(outcome.curves, outcome.epoch))
-    curves = outcome.curves.assign(measured_on=DEV_SPLIT if holds_out else TEST_POSTS)
+    curves = outcome.curves.assign(measured_on=posts_measured(holds_out))
     return Fitted(classifier, tokenizer, curves, figures)
 
 
