@@ -70,7 +70,7 @@ def _posts(parameters: Any, part: str) -> pd.DataFrame:
 
 
 def load_parameters(folder: Path, **changes: Any) -> Any:
-    """Return the sections of what :func:`prepare` wrote, by attribute; ``changes`` are of the top level."""
+    """Return the sections of what ``prepare`` wrote, by attribute; ``changes`` are of the top level."""
     raw = json.loads((folder / PARAMETERS).read_text(encoding="utf-8"))
     return SimpleNamespace(**validate(raw | changes))
 

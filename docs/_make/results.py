@@ -92,7 +92,7 @@ def copy_tables(data: Path, run: str, to: Path) -> list[str]:
 
 
 def restore_tables(results: Path, run: str, data: Path) -> None:
-    """Put what :func:`copy_tables` copied back where nothing is, and give each protocol its rows of the comparison."""
+    """Put what ``copy_tables`` copied back where nothing is, and give each protocol its rows of the comparison."""
     for source, copy in COPIES.items():
         for known in _found(results, copy):
             path = data / source.format(run=run, **known)

@@ -132,7 +132,7 @@ def fetch(path: Path) -> Path:
 
 
 def fetch_all(folder: Path, pattern: str) -> None:
-    """Update the copies of a folder's files that match a pattern, as :func:`fetch` does for one."""
+    """Update the copies of a folder's files that match a pattern, as ``fetch`` does for one."""
     address = shown(folder)
     if is_address(address):
         fs, there = file_system(address)
@@ -164,7 +164,7 @@ def forget(path: Path) -> None:
 
 @contextmanager
 def written(path: Path, keep: Path | None = None) -> Iterator[Path]:
-    """Write a file or folder as :func:`tweet_sentiment.storage.atomic_write` does, first at its address if it has one.
+    """Write a file or folder as ``storage.atomic_write`` does, first at its address if it has one.
 
     A file there is whole, or the old one stays. A folder counts as whole only if the list of its hashes is beside it;
     the list is written last.

@@ -102,7 +102,7 @@ def count_weights(estimator: Any) -> int:
 
 @dataclass(frozen=True)
 class ClassicalModel:
-    """A fitted estimator of :func:`build`, and its manifest."""
+    """A fitted estimator of ``build``, and its manifest."""
 
     estimator: Any
     manifest: dict[str, Any]
@@ -124,7 +124,7 @@ class ClassicalModel:
 
 
 def load_classical(folder: Path) -> ClassicalModel:
-    """Load a folder that :meth:`ClassicalModel.save` wrote.
+    """Load a folder that ``ClassicalModel.save`` wrote.
 
     Raises:
         StudyError: a file is missing, changed or unreadable, or the files do not go together.

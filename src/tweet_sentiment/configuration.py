@@ -23,8 +23,8 @@ OF_THE_ENVIRONMENTS = ("sample", "kaggle", "paper", "test")  # runs; a file of o
 class ConfigLoader(OmegaConfigLoader):
     """Kedro's loader, with our own rules for the parameters of base, of the environment and of ``--params``.
 
-    :func:`merge` merges them. The values of the project's own files in ``conf/base`` do not apply to another file: for
-    it :func:`of_another_file` replaces them, and the environment and ``--params`` add what cannot be detected; if the
+    ``merge`` merges them. The values of the project's own files in ``conf/base`` do not apply to another file: for
+    it ``of_another_file`` replaces them, and the environment and ``--params`` add what cannot be detected; if the
     environment names a file and ``--params`` another, only ``--params``.
     The catalog may read a parameter, ``${parameter:data.training_file}``, so that each is set in one place.
     Where a dataset of ours lies at an address, its path is that of this machine's copy.

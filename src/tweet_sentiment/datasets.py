@@ -344,7 +344,7 @@ class ModelFolder(Written, ModelPath):
 class BestModel(ModelFolder):
     """The run's best model: saving a promotion copies a technique's folder from ``models``, unless it is empty.
 
-    The previous model is kept beside it; see :func:`tweet_sentiment.best_model.bring_back`.
+    The previous model is kept beside it; see ``best_model.bring_back``.
     """
 
     def __init__(self, filepath: str, models: str, metadata: dict[str, Any] | None = None) -> None:

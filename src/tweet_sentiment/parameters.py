@@ -1,6 +1,6 @@
 """Typed, validated parameters: one strict model per section of ``conf``; unknown keys are refused.
 
-A technique's parameters are in its file; :mod:`tweet_sentiment.schema` brings all of them together.
+A technique's parameters are in its file; ``schema`` brings all of them together.
 """
 
 import logging

@@ -190,7 +190,7 @@ def _put_away(old: Path, keep: Path | None) -> None:
 
 
 def exchange(path: Path, other: Path) -> None:
-    """Exchange two folders; a kill in between keeps both, and :func:`restore` restores ``path``."""
+    """Exchange two folders; a kill in between keeps both, and ``restore`` restores ``path``."""
     old = _aside(path)
     os.replace(path, old)
     os.replace(other, path)

@@ -55,3 +55,10 @@ def test_every_package_is_locked_to_one_version_and_the_hashes_of_its_files_and_
         assert re.fullmatch(r"[\w.-]+==[\w.]+( ; .+)?", requirement), requirement
         assert hashes, requirement
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in hashes), requirement
+
+
+def test_docstrings_name_code_as_the_pages_show_it():
+    """A role such as :func: is Sphinx's; the API reference would print it."""
+    for folder in ("src", "docs", "benchmarks"):
+        for path in (PROJECT / folder).rglob("*.py"):
+            assert not re.findall(r":[a-z]+:`[^`]*`", path.read_text(encoding="utf-8")), path

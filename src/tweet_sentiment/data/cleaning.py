@@ -227,5 +227,5 @@ def cleaner(variant: str, stop_words: bool, lemmas: bool) -> Callable[[str], str
 
 
 def clean_posts(posts: "pd.Series[str]", variant: str, stop_words: bool, lemmas: bool) -> "pd.Series[str]":
-    """Return the cleaned texts, same index; see :func:`cleaner`."""
+    """Return the cleaned texts, same index; see ``cleaner``."""
     return posts.map(cleaner(variant, stop_words, lemmas))

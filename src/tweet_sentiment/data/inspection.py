@@ -54,7 +54,7 @@ class Column:
 
 @dataclass(frozen=True)
 class FileForm:
-    """The result of :func:`inspect`. ``rows`` counts posts, not the header; ``reasons`` has a line for each finding.
+    """The result of ``inspect``. ``rows`` counts posts, not the header; ``reasons`` has a line for each finding.
 
     ``delimiter`` and ``quoting`` are None if the file is not a CSV; ``header`` is then true: its columns have names.
     """
@@ -103,7 +103,7 @@ class FileForm:
 def inspect(file: Path | str | Source, asked: CsvForm | None = None) -> FileForm:
     """Detect the format of a file of posts and the role of each column. The same file gives the same answer.
 
-    ``file``: a path, or a :class:`Source` of bytes. CSV (any delimiter of , ; tab |), TSV, JSON Lines and Parquet are
+    ``file``: a path, or a ``Source`` of bytes. CSV (any delimiter of , ; tab |), TSV, JSON Lines and Parquet are
     read, in UTF-8, UTF-16, UTF-32 (with or without a byte-order mark), Windows-1252 and Latin-1 (assumed, since any
     bytes could be these). ``asked`` says what is known already. Of each role (text, label, id, entity)
     at most one column is guessed, by its name first, by what it holds otherwise.

@@ -51,7 +51,7 @@ def label_issues(
 def without_issues(training: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Return the training posts without those in the table; the dev split stays whole.
 
-    ``training`` has columns ``row`` and ``dev``; ``table`` is the result of :func:`label_issues`.
+    ``training`` has columns ``row`` and ``dev``; ``table`` is the result of ``label_issues``.
     """
     doubted = training["row"].isin(table.loc[table["part"] == "training", "row"])
     return training[training["dev"] | ~doubted].reset_index(drop=True)

@@ -43,7 +43,7 @@ def normalise(text: str) -> str:
 def most_similar(texts: Iterable[str], others: Iterable[str], threshold: float) -> dict[str, str]:
     """Return, for each of ``texts`` with a near-duplicate among ``others``, the one that is most similar to it.
 
-    The texts are normalised (:func:`normalise`). Texts of fewer than ``SHORTEST_NEAR_DUPLICATE`` characters have
+    The texts are normalised (``normalise``). Texts of fewer than ``SHORTEST_NEAR_DUPLICATE`` characters have
     none. Of equally similar texts the shortest is taken, then the first in the alphabet.
     """
     mine, theirs = _long_enough(texts), _long_enough(others)
@@ -208,7 +208,7 @@ def leaking_rows(
     Both frames have columns ``id`` and ``post``, the text as the models read it. Returns columns ``tweet_id``,
     ``normalised_text`` and ``near_duplicate`` (bool) on ``training``'s index. Near-duplicates are looked for only
     among rows that no earlier rule has caught. Texts are compared by ``text_key``; an empty text or id matches nothing,
-    and a short text (:func:`exempt`) only itself. Ids count only if ``ids_known``: not made up by the reader.
+    and a short text (``exempt``) only itself. Ids count only if ``ids_known``: not made up by the reader.
     """
     nothing = pd.Series(False, index=training.index)
     texts, others = training["post"].map(text_key), validation["post"].map(text_key)

@@ -243,7 +243,7 @@ def _quoted(lines: Iterable[str], delimiter: str, strict: bool = True) -> Iterat
 def csv_rows(source: Source, form: CsvForm) -> Iterator[Row]:
     """Yield each row; an empty line gives a row without fields, and empty lines at the end give none.
 
-    ``form`` has no ``auto`` (:func:`found_form`).
+    ``form`` has no ``auto`` (``found_form``).
 
     Raises:
         StudyError: the file is no text in its encoding, quotes do not match, or a field is endless.

@@ -61,7 +61,7 @@ def batches_by_length(lengths: list[int], tokens: int) -> Iterator[list[int]]:
 
 
 def padding_of(config: Any) -> dict[str, Any]:
-    """Return the padding for a model of this configuration: arguments of :func:`padded`."""
+    """Return the padding for a model of this configuration: arguments of ``padded``."""
     types = (getattr(config, "type_vocab_size", None) or 0) > 1
     separator = getattr(config, "sep_token_id", None) if types else None
     return {"padding_id": getattr(config, "pad_token_id", None) or 0, "separator": separator}

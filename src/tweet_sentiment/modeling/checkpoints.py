@@ -63,7 +63,7 @@ def newest_valid(folder: Path) -> Path | None:
 
 
 def is_whole(checkpoint: Path) -> bool:
-    """Tell whether every file of a folder is as it was when :func:`seal` sealed it."""
+    """Tell whether every file of a folder is as it was when ``seal`` sealed it."""
     try:
         expected = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))["files"]
         return bool(expected) and hashes(checkpoint).items() >= expected.items()

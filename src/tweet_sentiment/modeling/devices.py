@@ -34,7 +34,7 @@ class Device:
 
 
 def device_of(compute: Compute) -> Device:
-    """Return the device and the precision of the parameters; raises like :func:`choose_device`."""
+    """Return the device and the precision of the parameters; raises like ``choose_device``."""
     return choose_device(compute.device, compute.fp16, compute.precision)
 
 

@@ -145,7 +145,7 @@ def from_inputs(given: dict[str, Any], reads: Sequence[str]) -> tuple[Setup, Exa
     """Sort a node's inputs into the setup, the examples of the datasets ``reads``, and the rest.
 
     Raises:
-        StudyError: the encoder was adapted to other posts; see :func:`refuse_adapted_to_other_posts`.
+        StudyError: the encoder was adapted to other posts; see ``refuse_adapted_to_other_posts``.
     """
     names = [field.name for field in fields(Setup)]
     rest = {name: value for name, value in given.items() if name not in (*names, *reads)}

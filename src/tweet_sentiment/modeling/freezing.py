@@ -41,7 +41,7 @@ def unfreeze(model: Any, names: list[str], top_blocks: int = 0) -> list[str]:
 
 
 def unfreeze_all(model: Any, but: list[str]) -> None:
-    """Make every parameter trainable except those named, as in :func:`unfreeze`."""
+    """Make every parameter trainable except those named, as in ``unfreeze``."""
     frozen = [part for name in but for part in parts_of(model).named(name)]
     for name, parameter in model.named_parameters():
         parameter.requires_grad = not below(name, frozen)

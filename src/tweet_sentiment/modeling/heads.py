@@ -225,7 +225,7 @@ def _stop_if_not_finite(loss: float, step: int) -> None:
 
 
 def evaluate_head(head: Head, features: Features, names: list[str], device: str) -> dict[str, Any]:
-    """Score the head on features, without dropout; see :func:`tweet_sentiment.scoring.metrics.score`."""
+    """Score the head on features, without dropout; see ``scoring.metrics.score``."""
     head.eval()
     with torch.inference_mode():
         logits = head(torch.as_tensor(features.vectors, device=device)).cpu().numpy()

@@ -47,7 +47,7 @@ class TrainedModel:
 
 
 def load_model(folder: Path) -> TrainedModel:
-    """Load a folder that :meth:`TrainedModel.save` wrote, in evaluation mode on the CPU.
+    """Load a folder that ``TrainedModel.save`` wrote, in evaluation mode on the CPU.
 
     Raises:
         StudyError: the folder is absent, a file is missing or changed, a file is a pickle, weights are not finite,

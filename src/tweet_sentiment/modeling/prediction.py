@@ -33,7 +33,7 @@ MULTIPLE = {"cpu": 1, "cuda": 8}  # of widths: what a GPU's matrix units like; a
 def pad(
     rows: list[list[int]], padding_id: int, to: int | None = None, multiple: int = 1, separator: int | None = None
 ) -> Batch:
-    """Return the result of :func:`~tweet_sentiment.modeling.batching.padded` as tensors."""
+    """Return the result of ``modeling.batching.padded`` as tensors."""
     return {name: torch.from_numpy(one) for name, one in padded(rows, padding_id, to, multiple, separator).items()}
 
 
@@ -153,7 +153,7 @@ def predictions_table(
 
 
 def scores_on(model: nn.Module, tokens: "Dataset", device: Device, setup: "Setup") -> dict[str, Any]:
-    """Predict the posts and score the predictions; see :func:`tweet_sentiment.scoring.metrics.score`."""
+    """Predict the posts and score the predictions; see ``scoring.metrics.score``."""
     probabilities = predict(model, tokens["input_ids"], device, pad_to=_pad_to(setup.model))
     return score(np.asarray(tokens["label"]), probabilities, setup.labels)
 

@@ -54,7 +54,7 @@ def train_together(
     ``folder`` is for checkpoints.
 
     Raises:
-        StudyError: there are fewer CUDA devices than processes, or one of :func:`launch`.
+        StudyError: there are fewer CUDA devices than processes, or one of ``launch``.
     """
     _check_devices(setup)
     newest_valid(folder)  # here, or each process would delete what is damaged

@@ -53,10 +53,11 @@ def add_soft_prompt(
 ) -> PeftModel:
     """Put trainable virtual tokens before the word pieces, and make the named layers of the head trainable.
 
-    Of P-tuning (X. Liu et al., "GPT understands, too", 2021) the network behind them is; what :func:`fold` makes of it
-    holds the vectors alone. ``tokenizer`` cuts the text that they start as. peft keeps both layers of DistilBERT's head
-    trainable, since it matches "classifier" as a suffix; here ``prompt.trainable_head`` alone decides. Source: the
-    paper, section "Prompt tuning"; https://huggingface.co/docs/peft/package_reference/prompt_tuning
+    In P-tuning (X. Liu et al., "GPT understands, too", 2021) a network computes their vectors and is trained in their
+    place; ``fold`` keeps only the vectors. ``tokenizer`` cuts the text that they start as. peft keeps both layers of
+    DistilBERT's head trainable, since it matches "classifier" as a suffix; here ``prompt.trainable_head`` alone
+    decides. Source: the paper, section "Prompt tuning";
+    https://huggingface.co/docs/peft/package_reference/prompt_tuning
     """
     with TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -251,6 +252,6 @@ def _keep_the_space(tokenizer: Tokenizer, hard_prompt: str) -> None:
 
 
 def folded(fitted: Fitted, hard_prompt: str = "") -> Fitted:
-    """Return the fitted model as a plain classifier; see :func:`fold`."""
+    """Return the fitted model as a plain classifier; see ``fold``."""
     classifier, tokenizer = fold(fitted.classifier, fitted.tokenizer, hard_prompt)
     return replace(fitted, classifier=classifier, tokenizer=tokenizer)

@@ -81,6 +81,6 @@ def fast_forward(model: nn.Module) -> AbstractContextManager[Any]:
 def load_network(folder: Path, manifest: dict[str, Any]) -> Any:
     """Load the model of a folder that has been checked, for prediction and explanation, not for training.
 
-    See :func:`.model_folder.load_weights`, which needs transformers; ``fast`` has classifiers that do not.
+    See ``model_folder.load_weights``, which needs transformers; ``fast`` has classifiers that do not.
     """
     return load_weights(folder, manifest, network_of) if FAST else load_weights(folder, manifest)

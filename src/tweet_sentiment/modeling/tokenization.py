@@ -109,7 +109,7 @@ def word_pieces(
     hard_prompt: str = "",
     entities: list[str] | None = None,
 ) -> tuple[list[list[int]], list[bool]]:
-    """Return the word pieces of each text, and whether it lost some to ``max_length``; see :func:`encodings`."""
+    """Return the word pieces of each text, and whether it lost some to ``max_length``; see ``encodings``."""
     encoded = encodings(texts, tokenizer, max_length, hard_prompt, entities)
     return [one.ids for one in encoded], [bool(one.overflowing) for one in encoded]
 
@@ -122,7 +122,7 @@ def tokenize(
     hard_prompt: str = "",
     second_segment: str | None = None,
 ) -> tuple["Dataset", int]:
-    """Tokenize ``post``, with the hard prompt before it, and the column ``second_segment``; see :func:`word_pieces`.
+    """Tokenize ``post``, with the hard prompt before it, and the column ``second_segment``; see ``word_pieces``.
 
     Returns a dataset of ``row``, ``id``, ``dev`` (if ``posts`` has it), ``label`` (position in ``labels``),
     ``input_ids`` and ``attention_mask``, of at most ``max_length`` word pieces each, and the number of posts that lost
@@ -154,7 +154,7 @@ def tokenize(
 def tokens_as_trained(trained: "TrainedModel", posts: "pd.DataFrame", max_length: int) -> "Dataset":
     """Turn posts into word pieces with the second segment that the model was trained with.
 
-    A prompt comes from its tokenizer; see :func:`tweet_sentiment.modeling.prompts.fold`.
+    A prompt comes from its tokenizer; see ``modeling.soft_prompts.fold``.
     """
     labels, second_segment = trained.manifest["labels"], trained.manifest.get("second_segment")
     return tokenize(posts, trained.tokenizer, labels, max_length, second_segment=second_segment)[0]

@@ -33,7 +33,7 @@ MOST_LEFT_OUT = 128  # parts of one text, each of which costs a prediction
 
 
 def by_leaving_out(ask: Callable[[list[str], list[int]], NDArray[np.float64]], texts: Sequence[str]) -> Explained:
-    """Return each word of each text with its share in the decision; see :func:`shares`.
+    """Return each word of each text with its share in the decision; see ``shares``.
 
     The decision is the log-probability of the label minus the mean over all labels, as for the other models; a word
     adds what the decision loses without it. In a text of more than ``MOST_LEFT_OUT`` words neighbours are left out

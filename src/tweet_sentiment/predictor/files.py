@@ -71,7 +71,7 @@ class Summary:
     by_worker: dict[str, int] = field(default_factory=dict)
 
     def count(self, metadata: dict[bytes, bytes]) -> None:
-        """Add the counts of a part, as :meth:`.Scorer.score` wrote them."""
+        """Add the counts of a part, as ``Scorer.score`` wrote them."""
         account = json.loads(metadata[ACCOUNT])
         self.truncated += account["truncated"]
         self.emptied += account["emptied"]
@@ -136,7 +136,7 @@ def _here(output: str | Path) -> Path:
 
 
 def predict_table(load: Callable[[], Predictor], job: FileJob, advise: Advise) -> tuple[pa.Table, Summary]:
-    """Predict every row of the source and return the result: :func:`predict_file` without output file and resuming.
+    """Predict every row of the source and return the result: ``predict_file`` without output file and resuming.
 
     ``advise`` says in messages how to give a setting.
     """

@@ -36,14 +36,14 @@ MOST_TASKS = 1000
 def predict_on_ray(
     model: str | Path, job: FileJob, actors: int | None = None, device: str = "auto", **choice: Any
 ) -> Summary:
-    """Predict every row of a file, of a folder's files or of the files of a pattern; see :func:`.predict_file`.
+    """Predict every row of a file, of a folder's files or of the files of a pattern; see ``predict_file``.
 
     The result is a folder of Parquet files, each of at most ``job.part_rows`` rows; the same call after a kill makes
     the missing parts. Each of the ``actors`` loads the model; by default there is one per processor of the cluster, or
     per GPU if ``device`` is one. Paths must be valid on every machine.
 
     Raises:
-        StudyError: as in :func:`.predict_file`; or the folder holds parts of other files or settings.
+        StudyError: as in ``predict_file``; or the folder holds parts of other files or settings.
     """
     with extra("ray", "--engine ray"):
         import ray

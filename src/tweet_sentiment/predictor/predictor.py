@@ -91,7 +91,7 @@ class Predictor:
     def load(cls, folder: str | Path, device: str = "auto", fp16: bool = False, precision: str = "auto") -> "Predictor":
         """Load a model folder of any technique, exported or not; its files are checked against the manifest's hashes.
 
-        ``folder`` may be an address (s3://…) too: see :func:`.remote.model_at`.
+        ``folder`` may be an address (s3://…) too: see ``remote.model_at``.
 
         Raises:
             StudyError: there is no model there, it is damaged, or the device or precision is not there.
@@ -229,10 +229,10 @@ class Predictor:
         """Return each word of each text with its share in the decision, above 0 for the label, below 0 against it.
 
         The words are those of the cleaned text, which the model reads; the absolute values of the shares sum to 1.
-        See :mod:`tweet_sentiment.predictor.explanation`.
+        See ``predictor.explanation``.
 
         Raises:
-            StudyError: the model is an exported one; or as in :meth:`probabilities`, blank texts excepted.
+            StudyError: the model is an exported one; or as in ``probabilities``, blank texts excepted.
         """
         cleaned = self.cleaned(checked_texts(texts, keep_blank=True))
         given = self.checked_entities(len(cleaned), entities)
@@ -252,10 +252,10 @@ class Predictor:
         keep_blank: bool = False,
         explain: bool = False,
     ) -> "pd.DataFrame":
-        """Return one row per text: text, label, and one probability per class; see :meth:`probabilities`.
+        """Return one row per text: text, label, and one probability per class; see ``probabilities``.
 
         A single text, ``predictor("I love this")``, gives one row; the other methods take one too. The table has the
-        index of a pandas Series. ``explain`` adds a column ``words``; see :meth:`explain`.
+        index of a pandas Series. ``explain`` adds a column ``words``; see ``explain``.
         """
         import pandas as pd
 
@@ -277,7 +277,7 @@ class Predictor:
     ) -> list[dict[str, Any]]:
         """Return one dictionary per text: text, label, and probabilities by class; None for a blank text.
 
-        ``explain`` adds ``words``, a list of ``{"word", "share"}``; see :meth:`explain`.
+        ``explain`` adds ``words``, a list of ``{"word", "share"}``; see ``explain``.
         """
         given = checked_texts(texts, keep_blank)
         probabilities = self.probabilities(given, entities, keep_blank)
@@ -296,7 +296,7 @@ class Predictor:
 
 
 class ClassicalPredictor(Predictor):
-    """A :class:`Predictor` of a classical model: it reads whole texts, without word pieces and torch.
+    """A ``Predictor`` of a classical model: it reads whole texts, without word pieces and torch.
 
     Raises:
         StudyError: the folder is damaged, or a GPU or another precision is asked for.
@@ -322,7 +322,7 @@ class ClassicalPredictor(Predictor):
 
 
 class EnsemblePredictor(Predictor):
-    """A :class:`Predictor` whose probabilities are the mean of its members'; each member reads texts in its own way.
+    """A ``Predictor`` whose probabilities are the mean of its members'; each member reads texts in its own way.
 
     ``members`` are predictors by name; device and precision are those of the encoders among them.
 

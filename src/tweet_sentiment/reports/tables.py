@@ -93,7 +93,7 @@ def amount(value: float) -> str:
 def side_by_side(comparison: pd.DataFrame) -> tuple[list[str], Rows]:
     """Return header and rows of accuracy by technique and encoder: the paper's, if any, then each protocol's.
 
-    Folds of a cross-validation are in :func:`folds`, unless there is nothing else.
+    Folds of a cross-validation are in ``folds``, unless there is nothing else.
     """
     ran = sorted(set(comparison["protocol"]))
     protocols = [name for name in MAIN_PROTOCOLS if name in ran] or ran

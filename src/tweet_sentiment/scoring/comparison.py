@@ -21,7 +21,7 @@ _SMALLEST_SHOWN = 0.001
 def compare_pairs(tables: dict[str, pd.DataFrame], *, resamples: int, level: float, seed: int) -> pd.DataFrame:
     """Compare the accuracy of each pair of techniques: one row per pair, columns ``COLUMNS``.
 
-    ``p_adjusted`` is Holm's over all pairs. ``better`` names the better technique, or is "" if :func:`verdict` shows no
+    ``p_adjusted`` is Holm's over all pairs. ``better`` names the better technique, or is "" if ``verdict`` shows no
     difference. Intervals are for the pair alone, not adjusted.
 
     Raises:
@@ -43,7 +43,7 @@ def compare_pairs(tables: dict[str, pd.DataFrame], *, resamples: int, level: flo
 def against(reference: str, differences: pd.DataFrame, level: float) -> pd.DataFrame:
     """Compare each technique with ``reference``: one row per technique, with the columns of its pair and ``verdict``.
 
-    ``differences`` is the result of :func:`compare_pairs`, so that a pair has the same verdict everywhere. A difference
+    ``differences`` is the result of ``compare_pairs``, so that a pair has the same verdict everywhere. A difference
     is the technique's accuracy minus that of ``reference``.
     """
     pairs = differences.reindex(columns=COLUMNS)
@@ -96,7 +96,7 @@ def paired_difference(
 ) -> dict[str, Any]:
     """Return accuracy of ``first`` minus that of ``second``, its interval by tweet ids, the test's name and p-value.
 
-    The interval resamples tweets with all their rows. The test is :func:`sign_flip_p`, also by tweets.
+    The interval resamples tweets with all their rows. The test is ``sign_flip_p``, also by tweets.
 
     Raises:
         ValueError: the tables are not about the same rows, ids and labels, or hold a row twice.

@@ -108,7 +108,7 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], name
 
 
 def score_table(predictions: "pd.DataFrame", labels: list[str]) -> dict[str, Any]:
-    """Score a table of predictions, which has ``label`` and a probability per class; see :func:`score`."""
+    """Score a table of predictions, which has ``label`` and a probability per class; see ``score``."""
     probabilities = predictions[[f"{PROBABILITY}{label}" for label in labels]].to_numpy()
     return score(predictions["label"].map(labels.index).to_numpy(), probabilities, labels)
 

@@ -29,7 +29,7 @@ class Batcher:
 
     A request to an idle model does not wait. ``work`` runs in a single thread: two calls at once are not faster.
     A call gets at most ``batch`` posts; longer requests are taken in parts
-    (:data:`PART`), and let those of few go before (:data:`PATIENCE`). ``most_waiting`` posts may wait, and ``observe``
+    (``PART``), and let those of few go before (``PATIENCE``). ``most_waiting`` posts may wait, and ``observe``
     is told the number of posts of each call.
     """
 

@@ -21,7 +21,7 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"  # where several processes keep figures; pro
 class Metrics:
     """The figures of one application; two in one process do not mix.
 
-    For several processes that share a folder (:data:`SHARED`) they are sums, including dead processes, without the
+    For several processes that share a folder (``SHARED``) they are sums, including dead processes, without the
     metrics of a single process. Source: https://prometheus.github.io/client_python/multiprocess/
     """
 

@@ -85,7 +85,7 @@ def serve(
 def loaded_app(
     model: Path, limits: Limits, api_key: str | None, hosts: Sequence[str], choice: Mapping[str, Any]
 ) -> FastAPI:
-    """Load a model, try it once, and return the application that serves it; ``choice`` as for :func:`serve`.
+    """Load a model, try it once, and return the application that serves it; ``choice`` as for ``serve``.
 
     Raises:
         StudyError: the model cannot be used.

@@ -25,7 +25,7 @@ class Parameters(TrainerParameters):
 
 
 def fit(examples: "Examples", full_fine_tuning: Parameters, setup: "Setup", **more: Any) -> "Fitted":
-    """Train every layer; ``more`` is passed to :func:`tweet_sentiment.modeling.fitting.fit_encoder`."""
+    """Train every layer; ``more`` is passed to ``modeling.fitting.fit_encoder``."""
     from tweet_sentiment.modeling.encoders import set_pooling
     from tweet_sentiment.modeling.fitting import fit_encoder, new_classifier
     from tweet_sentiment.modeling.freezing import layerwise_groups, unfreeze_all, with_learning_rate

@@ -31,7 +31,7 @@ EPSILON = 1e-12  # of each layer norm
 
 @contextmanager
 def forward(model: nn.Module) -> Iterator[None]:
-    """Let a DistilBERT within ``model`` compute fast; see :func:`tweet_sentiment.modeling.speed.fast_forward`.
+    """Let a DistilBERT within ``model`` compute fast; see ``modeling.speed.fast_forward``.
 
     Whichever position of ``last_hidden_state`` is then read, it is the pooled one. Weights and names stay.
     """
@@ -102,7 +102,7 @@ def dropout(values: torch.Tensor, probability: float) -> torch.Tensor:
 
 
 def network_of(settings: dict[str, Any]) -> Callable[[], "Network"] | None:
-    """Return the function that builds the classifier for these settings; None if :class:`Network` does not fit."""
+    """Return the function that builds the classifier for these settings; None if ``Network`` does not fit."""
     known = settings["model_type"] == "distilbert" and str(settings.get("activation")) in ACTIVATIONS
     return partial(Network, SimpleNamespace(**settings)) if known else None
 

@@ -15,7 +15,7 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8  # the Trainer's
 
 
 class HeadStep:
-    """A step of a head's training; see :class:`tweet_sentiment.modeling.speed.PlainStep`."""
+    """A step of a head's training; see ``modeling.speed.PlainStep``."""
 
     context = torch.inference_mode
 

@@ -34,7 +34,7 @@ def predict(model: Any, test_tokens: Any, settings: ModelParameters, compute: Co
 
 
 def predict_posts(model: Any, test_posts: pd.DataFrame, settings: ModelParameters, compute: Compute) -> pd.DataFrame:
-    """Return one row per test post, like :func:`predict`, with the model's input as its manifest says."""
+    """Return one row per test post, like ``predict``, with the model's input as its manifest says."""
     from tweet_sentiment.modeling.tokenization import tokens_as_trained
 
     return predict(model, tokens_as_trained(model, test_posts, settings.max_length), settings, compute)
@@ -77,8 +77,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score the predictions, and add the facts that are needed to read the scores.
 
-    ``speed`` is the result of :func:`measure_speed`; a technique without its own model has it in ``training``.
-    ``parts`` is the result of :func:`accuracy_by_part`.
+    ``speed`` is the result of ``measure_speed``; a technique without its own model has it in ``training``.
+    ``parts`` is the result of ``accuracy_by_part``.
 
     Raises:
         StudyError: nothing was trained or predicted.

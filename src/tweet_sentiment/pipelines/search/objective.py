@@ -18,7 +18,7 @@ OFF = {"load_best_model_at_end": False, "hold_out_dev_split": True, "early_stopp
 class Objective:
     """Fit the technique with the hyperparameters it is called with; return the metric after the last epoch.
 
-    If only a head is trained, on cached features, ``examples`` are split already; see :meth:`on_features`.
+    If only a head is trained, on cached features, ``examples`` are split already; see ``on_features``.
     """
 
     technique: str

@@ -149,7 +149,7 @@ class _Exported(nn.Module):
 def write_onnx(trained: TrainedModel, path: Path, quantize: str | None = None) -> None:
     """Write the model to ``path``: any number of posts, any length that the encoder has positions for.
 
-    ``quantize`` ``int8`` makes weights and activations 8-bit integers; see :mod:`.quantize`.
+    ``quantize`` ``int8`` makes weights and activations 8-bit integers; see ``quantize``.
     """
     example = pad([[1] * 8] * 2, **padding_of(trained.model.config))
     dynamic = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
