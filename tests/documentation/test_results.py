@@ -3,7 +3,12 @@
 import json
 
 import pandas as pd
+import pytest
 from docs._make.results import copy_tables, restore_tables, results_page
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+from tests.conftest import PROJECT
 from tests.reports.made import AUDIT, row
 
 from tweet_sentiment.datasets import Csv
@@ -79,3 +84,63 @@ def test_what_was_measured_comes_back_where_a_run_leaves_it_and_rows_that_were_n
         assert (mine / name).read_bytes() == (data / "08_reporting/mine" / name).read_bytes()
     assert list(Csv(filepath=str(mine / "leak_free/results.csv")).load()["technique"]) == ["lora", "baseline"]
     assert list(Csv(filepath=str(mine / "grouped/results.csv")).load()["accuracy"]) == [0.7], "what is there stays"
+
+
+RESULTS = PROJECT / "docs/results"
+IN_README = {  # its rows by technique
+    "baseline": "baseline, untrained",
+    "layer_unfreezing": "layer unfreezing",
+    "hyperparameter_search": "hyperparameter search",
+    "prompt_tuning": "prompt tuning (10,000 posts, 2 epochs)",
+    "nearest_neighbour": "look-up of the most similar post",
+    "logistic_regression": "TF-IDF and logistic regression",
+    "lora": "LoRA, one epoch",
+    "full_fine_tuning": "full fine-tuning, one epoch",
+    "ensemble": "ensemble of the last three",
+}
+
+
+def published_figures() -> pd.DataFrame:
+    table = Csv(filepath=str(RESULTS / "comparison.csv")).load()
+    return table[table["measured"].eq(True)].set_index(["technique", "protocol"])
+
+
+def test_the_published_scores_are_those_of_the_published_predictions():
+    figures, found = published_figures(), 0
+    for path in RESULTS.glob("measured/*/*/predictions.parquet"):
+        posts, row = pd.read_parquet(path), figures.loc[(path.parent.name, path.parents[1].name)]
+        labels = sorted(set(posts["label"]))
+        shares = posts[[f"probability_{label}" for label in labels]].to_numpy()
+        assert accuracy_score(posts["label"], posts["predicted"]) == pytest.approx(row["accuracy"])
+        assert f1_score(posts["label"], posts["predicted"], average="macro") == pytest.approx(row["macro_f1"])
+        assert log_loss(posts["label"], shares, labels=labels) == pytest.approx(row["eval_loss"])
+        assert row["accuracy_low"] < row["accuracy"] < row["accuracy_high"]
+        found += 1
+    assert found > 10
+
+
+def test_the_published_p_values_are_mcnemar_s_exact_ones_of_the_published_predictions():
+    differences = Csv(filepath=str(RESULTS / "differences_leak_free.csv")).load()
+    right = {}
+    for path in RESULTS.glob("measured/leak_free/*/predictions.parquet"):
+        posts = pd.read_parquet(path).set_index("row").sort_index()
+        right[path.parent.name] = posts["label"] == posts["predicted"]
+    for pair in differences.to_dict("records"):
+        first, second = right[pair["first"]], right[pair["second"]]
+        assert (first & ~second).sum() - (second & ~first).sum() == pytest.approx(pair["difference"] * len(first))
+        table = pd.crosstab(first, second).reindex([True, False]).T.reindex([True, False]).fillna(0)
+        assert mcnemar(table, exact=True).pvalue == pytest.approx(pair["p_value"], rel=1e-6)
+    assert multipletests(differences["p_value"], method="holm")[1] == pytest.approx(differences["p_adjusted"])
+
+
+def test_the_readme_has_the_published_figures_and_marks_those_of_an_earlier_revision():
+    figures = published_figures()
+    rows = [line.split("|") for line in (PROJECT / "README.md").read_text(encoding="utf-8").splitlines()]
+    shown = {row[1].strip(): [cell.strip().replace("**", "") for cell in row[4:6]] for row in rows if len(row) == 7}
+    for technique, name in IN_README.items():
+        for protocol, cell in zip(("published", "leak_free"), shown[name], strict=True):
+            if (technique, protocol) not in figures.index:
+                assert cell == "–"
+                continue
+            row = figures.loc[(technique, protocol)]
+            assert cell == f"{row['accuracy']:.4f}" + " *" * bool(pd.isna(row["texts"])), (name, protocol)
