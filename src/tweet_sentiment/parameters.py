@@ -213,8 +213,6 @@ class DataParameters(Strict):
 class InputSettings(Strict):
     """How a text becomes a model's input: cleaning, length and second segment.
 
-    ``hard_prompt`` is put before the text; only exports of earlier versions have it here, now it is in the tokenizer.
-
     ``max_length``: the most word pieces, without virtual tokens; null: the encoder's positions. A classical model reads
     whole texts. ``second_segment`` ``entity``: the input is "[CLS] <entity> [SEP] <text> [SEP]"; null: the text alone.
     """
@@ -222,7 +220,6 @@ class InputSettings(Strict):
     cleaning: Cleaning
     remove_stop_words: bool
     lemmatize: bool
-    hard_prompt: str = ""
     max_length: Annotated[int, Field(ge=8, le=MAX_POSITIONS)] | None
     second_segment: Literal["entity"] | None = None
 

@@ -5,15 +5,12 @@ import torch
 from tests.trainings import LABELS
 from transformers import DistilBertForSequenceClassification, pipeline
 
-from tweet_sentiment.errors import StudyError
-from tweet_sentiment.manifests import read_manifest, write_manifest
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.freezing import count_trainable
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
 from tweet_sentiment.modeling.prediction import pad
 from tweet_sentiment.modeling.soft_prompts import add_soft_prompt, describe, fold
 from tweet_sentiment.modeling.tokenization import word_pieces
-from tweet_sentiment.predictor import Predictor
 
 READS = {"cleaning": "none", "remove_stop_words": False, "lemmatize": False, "max_length": 40}
 DIM, VIRTUAL = 32, 15
@@ -184,12 +181,3 @@ def test_its_folder_gives_the_probabilities_to_us_and_to_transformers_from_any_p
     for path in folder.rglob("*.json"):  # no folder of this machine, and no model of the hub
         assert str(tiny_folder) not in path.read_text()
         assert "/tmp" not in path.read_text()
-
-
-@pytest.mark.parametrize("load", [load_model, Predictor.load])
-def test_an_adapter_of_an_earlier_version_is_refused_with_what_to_do(saved, load):
-    folder = saved()
-    (folder / "adapter_config.json").write_text("{}")
-    write_manifest(folder, read_manifest(folder) | {"input": READS})
-    with pytest.raises(StudyError, match=r"as an adapter; train it again:\s+kedro run --pipelines=prompt_tuning"):
-        load(folder)

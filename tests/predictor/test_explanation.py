@@ -22,7 +22,7 @@ LOGITS, SHARE = 2e-3, 0.02  # how far the sum may be off: so many logits and thi
 def pieces_of(predictor, texts):
     """Return the pieces of texts as the predictor reads them."""
     cleaned = predictor.cleaned(texts)
-    return split_into_pieces(encodings(cleaned, predictor.tokenizer, 128), cleaned, "")
+    return split_into_pieces(encodings(cleaned, predictor.tokenizer, 128), cleaned)
 
 
 def decision(model, rows, mask_of, target=None):
@@ -105,7 +105,7 @@ def test_a_text_of_which_cleaning_leaves_nothing_has_no_words(cleaning_predictor
 
 def test_an_entity_is_no_word_of_the_text(predictor):
     encoded = encodings(["i love it"], predictor.tokenizer, 128, "", ["love game"])
-    (one,) = split_into_pieces(encoded, ["i love it"], "", segment=1)
+    (one,) = split_into_pieces(encoded, ["i love it"], segment=1)
     assert one.word_of_piece == [-1, -1, -1, -1, 0, 1, 2, -1]
 
 
@@ -156,7 +156,7 @@ def test_shares_are_signed_and_sum_to_one_or_are_all_zero(numbers):
     )
 )
 def test_pieces_of_any_text_belong_to_words_in_order(predictor, texts):
-    for one, text in zip(split_into_pieces(encodings(texts, predictor.tokenizer, 128), texts, ""), texts, strict=True):
+    for one, text in zip(split_into_pieces(encodings(texts, predictor.tokenizer, 128), texts), texts, strict=True):
         assert one.words == text.split()
         belongs = [word for word in one.word_of_piece if word >= 0]
         assert belongs == sorted(belongs)

@@ -76,14 +76,8 @@ def load_weights(folder: Path, manifest: dict[str, Any], make: Make = lambda set
     transformers.
 
     Raises:
-        StudyError: configuration, weights and manifest disagree, weights are not finite, or an earlier version wrote
-            the folder, as an adapter beside the classifier it belongs to.
+        StudyError: configuration, weights and manifest disagree, or weights are not finite.
     """
-    if (folder / "adapter_config.json").is_file():
-        raise StudyError(
-            f"{folder}: an earlier version wrote this soft-prompted model, as an adapter; train it again:\n"
-            f"  kedro run --pipelines={manifest.get('technique', 'prompt_tuning')}"
-        )
     settings = read_config(folder)
     model = fill(blank(make(settings) or classifier_of(settings, folder), folder), read_weights(folder), folder)
     if (found := list(model.config.id2label.values())) != manifest["labels"]:

@@ -88,18 +88,13 @@ def encodings(
         inner.no_padding()
     if not inner.encode_special_tokens:
         inner.encode_special_tokens = True
-    prefixed = [before_text(hard_prompt) + text for text in texts]
+    prefixed = [f"{hard_prompt} {text}" for text in texts] if hard_prompt else texts
     return inner.encode_batch(prefixed if entities is None else list(zip(entities, prefixed, strict=True)))
 
 
 def virtual_tokens(tokenizer: "Tokenizer | PreTrainedTokenizerFast") -> int:
     """Return the number of virtual tokens that the tokenizer puts before each text."""
     return sum(token.startswith(VIRTUAL) for token in _inner(tokenizer).encode("").tokens)
-
-
-def before_text(hard_prompt: str) -> str:
-    """Return the text before each text: the prompt and a space, or nothing."""
-    return f"{hard_prompt} " if hard_prompt else ""
 
 
 def word_pieces(

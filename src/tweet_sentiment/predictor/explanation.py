@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tweet_sentiment.errors import StudyError, extra
 from tweet_sentiment.modeling.batching import batches_by_length, padding_of
-from tweet_sentiment.modeling.tokenization import before_text, encodings
+from tweet_sentiment.modeling.tokenization import encodings
 
 if TYPE_CHECKING:
     import torch
@@ -85,28 +85,22 @@ def by_gradients(predictor: "Predictor", cleaned: list[str], entities: list[str]
     if not cleaned:
         return []
     backend: Any = predictor.backend
-    tokenizer, settings = predictor.tokenizer, predictor.input
-    encoded = encodings(cleaned, tokenizer, settings.most_pieces, settings.hard_prompt, entities)
-    pieces = split_into_pieces(encoded, cleaned, before_text(settings.hard_prompt), 0 if entities is None else 1)
+    encoded = encodings(cleaned, predictor.tokenizer, predictor.input.most_pieces, entities=entities)
+    pieces = split_into_pieces(encoded, cleaned, 0 if entities is None else 1)
     found = attributions(backend.in_fp32, pieces)
     return [shares(one.words, each) for one, each in zip(pieces, found, strict=True)]
 
 
-def split_into_pieces(
-    encoded: Sequence["Encoding"], texts: Sequence[str], prefix: str, segment: int = 0
-) -> list[Pieces]:
+def split_into_pieces(encoded: Sequence["Encoding"], texts: Sequence[str], segment: int = 0) -> list[Pieces]:
     """Return the word of the cleaned text that each word piece belongs to, from the tokenizer's offsets.
 
-    ``prefix`` is the text before each text (the hard prompt with its space, or ""); ``segment`` is the segment of the
-    texts. Words are separated by spaces and include their punctuation.
+    ``segment`` is the segment of the texts. Words are separated by spaces and include their punctuation.
     """
-    shift, pieces = len(prefix), []
+    pieces = []
     for text, one in zip(texts, encoded, strict=True):
-        starts = [word.start() + shift for word in re.finditer(r"\S+", text)]
+        starts = [word.start() for word in re.finditer(r"\S+", text)]
         places = zip(one.sequence_ids, one.offsets, strict=True)
-        belongs = [
-            bisect_right(starts, end - 1) - 1 if of == segment and end > shift else -1 for of, (_, end) in places
-        ]
+        belongs = [bisect_right(starts, end - 1) - 1 if of == segment else -1 for of, (_, end) in places]
         pieces.append(Pieces(re.findall(r"\S+", text), one.ids, belongs))
     return pieces
 

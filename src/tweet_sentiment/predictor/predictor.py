@@ -139,8 +139,7 @@ class Predictor:
         return self._inputs_of(cleaned, self.checked_entities(len(cleaned), entities))
 
     def _inputs_of(self, cleaned: list[str], entities: list[str] | None) -> Inputs:
-        settings = self.input
-        pieces, cut = word_pieces(cleaned, self.tokenizer, settings.most_pieces, settings.hard_prompt, entities)
+        pieces, cut = word_pieces(cleaned, self.tokenizer, self.input.most_pieces, entities=entities)
         return Inputs(pieces, np.array(cut, dtype=bool), _blank(cleaned))
 
     @property

@@ -50,8 +50,7 @@ class About:
     """Whether the file is the paper's or the sample, by its hash, and whether it has trusted ids, and entities.
 
     ``paper``: the report may show the paper's figures and claims; it also does for the sample, to show the project.
-    Older files that do not say it count as having ids and entities. ``off``: the rules of ``data.leak_free`` that were
-    not applied.
+    ``off``: the rules of ``data.leak_free`` that were not applied.
     """
 
     paper: bool

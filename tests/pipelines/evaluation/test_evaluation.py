@@ -89,9 +89,7 @@ def test_the_reliability_diagram_states_and_shows_what_the_metrics_say(predictio
 
 
 def test_what_cannot_be_evaluated_is_said(predictions, parameters):
-    earlier = {name: value for name, value in TRAINING.items() if name != "texts"}
     for given, message in (
-        ({"training": earlier}, "earlier revision"),
         ({"training": {}}, "nothing to evaluate yet"),
         ({"posts": posts_of(predictions).iloc[1:]}, "split again after predicting"),
     ):

@@ -88,12 +88,6 @@ def test_another_run_is_compared_and_never_chosen_and_one_without_results_is_nam
         collected(beside("mpnet", "third"), left, lora=metrics(0.7))
 
 
-def test_metrics_of_an_earlier_revision_are_named_with_the_command_that_measures_them_anew(parameters):
-    earlier = {name: figure for name, figure in metrics(0.7).items() if name != "parts"}
-    with pytest.raises(StudyError, match=r"(?s)measured lora, linear_svc.*--pipelines=lora,classical"):
-        collected(parameters, lora=earlier, linear_svc=earlier, baseline=metrics(0.3))
-
-
 @pytest.mark.parametrize("old", [True, False])
 def test_the_comparison_has_one_choice_a_protocol(parameters, old):
     results = collected(parameters, lora=metrics(0.7, 0.75), baseline=metrics(0.3))

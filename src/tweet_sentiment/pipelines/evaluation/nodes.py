@@ -85,11 +85,6 @@ def evaluate(
     """
     if not training or predictions.empty:
         raise StudyError("There is nothing to evaluate yet: run this technique's whole pipeline first.")
-    if "texts" not in training:
-        raise StudyError(
-            "An earlier revision trained this technique, and did not record which texts it reads.\n"
-            "  Run its whole pipeline again."
-        )
     return {
         **scores_of(predictions, study, uncertainty),
         "parts": accuracy_by_part(predictions, split_test_posts, study, uncertainty),

@@ -13,7 +13,6 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.reports.choice import NAMED, PROTOCOL, advice, candidates, frontier_table, select
 from tweet_sentiment.reports.figures import accuracy_figure, frontier_figure
 from tweet_sentiment.reports.inputs import About, RunFiles, load_all
-from tweet_sentiment.reports.reproduce import pipeline_of
 from tweet_sentiment.reports.tables import COLUMNS, run_of
 from tweet_sentiment.scoring.metrics import dev_scores
 from tweet_sentiment.scoring.uncertainty import ends_of
@@ -56,11 +55,6 @@ def collect_results(
             f"to report.\n  Run one first:  kedro run --pipelines=baseline"
         )
     metrics |= others
-    if earlier := [name for name, one in metrics.items() if "parts" not in one]:
-        raise StudyError(
-            f"An earlier revision measured {', '.join(earlier)}, without some figures that are now reported.\n"
-            f"  Run again:  kedro run --pipelines={','.join(dict.fromkeys(map(pipeline_of, earlier)))}"
-        )
     rows = [
         _row(name, one, seeds.get(f"{name}_seeds"), reporting.paper_accuracy.get(name))
         for name, one in _on_one_dev_split(metrics).items()
@@ -236,8 +230,7 @@ def promote(
     folder = f"{study.protocol}/{technique}"
     if f"{folder}/manifest.json" not in files:
         raise StudyError(
-            f"{technique} is the best, but has no model folder: it was run by an earlier version.\n"
-            "  Run it again, then: kedro run --pipelines=reporting"
+            f"{technique} is the best, but has no model folder.\n  Run it again, then: kedro run --pipelines=reporting"
         )
     named = by == NAMED
     why: dict[str, Any] = {

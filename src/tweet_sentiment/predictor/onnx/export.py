@@ -82,8 +82,7 @@ def export(
         padding = padding_of(trained.model.config)
         backend = open_onnx(new, len(predictor.labels), quantize is not None, padding)
         say(f"Comparing with PyTorch on {len(texts):,} posts …")
-        settings = predictor.input
-        ids, _ = word_pieces(texts, predictor.tokenizer, settings.most_pieces, settings.hard_prompt, entities)
+        ids, _ = word_pieces(texts, predictor.tokenizer, predictor.input.most_pieces, entities=entities)
         before, after = (in_batches(run.logits, ids, tokens=run.tokens_a_batch) for run in (predictor.backend, backend))
         versions = {name: version(name) for name in PACKAGES}
         figures = {"quantize": quantize, **compare(before, after, labels), "versions": versions}
