@@ -102,3 +102,11 @@ def test_a_mistake_is_one_message(conf, monkeypatch, arguments, said):  # noqa: 
     done = init(*arguments)
     assert done.exit_code == 1
     assert said in done.output
+
+
+def test_labels_that_may_mean_no_label_are_named(conf):  # noqa: F811
+    file = conf.parent / "posts.csv"
+    file.write_text("text,label\n" + "".join(f"some words {n},{('n/a', 'good', 'bad')[n % 3]}\n" for n in range(30)))
+    assert "Labels: bad, good, n/a (n/a may mean that there is no label" in " ".join(
+        init(file, "--conf", conf).output.split()
+    )

@@ -116,7 +116,7 @@ def test_ids_that_were_made_up_count_for_nothing(data):
     assert "id" not in set(examples["kind"])
     text = written(figures)
     assert "share an id" not in text
-    assert "has no tweet ids" in text
+    assert "No tweet ids are used" in text
 
 
 def test_sides_that_share_nothing_have_no_examples_and_no_warning(data):
@@ -152,7 +152,7 @@ def test_without_a_validation_file_one_is_drawn_at_random(data, labels):
     assert figures["validation_drawn"]
     assert figures["posts"] == {"training": 192, "validation": 48}
     assert figures["overlap"]["id_share"] > 0.9
-    assert "drawn at random" in written(figures)
+    assert "drawn row by row" in written(figures)
 
 
 ODD = st.text(st.sampled_from("aB1 \n\r\t\"',|é🤣丰٣\u200d\u0301_"), max_size=25)

@@ -56,7 +56,7 @@ def test_a_class_without_a_post_is_named(data, labels):
     assert message.startswith("my.csv, ")
     assert "no post is labelled Negative;" in message
     assert "Positive 1, Negative 0, Neutral 1" in message
-    assert "take the label out of labels" in message
+    assert "leave the label out: data.drop_labels" in message
 
 
 @given(st.lists(st.tuples(st.sampled_from(["Positive", "Irrelevant"]), st.sampled_from(["", " ", "\t\r\n", "x"]))))

@@ -108,3 +108,19 @@ def test_ids_that_are_trusted_stay_and_a_file_without_them_says_so(parameters):
     data = data.model_copy(update={"columns": columns})
     training, _, account = read_posts(given, given, data, parameters.study)
     assert (account["training"]["ids"], has_ids(training, data)) == ("none", False)
+
+
+def test_without_ids_test_posts_with_like_texts_are_drawn_together(parameters):
+    data = parameters.data.model_copy(update={"columns": parameters.data.columns.model_copy(update={"id": None})})
+    labels = ["Negative", "Neutral", "Positive"] * 10
+    posts = "{},shop,{},{}\n".format
+    many = Source.of("mine.csv", "".join(map(posts, range(30), labels, texts(30))).encode())
+    like = texts(60)[30:36]
+    like = [*like, like[0], f"{like[1]}!!", like[2].upper(), "ok", "OK", "no"]
+    few = Source.of("test.csv", "".join(map(posts, range(12), labels, like)).encode())
+    training, test, _ = read_posts(many, few, data, parameters.study)
+    training, test, _ = filter_posts(training, test, data, parameters.study)
+    _, out, _ = split_posts(training, test, pd.DataFrame(), data, parameters.dev_split, parameters.study)
+    shared = out.groupby("id")["row"].apply(sorted).tolist()
+    assert sorted(shared) == [[1, 7], [2, 8], [3, 9], [4], [5], [6], [10, 11], [12]]
+    assert not has_ids(out, data)

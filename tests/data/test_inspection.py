@@ -269,10 +269,19 @@ def test_an_empty_label_is_dropped_and_a_dropped_one_is_not_learnt():
         ([True, False], ["TRUE", "FALSE"], ["TRUE", "FALSE"]),
         ([True, "maybe"], ["on", "maybe"], ["on", "maybe"]),
         ([True, False], ["1", "0"], ["true", "false"]),
+        ([None, "good"], ["NULL", "good"], ["NULL", "good"]),
     ],
 )
-def test_labels_that_yaml_reads_as_booleans_are_those_of_the_file(given, values, labels):
-    assert found_out(raw_of(labels=given), file_of(values * 10))["labels"] == labels
+def test_labels_that_yaml_reads_as_booleans_or_null_are_those_of_the_file(given, values, labels):
+    raw = raw_of(labels=given)
+    assert leaves_open(raw)
+    assert found_out(raw, file_of(values * 10))["labels"] == labels
+
+
+def test_a_null_to_drop_is_that_of_the_file_and_labels_that_may_mean_no_label_are_named(caplog):
+    found = found_out(raw_of(drop=[None]), file_of(["good", "bad", "null", "N/A"] * 10))
+    assert (found["labels"], found["data"]["drop_labels"]) == (["N/A", "bad", "good"], ["null"])
+    assert "3 labels: N/A, bad, good (N/A may mean that there is no label: data.drop_labels leaves" in caplog.text
 
 
 @pytest.mark.parametrize(

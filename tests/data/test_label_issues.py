@@ -116,3 +116,9 @@ def test_issues_are_kept_unless_they_are_to_be_dropped(parameters):
     assert parameters.data.label_issues == "keep"
     with pytest.raises(ValueError, match="label_issues"):
         DataParameters(**parameters.data.model_dump() | {"label_issues": "never"})
+
+
+def test_a_sentence_in_a_script_without_spaces_has_words():
+    texts = ["広告が多すぎる", "แอปดีมาก", "太吵了", "😡 1234", "Великолепно"]
+    table, _ = label_issues(posts_of(texts, ["bad"] * 5), posts_of([], []), even, LABELS, ids_known=False, seed=1)
+    assert list(table.loc[table["issue"] == NO_WORDS, "post"]) == texts[3:]

@@ -278,7 +278,7 @@ INPUT = [
          i) for i in range(300) for label in (b"Positive", b"Negative", b"Neutral"))),),
          after=AT_THE_DATA, changes=(r"^data/0[28]_",)),
     *file(19, "a class without a post", without("Neutral"), TRAINING, "no post is labelled Neutral",
-        "take the label out of labels", own=None),
+        "leave the label out: data.drop_labels", own=None),
     Case(19, "a class that the validation file lacks", DATA, ("no post is labelled Neutral",),
         given=(changed(VALIDATION, without("Neutral")),)),
     Case(19, "an empty validation file", DATA, (VALIDATION, "the file is empty"), given=(written(VALIDATION, b""),)),

@@ -123,6 +123,15 @@ def test_the_confusion_names_the_mistake_that_was_made_most(parameters):
     )
 
 
+def test_labels_that_are_numbers_stand_side_by_side(parameters):
+    labels = {"Positive": "1", "Negative": "10", "Neutral": "-1"}
+    numbered = PREDICTIONS.replace(labels).rename(
+        columns={f"probability_{a}": f"probability_{b}" for a, b in labels.items()}
+    )
+    drawn = plot_confusion(numbered, parameters.study.model_copy(update={"labels": [*labels.values()]}))
+    assert (drawn.layout.xaxis.type, drawn.layout.yaxis.type) == ("category", "category")
+
+
 def test_curves_say_where_a_model_starts_to_learn_by_heart_and_on_which_posts(parameters):
     for posts in ("dev split", "test posts"):
         figure = plot_curves(CURVES.assign(measured_on=posts), parameters.study)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reports.made import row
 
-from tweet_sentiment.reports.choice import COSTS, cautions, cheapest, frontier_table, needs, standings
+from tweet_sentiment.reports.choice import COSTS, candidates, cautions, cheapest, frontier_table, needs, standings
 from tweet_sentiment.reports.figures import frontier_figure
 from tweet_sentiment.scoring.comparison import COLUMNS, NOT_SHOWN
 
@@ -123,6 +123,19 @@ def test_what_makes_figures_hard_to_compare_is_said():
     said = " ".join(cautions(table(rows, ALIKE)))
     assert "linear (10,000)" in said
     assert "cpu bf16, cpu fp64" in said
+    rows = [LORA, LINEAR | {"technique": "linear_svc", "dtype": "fp64"}]  # no classical model has another
+    assert "Times were measured" not in " ".join(cautions(table(rows, [pair("lora", "linear_svc", 0.02)])))
+
+
+def test_of_equal_techniques_a_simpler_one_is_chosen():
+    rows = [row(name, "leak_free", 0.9, dev_accuracy=0.9) for name in ("lora", "linear_svc", "majority_class")]
+    assert list(candidates(pd.DataFrame(rows), "accuracy")) == ["linear_svc", "lora"]
+
+
+def test_a_cheaper_one_that_may_be_far_worse_is_not_taken():
+    apart = pair("lora", "linear", 0.02)
+    wide = table([LINEAR, LORA], [apart | {"low": -0.3, "high": 0.4}])
+    assert cheapest(wide, "seconds")["technique"] == "lora"
 
 
 def test_times_that_the_load_of_a_machine_may_explain_do_not_decide():

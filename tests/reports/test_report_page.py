@@ -130,6 +130,9 @@ ROWS = [row(name, "leak_free", accuracy) for name, accuracy in zip(NAMES, (0.7, 
 CHOSEN = [ROWS[0] | {"selected": True}, *ROWS[1:]]
 
 
+AUDITED = {"audit.json": AUDIT}
+
+
 def difference(first, second, better):
     apart = {first: 0.1, second: -0.1}.get(better, 0.01)
     ends = {"difference": apart, "low": apart - 0.05, "high": apart + 0.05}
@@ -163,7 +166,61 @@ def test_better_stands_beside_the_simple_baseline_only_where_a_test_says_so(bett
     assert "linear_svc, which has no encoder, is right for 69.0 %" in said[BASELINE]
     assert [one for one, text in words.items() if text in said[BASELINE]] == [better]
     assert ("Consider linear_svc" in said[NEXT]) == (better != "lora")
-    assert "most frequent label is right for 40.0 %" in said[BASELINE]
+    assert "most frequent label is right for 40.0 %." in said[BASELINE]
+    asked = [difference("linear_svc", "majority_class", better if better == "linear_svc" else "")]
+    said = summary([*ROWS[:1], ROWS[1] | {"selected": True}, *ROWS[2:]], {"leak_free": asked})
+    undecided = "right for 40.0 %: no difference is shown by a test."
+    assert (undecided in said[BASELINE]) == (better != "linear_svc")
+
+
+def test_a_simpler_model_is_advised_only_if_the_test_posts_rule_out_that_it_is_much_worse():
+    few = difference("lora", "linear_svc", "") | {"difference": 0.375, "low": -0.125, "high": 0.875}
+    assert "Consider" not in summary(CHOSEN, {"leak_free": [few]})[NEXT]
+
+
+@pytest.mark.parametrize(
+    ("always", "macro_f1", "said"),
+    [(0.98, 0.4949, "classes are unequal"), (0.5, 1 / 3, "not learnt to tell"), (0.97, 0.4924, None)],
+)
+def test_a_model_that_is_right_no_more_often_than_one_answer_for_all_is_said_to_be(always, macro_f1, said):
+    best = row("lora", "leak_free", max(always, 0.5) if said else 0.98, selected=True)
+    one_answer = row("majority_class", "leak_free", always, macro_f1=macro_f1)
+    found = summary_of(inputs([best, one_answer]))[NEXT]
+    assert ("right no more often" in found) == (said is not None)
+    assert said is None or said in found
+
+
+def test_a_label_that_is_never_found_is_said_and_each_has_its_precision_and_recall():
+    of_class = {"precision": 0.0, "recall": 0.0, "f1": 0.0, "posts": 12}
+    per_class = {"0": dict.fromkeys(of_class, 1.0) | {"posts": 587}, "1": of_class}
+    key = "leak_free/lora"
+    files = {f"{key}/metrics.json": METRICS | {"per_class": per_class}, f"{key}/mistakes.csv": pd.DataFrame()}
+    files[f"{key}/accuracy_by_group.csv"] = pd.DataFrame({"group": ["a"], "posts": [1], "effective_posts": [1.0]})
+    given = inputs(CHOSEN, files)
+    assert "None of the posts labelled 1 (12) is found." in summary_of(given)[ACCURACY]
+    assert "| 1 | 0.0000 | 0.0000 | 0.0000 | 12 |" in as_markdown(report(given))
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [(2, "100 % of its test posts have an issue, and 1 of its 1 errors is on them."), (1, "50 % of its")],
+)
+def test_errors_on_posts_with_an_issue_are_counted_and_the_rest_only_where_there_is_one(listed, said):
+    answers = pd.DataFrame({"row": [1, 2], "label": ["a", "b"], "predicted": ["b", "b"]})
+    issues = pd.DataFrame({"part": "training", "row": [1, 2], "id": "", "entity": "", "label": "a"})[:listed]
+    files = {"leak_free/lora/predictions.parquet": answers, "label_issues.csv": issues}
+    files |= {"label_issues.json": {"training": {"posts": 2, "share": listed / 2, "agreement": 0.5}}}
+    files |= {
+        "leak_free/row_counts.json": {
+            "files": {},
+            "texts": "raw",
+            **dict.fromkeys(("training_posts", "dev_posts", "test_posts"), 1),
+            "split": {"resembling": {"posts": 0, "rule": ""}},
+        }
+    }
+    found = text(CHOSEN, files)
+    assert said in found
+    assert "nan" not in found
 
 
 def test_a_model_that_was_always_right_and_one_that_is_as_good_are_no_more_than_that():
@@ -171,12 +228,30 @@ def test_a_model_that_was_always_right_and_one_that_is_as_good_are_no_more_than_
     equal = difference("lora", "linear_svc", "") | {"difference": 0.0}
     said = summary([right, ROWS[1]], {"leak_free": [equal]})
     assert "5.0 % of other posts may still be wrong" in said[ACCURACY]  # the rule of three
+    assert "where it is wrong" not in said[NEXT]
     assert "lora is right just as often: no difference is shown" in said[BASELINE]
 
 
 def test_that_test_posts_were_drawn_from_the_file_is_said_of_its_leak():
     drawn = inputs(LEAKING, {"audit.json": AUDIT | {"validation_drawn": True}})
     assert summary_of(drawn)[LEAK].startswith("Yes, if test posts are drawn without regard to copies. 100 %")
+    assert "The figures above are without this leak (leak_free)." in summary_of(drawn)[LEAK]
+    alone = inputs(LEAKING[:1], {"audit.json": AUDIT | {"validation_drawn": True}})
+    assert "without this leak" not in summary_of(alone)[LEAK]
+    assert "Under another protocol the run has other test posts." in as_markdown(report(drawn))
+
+
+def test_a_report_without_figures_has_no_section_that_is_about_them():
+    files = {"leak_free/nearest_neighbour/curves.json": DRAWN}
+    made = report(inputs(LEAKING, files))
+    assert "Curves" in as_html(made)
+    assert "Curves" not in as_markdown(made)
+
+
+def test_test_posts_that_resemble_training_are_said_beside_the_leak():
+    alike = row("lora", "leak_free", 0.9, resembling_posts=1)
+    assert "Of the 828 test posts 1 still resembles a training post" in summary_of(inputs([alike], AUDITED))[LEAK]
+    assert "resemble" not in summary_of(inputs([alike | {"resembling_posts": 0}], AUDITED))[LEAK]
 
 
 def test_what_was_not_tested_or_not_run_beside_it_is_said():
@@ -273,7 +348,7 @@ def test_a_report_on_data_of_one_s_own_has_no_word_of_the_paper_s(protocols):
     errs = pd.DataFrame({"row": [1], "id": [""], "entity": [""], "post": ["so"]})
     files = {f"{protocol}/row_counts.json": COUNTS for protocol in protocols} | {"audit.json": audit}
     files |= {f"{protocols[0]}/lora/{name}.csv": errs for name in ("mistakes", "accuracy_by_group")}
-    files[f"{protocols[0]}/lora/accuracy_by_group.csv"] = errs[["row", "post"]]
+    files[f"{protocols[0]}/lora/accuracy_by_group.csv"] = errs[["row", "post"]].assign(posts=1, effective_posts=1.0)
     made = report(inputs(rows, files | {f"{protocols[0]}/lora/metrics.json": METRICS}, run="mine"))
     said = [
         as_markdown(made),

@@ -87,7 +87,7 @@ def test_copies_of_a_tweet_are_tested_by_tweet():
     ids = np.repeat(np.arange(4), 20)
     first, second = technique(ids, ids < 3), technique(ids, ids < 1)
     found = paired_difference(first, second, **SETTINGS)
-    assert (found["test"], found["difference"]) == ("sign flips by id, exact", 0.5)
+    assert (found["test"], found["difference"]) == ("sign flips by group, exact", 0.5)
     assert found["p_value"] > 0.05
     assert found["low"] <= 0 < found["high"]
     as_rows = [table.assign(id=table["row"].astype("str")) for table in (first, second)]

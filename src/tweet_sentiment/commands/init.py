@@ -48,7 +48,7 @@ def init(
     import yaml
 
     from tweet_sentiment.configuration import run_of_file
-    from tweet_sentiment.data.inspection import ROLES, inspect, labels_of
+    from tweet_sentiment.data.inspection import ROLES, inspect, labels_of, seem_missing
     from tweet_sentiment.data.lines import Source, as_option
     from tweet_sentiment.data.records import AUTO, CsvForm
 
@@ -84,7 +84,7 @@ def init(
     target.parent.mkdir(parents=True, exist_ok=True)
     content = yaml.safe_dump(written, sort_keys=False, allow_unicode=True, default_flow_style=None)
     target.write_text(f"# Written by: tweet-sentiment init {file}\n{content}", encoding="utf-8")
-    click.echo(f"\nLabels: {', '.join(labels)}")
+    click.echo(f"\nLabels: {', '.join(labels)}{seem_missing(labels)}")
     click.echo(f"Wrote {target}. Next: kedro run --pipelines=data_processing, then kedro run")
 
 

@@ -59,7 +59,7 @@ def check_classes(posts: pd.DataFrame, labels: list[str], where: str) -> None:
         raise StudyError(
             f"{where}: no post is labelled {' or '.join(lacking)}; "
             f"expected at least one of each label, found {found}.\n"
-            "  Add such posts, or take the label out of labels; if data.row_limit is set, raise it."
+            "  Add such posts, or leave the label out: data.drop_labels; if data.row_limit is set, raise it."
         )
 
 

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Literal
@@ -28,8 +28,9 @@ Role = Literal["text", "label", "id", "entity"]
 ROLES: dict[str, Role] = {"post": "text", "label": "label", "id": "id", "entity": "entity"}  # as data.columns has them
 
 _LONGEST_LABEL = 60  # characters
-_YAML_BOOLEANS = {True: ("true", "yes", "on", "y"), False: ("false", "no", "off", "n")}
+_YAML_WORDS = {True: ("true", "yes", "on", "y"), False: ("false", "no", "off", "n"), None: ("null", "~")}
 _SHOWN = 20  # columns in one message
+_MISSING = {"", "-", "?", "n/a", "na", "nan", "none", "null", "nil", "#n/a", "unknown", "unlabeled", "unlabelled"}
 
 
 @dataclass(frozen=True)
@@ -208,14 +209,14 @@ def leaves_open(raw: dict[str, Any]) -> bool:
     if not isinstance(data, dict) or not isinstance(columns, dict) or not {"label", "post"} <= columns.keys():
         return False
     listed = [labels for labels in (raw.get("labels"), data.get("drop_labels")) if isinstance(labels, list)]
-    booleans = any(isinstance(label, bool) for labels in listed for label in labels)
-    return raw.get("labels") == AUTO or AUTO in (columns["label"], columns["post"]) or booleans
+    words = any(label is None or isinstance(label, bool) for labels in listed for label in labels)
+    return raw.get("labels") == AUTO or AUTO in (columns["label"], columns["post"]) or words
 
 
 def found_out(raw: dict[str, Any], file: Source) -> dict[str, Any]:
     """Return the parameters, not yet checked, with every ``auto`` of ``labels`` and ``data.columns`` detected.
 
-    Labels that YAML reads as booleans (yes, no, true, off) become the labels of the file.
+    Labels that YAML reads as booleans or null (yes, no, true, off, null) become the labels of the file.
 
     Raises:
         StudyError: the file is not there or cannot be read; or it does not tell, and the message says what to give.
@@ -229,19 +230,19 @@ def found_out(raw: dict[str, Any], file: Source) -> dict[str, Any]:
     form = inspect(file, asked)
     chosen = form.chosen({key: columns[key] for key in ("label", "post")}, lambda key: f"--params=data.columns.{key}=…")
     post, label = chosen["post"], chosen["label"]
-    dropped = [_boolean(one, label.values) for one in data.get("drop_labels") or []]
+    dropped = [_as_in_file(one, label.values) for one in data.get("drop_labels") or []]
     if raw["labels"] == AUTO:
         dropped += [""] if "" in label.values and "" not in dropped else []
         labels = [one for one in labels_of(label, file.name) if one not in dropped]
     else:
-        labels = [_boolean(one, label.values) for one in raw["labels"]]
+        labels = [_as_in_file(one, label.values) for one in raw["labels"]]
     found = {key: column.key for key, column in chosen.items() if columns[key] == AUTO}
     facts = [form.format, form.encoding, form.delimiter and f"delimiter {form.delimiter!r}"]
     facts += [("a header" if form.header else "no header") if form.delimiter else None]
     said = [
         f"{form.rows:,} rows ({', '.join(filter(None, facts))})",
         *(f"the {what} in {one.key!r} ({one.reason})" for what, one in (("texts", post), ("labels", label))),
-        f"{len(labels)} labels: {', '.join(map(str, labels))}",
+        f"{len(labels)} labels: {', '.join(map(str, labels))}{seem_missing(labels)}",
     ]
     logger.info("%s: %s", PurePath(file.name).name, "; ".join(said))
     return raw | {"labels": labels, "data": data | {"columns": columns | found, "drop_labels": dropped}}
@@ -273,6 +274,14 @@ def labels_of(column: Column, name: str) -> list[str]:
     return labels
 
 
+def seem_missing(labels: Collection[Any]) -> str:
+    """Return a hint at labels that may stand for a missing one, such as "N/A"; "" without any."""
+    found = [str(label) for label in labels if str(label).strip().casefold() in _MISSING]
+    if not found:
+        return ""
+    return f" ({', '.join(found)} may mean that there is no label: data.drop_labels leaves such posts out)"
+
+
 def _by_value(label: str) -> tuple[float, str]:
     try:
         return float(label.replace(",", ".")), label
@@ -280,9 +289,9 @@ def _by_value(label: str) -> tuple[float, str]:
         return float("inf"), label
 
 
-def _boolean(label: Any, known: tuple[str, ...]) -> Any:
-    """Return a label; one that YAML has read as a boolean becomes the text of the file."""
-    if not isinstance(label, bool):
+def _as_in_file(label: Any, known: tuple[str, ...]) -> Any:
+    """Return a label; one that YAML has read as a boolean or null becomes the text of the file."""
+    if not (label is None or isinstance(label, bool)):
         return label
-    words = _YAML_BOOLEANS[label]
+    words = _YAML_WORDS[label]
     return next((one for one in known if one.casefold() in words), words[0])

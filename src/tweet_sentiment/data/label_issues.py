@@ -1,5 +1,6 @@
 """Posts whose label is unlikely, by confident learning, and posts that give no reason for any label."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,9 @@ FOLDS = 5
 UNLIKELY_AT = 0.1  # the most that a classifier gives a label that is called unlikely; more would be its own errors
 UNLIKELY, TWO_LABELS = "unlikely label", "same text, other label"
 NO_WORDS, MANY_IDS = "fewer than two words", "one text under many ids"
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
+)  # no spaces between words
 COLUMNS = ["part", "row", "id", "entity", "label", "likely_label", "label_quality", "issue", "post"]
 
 Classifier = Callable[[pd.DataFrame, pd.DataFrame], NDArray[np.float64]]
@@ -83,7 +87,7 @@ def _issues(
     """Return the posts with ``likely_label``, ``label_quality`` and ``issue``, "" if there is none."""
     codes = posts["label"].map(labels.index).to_numpy(dtype=int)
     texts = posts["post"].map(text_key)
-    few_words = posts["post"].map(lambda post: len(clean_as_intended(post).split()) < 2)
+    few_words = posts["post"].map(clean_as_intended).map(lambda post: len(post.split() + _UNSPACED.findall(post)) < 2)
     many_ids = posts["id"].groupby(texts).transform("nunique") > MOST_TWEETS if ids_known else few_words & False
     conditions = {
         NO_WORDS: few_words,

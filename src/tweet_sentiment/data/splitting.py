@@ -224,6 +224,14 @@ def described(posts: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def ids_of_like_texts(posts: pd.DataFrame, rules: LeakFreeRules) -> "pd.Series[str]":
+    """Return for each post "row-<n>" of the first post with an equal or nearly equal text, by the rules that apply.
+
+    ``posts`` are as the models read them, of a file without ids; they have column ``row``.
+    """
+    return "row-" + posts["row"].groupby(_groups(posts, rules, ids_known=False)).transform("min").astype("str")
+
+
 def _of_many_tweets(posts: pd.DataFrame, ids_known: bool) -> NDArray[np.bool_]:
     """Mark the texts with more than ``MOST_TWEETS`` ids: they do not identify a tweet."""
     if not ids_known:

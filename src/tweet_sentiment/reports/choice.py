@@ -13,11 +13,12 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import PromotionParameters, Study
 from tweet_sentiment.reports.tables import COSTS, FEWER, HONEST, Rows, amount, paragraphs, points, run_of, with_interval
 from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE, against
-from tweet_sentiment.techniques import YARDSTICKS
+from tweet_sentiment.techniques import TECHNIQUES, YARDSTICKS
 
 logger = logging.getLogger(__name__)
 
 MAJORITY = "majority_class"
+CLASSICAL = [name for name, one in TECHNIQUES.items() if one.classical]  # in fp64 wherever they run
 LOWER_IS_BETTER = ("eval_loss",)
 NAMED = "promotion.technique"  # in selected_by, if no figure was used
 NAMES: dict[Any, str] = {"accuracy": "accuracy", "macro_f1": "macro F1", "eval_loss": "loss"}
@@ -36,15 +37,17 @@ STANDINGS = {  # how the other techniques compare with the chosen one
     WORSE: "Worse by a test",
     NOT_TESTED: "Not tested against it",
 }
+TOLERATED = 0.1  # of accuracy: what a simpler or cheaper technique may lose, by the interval of the difference
+UNEQUAL = 1.2  # times an even share: the most frequent label of classes that are far from equal
 ALIKE = {"seconds": 1.25, "ms_per_post": 1.25}  # a time this many times the lowest may be the machine's load
 
 
 def select(results: pd.DataFrame, study: Study, rule: PromotionParameters) -> pd.DataFrame:
     """Mark the best technique in ``selected``, and say in ``selected_by`` why: a metric, or ``promotion.technique``.
 
-    The best technique is chosen by ``promotion.metric`` on the dev split, without the test posts. Of two equal ones
-    the first, which is simpler, is taken. If nothing was measured on a dev split (the published protocol), nothing is
-    selected.
+    The best technique is chosen by ``promotion.metric`` on the dev split, without the test posts. Of equal ones a
+    classical one is taken, as it is simpler, or else the first. If nothing was measured on a dev split (the published
+    protocol), nothing is selected.
 
     Raises:
         StudyError: ``promotion.technique`` names one that is not among the results.
@@ -68,11 +71,11 @@ def select(results: pd.DataFrame, study: Study, rule: PromotionParameters) -> pd
 
 
 def candidates(results: pd.DataFrame, metric: str) -> dict[str, float]:
-    """Return the figure that decides, by technique of this run, the best first."""
+    """Return the figure that decides, by technique of this run, the best first; of equal ones a classical one."""
     rows: dict[str, Any] = dict(zip(results["technique"], results[f"dev_{metric}"], strict=True))
     known = {str(name): float(v) for name, v in rows.items() if not (name in YARDSTICKS or pd.isna(v) or run_of(name))}
     sign = 1 if metric in LOWER_IS_BETTER else -1
-    return dict(sorted(known.items(), key=lambda item: sign * item[1]))
+    return dict(sorted(known.items(), key=lambda item: (sign * item[1], item[0] not in CLASSICAL)))
 
 
 def best_of(comparison: pd.DataFrame) -> dict[Any, Any]:
@@ -92,7 +95,7 @@ def how_chosen(row: dict[Any, Any]) -> str:
 
 
 def advice(rows: pd.DataFrame, chosen: dict[Any, Any]) -> str | None:
-    """Advise macro F1 if always giving the most frequent label is right more often than the chosen technique.
+    """Say that the chosen technique is right no more often than the most frequent label, and what may help.
 
     ``rows`` are the results of one protocol, ``chosen`` is one of them; None if there is nothing to advise.
     """
@@ -101,9 +104,11 @@ def advice(rows: pd.DataFrame, chosen: dict[Any, Any]) -> str | None:
         return None
     for name, posts in (("accuracy", "the test posts"), ("dev_accuracy", "the dev split")):
         always, best = majority[0].get(name), chosen.get(name)
-        if not pd.isna(always) and not pd.isna(best) and always > best:
+        if not pd.isna(always) and not pd.isna(best) and always >= best:
+            share, macro_f1 = majority[0]["accuracy"], majority[0]["macro_f1"]
+            labels = 2 * share / ((1 + share) * macro_f1)  # of one answer for all, F1 is 0 for every other label
             known = {"posts": posts, "always": always, "technique": chosen["technique"], "best": best}
-            return paragraphs("advice", **known)[0]
+            return paragraphs("advice", **known, unequal=share * labels > UNEQUAL)[0]
     return None
 
 
@@ -146,10 +151,12 @@ def chosen_row(table: pd.DataFrame) -> dict[Any, Any] | None:
 def cheapest(table: pd.DataFrame, cost: str) -> dict[Any, Any] | None:
     """Return the row of the cheapest technique that is not shown to be worse than the chosen one; None without any.
 
-    ``YARDSTICKS`` are not taken, nor a technique whose interval is below the chosen one. Of equal costs (for times:
+    ``YARDSTICKS`` are not taken, nor a technique whose interval is below the chosen one, or leaves open that it is
+    worse by more than ``TOLERATED``. Of equal costs (for times:
     within ``ALIKE`` of the lowest) the best technique on the dev split is taken.
     """
     able = table["stands"].isin([BETTER, NOT_SHOWN]) & (table["difference_high"] >= 0)
+    able &= table["difference_low"] >= -TOLERATED
     able &= ~table["technique"].isin(YARDSTICKS)
     candidates = table[able | (table["stands"] == CHOSEN)].dropna(subset=[cost])
     near = candidates[candidates[cost] <= ALIKE.get(cost, 1.0) * candidates[cost].min()]
@@ -192,7 +199,8 @@ def cautions(table: pd.DataFrame) -> list[str]:
     """Say how the choice must not be misread."""
     fewer = table[(table["n_train"] > 0) & (table["n_train"] < FEWER * table["n_train"].max())]
     trained = [f"{name} ({n:,.0f})" for name, n in zip(fewer["technique"], fewer["n_train"], strict=True)]
-    devices = sorted({f"{device} {dtype}" for device, dtype in table[["device", "dtype"]].dropna().to_numpy()})
+    timed = table[~table["technique"].isin(CLASSICAL)][["device", "dtype"]].dropna()
+    devices = sorted({f"{device} {dtype}" for device, dtype in timed.to_numpy()})
     best, others = chosen_row(table), table[table["technique"].map(run_of).ne("")]
     better = others[others["dev_accuracy"] > best["dev_accuracy"]]["technique"] if best else ()
     return paragraphs(

@@ -72,7 +72,7 @@ class About:
     @property
     def unit(self) -> str:
         """The unit that a bootstrap draws."""
-        return ("tweet ids" if self.paper else "ids") if self.ids else "posts"
+        return ("tweet ids" if self.paper else "ids") if self.ids else "groups of like texts"
 
     @property
     def shared(self) -> str:

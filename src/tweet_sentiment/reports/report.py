@@ -4,7 +4,17 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.reports.choice import MAJORITY, advice, best_of, cautions, how_chosen, needs, standings
+from tweet_sentiment.reports.choice import (
+    CLASSICAL,
+    MAJORITY,
+    TOLERATED,
+    advice,
+    best_of,
+    cautions,
+    how_chosen,
+    needs,
+    standings,
+)
 from tweet_sentiment.reports.figures import accuracy_figure, frontier_figure, leaks_figure
 from tweet_sentiment.reports.findings import (
     audit_paragraphs,
@@ -21,6 +31,7 @@ from tweet_sentiment.reports.tables import (
     Table,
     fallen,
     folds,
+    listed,
     markdown,
     paragraphs,
     part_tables,
@@ -30,7 +41,7 @@ from tweet_sentiment.reports.tables import (
     with_interval,
 )
 from tweet_sentiment.scoring.comparison import against
-from tweet_sentiment.techniques import STUDIED, TECHNIQUES
+from tweet_sentiment.techniques import STUDIED
 
 SCORES = ["technique", "protocol", "eval_loss", "f1", "precision", "recall", "macro_f1"]
 SCORES += ["expected_calibration_error", "calibration_noise"]
@@ -53,7 +64,7 @@ BEST, ACCURACY, BASELINE, LEAK, NEXT = QUESTIONS = (
     "Do the data leak?",
     "What to do next",
 )
-SIMPLE = [name for name, one in TECHNIQUES.items() if one.classical and name != MAJORITY]
+SIMPLE = [name for name in CLASSICAL if name != MAJORITY]
 
 
 def report(inputs: ReportInputs) -> Report:
@@ -85,7 +96,10 @@ def summary(inputs: ReportInputs) -> dict[str, str]:
     rows = comparison[comparison["protocol"] == best["protocol"]]
     simple = _simple(best, rows)
     differences = inputs.of("differences.csv").get(best["protocol"], pd.DataFrame())
-    tested = against(simple, differences, inputs.level).to_dict("index").get(best["technique"], {})
+    tested, constant = (
+        against(name, differences, inputs.level).to_dict("index").get(best["technique"], {})
+        for name in (simple, MAJORITY)
+    )
     known: dict[str, Any] = {
         "about": inputs.about,
         "accuracy": dict(zip(rows["technique"], rows["accuracy"], strict=True)),
@@ -96,10 +110,23 @@ def summary(inputs: ReportInputs) -> dict[str, str]:
         "how": how_chosen(best),
         "ran": set(comparison["protocol"]),
     }
-    known |= {"best": best, "simple": simple, "tested": tested, "majority": MAJORITY, "wide": WIDE}
-    known |= {"level": inputs.level, "run": inputs.run}
+    known |= {
+        "best": best,
+        "simple": simple,
+        "tested": tested,
+        "constant": constant,
+        "majority": MAJORITY,
+        "wide": WIDE,
+    }
+    known |= {"level": inputs.level, "run": inputs.run, "missed": listed(_missed(inputs, best)), "tolerated": TOLERATED}
     blocks = dict(zip(QUESTIONS, ("best", "accuracy", "baseline", "leak", "next"), strict=True))
     return {question: " ".join(paragraphs(block, **known)) for question, block in blocks.items()}
+
+
+def _missed(inputs: ReportInputs, best: dict[Any, Any]) -> list[str]:
+    """Return the labels that the best technique gives to none of the test posts that have them, with their number."""
+    per_class = inputs.metrics.get(f"{best['protocol']}/{best['technique']}", {}).get("per_class", {})
+    return [f"{name} ({one['posts']:,})" for name, one in per_class.items() if one["posts"] and not one["recall"]]
 
 
 def _simple(best: dict[Any, Any], rows: pd.DataFrame) -> str:
@@ -147,8 +174,7 @@ def _scores(inputs: ReportInputs) -> Section:
     if len(seeded):
         tables.append(Table("The same training with several seeds: mean and standard deviation", *plain_rows(seeded)))
     if len(crossed := folds(comparison)):
-        by = inputs.about.unit.removesuffix("s") if inputs.about.ids else "groups of like texts"
-        tables.append(Table(f"Accuracy over the folds by {by}", *plain_rows(crossed)))
+        tables.append(Table(f"Accuracy over the folds by {inputs.about.unit}", *plain_rows(crossed)))
     said = paragraphs("calibration")
     for protocol, rows in comparison.groupby("protocol"):
         if absent := [name for name in STUDIED if name not in set(rows["technique"])]:
@@ -204,7 +230,8 @@ def _labels(inputs: ReportInputs) -> Section:
         errors["accuracy"] = 1 - wrong[~doubted].mean()
     lacking = [name for name, there in (("id", inputs.about.ids), ("entity", inputs.about.entities)) if not there]
     shown = plain_rows(table.head(SHOWN_ISSUES).drop(columns=lacking))
-    said = paragraphs("label_issues", counts=counts, errors=errors)
+    same = "its id" if inputs.about.ids else "its text"
+    said = paragraphs("label_issues", counts=counts, errors=errors, same=same)
     return Section(title, said, [Table("The least likely labels", *shown)] if len(table) else [])
 
 
@@ -231,27 +258,25 @@ def _errors(inputs: ReportInputs) -> Section:
         return Section("Errors")
     protocol, _, technique = key.partition("/")
     surest = mistakes[key].head(15).drop(columns=lacking, errors="ignore")
+    grouped = groups[key]
+    if grouped["effective_posts"].equals(grouped["posts"].astype("float64")):  # no copies among them
+        grouped = grouped.drop(columns="effective_posts")
+    of_labels = pd.DataFrame(inputs.metrics.get(key, {}).get("per_class", {})).T.rename_axis("label").reset_index()
     return Section(
         f"Where {technique} errs ({protocol})",
         tables=[
-            Table("Accuracy by group of posts", *plain_rows(groups[key])),
+            *([Table("Precision, recall and F1 by label", *plain_rows(of_labels))] if len(of_labels) else []),
+            Table("Accuracy by group of posts", *plain_rows(grouped)),
             Table("Its most confident mistakes", *plain_rows(surest)),
         ],
     )
 
 
 def _of_techniques(inputs: ReportInputs) -> list[Section]:
-    kinds = {
-        "curves": ("Curves over steps", paragraphs("curves")),
-        "confusion": ("Confusion", []),
-        "reliability": ("Calibration", []),
-    }
+    kinds = {"curves": "Curves over steps", "confusion": "Confusion", "reliability": "Calibration"}
     kinds_of_search = ("history", "importance")
     searched = [(f"{key}: {what}", one) for what in kinds_of_search for key, one in inputs.figures(f"{what}.json")]
-    made = [
-        Section(title, said, figures=inputs.figures(f"{kind}.json", inputs.honest_keys))
-        for kind, (title, said) in kinds.items()
-    ]
+    made = [Section(title, figures=inputs.figures(f"{kind}.json", inputs.honest_keys)) for kind, title in kinds.items()]
     return [Section("The search", figures=searched), *(section for section in made if section.figures)]
 
 

@@ -118,7 +118,7 @@ def paired_difference(
         "difference": float(apart.mean()),
         "low": low,
         "high": high,
-        "test": "McNemar exact" if once else "sign flips by id, exact",
+        "test": "McNemar exact" if once else "sign flips by group, exact",
         "p_value": sign_flip_p(per_tweet[:, 0]),
     }
 

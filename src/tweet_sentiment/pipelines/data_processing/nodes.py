@@ -94,8 +94,8 @@ def split_posts(
     """Split the posts by the protocol, mark the dev split, and report which test posts are known.
 
     The column ``resembles_training`` marks test posts that are still similar to a training post after the leaking ones
-    are removed. ``table_of_label_issues`` is empty if the labels have not been judged; ``data.label_issues`` "drop"
-    needs it.
+    are removed. In a file without ids, test posts with like texts get the same one. ``table_of_label_issues`` is empty
+    if the labels have not been judged; ``data.label_issues`` "drop" needs it.
 
     Raises:
         StudyError: the labels are to be judged first.
@@ -125,6 +125,8 @@ def split_posts(
         counts |= {"removed_label_issue": before - len(training), "kept": len(training)}
     read_training, read_test = (splitting.as_read(posts, data) for posts in (training, test))
     training, test = (posts.drop(columns=splitting.CLEANED) for posts in (training, test))
+    if data.columns.id is None:  # intervals and tests draw copies together
+        test = test.assign(id=splitting.ids_of_like_texts(read_test, data.leak_free))
     test = test.assign(resembles_training=leakage.resembles(read_test["post"], read_training["post"]))
     overlap = leakage.overlap(read_training, read_test, ids_known=data.columns.id is not None)
     exempt = leakage.exempt(read_training, read_test, data.leak_free.near_duplicate_threshold)
