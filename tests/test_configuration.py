@@ -149,7 +149,7 @@ def test_a_file_of_one_s_own_has_nothing_of_the_project_s_files(conf):
     said = loaded(conf, said="data.training_file=in/My posts.csv,data.columns.label=stars")
     data = said["data"]
     assert (said["run"], said["labels"]) == ("My_posts", "auto")
-    assert data["columns"] == {"id": None, "entity": None, "label": "stars", "post": "auto"}
+    assert data["columns"] == {"id": None, "group": None, "entity": None, "label": "stars", "post": "auto"}
     assert (data["validation_file"], data["drop_labels"], data["header"], data["delimiter"]) == (
         None,
         [],
@@ -170,13 +170,13 @@ def test_what_is_said_of_a_file_of_one_s_own_holds(conf):
 
 def test_what_is_said_of_one_file_does_not_hold_of_another_that_params_name(conf):
     data = {"training_file": "in/mine.csv", "validation_file": "in/test.csv", "header": True, "cleaning": "minimal"}
-    columns = {"id": "id", "entity": None, "label": "stars", "post": "text"}
+    columns = {"id": "id", "group": None, "entity": None, "label": "stars", "post": "text"}
     local(conf, {"run": "mine", "labels": ["a", "b"], "data": data | {"columns": columns, "drop_labels": ["c"]}})
     for file in ("in/mine.csv", "./in/mine.csv"):
         assert loaded(conf, said=f"data.training_file={file}")["data"]["columns"] == columns
     said = loaded(conf, said="data.training_file=in/other.csv,data.columns.post=words")
     assert (said["run"], said["labels"], said["data"]["validation_file"]) == ("other", "auto", None)
-    assert said["data"]["columns"] == {"id": None, "entity": None, "label": "auto", "post": "words"}
+    assert said["data"]["columns"] == {"id": None, "group": None, "entity": None, "label": "auto", "post": "words"}
     assert (said["data"]["header"], said["data"]["drop_labels"], said["data"]["cleaning"]) == ("auto", [], "minimal")
     assert loaded(conf, said="data.training_file=in/other.csv,run=own")["run"] == "own"
 
@@ -199,7 +199,7 @@ def test_a_run_on_a_file_of_one_s_own_never_has_the_name_of_another(name):
 def test_lists_and_maps_can_be_set_by_params_among_others(conf):
     said = loaded(conf, said="labels=[bad, good],seed=7,data.columns={id: null, label: stars},seeds=[7]")
     assert (said["labels"], said["seed"], said["seeds"]) == (["bad", "good"], 7, [7])
-    assert said["data"]["columns"] == {"id": None, "entity": 1, "label": "stars", "post": 3}
+    assert said["data"]["columns"] == {"id": None, "group": None, "entity": 1, "label": "stars", "post": 3}
 
 
 def test_the_commands_take_the_run_of_a_file_of_one_s_own(conf):

@@ -116,7 +116,7 @@ def of_another_file(file: str, named: dict[str, Any]) -> dict[str, Any]:
         "labels": "auto",
         "data": {
             **dict.fromkeys(("header", "delimiter", "quoting", "encoding"), "auto"),
-            "columns": {"id": None, "entity": None, "label": "auto", "post": "auto"},
+            "columns": {"id": None, "group": None, "entity": None, "label": "auto", "post": "auto"},
             "drop_labels": [],
         },
     }

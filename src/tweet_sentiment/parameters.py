@@ -137,12 +137,30 @@ Cleaning = Literal["published", "corrected", "minimal", "minimal_emoji_named", "
 
 
 class Columns(Strict):
-    """The file's columns: positions from 0, or names if it has a header; ``id`` and ``entity`` may be null."""
+    """The file's columns: positions from 0, or names if it has a header; only ``label`` and ``post`` are needed.
+
+    ``id`` is shared by a post and its copies or rewordings; ``group`` by posts that may be unlike, but must not stand
+    on both sides of a split, such as those of a user. There is one or the other.
+    """
 
     id: int | str | None
+    group: int | str | None
     entity: int | str | None
     label: int | str
     post: int | str
+
+    @property
+    def joins(self) -> bool:
+        """Whether a column says which posts a split must keep together."""
+        return self.id is not None or self.group is not None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.id is not None and self.group is not None:
+            raise ValueError(
+                "id and group are both given; copies within a group are found by their texts: set id to null"
+            )
+        return self
 
 
 class LeakFreeRules(Strict):

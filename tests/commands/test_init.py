@@ -10,6 +10,7 @@ from tests.conftest import validate_parameters
 from tests.test_configuration import conf, loaded  # noqa: F401
 
 from tweet_sentiment.cli import cli
+from tweet_sentiment.errors import StudyError
 
 ROWS = [{"stars": 1 + n % 5, "text": f"the post of number {n}, which is a text"} for n in range(30)]
 
@@ -41,7 +42,7 @@ def test_what_was_found_out_is_shown_and_written_for_a_run(conf, name):  # noqa:
     assert (parameters.run, parameters.labels) == ("mine", ["1", "2", "3", "4", "5"])
     data = parameters.data
     assert (data.training_file, data.validation_file, data.drop_labels) == (name, None, [])
-    assert data.columns.model_dump() == {"id": None, "entity": None, "label": "stars", "post": "text"}
+    assert data.columns.model_dump() == {"id": None, "group": None, "entity": None, "label": "stars", "post": "text"}
     assert loaded(conf, "catalog")["training_file"]["filepath"] == name
 
 
@@ -51,7 +52,13 @@ def test_columns_that_are_named_are_taken_and_a_file_elsewhere_is_named_from_the
     done = init(file, "--conf", conf, "--label", "kind", "--text", "1", "--entity", "who", "--run", "other")
     assert done.exit_code == 0, done.output
     parameters = validate_parameters(loaded(conf))
-    assert parameters.data.columns.model_dump() == {"id": None, "entity": "who", "label": "kind", "post": "what"}
+    assert parameters.data.columns.model_dump() == {
+        "id": None,
+        "group": None,
+        "entity": "who",
+        "label": "kind",
+        "post": "what",
+    }
     assert (parameters.run, parameters.data.training_file) == ("other", file.as_posix())
 
 
@@ -110,3 +117,18 @@ def test_labels_that_may_mean_no_label_are_named(conf):  # noqa: F811
     assert "Labels: bad, good, n/a (n/a may mean that there is no label" in " ".join(
         init(file, "--conf", conf).output.split()
     )
+
+
+def test_a_column_of_users_is_taken_as_groups_and_not_beside_ids(conf):  # noqa: F811
+    file = conf.parent / "posts.csv"
+    rows = "".join(f"u{n % 7},some words {n},k{n % 2}\n" for n in range(20))
+    file.write_text(f"who,what,kind\n{rows}")
+    assert init(file, "--text=what", "--label=kind", "--group=who", "--conf", conf).exit_code == 0
+    assert validate_parameters(loaded(conf)).data.columns.group == "who"
+    assert (
+        "no column 'user' for the groups"
+        in init(file, "--label=kind", "--group=user", "--conf", conf, "--force").output
+    )
+    init(file, "--text=what", "--label=kind", "--conf", conf, "--force")
+    with pytest.raises(StudyError, match="id and group are both given"):
+        validate_parameters(loaded(conf, said="data.columns.id=who,data.columns.group=who"))

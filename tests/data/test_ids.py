@@ -14,6 +14,7 @@ from tweet_sentiment.data.leakage import distrust, without_untrusted
 from tweet_sentiment.data.lines import Source
 from tweet_sentiment.pipelines.data_processing.nodes import audit_posts, filter_posts, read_posts, split_posts
 from tweet_sentiment.pipelines.evaluation.nodes import analyse_errors
+from tweet_sentiment.reports.inputs import About
 from tweet_sentiment.scoring.uncertainty import tweet_codes
 
 WORDS = ["river", "stone", "lamp", "window", "garden", "bread", "letter", "music", "winter", "paper", "silver", "road"]
@@ -124,3 +125,21 @@ def test_without_ids_test_posts_with_like_texts_are_drawn_together(parameters):
     shared = out.groupby("id")["row"].apply(sorted).tolist()
     assert sorted(shared) == [[1, 7], [2, 8], [3, 9], [4], [5], [6], [10, 11], [12]]
     assert not has_ids(out, data)
+
+
+def test_users_are_drawn_together_and_never_distrusted(parameters):
+    columns = parameters.data.columns.model_copy(update={"id": None, "group": 0})
+    data = parameters.data.model_copy(update={"columns": columns, "validation_file": None})
+    given = csv(
+        [f"u{n % 15}" for n in range(90)], ["Negative", "Neutral", "Positive", "Negative"] * 22 + ["Neutral"] * 2
+    )
+    training, test, account = read_posts(given, given, data, parameters.study)
+    assert (account["training"]["ids"], account["training"]["group"]) == ("none", 0)
+    training, test, _ = filter_posts(training, test, data, parameters.study)
+    assert training["original"].all()
+    split, out, _ = split_posts(training, test, pd.DataFrame(), data, parameters.dev_split, parameters.study)
+    assert not set(split["id"]) & set(out["id"])
+    assert len(set(tweet_codes(out))) == len(set(out["id"])) < len(out)
+    about = About.of({"training": account["training"] | {"group": "user"}})
+    assert about.unit == "values of user"
+    assert about.shared == "a value of user, a text or a near-duplicate text"

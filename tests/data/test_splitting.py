@@ -337,6 +337,49 @@ def test_the_leak_rules_run_on_what_the_models_read(data, labels, cleaning, remo
     assert account["removed_normalised_text"] == removed
 
 
+@pytest.fixture
+def by_user(data):
+    columns = data.columns.model_copy(update={"id": None, "group": 0})
+    return data.model_copy(update={"columns": columns, "validation_file": None})
+
+
+def of_users(users, posts, rare=0.1, seed=0):
+    """Unlike posts of so many users, each with posts of every label; the last label is rare."""
+    drawing = np.random.default_rng(seed)
+    labels = drawing.choice(["Positive", "Negative", "Neutral"], posts, p=[0.6 - rare, 0.4, rare])
+    texts = drawing.choice([*"abcdefghijkl"], (posts, 40))
+    rows = zip(drawing.integers(0, users, posts), labels, texts, strict=True)
+    return frame([(f"u{user}", label, "".join(text)) for user, label, text in rows])
+
+
+@pytest.mark.parametrize("protocol", ["leak_free", "grouped", "grouped_2_of_4"])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_user_is_on_two_sides_and_each_part_has_its_share_of_each_label(by_user, protocol, seed):
+    posts = of_users(60, 900)
+    training, test, account = split_posts(posts, None, protocol, by_user, seed=seed)
+    assert balanced(account)
+    assert not set(training["id"]) & set(test["id"])
+    marked, _ = mark_dev_split(training, protocol, share(0.1), by_user, seed=seed)
+    rest, dev = dev_split(marked)
+    assert not set(rest["id"]) & set(dev["id"])
+    assert len(marked) == len(training)  # a user's posts are no copies of each other
+    assert 0.05 < len(dev) / len(marked) < 0.2
+    for part in (test, dev):
+        found = part["label"].value_counts(normalize=True)
+        assert found.to_dict() == pytest.approx(posts["label"].value_counts(normalize=True).to_dict(), abs=0.12)
+
+
+def test_users_too_few_for_every_label_are_refused_and_copies_do_not_cross_either(by_user):
+    with pytest.raises(StudyError, match="are too few, or too closely tied, to have every label on both sides"):
+        split_posts(of_users(1, 90), None, "leak_free", by_user, seed=1)
+    posts = of_users(40, 400)
+    copied = pd.concat([posts, posts.head(30).assign(id="copycat")], ignore_index=True)
+    training, test, _ = split_posts(copied, None, "leak_free", by_user, seed=1)
+    rest, dev = dev_split(mark_dev_split(training, "leak_free", share(0.1), by_user, seed=1)[0])
+    assert not set(test["post"]) & set(training["post"])
+    assert not set(rest["post"]) & set(dev["post"])
+
+
 def test_a_dev_split_of_two_posts_is_refused_and_under_published_there_is_none(data):
     marked, left_out = mark_dev_split(TWO, "published", share(0.1), data, seed=1)
     assert not marked["dev"].any()

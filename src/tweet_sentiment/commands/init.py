@@ -21,6 +21,7 @@ _SHOWN = 40  # characters of a column's values
 @click.option("--text", "post", metavar="COLUMN", help="The column of texts: its name, or its position from 0.")
 @click.option("--label", metavar="COLUMN", help="The column of labels.")
 @click.option("--id", metavar="COLUMN", help="The column of ids that copies of a post share  [default: none]")
+@click.option("--group", metavar="COLUMN", help="The column of users, threads or the like  [default: none]")
 @click.option("--entity", metavar="COLUMN", help="The column of what a text is about  [default: none]")
 @click.option("--validation", type=LocalPath(), metavar="FILE", help="Test posts  [default: a share is held out]")
 @click.option("--run", metavar="NAME", help="The run's name  [default: the file's]")
@@ -76,7 +77,7 @@ def init(
         "training_file": _from(conf, file),
         "validation_file": None if validation is None else _from(conf, validation),
         "header": form.header,
-        "columns": {"id": None, "entity": None} | {key: one.key for key, one in found.items()},
+        "columns": {"id": None, "group": None, "entity": None} | {key: one.key for key, one in found.items()},
         "drop_labels": [""] if "" in found["label"].values else [],
     }
     data |= {key: value for key in ("delimiter", "quoting", "encoding") if (value := getattr(form, key)) is not None}

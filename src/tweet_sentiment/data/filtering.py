@@ -41,7 +41,7 @@ def filter_posts(
         "blank_kept": int(blank.sum()) if published else 0,
     }
     assert account["rows_in"] == sum(n for key, n in account.items() if key.startswith("dropped_")) + len(kept), account
-    kept = kept.assign(original=~kept["id"].duplicated() | (kept["id"] == ""))
+    kept = kept.assign(original=~kept["id"].duplicated() | (kept["id"] == "") | (data.columns.id is None))
     check_classes(kept, labels, f"{name}, after labels to drop and empty posts are out")
     return kept.sample(frac=1, random_state=seed).reset_index(drop=True), account
 

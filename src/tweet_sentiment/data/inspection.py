@@ -90,7 +90,7 @@ class FileForm:
             if column is not None and not other:
                 found[key] = column
                 continue
-            what, hint = f"there is no column {one!r} for the {ROLES[key]}s", f"Name it: {setting(key)}"
+            what, hint = f"there is no column {one!r} for the {ROLES.get(key, key)}s", f"Name it: {setting(key)}"
             if other:
                 what = f"the column {one!r} would be {key} and {other} as well"
                 hint = f"Name both: {setting(other)} and {setting(key)}"

@@ -15,9 +15,10 @@ def read_posts(source: Source, data: DataParameters, labels: list[str]) -> pd.Da
     """Read a file into columns ``row`` (int), ``id``, ``entity``, ``label``, ``post`` (str, never missing).
 
     CSV, TSV, JSON Lines and Parquet are read; numbers are the texts that stand in the file. ``row`` counts the posts of
-    the file from 1, the header not counted. ``id`` is "row-<n>" where ``data.columns.id`` is null; ``entity`` is then
-    "" likewise. Texts keep their line breaks and lone carriage returns. Without a header every row has exactly as many
-    fields as most rows, and as ``data.columns`` reaches at least; with one, as the header has.
+    the file from 1, the header not counted. ``id`` is that of ``data.columns.id`` or of ``data.columns.group``, and
+    "row-<n>" where both are null; ``entity`` is "" where its column is null. Texts keep their line breaks and lone
+    carriage returns. Without a header every row has exactly as many fields as most rows, and as ``data.columns``
+    reaches at least; with one, as the header has.
 
     Raises:
         StudyError: the file is missing, empty, damaged, in another encoding or format, lacks a column, has a faulty
@@ -49,6 +50,8 @@ def read_posts(source: Source, data: DataParameters, labels: list[str]) -> pd.Da
         if fault:
             raise StudyError(f"{_place(source.name, row, number)}: {fault}.\n  {remedy}")
     found = {key: [as_text(row.values[place]) for row in rows] for key, place in places.items()}
+    if "group" in found:
+        found["id"] = found.pop("group")
     if isinstance(table, CsvTable):
         _check_first_row(table, _place(source.name, rows[0], 1), places["label"], found.get("id", []), known)
     _check_labels(source.name, rows, found["label"], known)

@@ -1,6 +1,7 @@
 """The training posts, the dev split and the test posts, under each protocol."""
 
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def split_posts(
         StudyError: a label has no post in one of the two; or the posts are too few, or too closely tied, to hold any
             out.
     """
-    ids_known = data.columns.id is not None
+    ids_known = data.columns.joins
     labels = sorted(set(training["label"]) | set(validation["label"] if validation is not None else ()))
     rest = training
     if validation is None or protocol.startswith("grouped"):
@@ -96,7 +97,9 @@ def _held_out(
             )
         else:
             groups = _groups(as_read(posts, data), data.leak_free, ids_known)
-            if protocol == "leak_free":
+            if protocol == "leak_free" and data.columns.group is not None:
+                out = np.flatnonzero(_draw_mixed(posts["label"], groups, data.validation_share, seed))
+            elif protocol == "leak_free":
                 out = np.flatnonzero(_draw(posts["label"], groups, data.validation_share, seed, np.bincount(groups)))
             else:
                 out = _by_id(_ordered(posts["id"]) if ids_known else groups, protocol, data.validation_share, seed)
@@ -104,7 +107,8 @@ def _held_out(
         raise StudyError(
             f"{data.training_file}: {len(posts)} posts cannot be split so that the held-out share of "
             f"{data.validation_share} has every label ({error}).\n"
-            "  Add posts, name a data.validation_file, or change data.validation_share."
+            "  Add posts, leave a label out (data.drop_labels), name a data.validation_file, or change "
+            "data.validation_share. Posts of one template are copies unless data.leak_free.near_duplicate is false."
         ) from None
     chosen = np.zeros(len(posts), dtype=bool)
     chosen[out] = True
@@ -148,18 +152,23 @@ def mark_dev_split(
     """
     if protocol == "published":
         return training.assign(dev=False), 0
-    ids_known = data.columns.id is not None
+    ids_known = data.columns.joins
     read = as_read(training, data)
-    groups = _groups(read, data.leak_free, ids_known)
     tweets = training["id"].where(training["id"] != "", [f"row {n}" for n in range(len(training))])
-    first = _first_wordings(training, tweets if ids_known else pd.Series(groups, index=training.index))
+    if data.columns.id is None:
+        tweets = pd.Series(_groups(read, data.leak_free, ids_known=False), index=training.index)
+    groups = _groups(read, data.leak_free, ids_known) if ids_known else tweets.to_numpy()
+    first = _first_wordings(training, tweets)
     labels = sorted(set(training["label"]))
     telling = ~_of_many_tweets(read, ids_known)
     if all((training["label"][first & telling] == label).sum() > 1 for label in labels):
         first = first & telling
     try:
         share = dev_split.share_of(int(first.sum()))
-        drawn = _draw(training["label"][first], groups[first], share, seed, np.bincount(groups))
+        if data.columns.group is None:
+            drawn = _draw(training["label"][first], groups[first], share, seed, np.bincount(groups))
+        else:
+            drawn = _draw_mixed(training["label"][first], groups[first], share, seed)
     except ValueError as error:
         raise StudyError(
             f"{len(training)} training posts are not enough for a dev split "
@@ -206,11 +215,33 @@ def _draw(
     for label, name in enumerate(names):
         mine = random.permutation(np.flatnonzero((label_of == label) & (posts > 0)))
         if len(mine) < 2:
-            raise ValueError(f"label {name} has {len(mine)} posts that are no copies of each other, and needs 2")
+            raise ValueError(f"of the posts labelled {name} {len(mine)} are no copies of each other; 2 are needed")
         mine = mine[np.argsort(np.where(large[mine], rows[mine], 0), kind="stable")]
         off = np.abs(np.cumsum(counts[mine, label]) - share * counts[:, label].sum())
         out[mine[: min(len(mine) - 1, 1 + int(off.argmin()))]] = True
     return out[groups]
+
+
+def _draw_mixed(labels: pd.Series, groups: NDArray[np.intp], share: float, seed: int) -> NDArray[np.bool_]:
+    """Draw whole groups, each with posts of several labels, so that about ``share`` of each label is out.
+
+    Raises:
+        ValueError: no draw leaves every label on both sides.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    folds = min(max(2, round(1 / share)), len(set(groups)))
+    draws = []
+    if folds > 1:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a label with fewer posts than folds
+            kept_together = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+            draws = [out for _, out in kept_together.split(labels, labels, groups)]
+    for fold in np.random.default_rng(seed).permutation(len(draws)):
+        out = np.isin(np.arange(len(labels)), draws[fold])
+        if set(labels[out]) == set(labels[~out]):
+            return out
+    raise ValueError(f"{len(set(groups))} groups are too few, or too closely tied, to have every label on both sides")
 
 
 def described(posts: pd.DataFrame) -> dict[str, Any]:

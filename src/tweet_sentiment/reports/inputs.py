@@ -50,7 +50,7 @@ class About:
     """Whether the file is the paper's or the sample, by its hash, and whether it has trusted ids, and entities.
 
     ``paper``: the report may show the paper's figures and claims; it also does for the sample, to show the project.
-    ``off``: the rules of ``data.leak_free`` that were not applied.
+    ``off``: the rules of ``data.leak_free`` that were not applied. ``group``: the column of groups, if any.
     """
 
     paper: bool
@@ -58,6 +58,7 @@ class About:
     ids: bool
     entities: bool
     off: frozenset[str] = frozenset()
+    group: str | None = None
 
     @classmethod
     def of(cls, files: dict[str, Any], parameters: dict[str, Any] | None = None) -> "About":
@@ -67,17 +68,23 @@ class About:
         ids, entities = str(training.get("ids", "trusted")) == "trusted", bool(training.get("entities", True))
         rules = (parameters or {}).get("data", {}).get("leak_free", {})
         off = frozenset(name for name, rule in rules.items() if rule is False)
-        return cls(known in (PAPER, SAMPLE, ""), known == SAMPLE, ids, entities, off)
+        group = training.get("group")
+        return cls(
+            known in (PAPER, SAMPLE, ""), known == SAMPLE, ids, entities, off, None if group is None else str(group)
+        )
 
     @property
     def unit(self) -> str:
         """The unit that a bootstrap draws."""
+        if self.group:
+            return f"values of {self.group}"
         return ("tweet ids" if self.paper else "ids") if self.ids else "groups of like texts"
 
     @property
     def shared(self) -> str:
         """What posts on both sides of a split may not share; "" where every rule is off."""
         kinds = {"tweet_id": "a tweet id" if self.paper else "an id"} if self.ids else {}
+        kinds |= {"tweet_id": f"a value of {self.group}"} if self.group else {}
         kinds |= {"normalised_text": "a text", "near_duplicate": "a near-duplicate text"}
         *most, last = [words for rule, words in kinds.items() if rule not in self.off] or [""]
         return f"{', '.join(most)} or {last}" if most else last

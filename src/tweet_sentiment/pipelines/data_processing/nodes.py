@@ -27,7 +27,7 @@ def read_posts(
     if data.validation_file is not None:
         files["validation"] = validation_file
     read = {part: reading.read_posts(file, data, study.labels) for part, file in files.items()}
-    told = {"ids": "none", "entities": data.columns.entity is not None}
+    told = {"ids": "none", "group": data.columns.group, "entities": data.columns.entity is not None}
     account = {part: _describe(file, read[part]) | told for part, file in files.items()}
     if data.columns.id is not None:
         tables, reason = without_untrusted(list(read.values()))
@@ -37,7 +37,8 @@ def read_posts(
         if reason is not None:
             logger.warning(
                 "The ids (data.columns.id) are not trusted: %s. Posts are grouped by their texts instead. If the "
-                "column has no ids, set data.columns.id to null; if a spreadsheet rounded them, use the original file.",
+                "column names users, threads or the like, give it as data.columns.group; if it has no ids, set "
+                "data.columns.id to null; if a spreadsheet rounded them, use the original file.",
                 reason,
             )
     posts = read["training"], read.get("validation", read["training"].head(0))
@@ -125,7 +126,7 @@ def split_posts(
         counts |= {"removed_label_issue": before - len(training), "kept": len(training)}
     read_training, read_test = (splitting.as_read(posts, data) for posts in (training, test))
     training, test = (posts.drop(columns=splitting.CLEANED) for posts in (training, test))
-    if data.columns.id is None:  # intervals and tests draw copies together
+    if not data.columns.joins:  # intervals and tests draw copies together
         test = test.assign(id=splitting.ids_of_like_texts(read_test, data.leak_free))
     test = test.assign(resembles_training=leakage.resembles(read_test["post"], read_training["post"]))
     overlap = leakage.overlap(read_training, read_test, ids_known=data.columns.id is not None)

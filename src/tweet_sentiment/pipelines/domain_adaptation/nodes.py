@@ -30,7 +30,7 @@ def collect_posts(
     from tweet_sentiment.data.splitting import as_read, dev_split
 
     posts, test = as_read(read_training_posts, data), as_read(split_test_posts, data)
-    ids_known = has_ids(read_training_posts, data)
+    ids_known = has_ids(read_training_posts, data) or data.columns.group is not None
     if study.has_dev_split:
         dev = as_read(dev_split(split_training_posts)[1], data)
         tied = leaking_rows(posts, test, data.leak_free, ids_known).any(axis=1)
