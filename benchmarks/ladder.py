@@ -53,7 +53,7 @@ def encoder(task: Task) -> dict[str, Any]:
     rungs[f"precision {chosen.precision}"] = forward(by_length, chosen)
     rungs["widths not rounded to 8"] = forward(by_length, chosen, multiple=1)
     with fast_forward(model):
-        with patch("tweet_sentiment.modeling.fast.distilbert.in_bf16", return_value=False):
+        with patch("tweet_sentiment.modeling.fast.blocks.in_bf16", return_value=False):
             rungs["of the last block, [CLS] only"] = forward(by_length, chosen, multiple=1)
         if chosen == Device("cpu", "bf16"):
             rungs["bf16 in few shapes and whole vectors"] = forward(by_length, chosen, multiple=1)

@@ -16,7 +16,7 @@ from tweet_sentiment.serving.limits import Limits
 
 _BENCHMARKS = """# Benchmarks
 
-Made by `make pages` from `results.md`, `serving.md`, `cold_start.md` and `runs.md` in `benchmarks/`. `make bench`
+Made by `make pages` from the tables in `benchmarks/`. `make bench`
 measures again, against the paper's script and transformers' pipeline, on two idle cores in about 35 minutes;
 `make bench-full` then adds our speed on all posts, in 10 minutes. Ratios differ between machines:
 [all runs](#all-runs) lists all of them, and README and docs cite the worst.
@@ -26,7 +26,7 @@ measures again, against the paper's script and transformers' pipeline, on two id
 def pages(project: Path) -> dict[Path, str]:
     """Return the text of every made page by its file."""
     docs, comparison = project / "docs", pd.read_csv(project / "docs/results/comparison.csv")
-    names = ("results", "serving", "cold_start", "runs")
+    names = ("results", "serving", "cold_start", "families", "runs")
     results, *others = (_read(project / f"benchmarks/{name}.md") for name in names)
     return {
         docs / "serve.md": with_limits(_read(docs / "serve.md")),

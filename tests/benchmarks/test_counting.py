@@ -12,6 +12,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import DistilBertConfig, DistilBertModel
 
+from benchmarks import families
+from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.speed import fast_forward
 
 TINY = DistilBertConfig(dim=4, hidden_dim=8, n_layers=2, n_heads=2, vocab_size=50)
@@ -101,3 +103,9 @@ def test_on_all_posts_the_script_is_counted_from_the_median_of_its_rates():
     assert found["script_seconds"]["encode"] == 60_000 / 50
     assert found["ratios"]["search"] == pytest.approx(300 * (60_000 / 40 + 800 / 50) / 10)
     assert found["measured"] == {"ours": True, "script": False}
+
+
+def test_both_sides_of_a_family_s_blocks_are_timed():
+    tiny = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    found = families.ratios("mpnet", Device("cpu", "fp32"), rounds=2, vocab_size=50, **tiny)
+    assert {name: len(each) for name, each in found.items()} == {"encode": 2, "train": 2}

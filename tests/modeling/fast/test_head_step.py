@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from tweet_sentiment.modeling.devices import draw_kept
 from tweet_sentiment.modeling.encoders import load_classifier
-from tweet_sentiment.modeling.fast.distilbert import dropout
+from tweet_sentiment.modeling.fast.blocks import dropout
 from tweet_sentiment.modeling.fast.head import FlatWeights, HeadGradients, HeadStep
 from tweet_sentiment.modeling.heads import Head
 from tweet_sentiment.modeling.speed import PlainStep

@@ -9,11 +9,14 @@ the fifth generation). oneDNN, which comes with torch too, takes tensors of its 
 """
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from tweet_sentiment.modeling.fast.blocks import Layers
 
 VECTOR = 32  # bf16 numbers
 STEPS = 8  # numbers of rows between a power of two and the next
@@ -21,44 +24,56 @@ FEWEST_BF16 = 16  # rows between two numbers of rows
 FEWEST_FP32 = 32  # rows; with less, changing the layout takes longer than it saves
 
 
-def in_bf16(block: Any) -> bool:
-    """Return whether the block now computes in a CPU's bf16, without gradients."""
+def in_bf16(layer: nn.Linear) -> bool:
+    """Return whether this layer, and its block, now compute in a CPU's bf16, without gradients."""
     return (
-        not block.training
-        and not torch.is_grad_enabled()
-        and block.attention.out_lin.weight.device.type == "cpu"
+        not torch.is_grad_enabled()
+        and layer.weight.device.type == "cpu"
         and torch.is_autocast_enabled("cpu")
         and torch.get_autocast_dtype("cpu") == torch.bfloat16
     )
 
 
 def block_in_bf16(
-    block: Any, query_states: torch.Tensor, hidden_states: torch.Tensor, mask: torch.Tensor | None
+    layers: "Layers",
+    query_states: torch.Tensor,
+    hidden_states: torch.Tensor,
+    mask: torch.Tensor | None,
+    bias: torch.Tensor | None,
 ) -> torch.Tensor:
-    """Compute the same as ``TransformerBlock.forward`` of transformers, for the positions ``query_states``.
+    """Compute a block for the positions ``query_states``.
 
     Args:
-        block: one of DistilBERT.
+        layers: the block's.
         query_states: shape (posts, positions, dim).
         hidden_states: all positions that are attended to, shape (posts, width, dim).
-        mask: true where a position is held, to be broadcast to (posts, heads, positions, width); None for all.
+        mask: see ``blocks.block_forward``; to be broadcast to (posts, heads, positions, width); None for all.
+        bias: of that shape; None for none.
     """
-    attention, ffn = block.attention, block.ffn
     held = _table(hidden_states)
     asked = held if query_states is hidden_states else _table(query_states)
 
     def heads(projected: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-        return _rows(projected, like).unflatten(2, (-1, attention.attention_head_size)).transpose(1, 2)
+        return _rows(projected, like).unflatten(2, (-1, layers.head_size)).transpose(1, 2)
 
     query, key, value = (
-        heads(attention.q_lin(asked), query_states),
-        heads(attention.k_lin(held), hidden_states),
-        heads(attention.v_lin(held), hidden_states),
+        heads(layers.query(asked), query_states),
+        heads(layers.key(held), hidden_states),
+        heads(layers.value(held), hidden_states),
     )
-    attended = _attention(query, key, value, mask, attention.scaling).transpose(1, 2).flatten(2)
-    attended = block.sa_layer_norm(_rows(attention.out_lin(_table(attended)), query_states) + query_states)
-    inner = ffn.lin2(ffn.activation(ffn.lin1(_table(attended))))
-    return block.output_layer_norm(_rows(inner, query_states) + attended)
+    attended = _attention(query, key, value, mask, bias, layers.head_size**-0.5).transpose(1, 2).flatten(2)
+    attended = layers.attention_norm(_rows(layers.out(_table(attended)), query_states) + query_states)
+    inner = layers.outer(layers.activation(layers.inner(_table(attended))))
+    return layers.output_norm(_rows(inner, query_states) + attended)
+
+
+def with_mask(scores: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Return scores that are very low where a position is not held; see ``blocks.block_forward``."""
+    if mask is None:
+        return scores
+    if mask.dtype != torch.bool:
+        return scores + mask.to(scores.dtype)
+    return scores.masked_fill(mask.logical_not(), torch.finfo(scores.dtype).min)
 
 
 def _table(states: torch.Tensor) -> torch.Tensor:
@@ -78,7 +93,12 @@ def _rows(table: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 
 
 def _attention(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scaling: float
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    scaling: float,
 ) -> torch.Tensor:
     (posts, count, positions, _), width = query.shape, key.shape[2]
     scores = query.new_full((posts * count, positions, -(-width // VECTOR) * VECTOR), -torch.inf)
@@ -86,8 +106,13 @@ def _attention(
     with torch.autocast("cpu", enabled=False):
         queries, keys = query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2)
         torch.baddbmm(query.new_zeros(1), queries, keys, beta=0, alpha=scaling, out=known)
-        if mask is not None:
-            known.unflatten(0, (posts, count)).masked_fill_(mask.logical_not(), -torch.inf)
+        by_post = known.unflatten(0, (posts, count))
+        if bias is not None:
+            by_post += bias
+        if mask is not None and mask.dtype == torch.bool:
+            by_post.masked_fill_(mask.logical_not(), -torch.inf)
+        elif mask is not None:
+            by_post += mask
         weights = scores.softmax(-1)[..., :width]
         return torch.bmm(weights, value.flatten(0, 1)).view(query.shape)
 

@@ -1,14 +1,10 @@
-"""DistilBERT with less work: unread positions are not computed, and a CPU gets operations at which it is fast.
+"""DistilBERT without transformers, for predictions and explanations.
 
-Only the position that the head reads is computed in the last block: a seventh of all arithmetic is saved. On a CPU,
-training takes attention as plain matrix products (the fused kernel's backward pass in bf16 is several times slower, and
-with dropout it gives way to one that checks each row), and draws dropout from 16 random bits a value. For a CPU
-without gradients see ``cpu``. Source: V. Sanh et al., "DistilBERT, a distilled version of BERT", 2019;
-``transformers.DistilBertForSequenceClassification``, whose names of modules and weights these are.
+Source: V. Sanh et al., "DistilBERT, a distilled version of BERT", 2019; the names of modules and weights are those of
+``transformers.DistilBertForSequenceClassification``.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -17,8 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tweet_sentiment.modeling.devices import draw_kept
-from tweet_sentiment.modeling.fast.cpu import block_in_bf16, in_bf16, linear_in_fp32, mkl_is_slow
+from tweet_sentiment.modeling.fast.blocks import block_forward, layers_of
 
 ACTIVATIONS = {
     "gelu": functional.gelu,
@@ -27,78 +22,6 @@ ACTIVATIONS = {
     "silu": functional.silu,
 }
 EPSILON = 1e-12  # of each layer norm
-
-
-@contextmanager
-def forward(model: nn.Module) -> Iterator[None]:
-    """Let a DistilBERT within ``model`` compute fast; see ``modeling.speed.fast_forward``.
-
-    Whichever position of ``last_hidden_state`` is then read, it is the pooled one. Weights and names stay.
-    """
-    position = getattr(model, "pooled_position", 0)
-    blocks: list[Any] = [one for one in model.modules() if hasattr(one, "sa_layer_norm")]  # no other family has it
-    layers: list[Any] = [one for one in model.modules() if type(one) is nn.Linear] if mkl_is_slow() else []
-    for block in blocks:
-        block.forward = partial(block_forward, block, position if block is blocks[-1] else None)
-    for layer in layers:
-        layer.forward = partial(linear_in_fp32, layer)
-    try:
-        yield
-    finally:
-        for module in (*blocks, *layers):
-            del module.forward
-
-
-def block_forward(
-    block: Any,
-    position: int | None,
-    hidden_states: torch.Tensor,
-    attention_mask: torch.Tensor | None = None,
-    **_: Any,
-) -> torch.Tensor:
-    """Compute the same as ``TransformerBlock.forward`` of transformers, for one position or all."""
-    query_states = hidden_states if position is None else hidden_states[:, position : position + 1]
-    if attention_mask is not None and position is not None:
-        attention_mask = attention_mask[:, :, position : position + 1]
-    compute = block_in_bf16 if in_bf16(block) else _any_block
-    output = compute(block, query_states, hidden_states, attention_mask)
-    return output if position is None else output.expand_as(hidden_states)
-
-
-def _any_block(
-    block: Any, query_states: torch.Tensor, hidden_states: torch.Tensor, mask: torch.Tensor | None
-) -> torch.Tensor:
-    attended = block.sa_layer_norm(_attention(block.attention, query_states, hidden_states, mask) + query_states)
-    inner = block.ffn.lin2(block.ffn.activation(block.ffn.lin1(attended)))
-    if block.training:
-        inner = dropout(inner, block.ffn.dropout.p)
-    return block.output_layer_norm(inner + attended)
-
-
-def _attention(
-    attention: Any, query_states: torch.Tensor, hidden_states: torch.Tensor, mask: torch.Tensor | None
-) -> torch.Tensor:
-    def heads(projected: torch.Tensor) -> torch.Tensor:
-        return projected.view(*projected.shape[:2], -1, attention.attention_head_size).transpose(1, 2)
-
-    query = heads(attention.q_lin(query_states))
-    key, value = heads(attention.k_lin(hidden_states)), heads(attention.v_lin(hidden_states))
-    probability = attention.dropout.p if attention.training else 0.0
-    if attention.training and query.device.type == "cpu":
-        scores = (query * attention.scaling) @ key.transpose(2, 3)
-        if mask is not None:
-            scores = scores.masked_fill(mask.logical_not(), torch.finfo(scores.dtype).min)
-        attended = dropout(scores.softmax(-1), probability) @ value
-    else:
-        attended = functional.scaled_dot_product_attention(query, key, value, mask, probability)
-    return attention.out_lin(attended.transpose(1, 2).flatten(2))
-
-
-def dropout(values: torch.Tensor, probability: float) -> torch.Tensor:
-    """Zero values with this probability and scale the others, as ``torch.nn.functional.dropout`` in training."""
-    if not probability or values.device.type != "cpu":
-        return functional.dropout(values, probability)
-    return values * draw_kept(values.shape, probability, values.device).to(values.dtype).mul_(1 / (1 - probability))
 
 
 def network_of(settings: dict[str, Any]) -> Callable[[], "Network"] | None:
@@ -118,7 +41,10 @@ class _Module(nn.Module):
 
 class _Block(_Module):
     def forward(self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
-        return block_forward(self, None, hidden_states, attention_mask)
+        layers = layers_of(self)
+        assert layers is not None
+        states: torch.Tensor = block_forward(self, layers, None, hidden_states, attention_mask)
+        return states
 
 
 def _embedding(rows: int, dim: int) -> nn.Embedding:
@@ -135,7 +61,7 @@ def _block(config: Any) -> _Block:
     norms = {name: nn.LayerNorm(dim, eps=EPSILON) for name in ("sa_layer_norm", "output_layer_norm")}
     activation = ACTIVATIONS[config.activation]
     return _Block(
-        attention=_Module(attention_head_size=size, scaling=size**-0.5, **linear),
+        attention=_Module(attention_head_size=size, **linear),
         ffn=_Module(lin1=nn.Linear(dim, inner), lin2=nn.Linear(inner, dim), activation=activation),
         **norms,
     )
