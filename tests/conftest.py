@@ -1,5 +1,6 @@
 """What every test shares: the project's real configuration, and skips that name the missing real part."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -149,3 +150,8 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+def pytest_collection_finish():
+    """Take what has been imported out of garbage collection: statsmodels starts one at every correction."""
+    gc.freeze()

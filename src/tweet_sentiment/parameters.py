@@ -144,10 +144,10 @@ class Columns(Strict):
     """
 
     id: int | str | None
-    group: int | str | None
     entity: int | str | None
     label: int | str
     post: int | str
+    group: int | str | None = None
 
     @property
     def joins(self) -> bool:
