@@ -13,7 +13,7 @@ import pytest
 from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
-from kedro.io import DatasetError
+from kedro.io import DatasetError, Version
 
 from tweet_sentiment.datasets import (
     Array,
@@ -30,6 +30,9 @@ from tweet_sentiment.datasets import (
     Tokens,
 )
 from tweet_sentiment.errors import StudyError
+from tweet_sentiment.incremental.identity import _entry as fingerprint_of
+from tweet_sentiment.incremental.identity import dataset_hash
+from tweet_sentiment.storage import file_hash
 
 ODD = ["NaN", "NA", "", "null", "None", "\r", "a\r\nb", 'he said "no"', '"', ",\n", "😀 ok", " ", "007", "1e5", "True"]
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12) | st.sampled_from(ODD)
@@ -171,6 +174,8 @@ OLD = {
     Text: "old",
 }
 
+NEW = {**OLD, Csv: OLD[Csv] * 2, Parquet: OLD[Parquet] * 2, Json: {}, Plotly: go.Figure(), Text: "new"}
+
 
 @pytest.mark.parametrize("kind", OLD, ids=lambda kind: kind.__name__)
 def test_a_save_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, kind):
@@ -187,6 +192,50 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, k
     assert dataset.exists()
 
 
+@pytest.mark.parametrize("kind", OLD, ids=lambda kind: kind.__name__)
+def test_a_versioned_dataset_keeps_the_file_of_each_run_and_loads_the_newest_or_the_one_that_is_named(tmp_path, kind):
+    place = tmp_path / "lora" / "it"
+
+    def versioned(**versions):
+        return kind(filepath=str(place), version=Version(versions.get("load"), versions.get("save")))
+
+    assert not versioned().exists()
+    versioned(save="2026-01-01T00.00.00.000Z").save(OLD[kind])
+    first = (place / "2026-01-01T00.00.00.000Z/it").read_bytes()
+    with pytest.raises(DatasetError):
+        versioned(save="2026-01-02T00.00.00.000Z").save(Unwritable())
+    again = versioned(save="2026-01-03T00.00.00.000Z")
+    assert fingerprint_of(again) == fingerprint_of(versioned(save="2026-01-04T00.00.00.000Z"))
+    before = dataset_hash(again)
+    again.save(NEW[kind])
+    newest = (place / "2026-01-03T00.00.00.000Z/it").read_bytes()
+    assert sorted(path.name for path in place.rglob("*") if path.is_file()) == ["it", "it"]
+    assert (place / "2026-01-01T00.00.00.000Z/it").read_bytes() == first
+    assert dataset_hash(again) == file_hash(place / "2026-01-03T00.00.00.000Z/it")
+    assert dataset_hash(again) != before
+    assert dataset_hash(versioned(load="2026-01-01T00.00.00.000Z")) == before
+    assert str(versioned().load()) == str(again.load())
+    assert not versioned(load="2026-01-02T00.00.00.000Z").exists()
+    partitions = Partitions(path=str(tmp_path), dataset=f"{kind.__module__}.{kind.__name__}", filename_suffix="/it")
+    assert {name: path.read_bytes() for name, path in partitions.files().items()} == {"lora": newest}
+    assert str(partitions.load()["lora"]()) == str(again.load())
+
+
+def test_the_results_of_a_run_are_the_newest_versions_of_those_that_are_versioned(tmp_path):
+    for day, accuracy in ((1, 0.5), (2, 0.6)):
+        place = str(tmp_path / "08_reporting/own/leak_free/lora/metrics.json")
+        Json(filepath=place, version=Version(None, f"2026-01-0{day}T00.00.00.000Z")).save({"accuracy": accuracy})
+    files = RunFiles(path=str(tmp_path), run="own", patterns=["08_reporting/{run}/*/*/metrics.json"])
+    assert {name: load() for name, load in files.load().items()} == {"leak_free/lora/metrics.json": {"accuracy": 0.6}}
+
+
+def test_a_file_in_the_place_of_versions_is_named_and_stays(tmp_path):
+    (tmp_path / "it").write_text("old")
+    with pytest.raises(DatasetError, match="is a file, and the catalog says that it is versioned"):
+        Text(filepath=str(tmp_path / "it"), version=Version(None, None)).save("new")
+    assert (tmp_path / "it").read_text() == "old"
+
+
 def test_tokens_that_cannot_be_saved_leave_the_old_folder(tmp_path):
     dataset = Tokens(str(tmp_path / "tokens"))
     dataset.save(tokens([4]))
@@ -199,7 +248,7 @@ def test_tokens_that_cannot_be_saved_leave_the_old_folder(tmp_path):
 FULL = """
 import resource, signal, sys
 import numpy as np, pandas as pd
-from kedro.io import DatasetError
+from kedro.io import DatasetError, Version
 from tweet_sentiment.datasets import Array, Csv, Json, Parquet, Text
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder = sys.argv[1]

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tweet_sentiment.addresses import fetch, fetch_all, shown, written
 from tweet_sentiment.best_model import Promotion, promote
 from tweet_sentiment.data.lines import Source
+from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import (
     CLASSICAL,
     ENSEMBLE,
@@ -59,29 +60,43 @@ def _once_made(preview: Callable[..., Any]) -> Callable[..., Any]:
 class _Atomic:
     """A Kedro dataset that saves beside its file and then renames; Kedro's own would truncate the file first.
 
-    With ``optional: true`` in the metadata a missing file loads as an empty ``EMPTY``.
+    With ``optional: true`` in the metadata a missing file loads as an empty ``EMPTY``. With ``versioned: true`` each
+    run keeps its own file, as in Kedro's datasets.
     """
 
     _filepath: PurePosixPath
+    _version: Any
+    _get_load_path: Callable[[], PurePosixPath]
+    _get_save_path: Callable[[], PurePosixPath]
+    _clear_version_cache: Callable[[], None]
     metadata: Any
     EMPTY: type = dict
 
     def load(self) -> Any:
-        if not fetch(Path(self._filepath)).exists() and (self.metadata or {}).get("optional"):
+        if (self.metadata or {}).get("optional") and not self.exists():  # type: ignore[attr-defined]
             return self.EMPTY()
+        fetch(Path(self._filepath))
         return super().load()  # type: ignore[misc]
 
     def _exists(self) -> bool:
-        return fetch(Path(self._filepath)).exists()
+        if self._version:
+            fetch_all(Path(self._filepath), f"*/{self._filepath.name}")
+        return fetch(Path(self._get_load_path())).exists()
 
     def save(self, data: Any) -> None:
-        final = self._filepath
-        with written(Path(final)) as new:
-            self._filepath = PurePosixPath(new)
+        place, version = self._filepath, self._version
+        if version and Path(place).is_file():
+            raise StudyError(
+                f"{place} is a file, and the catalog says that it is versioned, which makes it a folder.\n"
+                f"  Move it away, or to {place}/<version>/{place.name}."
+            )
+        with written(Path(self._get_save_path())) as new:
+            self._filepath, self._version = PurePosixPath(new), None
             try:
                 super().save(data)  # type: ignore[misc]
             finally:
-                self._filepath = final
+                self._filepath, self._version = place, version
+        self._clear_version_cache()
 
 
 class Csv(_Atomic, CSVDataset):
@@ -131,6 +146,17 @@ class Text(_Atomic, TextDataset):
     DEFAULT_FS_ARGS = UTF_8
 
 
+def _place(file: Path) -> Path:
+    """Return the path by which the catalog names a file: of one version of a dataset, the folder of its versions."""
+    folder = file.parent.parent
+    return folder if folder.name == file.name else file
+
+
+def _newest(place: Path) -> Path:
+    """Return the file to load of a path in the catalog."""
+    return max(place.glob(f"*/{place.name}"), default=place)
+
+
 class Partitions(PartitionedDataset):
     """The same file of every protocol or technique, by "<protocol>/<technique>"; an empty dictionary if there is none.
 
@@ -161,7 +187,11 @@ class Partitions(PartitionedDataset):
 
     def _list_partitions(self) -> list[str]:
         fetch_all(Path(self._path), f"**{self._filename_suffix}")
-        return [path for path in super()._list_partitions() if self.holds(Path(path))]
+        places = {_place(Path(path)) for path in super()._list_partitions()}
+        return [str(_newest(place)) for place in sorted(places) if self.holds(place)]
+
+    def _path_to_partition(self, path: str) -> str:
+        return super()._path_to_partition(str(_place(Path(path))))
 
 
 class RunFiles(Partitions):
@@ -198,7 +228,7 @@ class RunFiles(Partitions):
             fetch_all(root, pattern)
         found = [path for pattern in self._patterns for path in sorted(root.glob(pattern)) if self.holds(path)]
         named = {path: self._name(*path.relative_to(root).parts[1:]) for path in found}
-        return {name: path for path, name in named.items() if name}
+        return {name: _newest(path) for path, name in named.items() if name}
 
     def _name(self, run: str, *parts: str) -> str:
         if run == self._run:

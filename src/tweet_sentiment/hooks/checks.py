@@ -301,7 +301,7 @@ class SayWhatIsMissing:
 
 
 def say_missing(error: Exception, names: list[str], catalog: Any) -> None:
-    """Raise the message about the first of these datasets whose path does not exist.
+    """Raise the message about the first of these datasets that does not exist.
 
     Raises:
         StudyError: there is one.
@@ -310,7 +310,7 @@ def say_missing(error: Exception, names: list[str], catalog: Any) -> None:
 
     for name in names:
         path = path_of(catalog.get(name)) if name in catalog else None
-        if path is None or path.exists():
+        if path is None or catalog.exists(name):
             continue
         making = [(len(one.nodes), key) for key, one in pipelines.items() if name in one.all_outputs()]
         what_to_do = (

@@ -106,11 +106,11 @@ def parameters_of(node: Any, catalog: Any) -> dict[str, Any]:
 
 
 def _entry(dataset: Any) -> str:
-    """Return a hash of the dataset's type and settings, without its path and its metadata for kedro-viz."""
+    """Return a hash of the dataset's type and settings, without its path, version and metadata for kedro-viz."""
     configuration = dataset._init_config() if hasattr(dataset, "_init_config") else {}
     settings = configuration | configuration.get("kwargs", {})
     metadata = {key: value for key, value in (settings.get("metadata") or {}).items() if key != "kedro-viz"}
-    kept = {key: value for key, value in settings.items() if key not in ("filepath", "path", "kwargs")}
+    kept = {key: value for key, value in settings.items() if key not in ("filepath", "path", "kwargs", "version")}
     return fingerprint(kept | {"metadata": metadata})
 
 
@@ -200,6 +200,8 @@ def dataset_hash(dataset: Any) -> str | None:
 
     if isinstance(dataset, Partitions):
         return _files_hash(dataset.files())
+    if getattr(dataset, "_version", None) and path_of(dataset) is not None:
+        return content_hash(Path(dataset._get_load_path())) if dataset.exists() else MISSING
     path = path_of(dataset)
     return None if path is None else content_hash(fetch(path))
 
