@@ -46,6 +46,7 @@ def _changed(key, value):
     place = raw
     *path, last = key.split(".")
     for part in path:
+        place[part] = place[part] or {}  # null: none of its keys
         place = place[part]
     place[last] = value
     return raw
@@ -55,27 +56,42 @@ def _changed(key, value):
     ("key", "value", "said"),
     [
         ("layer_unfreezing.hyperparameters.learning_rate", "1e-5", "layer_unfreezing.hyperparameters.learning_rate"),
-        ("layer_unfreezing.hyperparameters.learning_rate", 0.0, "greater than 0"),
+        ("layer_unfreezing.hyperparameters.learning_rate", 0.0, "more than 0"),
         ("layer_unfreezing.hyperparameters.learning_rate", float("nan"), "finite"),
-        ("layer_unfreezing.hyperparameters.per_device_train_batch_size", 0, "greater than or equal to 1"),
-        ("layer_unfreezing.hyperparameters.num_train_epochs", 0, "greater than or equal to 1"),
+        ("layer_unfreezing.hyperparameters.per_device_train_batch_size", 0, "1 or more"),
+        ("layer_unfreezing.hyperparameters.num_train_epochs", 0, "1 or more"),
         ("seed", 2**32, "seed"),
         ("seed", -1, "seed"),
         ("training.metric_for_best_model", "acuracy", "accuracy"),
-        ("hyperparameter_search.attempt", 0, "greater than or equal to 1"),
+        ("hyperparameter_search.attempt", 0, "1 or more"),
         ("model.max_length", 500, "500) + prompt_tuning.num_virtual_tokens (15) = 515"),
         ("hyperparameter_search.space.learning_rate", {"low": 1.0, "high": 0.1, "log": True}, "above high"),
         ("hyperparameter_search.space.learning_rate", {"low": 0.0, "high": 0.1, "log": True}, "low > 0"),
         ("layer_unfreezing.lrr", 1, "layer_unfreezing.lrr: no such parameter"),
         ("learning_rat", 1, "learning_rat: no such parameter"),
-        ("device", "gpu", "device"),
-        ("protocol", "leakfree", "protocol"),
+        ("learning_rate", 1, "did you mean layer_unfreezing.hyperparameters.learning_rate or hyperparameter_search."),
+        ("lora.learning_rate", 1, "lora.learning_rate: no such parameter; did you mean lora.hyperparameters.learning_"),
+        ("promotion.techniqe", 1, "promotion.techniqe: no such parameter; did you mean promotion.technique?"),
+        ("device", "gpu", "device: expected auto, cpu, cuda or cuda:N; found 'gpu'"),
+        ("protocol", "leakfree", "protocol: expected published, leak_free, grouped or grouped_<k>_of_<n>; found 'leak"),
+        ("run", "../x", "run: expected a name of letters, digits, _, . and -; found '../x'"),
+        ("data.columns.label", 1.5, "data.columns.label: expected a whole number or a text; found 1.5\n"),
+        ("training.class_weights", "heavy", "class_weights: expected 'balanced' or keys with values; found 'heavy'\n"),
+        ("training.class_weights.Positive", -1, "training.class_weights.Positive: expected more than 0; found -1\n"),
+        (
+            "full_fine_tuning.hyperparameters.learning_rate",
+            "x",
+            "learning_rate: expected a number or 'auto'; found 'x'",
+        ),
+        ("hyperparameter_search.pruner.n_startup_trials", -1, "search.pruner.n_startup_trials: expected 0 or more; fo"),
+        ("hyperparameter_search.space.warmup_steps.low", "x", "warmup_steps.low: expected a number; found 'x'\n"),
+        ("hyperparameter_search.pruner", None, "hyperparameter_search.pruner: expected keys with values; found None"),
         ("protocol", "grouped_4_of_3", "grouped_4_of_3"),
         ("protocol", "grouped_1_of_1", "n of 2 or more"),
         ("seeds", [1, 1], "an item twice"),
         ("seeds", [], "seeds"),
         ("dev_split.share", 1.0, "less than 1"),
-        ("uncertainty.resamples", 5, "greater than or equal to 100"),
+        ("uncertainty.resamples", 5, "100 or more"),
         *((f"{name}.peft_type", "PREFIX_TUNING", "past_key_values") for name in ("prompt_tuning", "p_tuning", "lora")),
         *(
             (f"{name}.peft_type", "PREFIX_TUNING", "use PROMPT_TUNING")
@@ -87,11 +103,11 @@ def _changed(key, value):
         ("ensemble.members", ["lora", "lora"], "an item twice"),
         ("ensemble.members", ["lora", "baseline"], "ensemble.members"),
         ("distillation.label_smoothing_factor", 0.1, "labels are soft already"),
-        ("distillation.temperature", 0.5, "greater than or equal to 1"),
+        ("distillation.temperature", 0.5, "1 or more"),
         ("training_ablation.variants", {"odd": {"poolin": "mean"}}, "training_ablation.variants.odd: poolin no such"),
         ("training_ablation.variants", {"odd": {"pooling": "max"}}, "training_ablation.variants.odd: pooling"),
         ("unfreezing_sweep.top_blocks", [1, 1], "an item twice"),
-        ("full_fine_tuning.layerwise_learning_rate_decay", 1.1, "less than or equal to 1"),
+        ("full_fine_tuning.layerwise_learning_rate_decay", 1.1, "1 or less"),
         ("labels", ["a", "a"], "twice"),
         ("labels", ["Negative", "Irrelevant"], "['Irrelevant'] are in both"),
         ("data.columns.post", "text", "positions"),
@@ -102,6 +118,8 @@ def test_a_wrong_value_is_refused_by_its_key(key, value, said):
     with pytest.raises(StudyError) as refused:
         validate_parameters(_changed(key, value))
     assert said in str(refused.value)
+    keys = [line.partition(":")[0] for line in str(refused.value).splitlines()]
+    assert len({*keys}) == len(keys)  # not a line for each kind that the value might be of
     assert "nothing was run" in str(refused.value)
 
 
@@ -150,6 +168,12 @@ def test_at_any_depth_an_unknown_key_and_a_missing_one_are_refused_by_name(place
         del here[name]
         with pytest.raises(StudyError, match=rf"{section}.*\.?{name}: is missing"):
             validate_parameters(raw)
+
+
+@pytest.mark.parametrize("value", [None, 3])
+def test_a_value_in_the_place_of_a_section_is_refused_before_another_takes_a_value_from_it(value):
+    with pytest.raises(StudyError, match=f"  data: expected keys with values; found {value}\n"):
+        raw_parameters(data=value)
 
 
 def test_fp16_on_the_cpu_is_refused():

@@ -96,8 +96,8 @@ def message_of(error: BaseException) -> str | None:
         return f"{found.filename or 'A file'} cannot be {what}: {found.strerror}. Existing files are not changed."
     if any(isinstance(link, FileNotFoundError) for link in chain):  # in a node's own work it is our mistake
         return None
-    if isinstance(error, YAMLError | UnicodeDecodeError) and (file := _unreadable()):
-        return f"{file} cannot be read: {error}"
+    if isinstance(error, YAMLError | UnicodeDecodeError | AttributeError) and (unreadable := _unreadable()):
+        return unreadable
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -107,14 +107,16 @@ def message_of(error: BaseException) -> str | None:
     return str(error).strip() if raised_by in ABOUT_CONFIGURATION and not in_node else None
 
 
-def _unreadable() -> Path | None:
-    """Name the file of ``conf`` that is no YAML, or not in UTF-8: the error's own message does not."""
-    from omegaconf import OmegaConf
+def _unreadable() -> str | None:
+    """Name the file of ``conf`` that is no YAML, not in UTF-8 or no map: the error's own message does not."""
+    from omegaconf import ListConfig, OmegaConf
     from yaml import YAMLError
 
     for path in sorted(Path("conf").rglob("*.yml")):
         try:
-            OmegaConf.load(path)
-        except (YAMLError, UnicodeDecodeError):
-            return path
+            content = OmegaConf.load(path)
+        except (YAMLError, UnicodeDecodeError) as error:
+            return f"{path} cannot be read: {error}"
+        if isinstance(content, ListConfig):
+            return f"{path} cannot be read: expected keys with values, found a list"
     return None

@@ -2,10 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator
 from functools import cached_property, reduce
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
@@ -69,6 +68,9 @@ class ConfigLoader(OmegaConfigLoader):
 
 
 def _resolved(values: dict[str, Any]) -> dict[str, Any]:
+    from tweet_sentiment.schema import check_sections
+
+    check_sections(values)  # a value may be taken from a section
     return OmegaConf.to_container(OmegaConf.create(values), resolve=True)  # type: ignore[return-value]
 
 
@@ -79,6 +81,8 @@ def merge(values: dict[str, Any], later: dict[str, Any], model: type[BaseModel] 
     sets a name to null only removes that name. A map with the keys of another model (a pruner) replaces the earlier
     one.
     """
+    from tweet_sentiment.schema import kinds_of
+
     merged = {**values, **later}
     for name in values.keys() & later.keys():
         old, new = values[name], later[name]
@@ -92,18 +96,6 @@ def merge(values: dict[str, Any], later: dict[str, Any], model: type[BaseModel] 
         if not named and not other:
             merged[name] = merge(old, new, models[0] if len(models) == 1 else None)
     return merged
-
-
-def kinds_of(annotation: Any) -> Iterator[Any]:
-    """Yield the kinds of map that an annotation allows: models, and ``dict`` for one with free names."""
-    origin = get_origin(annotation) or annotation
-    if origin is dict or (isinstance(origin, type) and issubclass(origin, BaseModel)):
-        yield origin
-    elif origin is Annotated:
-        yield from kinds_of(get_args(annotation)[0])
-    elif origin is not list:
-        for one in get_args(annotation):
-            yield from kinds_of(one)
 
 
 def of_another_file(file: str, named: dict[str, Any]) -> dict[str, Any]:

@@ -41,13 +41,27 @@ def _without_nulls(value: Any) -> Any:
     return {name: one for name, one in value.items() if one is not None} if isinstance(value, dict) else value
 
 
+FORMS: dict[str, str] = {}  # in words, by the pattern of the text
+
+
+def _form(pattern: str, words: str) -> Any:
+    FORMS[pattern] = words
+    return Field(pattern=pattern)
+
+
 WithoutNulls = BeforeValidator(_without_nulls)  # of a map with names of its own: null takes a name out
 Label = Annotated[str, BeforeValidator(_as_label)]  # YAML's 1 and true are the texts "1" and "true" of a file
 Place = Annotated[str, Field(min_length=1)]  # a path of this machine, or an address
 LocalPath = Annotated[str, Field(min_length=1), AfterValidator(_local)]
-Protocol = Annotated[str, Field(pattern=r"^(published|leak_free|grouped(_[1-9]\d*_of_[1-9]\d*)?)$")]
+Protocol = Annotated[
+    str,
+    _form(
+        r"^(published|leak_free|grouped(_[1-9]\d*_of_[1-9]\d*)?)$",
+        "published, leak_free, grouped or grouped_<k>_of_<n>",
+    ),
+]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Run = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Run = Annotated[str, _form(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "a name of letters, digits, _, . and -")]
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(distinct)]
 PositiveInt = Annotated[int, Field(ge=1)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
@@ -55,7 +69,9 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 WeightDecay = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Delimiter = Annotated[
-    str, BeforeValidator(lambda given: "\t" if given == r"\t" else given), Field(pattern=r"(?s)^(.|auto)$")
+    str,
+    BeforeValidator(lambda given: "\t" if given == r"\t" else given),
+    _form(r"(?s)^(.|auto)$", "one character or auto"),
 ]
 Quoting = Literal["auto", "csv", "none"]
 Encoding = Annotated[str, Field(min_length=1)]
@@ -118,7 +134,7 @@ class Study(Strict):
 class Compute(Strict):
     """The device and the precision; Kedro's ``params:compute``. ``device``: auto, cpu, cuda or cuda:N."""
 
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    device: Annotated[str, _form(r"^(auto|cpu|cuda(:\d+)?)$", "auto, cpu, cuda or cuda:N")]
     fp16: bool
     precision: Literal["auto", "fp32", "bf16"]
 
@@ -326,7 +342,7 @@ class TrainingParameters(Strict):
     class_weights: Annotated[Literal["balanced"] | dict[Label, Annotated[float, Field(gt=0)]] | None, WithoutNulls]
     processes: PositiveInt
     nodes: PositiveInt
-    rendezvous: Annotated[str, Field(pattern=r"^[^\s/]+:\d+$")] | None
+    rendezvous: Annotated[str, _form(r"^[^\s/]+:\d+$", "host:port")] | None
 
     NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"save_total_limit", "save_minutes", "rendezvous"})
 

@@ -1,7 +1,8 @@
 """All parameters of ``conf`` and ``--params``: the model of each section, and the checks between sections."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError, create_model
 
@@ -35,6 +36,18 @@ MODELS: dict[str, Any] = {
 Conf: Any = create_model("Conf", __base__=conf.Strict, **{name: (kind, ...) for name, kind in MODELS.items()})  # type: ignore[call-overload]
 
 
+def kinds_of(annotation: Any) -> Iterator[Any]:
+    """Yield the kinds of map that an annotation allows: models, and ``dict`` for one with free names."""
+    origin = get_origin(annotation) or annotation
+    if origin is dict or (isinstance(origin, type) and issubclass(origin, BaseModel)):
+        yield origin
+    elif origin is Annotated:
+        yield from kinds_of(get_args(annotation)[0])
+    elif origin is not list:
+        for one in get_args(annotation):
+            yield from kinds_of(one)
+
+
 def validate(raw: Mapping[str, Any]) -> Sections:
     """Return the sections as models, with ``study`` and ``compute``, which group keys of the top level.
 
@@ -46,26 +59,117 @@ def validate(raw: Mapping[str, Any]) -> Sections:
         sections: Sections = {name: getattr(typed, name) for name in MODELS}
         sections["study"] = conf.Study(**{key: sections[key] for key in conf.Study.model_fields})
         sections["compute"] = conf.Compute(**{key: sections[key] for key in conf.Compute.model_fields})
-        wrong = _disagreements(sections)
+        _refuse(_disagreements(sections))
     except ValidationError as error:
-        found = [(".".join(map(str, one["loc"])), _reason(dict(one))) for one in error.errors()]
-        wrong = [f"{key}: {reason}" if key else reason for key, reason in found]
+        _refuse([f"{key}: {reason}" if key else reason for key, reason in faults(error, raw)])
+    return sections
+
+
+def check_sections(values: Mapping[str, Any]) -> None:
+    """Refuse a value in the place of a section.
+
+    Raises:
+        StudyError: there is one.
+    """
+    models = {name for name, kind in MODELS.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
+    wrong = {name: values[name] for name in values if name in models and not isinstance(values[name], dict)}
+    _refuse([f"{name}: expected {EXPECTED['model_type']}; found {value!r}" for name, value in wrong.items()])
+
+
+def _refuse(wrong: list[str]) -> None:
     if wrong:
         lines = "\n".join(f"  {one}" for one in wrong)
         raise StudyError(
             f"The parameters are not right; nothing was run.\n{lines}\n"
             "Correct them in conf/*/parameters*.yml or in --params."
         )
-    return sections
 
 
-def _reason(error: dict[str, Any]) -> str:
-    if error["type"] == "extra_forbidden":
-        return "no such parameter"
-    if error["type"] == "missing":
+EXPECTED = {  # by the type of pydantic's error; in braces what it says of the limit
+    "bool_type": "true or false",
+    "dict_type": "keys with values",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "{le:g} or less",
+    "list_type": "a list",
+    "literal_error": "{expected}",
+    "model_type": "keys with values",
+    "string_too_short": "a text that is not empty",
+    "string_type": "a text",
+    "too_short": "a list or map with {min_length} or more",
+}
+
+
+def faults(error: ValidationError, raw: Any) -> list[tuple[str, str]]:
+    """Return key and reason of each fault that pydantic found in ``raw``.
+
+    Where a value may be of several kinds, pydantic names the faults under each. Only those of the kinds that fit best
+    are returned: the faults are inside the value, and they are the fewest.
+    """
+    by_place: dict[str, dict[str, list[tuple[str, Any]]]] = {}
+    for one in error.errors():
+        keys, kind, value = list[str](), "", raw
+        above: str | None = None
+        for part in one["loc"]:
+            inside = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
+            if inside or (one["type"] == "missing" and part == one["loc"][-1]):
+                keys.append(str(part))
+                value = value[part] if inside else None
+            elif above is None:  # the name of a kind
+                above, kind = ".".join(keys), str(part)
+        key = ".".join(keys)
+        by_place.setdefault(key if above is None else above, {}).setdefault(kind, []).append((key, one))
+    found = []
+    for place, kinds in by_place.items():
+        ranks = {kind: (place in dict(of_kind), len(of_kind)) for kind, of_kind in kinds.items()}
+        by_key: dict[str, list[Any]] = {}
+        for key, one in (fault for kind, rank in ranks.items() if rank == min(ranks.values()) for fault in kinds[kind]):
+            by_key.setdefault(key, []).append(one)
+        found += [(key, _reason(key, errors)) for key, errors in by_key.items()]
+    return found
+
+
+def _reason(key: str, errors: list[Any]) -> str:
+    if any(one["type"] == "missing" for one in errors):
         return "is missing"
-    message, found = str(error["msg"]).removeprefix("Value error, "), error["input"]
-    return message if isinstance(found, dict) or error["type"] == conf.NOT_SHOWN else f"{message}; found {found!r}"
+    if any(one["type"] == "extra_forbidden" for one in errors):
+        return "no such parameter" + _did_you_mean(key)
+    first, value = errors[0], errors[0]["input"]
+    said = _expectation(first)
+    if said.startswith("expected "):
+        said = "expected " + " or ".join(dict.fromkeys(_expectation(one).removeprefix("expected ") for one in errors))
+    hidden = first["type"] == conf.NOT_SHOWN or (isinstance(value, dict) and first["type"] == "value_error")
+    return said if hidden else f"{said}; found {value!r}"
+
+
+def _expectation(error: Any) -> str:
+    if error["type"] == "string_pattern_mismatch":
+        return f"expected {conf.FORMS[error['ctx']['pattern']]}"
+    if expected := EXPECTED.get(error["type"]):
+        return f"expected {expected.format(**error.get('ctx', {}))}"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _did_you_mean(key: str) -> str:
+    known, (section, dot, name) = list(dict.fromkeys(_keys(Conf))), key.rpartition(".")
+    same = [one for one in known if one.endswith(f".{name}")]
+    beside = {one.rpartition(".")[2]: one for one in known if one.rpartition(".")[0] == section}
+    inside = [one for one in same if one.startswith(section + dot)]
+    near = inside or [beside[one] for one in get_close_matches(name, beside, 2, 0.75)] or same
+    return f"; did you mean {' or '.join(near[:3])}?" if near else ""
+
+
+def _keys(model: Any, before: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield f"{before}{name}"
+        for kind in kinds_of(field.annotation):
+            if kind is not dict:
+                yield from _keys(kind, f"{before}{name}.")
 
 
 def _disagreements(of: Sections) -> list[str]:
@@ -118,10 +222,9 @@ def _wrong_variants(of: Sections) -> list[str]:
             try:
                 ablation.varied(of[ablation.technique], name)
             except ValidationError as error:
-                for one in error.errors():
-                    if one["loc"]:  # what does not go with the technique's other values concerns the ablation alone
-                        key = ".".join(map(str, one["loc"]))
-                        wrong.append(f"training_ablation.variants.{name}: {key} {_reason(dict(one))}")
+                for key, reason in faults(error, ablation.variants[name]):
+                    if key:  # what does not go with the technique's other values concerns the ablation alone
+                        wrong.append(f"training_ablation.variants.{name}: {key} {reason}")
     return wrong
 
 

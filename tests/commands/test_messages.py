@@ -48,6 +48,16 @@ def test_a_file_of_conf_that_cannot_be_read_is_named(command, content, tmp_path,
     assert done.stderr.strip().startswith("conf/local/globals.yml cannot be read: ")
 
 
+def test_a_file_of_conf_that_holds_a_list_is_named(tmp_path, monkeypatch, encoder):
+    project = copy_project(tmp_path / "project", encoder)
+    (project / "conf/local/parameters_own.yml").write_text("- run: own\n")
+    monkeypatch.chdir(project)
+    done = CliRunner().invoke(cli, ["run", "--pipelines=data_processing"])
+    assert (
+        done.stderr.strip() == "conf/local/parameters_own.yml cannot be read: expected keys with values, found a list"
+    )
+
+
 def test_a_mistake_of_ours_keeps_its_traceback():
     assert isinstance(ended(KeyError("x")).exception, KeyError)
     assert isinstance(ended(OSError(errno.EIO, "broken")).exception, OSError)

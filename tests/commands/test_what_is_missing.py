@@ -44,6 +44,11 @@ def test_what_a_part_of_the_study_lacks_is_named_with_the_pipeline_that_makes_it
         ("--from-nodes=evaluate", "\n    prompt_tuning.evaluate"),
         ("--namespaces=lor", "    lora  (--pipelines=lora)"),
         ("--nodes=lora.train", "lora.train is in the pipeline lora: add --pipelines=lora."),
+        ("--to-outputs=audits", "no dataset audits. Did you mean one of these?\n    audit\n"),
+        ("--from-inputs=lora.model", "lora.model is in the pipeline lora: add --pipelines=lora."),
+        ("--tags=clasical", "no tag clasical. Did you mean one of these?\n    classical\n"),
+        ("--tags=lora", "lora is in the pipeline lora: add --pipelines=lora."),
+        ("--tags=lora_", "no tag lora_. Did you mean one of these?\n    lora  (--pipelines=lora)\n"),
     ],
 )
 def test_a_name_that_the_pipelines_lack_is_found_in_another_or_has_its_likes_shown(project, part, said):

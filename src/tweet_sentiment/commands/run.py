@@ -1,7 +1,6 @@
 """``kedro run``, with one message instead of a traceback for a user's mistake."""
 
 import re
-from collections.abc import Iterator
 from copy import copy
 from difflib import get_close_matches
 from typing import Any
@@ -67,29 +66,41 @@ def run(only_changed: bool, **options: Any) -> None:
         options["runner"] = "tweet_sentiment.incremental.OnlyChanged"
     try:
         kedro_run.callback(**options)  # type: ignore[misc]
-    except ValueError as error:
-        if not str(error).startswith("Pipeline does not contain nodes"):
+    except ValueError as error:  # Kedro's filters find no such node, dataset or tag
+        if not str(error).startswith(("Pipeline does not contain", "Pipeline contains no nodes after")):
             raise
-        given = [name for key in ("node_names", "from_nodes", "to_nodes", "namespaces") for name in options[key]]
-        raise StudyError(not_contained(given, options["pipelines"] or ["__default__"])) from error
+        given = {kind: [name for key in keys for name in options[key]] for kind, keys in FILTERS.items()}
+        if said := not_contained(given, options["pipelines"] or ["__default__"]):
+            raise StudyError(said) from error
+        raise
 
 
-def not_contained(given: list[str], chosen: list[str]) -> str:
-    """Say of the first node or namespace that the chosen pipelines lack where it is, or what has nearly its name."""
+FILTERS = {  # the options that choose nodes, by what they name
+    "node or namespace": ("node_names", "from_nodes", "to_nodes", "namespaces"),
+    "dataset": ("from_inputs", "to_outputs"),
+    "tag": ("tags",),
+}
+
+
+def not_contained(given: dict[str, list[str]], chosen: list[str]) -> str | None:
+    """Say of the first name that the chosen pipelines lack where it is, or what has nearly its name."""
     largest_first = sorted(project.pipelines.items(), key=lambda one: -len(one[1].nodes))
-    every = {name: set(_names(pipeline)) for name, pipeline in largest_first}
-    here = set().union(*(every[name] for name in chosen))
-    where = {name: pipeline for pipeline, names in every.items() for name in names}  # the smallest that has it
-    wrong = next(name for name in given if name not in here)
-    if wrong in where:
-        return f"{wrong} is in the pipeline {where[wrong]}: add --pipelines={where[wrong]}."
-    near = sorted(name for name in here if name.endswith(f".{wrong}")) or get_close_matches(wrong, where, 3)
-    listed = "".join(f"\n    {name}" + f"  (--pipelines={where[name]})" * (name not in here) for name in near)
-    return f"There is no node or namespace {wrong}." + (f" Did you mean one of these?{listed}" if near else "")
+    for kind, names in given.items():
+        every = {name: _names(pipeline, kind) for name, pipeline in largest_first}
+        here = set().union(*(every[name] for name in chosen))
+        where = {name: pipeline for pipeline, found in every.items() for name in found}  # the smallest that has it
+        for wrong in (name for name in names if name not in here):
+            if wrong in where:
+                return f"{wrong} is in the pipeline {where[wrong]}: add --pipelines={where[wrong]}."
+            near = sorted(name for name in here if name.endswith(f".{wrong}")) or get_close_matches(wrong, where, 3)
+            listed = "".join(f"\n    {name}" + f"  (--pipelines={where[name]})" * (name not in here) for name in near)
+            return f"There is no {kind} {wrong}." + (f" Did you mean one of these?{listed}" if near else "")
+    return None
 
 
-def _names(pipeline: Pipeline) -> Iterator[str]:
-    for node in pipeline.nodes:
-        yield node.name
-        if node.namespace:
-            yield node.namespace
+def _names(pipeline: Pipeline, kind: str) -> set[str]:
+    if kind == "dataset":
+        return pipeline.datasets()
+    if kind == "tag":
+        return {tag for node in pipeline.nodes for tag in node.tags}
+    return {name for node in pipeline.nodes for name in (node.name, node.namespace) if name}
