@@ -111,12 +111,13 @@ def test_a_mistake_is_one_message(conf, monkeypatch, arguments, said):  # noqa: 
     assert said in done.output
 
 
-def test_labels_that_may_mean_no_label_are_named(conf):  # noqa: F811
+def test_labels_that_may_mean_no_label_and_a_column_that_divides_the_file_are_named(conf):  # noqa: F811
     file = conf.parent / "posts.csv"
-    file.write_text("text,label\n" + "".join(f"some words {n},{('n/a', 'good', 'bad')[n % 3]}\n" for n in range(30)))
-    assert "Labels: bad, good, n/a (n/a may mean that there is no label" in " ".join(
-        init(file, "--conf", conf).output.split()
-    )
+    rows = "".join(f"some words {n},{('n/a', 'good', 'bad')[n % 3]},{('train', 'dev')[n % 2]}\n" for n in range(30))
+    file.write_text(f"text,label,part\n{rows}")
+    said = " ".join(init(file, "--conf", conf).output.split())
+    assert "Labels: bad, good, n/a (n/a may mean that there is no label" in said
+    assert "The column 'part' is not used: test posts are drawn" in said
 
 
 def test_a_column_of_users_is_taken_as_groups_and_not_beside_ids(conf):  # noqa: F811

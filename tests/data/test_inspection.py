@@ -300,6 +300,15 @@ def test_a_file_that_does_not_tell_is_named_with_what_to_give(given, values, sai
     assert "mine.csv" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("parts", "said"), [(["train", "Test"], True), (["val", "test"], True), (["red", "test"], False)]
+)
+def test_a_column_that_divides_the_file_is_said_not_to_be_used(parts, said, caplog):
+    rows = "".join(f"some words {n},{'ab'[n % 2]},{parts[n % 3 % 2]}\n" for n in range(30))
+    found_out(raw_of(), Source.of("mine.csv", f"text,label,part\n{rows}".encode()))
+    assert ("the column 'part' is not used: test posts are drawn" in caplog.text) == said
+
+
 def test_too_many_labels_to_be_labels_are_said():
     rows = "".join(f"what was said of it as number {n},topic {n % 77},{n % 2}\n" for n in range(300))
     with pytest.raises(StudyError, match="nothing tells which column holds the labels"):

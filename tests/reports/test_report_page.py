@@ -46,6 +46,14 @@ def test_both_protocols_stand_side_by_side_and_what_was_not_run_is_said():
     assert rows[1] == ["linear_svc", "e", "0.9000", "not run", "0.6900 (0.660–0.720)"]
 
 
+def test_of_folds_alone_the_mean_is_said_and_no_model_that_is_not_promoted():
+    rows = [row("lora", f"grouped_{k}_of_5", 0.5 + k / 10, selected=True) for k in range(1, 5)]
+    said = summary(rows)
+    assert "That is one fold; over the 4 folds its accuracy is 75.0 % on average." in said[ACCURACY]
+    assert "kedro predict" not in said[NEXT]
+    assert "kedro predict" in summary([*rows, row("lora", "leak_free", 0.6, selected=True)])[NEXT]
+
+
 def test_folds_are_brought_together():
     rows = [row("linear_svc", f"grouped_{k}_of_3", accuracy) for k, accuracy in enumerate((0.6, 0.7, 0.8), start=1)]
     (crossed,) = folds(pd.DataFrame([*rows, *LEAKING])).to_dict("records")
@@ -180,7 +188,7 @@ def test_a_simpler_model_is_advised_only_if_the_test_posts_rule_out_that_it_is_m
 
 @pytest.mark.parametrize(
     ("always", "macro_f1", "said"),
-    [(0.98, 0.4949, "classes are unequal"), (0.5, 1 / 3, "not learnt to tell"), (0.97, 0.4924, None)],
+    [(0.98, 0.4949, "classes are unequal"), (0.5, 1 / 3, "may not have learnt to tell"), (0.97, 0.4924, None)],
 )
 def test_a_model_that_is_right_no_more_often_than_one_answer_for_all_is_said_to_be(always, macro_f1, said):
     best = row("lora", "leak_free", max(always, 0.5) if said else 0.98, selected=True)
@@ -198,6 +206,9 @@ def test_a_label_that_is_never_found_is_said_and_each_has_its_precision_and_reca
     files[f"{key}/accuracy_by_group.csv"] = pd.DataFrame({"group": ["a"], "posts": [1], "effective_posts": [1.0]})
     given = inputs(CHOSEN, files)
     assert "None of the posts labelled 1 (12) is found." in summary_of(given)[ACCURACY]
+    assert "Label more posts of the labels that it never finds, or choose by macro F1" in summary_of(given)[NEXT]
+    chosen_by = [CHOSEN[0] | {"selected_by": "macro_f1"}, *CHOSEN[1:]]
+    assert "labels that it never finds." in summary_of(inputs(chosen_by, files))[NEXT]
     assert "| 1 | 0.0000 | 0.0000 | 0.0000 | 12 |" in as_markdown(report(given))
 
 

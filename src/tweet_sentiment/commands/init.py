@@ -49,7 +49,7 @@ def init(
     import yaml
 
     from tweet_sentiment.configuration import run_of_file
-    from tweet_sentiment.data.inspection import ROLES, inspect, labels_of, seem_missing
+    from tweet_sentiment.data.inspection import ROLES, inspect, labels_of, own_split, seem_missing
     from tweet_sentiment.data.lines import Source, as_option
     from tweet_sentiment.data.records import AUTO, CsvForm
 
@@ -86,6 +86,8 @@ def init(
     content = yaml.safe_dump(written, sort_keys=False, allow_unicode=True, default_flow_style=None)
     target.write_text(f"# Written by: tweet-sentiment init {file}\n{content}", encoding="utf-8")
     click.echo(f"\nLabels: {', '.join(labels)}{seem_missing(labels)}")
+    for hint in own_split(form):
+        click.echo(f"{hint[0].upper()}{hint[1:]}.")
     click.echo(f"Wrote {target}. Next: kedro run --pipelines=data_processing, then kedro run")
 
 

@@ -30,6 +30,7 @@ ROLES: dict[str, Role] = {"post": "text", "label": "label", "id": "id", "entity"
 _LONGEST_LABEL = 60  # characters
 _YAML_WORDS = {True: ("true", "yes", "on", "y"), False: ("false", "no", "off", "n"), None: ("null", "~")}
 _SHOWN = 20  # columns in one message
+_PARTS = {"train", "training", "test", "testing", "dev", "val", "valid", "validation", "eval", "evaluation"}
 _MISSING = {"", "-", "?", "n/a", "na", "nan", "none", "null", "nil", "#n/a", "unknown", "unlabeled", "unlabelled"}
 
 
@@ -243,6 +244,7 @@ def found_out(raw: dict[str, Any], file: Source) -> dict[str, Any]:
         f"{form.rows:,} rows ({', '.join(filter(None, facts))})",
         *(f"the {what} in {one.key!r} ({one.reason})" for what, one in (("texts", post), ("labels", label))),
         f"{len(labels)} labels: {', '.join(map(str, labels))}{seem_missing(labels)}",
+        *own_split(form),
     ]
     logger.info("%s: %s", PurePath(file.name).name, "; ".join(said))
     return raw | {"labels": labels, "data": data | {"columns": columns | found, "drop_labels": dropped}}
@@ -272,6 +274,14 @@ def labels_of(column: Column, name: str) -> list[str]:
                 "  Correct the file; or list the labels in conf/local: labels: [...]"
             )
     return labels
+
+
+def own_split(form: FileForm) -> list[str]:
+    """Return a hint for each column that divides the file into training and test posts, since it is not used."""
+    divide = [one for one in form.columns if len(one.values) > 1 and {*map(str.casefold, one.values)} <= _PARTS]
+    return [
+        f"the column {one.key!r} is not used: test posts are drawn, or come from data.validation_file" for one in divide
+    ]
 
 
 def seem_missing(labels: Collection[Any]) -> str:

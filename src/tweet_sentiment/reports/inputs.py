@@ -68,9 +68,14 @@ class About:
         ids, entities = str(training.get("ids", "trusted")) == "trusted", bool(training.get("entities", True))
         rules = (parameters or {}).get("data", {}).get("leak_free", {})
         off = frozenset(name for name, rule in rules.items() if rule is False)
-        group = training.get("group")
+        group = training.get("group")  # a name or a position
         return cls(
-            known in (PAPER, SAMPLE, ""), known == SAMPLE, ids, entities, off, None if group is None else str(group)
+            known in (PAPER, SAMPLE, ""),
+            known == SAMPLE,
+            ids,
+            entities,
+            off,
+            f"column {group}" if isinstance(group, int) else group,
         )
 
     @property

@@ -7,6 +7,7 @@ import pandas as pd
 from tweet_sentiment.reports.choice import (
     CLASSICAL,
     MAJORITY,
+    PROTOCOL,
     TOLERATED,
     advice,
     best_of,
@@ -94,7 +95,7 @@ def summary(inputs: ReportInputs) -> dict[str, str]:
     comparison = inputs.comparison
     best = best_of(comparison)
     rows = comparison[comparison["protocol"] == best["protocol"]]
-    simple = _simple(best, rows)
+    simple, crossed = _simple(best, rows), folds(rows if best["protocol"] in MAIN_PROTOCOLS else comparison)
     differences = inputs.of("differences.csv").get(best["protocol"], pd.DataFrame())
     tested, constant = (
         against(name, differences, inputs.level).to_dict("index").get(best["technique"], {})
@@ -106,6 +107,7 @@ def summary(inputs: ReportInputs) -> dict[str, str]:
         "advice": advice(rows, best),
         "drawn": bool(inputs.audit.get("validation_drawn")) if inputs.audit else False,
         "falls": fallen(comparison),
+        "folds": next(iter(crossed[crossed["technique"] == best["technique"]].to_dict("records")), None),
         "headline": headline(inputs.audit) if inputs.audit else "",
         "how": how_chosen(best),
         "ran": set(comparison["protocol"]),
@@ -118,7 +120,13 @@ def summary(inputs: ReportInputs) -> dict[str, str]:
         "majority": MAJORITY,
         "wide": WIDE,
     }
-    known |= {"level": inputs.level, "run": inputs.run, "missed": listed(_missed(inputs, best)), "tolerated": TOLERATED}
+    known |= {
+        "level": inputs.level,
+        "run": inputs.run,
+        "missed": listed(_missed(inputs, best)),
+        "tolerated": TOLERATED,
+        "promoted": PROTOCOL,
+    }
     blocks = dict(zip(QUESTIONS, ("best", "accuracy", "baseline", "leak", "next"), strict=True))
     return {question: " ".join(paragraphs(block, **known)) for question, block in blocks.items()}
 

@@ -128,7 +128,7 @@ def compare(results: pd.DataFrame, earlier_results: RunFiles, study: conf.Study)
     curves = load_all(earlier_results, "learning_curve/sizes.csv", tables).values()
     expected = [table[~table["measured"]] for table in curves]
     comparison = pd.concat([*tables.values(), *expected], ignore_index=True).reindex(columns=COLUMNS)
-    comparison = comparison.assign(  # an older table has neither
+    comparison = comparison.assign(  # a curve has neither
         selected=comparison["selected"].eq(True), measured=comparison["measured"].ne(False)
     )
     order = {name: i for i, name in enumerate(TECHNIQUES)}
