@@ -117,7 +117,10 @@ def project(finished, tmp_path_factory) -> Path:
         shutil.copy(raw / f"sample_{part}.csv", raw / f"twitter_{part}.csv")
     posts = pd.read_csv(raw / "sample_training.csv", header=None, keep_default_na=False, dtype=str)[200:320]
     posts = posts.rename(columns={3: "text", 2: "stars"})[["text", "stars"]]
+    posts["split"] = [("train", "train", "test")[n % 3] for n in range(len(posts))]
     posts.to_csv(folder / "my.csv", index=False)
+    for name, part in posts.groupby("split"):
+        part.to_csv(folder / f"my_{name}.csv", index=False)
     posts.rename(columns={"text": "content"})[:20].to_csv(folder / "in.csv", index=False)
     (folder / "site").mkdir()
     return folder
@@ -212,7 +215,7 @@ def test_what_is_not_run_is_in_the_documentation():
     assert sum(any(re.match(one, command) for one in NOT_RUN) for command in every) < len(every) * 0.6
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/models.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/models.md", "docs/your_data.md"])
 def test_every_example_in_python_runs(page, here, monkeypatch):
     monkeypatch.chdir(here)
     blocks = re.findall(r"```python\n(.*?)```", texts()[page], flags=re.DOTALL)
