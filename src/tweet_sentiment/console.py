@@ -61,7 +61,7 @@ class ShowComparison:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
-        if "comparison" not in pipeline.all_outputs():
+        if "comparison" not in pipeline.all_outputs() or not catalog.exists("comparison"):  # in memory it is gone
             return
         from rich.console import Console
 
@@ -72,7 +72,8 @@ class ShowComparison:
         if not console.is_terminal:
             console.width = max(console.width, WIDE)
         console.print(comparison_table(comparison[comparison["measured"]], console.width))
-        console.print(f"Report: {relative(catalog['report_page']._filepath)}", highlight=False)
+        if page := getattr(catalog["report_page"], "_filepath", None):
+            console.print(f"Report: {relative(page)}", highlight=False)
         if catalog["best_model"].exists():
             best = catalog["best_model"]._filepath
             technique = read_manifest(best)["technique"]

@@ -53,3 +53,33 @@ def test_what_a_part_of_the_study_lacks_is_named_with_the_pipeline_that_makes_it
 )
 def test_a_name_that_the_pipelines_lack_is_found_in_another_or_has_its_likes_shown(project, part, said):
     assert said in message(kedro_here(project, "run", "--env=test", part))
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "place"),
+    [
+        ("lora.model", "{type: tweet_sentiment.datasets.ModelFolder, filepath: data/06_models/mine/lora}", "data/06_m"),
+        ("lora.metrics", "{type: json.JSONDataset, filepath: data/08_reporting/test/leak_free/metrics.json}", "data/0"),
+        ("lora.predictions", "{type: MemoryDataset}", "no file, where the report"),
+    ],
+)
+def test_results_that_the_catalog_moves_are_refused_where_those_of_an_earlier_run_would_be_taken(
+    project, name, entry, place
+):
+    catalog = project / "conf/test/catalog.yml"
+    catalog.write_text(f"{name}: {entry}\n")
+    try:
+        said = message(kedro_here(project, "run", "--env=test", "--pipelines=reporting"))
+    finally:
+        catalog.unlink()
+    assert f"The catalog moves {name} to {place}" in said
+
+
+def test_datasets_that_the_catalog_keeps_in_memory_are_no_error(project):
+    catalog = project / "conf/test/catalog.yml"
+    catalog.write_text("row_counts: {type: MemoryDataset}\nbaseline.model: {type: MemoryDataset}\n")
+    try:
+        done = kedro_here(project, "run", "--env=test", "--to-outputs=baseline.training,baseline.model")
+    finally:
+        catalog.unlink()
+    assert done.returncode == 0, done.stderr

@@ -30,6 +30,7 @@ LAUNCHED = {  # by launchers of several processes, and the most that a process a
     "OMPI_COMM_WORLD_SIZE": 1,
     "MV2_COMM_WORLD_SIZE": 1,
 }
+FOUND_BY_PLACE = ("model", "classical_model", "metrics", "predictions")  # a technique's results
 MOMENTS = 2  # of AdamW, each as large as the weights
 MB = 1_000_000
 
@@ -44,6 +45,8 @@ class CheckMachine:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
         refuse_several_processes(os.environ)
+        if "run_files" in pipeline.inputs():
+            refuse_moved(catalog)
         compute = catalog.load("params:compute")
         asked = compute.device != "auto" or compute.fp16 or compute.precision == "bf16"
         if asked and any(DEVICE in node.tags for node in pipeline.nodes):
@@ -163,6 +166,28 @@ def refuse_misspelt(catalog: Mapping[str, Any]) -> None:
             )
 
 
+def refuse_moved(catalog: Any) -> None:
+    """Refuse results of techniques that the catalog moves away from where reports and promotion look for them.
+
+    Raises:
+        StudyError: some are; results of an earlier run would be taken in their place.
+    """
+    from tweet_sentiment.incremental.identity import path_of
+    from tweet_sentiment.techniques import TECHNIQUES
+
+    for name in sorted({name for pipeline in pipelines.values() for name in pipeline.all_outputs()}):
+        technique, _, kind = name.rpartition(".")
+        if technique in TECHNIQUES and kind in FOUND_BY_PLACE:
+            path = path_of(catalog.get(name))
+            if path is None or technique not in path.parts or not catalog.get("run_files").holds(path):
+                place = "no file" if path is None else relative(path)
+                raise StudyError(
+                    f"The catalog moves {name} to {place}, where the report and the choice of the best model do not "
+                    "find it.\n"
+                    "  Leave its place as in conf/base/catalog.yml; outputs in globals.yml moves all files together."
+                )
+
+
 class OneFileARun:
     """Refuses a run that holds the results of another file of the same name, unless ``--params`` names the run."""
 
@@ -189,11 +214,13 @@ class EnoughDisk:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
+        from tweet_sentiment.incremental.identity import path_of
+
         folders = {
-            Path(catalog.get(name)._filepath): any(one.endswith("working_folder") for one in node.inputs)
+            path: any(one.endswith("working_folder") for one in node.inputs)
             for node in pipeline.nodes
             for name in node.outputs
-            if DEVICE in node.tags and name.endswith("model")
+            if DEVICE in node.tags and name.endswith("model") and (path := path_of(catalog.get(name))) is not None
         }
         if not folders:
             return
@@ -244,7 +271,7 @@ class OneRunAtATime:
         from tweet_sentiment.incremental.identity import path_of
 
         self._locks.close()
-        folder = Path(catalog["row_counts"]._filepath).parent
+        folder = (path_of(catalog["row_counts"]) or catalog.load("params:working_folder")).parent
         folder.mkdir(parents=True, exist_ok=True)
         written, read = (set(map(_namespace, names)) for names in (pipeline.all_outputs(), pipeline.inputs()))
         partitions = (one for one in map(catalog.get, pipeline.inputs()) if isinstance(one, Partitions))
