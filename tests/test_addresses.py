@@ -9,7 +9,7 @@ import pytest
 from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
-from kedro.io import DatasetError
+from kedro.io import DatasetError, Version
 
 from tests.conftest import PROJECT
 from tweet_sentiment.addresses import copy_of, fetch, forget, shown
@@ -127,6 +127,24 @@ def test_partitions_are_those_of_the_address(bucket, elsewhere):
     shutil.rmtree(Path(bucket.removeprefix("file://"), "07/run/x/two"))
     for dataset in files:
         assert len(dataset.load()) == 1
+
+
+def test_versions_at_an_address_are_loaded_elsewhere(bucket, elsewhere):
+    def versioned(load=None, save=None):
+        place = copy_of(f"{bucket}/07/run/x/lora/speed.json")
+        return Json(filepath=str(place), version=Version(load, save), metadata={"optional": True})
+
+    first, second = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
+    assert versioned().load() == {}
+    for version in (first, second):
+        versioned(save=version).save({"of": version})
+    elsewhere()
+    assert versioned().load() == {"of": second}
+    assert versioned(load=first).load() == {"of": first}
+    for again in range(2):
+        files = RunFiles(path=str(copy_of(bucket)), run="run", patterns=["07/{run}/*/*/speed.json"]).load()
+        assert [load() for load in files.values()] == [{"of": second}], again
+    assert versioned().load() == {"of": second}
 
 
 def test_outputs_at_an_address_are_those_of_every_dataset_that_nodes_exchange(tmp_path, monkeypatch):

@@ -141,7 +141,8 @@ def fetch_all(folder: Path, pattern: str) -> None:
             found = fs.glob(f"{there}/{pattern}", detail=True)
             infos = {folder / Path(name).relative_to(there): info for name, info in found.items()}
             for path in infos.keys() | folder.glob(pattern):
-                _fetch_file(fs, infos.get(path, {}), path)
+                if infos.get(path, {}).get("type") != "directory":  # of the versions of a file
+                    _fetch_file(fs, infos.get(path, {}), path)
 
 
 def _fetch_file(fs: Any, info: dict[str, Any], path: Path) -> None:

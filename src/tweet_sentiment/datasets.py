@@ -73,9 +73,8 @@ class _Atomic:
     EMPTY: type = dict
 
     def load(self) -> Any:
-        if (self.metadata or {}).get("optional") and not self.exists():  # type: ignore[attr-defined]
+        if not self.exists() and (self.metadata or {}).get("optional"):  # type: ignore[attr-defined]
             return self.EMPTY()
-        fetch(Path(self._filepath))
         return super().load()  # type: ignore[misc]
 
     def _exists(self) -> bool:
@@ -225,7 +224,8 @@ class RunFiles(Partitions):
     def files(self) -> dict[str, Path]:
         root = Path(self._path)
         for pattern in self._patterns:
-            fetch_all(root, pattern)
+            for one in (pattern, f"{pattern}/*/{PurePosixPath(pattern).name}"):  # the second for versions
+                fetch_all(root, one)
         found = [path for pattern in self._patterns for path in sorted(root.glob(pattern)) if self.holds(path)]
         named = {path: self._name(*path.relative_to(root).parts[1:]) for path in found}
         return {name: _newest(path) for path, name in named.items() if name}
