@@ -102,6 +102,8 @@ def _changed(key, value):
         ("lora.pooling", "max", "'cls' or 'mean'"),
         ("ensemble.members", ["lora", "lora"], "an item twice"),
         ("ensemble.members", ["lora", "baseline"], "ensemble.members"),
+        ("promotion.technique", "loraa", "promotion.technique: expected one of baseline, "),
+        ("reporting.paper_accuracy", {"loraa": 0.5}, "found 'loraa'"),
         ("distillation.label_smoothing_factor", 0.1, "labels are soft already"),
         ("distillation.temperature", 0.5, "1 or more"),
         ("training_ablation.variants", {"odd": {"poolin": "mean"}}, "training_ablation.variants.odd: poolin no such"),
