@@ -411,7 +411,7 @@ ARTIFACTS = [
     *model(40, "labels too few", settings(f"{MODEL}/manifest.json", labels=["Positive", "Neutral"]),
         says=("config.json has the classes",)),
     *held_by(41, "an adapter on another base",
-        f"{PROMPTS}::test_an_adapter_of_an_earlier_version_is_refused_with_what_to_do"),
+        f"{PROMPTS}::test_folded_it_is_a_plain_model_with_the_same_logits"),
     *model(41, "an adapter put beside a model", written(f"{MODEL}/adapter_config.json", "{}"),
         says=("adapter_config.json",)),
     *held_by(42, "an adapter without its weights",
