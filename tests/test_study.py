@@ -170,6 +170,7 @@ def test_a_pipeline_alone_works_from_a_fresh_clone_and_reporting_names_what_is_m
     assert not (project / MODELS / "published/baseline").exists()
 
 
+@pytest.mark.slow
 def test_a_csv_of_one_s_own_with_other_columns_and_labels_and_no_validation_file(tmp_path, encoder):
     project = copy_project(tmp_path / "mine", encoder)
     sample = pd.read_csv(project / "data/01_raw/sample_training.csv", header=None, keep_default_na=False, dtype=str)

@@ -47,7 +47,7 @@ def test_mcnemar_is_the_binomial_test_of_the_rows_that_only_one_has_right(rights
     assert found["difference"] == pytest.approx((only_first - only_second) / len(rights))
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(small_predictions())
 def test_a_technique_is_never_better_than_itself(table):
     pairs = compare_pairs({"one": table, "same": table.sample(frac=1, random_state=1)}, **SETTINGS)
@@ -128,7 +128,7 @@ def test_a_p_value_that_is_too_small_to_write_is_written_as_below():
     assert [p_words(p) for p in (1e-300, 0.0009, 0.001, 0.0449)] == ["< 0.001", "< 0.001", "0.001", "0.045"]
 
 
-@settings(max_examples=30)
+@settings(max_examples=10)
 @given(st.lists(st.one_of(st.floats(0, 1), st.just(float("nan"))), min_size=1))
 def test_holm_never_lowers_a_p_value_and_does_not_count_what_was_not_asked(p_values):
     given_values = np.array(p_values)

@@ -192,7 +192,7 @@ def test_the_same_seed_draws_the_same_and_another_seed_others(uninterrupted, tmp
 @pytest.mark.parametrize(
     ("at", "changes"),
     [
-        ([1], {}),
+        pytest.param([1], {}, marks=pytest.mark.slow),
         pytest.param([11], {}, marks=pytest.mark.slow),
         pytest.param(
             [4, 2, 3],
