@@ -147,7 +147,7 @@ def test_states_in_bf16_are_those_of_the_plain_model(classifier, in_bf16, widths
         exact, plain = (states[:, position : position + 1].expand_as(states) for states in (exact, plain))
     assert found.isfinite().all()
     assert torch.allclose(found[held], exact[held], atol=8 * NEAR)
-    assert (found - exact)[held].abs().mean() < 1.5 * (plain - exact)[held].abs().mean() + 1e-6
+    assert (found - exact)[held].abs().mean() < 2 * (plain - exact)[held].abs().mean() + 1e-6
 
 
 def test_a_family_without_fast_code_computes_as_it_is_and_this_is_said_once(caplog):
