@@ -376,6 +376,13 @@ def figures_of(study, tmp_path):
     return search_figures(pd.read_csv(tmp_path / "trials.csv"), settings(1).space, "accuracy")
 
 
+def test_drawing_them_alone_is_silent(tmp_path, capfd):
+    study = search(tmp_path, 2, constant([0.5, 0.6]))
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    figures_of(study, tmp_path)
+    assert capfd.readouterr().err == ""
+
+
 def test_the_figures_show_the_trials_of_the_table(tmp_path):
     study = search(tmp_path, 6, breaking(2, StudyError("it diverged")))
     history, importance, parallel = figures_of(study, tmp_path)

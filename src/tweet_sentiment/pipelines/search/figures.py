@@ -12,6 +12,7 @@ from tweet_sentiment.reports.figures import SERIES, styled
 
 def search_figures(trials: pd.DataFrame, space: SearchSpace, metric: str) -> tuple[Any, Any, Any]:
     """Return history, importance and parallel coordinates, as Plotly figures."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction=direction_of(metric))
     study.add_trials([_trial(row, space) for row in trials.to_dict("records")])
     plots = optuna.visualization
