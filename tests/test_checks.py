@@ -18,7 +18,7 @@ def test_an_encoder_that_is_not_there_is_refused_before_a_pipeline_that_makes_to
     pipelines = register_pipelines()
     with pytest.raises(StudyError, match=r"there is no folder \./nowhere"):
         CheckMachine().before_pipeline_run(pipelines["data_processing"], catalog)
-    CheckMachine().before_pipeline_run(pipelines["inference"], catalog)
+    CheckMachine().before_pipeline_run(pipelines["reporting"], catalog)
 
 
 def test_the_nodes_that_are_told_the_device_are_tagged_and_no_others():

@@ -208,7 +208,7 @@ def _unknown_techniques(of: Sections) -> list[str]:
         "learning_curve.techniques": (of["learning_curve"].techniques, TUNABLE),
         "distillation.teachers": (of["distillation"].teachers, TEACHERS),
         "ensemble.members": (of["ensemble"].members, MEMBERS),
-        "promotion.technique": ([name for name in [of["promotion"].technique] if name is not None], tuple(TECHNIQUES)),
+        "promotion.technique": (filter(None, [of["promotion"].technique]), tuple(TECHNIQUES)),
         "reporting.paper_accuracy": (of["reporting"].paper_accuracy, tuple(TECHNIQUES)),
     }
     wrong = ["ensemble.members: give two or more"] if len(of["ensemble"].members) < 2 else []

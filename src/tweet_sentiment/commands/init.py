@@ -50,7 +50,7 @@ def init(
 
     from tweet_sentiment.configuration import run_of_file
     from tweet_sentiment.data.inspection import ROLES, inspect, labels_of, own_split, seem_missing
-    from tweet_sentiment.data.lines import Source, as_option
+    from tweet_sentiment.data.lines import Source, as_option, capital
     from tweet_sentiment.data.records import AUTO, CsvForm
 
     target = conf / "local" / "parameters.yml"
@@ -87,7 +87,7 @@ def init(
     target.write_text(f"# Written by: tweet-sentiment init {file}\n{content}", encoding="utf-8")
     click.echo(f"\nLabels: {', '.join(labels)}{seem_missing(labels)}")
     for hint in own_split(form):
-        click.echo(f"{hint[0].upper()}{hint[1:]}.")
+        click.echo(f"{capital(hint)}.")
     click.echo(f"Wrote {target}. Next: kedro run --pipelines=data_processing, then kedro run")
 
 

@@ -269,7 +269,7 @@ def _undecodable(source: Source, encoding: str, read: int) -> StudyError:
                 )
             offset += len(line)
     said = f"{source.name}, after line {read}: the file is not {in_words(encoding)}"
-    return StudyError(f"{said}.\n  {_capital(source.advise('encoding', 'auto'))}, or save it as UTF-8.")
+    return StudyError(f"{said}.\n  {capital(source.advise('encoding', 'auto'))}, or save it as UTF-8.")
 
 
 def _codec(name: str, encoding: str) -> str:
@@ -287,11 +287,12 @@ def _other_encoding(source: Source, line: int, offset: int, byte: int, found: st
     return StudyError(
         f"{source.name}, line {line}: the byte at offset {offset} (0x{byte:02x}) is not {in_words(expected)}; the file "
         f"seems to be {in_words(found)}.\n"
-        f"  {_capital(source.advise('encoding', found))}, or save it as UTF-8: iconv -f {iconv} -t UTF-8"
+        f"  {capital(source.advise('encoding', found))}, or save it as UTF-8: iconv -f {iconv} -t UTF-8"
     )
 
 
-def _capital(sentence: str) -> str:
+def capital(sentence: str) -> str:
+    """Return a sentence with a capital letter first."""
     return sentence[0].upper() + sentence[1:]
 
 

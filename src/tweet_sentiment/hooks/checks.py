@@ -177,7 +177,7 @@ def refuse_moved(catalog: Any) -> None:
 
     for name in sorted({name for pipeline in pipelines.values() for name in pipeline.all_outputs()}):
         technique, _, kind = name.rpartition(".")
-        if technique in TECHNIQUES and kind in FOUND_BY_PLACE:
+        if technique in TECHNIQUES and kind in FOUND_BY_PLACE and name in catalog:
             path = path_of(catalog.get(name))
             if path is None or technique not in path.parts or not catalog.get("run_files").holds(path):
                 place = "no file" if path is None else relative(path)

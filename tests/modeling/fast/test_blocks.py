@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.encoders import encoder_of, parts_of
-from tweet_sentiment.modeling.fast import blocks, cpu
+from tweet_sentiment.modeling.fast import blocks
 from tweet_sentiment.modeling.fast.blocks import forward, layers_of
 from tweet_sentiment.modeling.prediction import pad, without_idle_mask
 
@@ -117,20 +117,7 @@ def test_training_draws_every_dropout_of_the_blocks_and_prediction_none(classifi
             one.p = 0.0
 
 
-@pytest.fixture
-def in_bf16(monkeypatch):
-    """The number of positions that ``block_in_bf16`` computed, by block."""
-    positions, compute = [], cpu.block_in_bf16
-
-    def counting(layers, query_states, *given):
-        positions.append(query_states.shape[1])
-        return compute(layers, query_states, *given)
-
-    monkeypatch.setattr(blocks, "block_in_bf16", counting)
-    return positions
-
-
-@pytest.mark.parametrize("widths", [(3,), (8, 8), (31, 9), (33, 3, 20), (65, 64, 3)])
+@pytest.mark.parametrize("widths", [(3,), (8, 8), (31, 9), (32, 32), (33, 3, 20), (64,) * 5, (65, 64, 3), (128, 5)])
 @pytest.mark.parametrize("position", [0, 2, None])
 def test_states_in_bf16_are_those_of_the_plain_model(classifier, in_bf16, widths, position):
     encoder, batch = encoder_of(classifier), batch_of(*widths)
@@ -146,8 +133,8 @@ def test_states_in_bf16_are_those_of_the_plain_model(classifier, in_bf16, widths
     if position is not None:
         exact, plain = (states[:, position : position + 1].expand_as(states) for states in (exact, plain))
     assert found.isfinite().all()
-    assert torch.allclose(found[held], exact[held], atol=8 * NEAR)
-    assert (found - exact)[held].abs().mean() < 2 * (plain - exact)[held].abs().mean() + 1e-6
+    assert torch.allclose(found[held], exact[held], atol=(8 if classifier.config.model_type == "electra" else 4) * NEAR)
+    assert (found - exact)[held].abs().mean() < 1.5 * (plain - exact)[held].abs().mean() + 1e-6
 
 
 def test_a_family_without_fast_code_computes_as_it_is_and_this_is_said_once(caplog):

@@ -15,19 +15,6 @@ IDS = {"input_ids": torch.arange(4 * 16).view(4, 16) % 90 + 2000}
 
 
 @pytest.fixture
-def in_bf16(monkeypatch):
-    """The number of positions that ``block_in_bf16`` computed, by block."""
-    positions, compute = [], cpu.block_in_bf16
-
-    def counting(layers, query_states, *given):
-        positions.append(query_states.shape[1])
-        return compute(layers, query_states, *given)
-
-    monkeypatch.setattr(blocks, "block_in_bf16", counting)
-    return positions
-
-
-@pytest.fixture
 def by_onednn(monkeypatch):
     """The number of rows of each product that oneDNN was asked for, on any processor."""
     if not torch.backends.mkldnn.is_available():

@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from tweet_sentiment.modeling.devices import draw_kept
-from tweet_sentiment.modeling.fast.cpu import block_in_bf16, in_bf16, linear_in_fp32, mkl_is_slow, with_mask
+from tweet_sentiment.modeling.fast.cpu import block_in_bf16, in_bf16, linear_in_fp32, mkl_is_slow
 
 logger = logging.getLogger(__name__)
 
@@ -159,13 +159,22 @@ def _attention(
     key, value = heads(layers.key(hidden_states)), heads(layers.value(hidden_states))
     if layers.attention_norm.training and query.device.type == "cpu":
         scores = (query * layers.head_size**-0.5) @ key.transpose(2, 3)
-        scores = with_mask(scores if bias is None else scores + bias, mask)
+        scores = _with_mask(scores if bias is None else scores + bias, mask)
         attended = dropout(scores.softmax(-1), probability) @ value
     else:
         if bias is not None:
-            mask = with_mask(bias.to(query.dtype), mask)
+            mask = _with_mask(bias.to(query.dtype), mask)
         attended = functional.scaled_dot_product_attention(query, key, value, mask, probability)
     return layers.out(attended.transpose(1, 2).flatten(2))
+
+
+def _with_mask(scores: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Return scores that are very low where a position is not held."""
+    if mask is None:
+        return scores
+    if mask.dtype != torch.bool:
+        return scores + mask.to(scores.dtype)
+    return scores.masked_fill(mask.logical_not(), torch.finfo(scores.dtype).min)
 
 
 def dropout(values: torch.Tensor, probability: float) -> torch.Tensor:

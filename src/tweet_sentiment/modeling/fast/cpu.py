@@ -67,15 +67,6 @@ def block_in_bf16(
     return layers.output_norm(_rows(inner, query_states) + attended)
 
 
-def with_mask(scores: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Return scores that are very low where a position is not held; see ``blocks.block_forward``."""
-    if mask is None:
-        return scores
-    if mask.dtype != torch.bool:
-        return scores + mask.to(scores.dtype)
-    return scores.masked_fill(mask.logical_not(), torch.finfo(scores.dtype).min)
-
-
 def _table(states: torch.Tensor) -> torch.Tensor:
     """Return states of shape (posts, positions, dim) as bf16 of shape (rows, dim), the rows beyond them zero."""
     posts, positions, dim = states.shape
