@@ -1,11 +1,9 @@
 """Blocks with less work: unread positions are not computed, and a CPU gets operations at which it is fast.
 
 Only the position that the head reads is computed in the last block: of six blocks that saves a seventh of all
-arithmetic. On a CPU, training takes attention as plain matrix products (the fused kernel's backward pass in bf16 is
-several times slower, and with dropout it gives way to one that checks each row), and draws dropout from 16 random bits
-a value. For a CPU without gradients see ``cpu``. The families are DistilBERT, MPNet, and those with BERT's blocks;
-their blocks differ in the names of the layers, in dropout, and in MPNet's bias by distance. Source: the modules
-``transformers.models.<family>``.
+arithmetic. A CPU's training and its bf16 have their own attention (see ``attention``), its predictions more (``cpu``).
+The families are DistilBERT, MPNet, and those with BERT's blocks; their blocks differ in the names of the layers, in
+dropout, and in MPNet's bias by distance. Source: the modules ``transformers.models.<family>``.
 """
 
 import logging
@@ -19,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tweet_sentiment.modeling.devices import draw_kept
+from tweet_sentiment.modeling.fast.attention import attend, dropout
 from tweet_sentiment.modeling.fast.cpu import block_in_bf16, in_bf16, linear_in_fp32, mkl_is_slow
 
 logger = logging.getLogger(__name__)
@@ -114,7 +112,7 @@ def block_forward(
     ``hidden_states`` has shape (posts, width, dim). ``attention_mask`` is True or 0 where a position is held, False or
     very low elsewhere, to be broadcast to (posts, heads, width, width); MPNet's ``bias`` has that shape.
     """
-    query_states = hidden_states if position is None else hidden_states[:, position : position + 1]
+    query_states = hidden_states if position is None else hidden_states[:, position : position + 1].contiguous()
     if position is not None:
         attention_mask, bias = (
             one if one is None else one[:, :, position : position + 1] for one in (attention_mask, bias)
@@ -134,10 +132,10 @@ def _any_block(
     bias: torch.Tensor | None,
 ) -> torch.Tensor:
     of_weights, of_attention, of_output = (_probability(one) for one in layers.dropouts)
-    attended = dropout(_attention(layers, query_states, hidden_states, mask, bias, of_weights), of_attention)
+    attended = _dropout(_attention(layers, query_states, hidden_states, mask, bias, of_weights), of_attention)
     attended = layers.attention_norm(attended + query_states)
     inner = layers.outer(layers.activation(layers.inner(attended)))
-    return layers.output_norm(dropout(inner, of_output) + attended)
+    return layers.output_norm(_dropout(inner, of_output) + attended)
 
 
 def _probability(layer: nn.Dropout | None) -> float:
@@ -158,9 +156,7 @@ def _attention(
     query = heads(layers.query(query_states))
     key, value = heads(layers.key(hidden_states)), heads(layers.value(hidden_states))
     if layers.attention_norm.training and query.device.type == "cpu":
-        scores = (query * layers.head_size**-0.5) @ key.transpose(2, 3)
-        scores = _with_mask(scores if bias is None else scores + bias, mask)
-        attended = dropout(scores.softmax(-1), probability) @ value
+        attended = attend(query, key, value, mask, bias, probability)
     else:
         if bias is not None:
             mask = _with_mask(bias.to(query.dtype), mask)
@@ -177,8 +173,6 @@ def _with_mask(scores: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     return scores.masked_fill(mask.logical_not(), torch.finfo(scores.dtype).min)
 
 
-def dropout(values: torch.Tensor, probability: float) -> torch.Tensor:
-    """Zero values with this probability and scale the others, as ``torch.nn.functional.dropout`` in training."""
-    if not probability or values.device.type != "cpu":
-        return functional.dropout(values, probability)
-    return values * draw_kept(values.shape, probability, values.device).to(values.dtype).mul_(1 / (1 - probability))
+def _dropout(values: torch.Tensor, probability: float) -> torch.Tensor:
+    on_cpu = values.device.type == "cpu"
+    return dropout(values, probability) if on_cpu else functional.dropout(values, probability)

@@ -1,8 +1,7 @@
 """Kernels for a CPU without gradients: a whole block in bf16, and linear layers in fp32.
 
 bf16: oneDNN makes a kernel for each number of rows, which takes as long as a tenth of its work on a batch. So the word
-pieces of a batch lie one after another in a table whose number of rows many batches share. And torch's softmax takes
-32 bf16 numbers at once: where rows of scores end between two such vectors, it is five times as slow.
+pieces of a batch lie one after another in a table whose number of rows many batches share.
 
 fp32: torch multiplies matrices by Intel's MKL, which gives half of what an AMD processor can (measured on an EPYC of
 the fifth generation). oneDNN, which comes with torch too, takes tensors of its own layout; weights stay as they are.
@@ -15,10 +14,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from tweet_sentiment.modeling.fast.attention import attend
+
 if TYPE_CHECKING:
     from tweet_sentiment.modeling.fast.blocks import Layers
 
-VECTOR = 32  # bf16 numbers
 STEPS = 8  # numbers of rows between a power of two and the next
 FEWEST_BF16 = 16  # rows between two numbers of rows
 FEWEST_FP32 = 32  # rows; with less, changing the layout takes longer than it saves
@@ -61,7 +61,7 @@ def block_in_bf16(
         heads(layers.key(held), hidden_states),
         heads(layers.value(held), hidden_states),
     )
-    attended = _attention(query, key, value, mask, bias, layers.head_size**-0.5).transpose(1, 2).flatten(2)
+    attended = attend(query, key, value, mask, bias, 0.0).transpose(1, 2).flatten(2)
     attended = layers.attention_norm(_rows(layers.out(_table(attended)), query_states) + query_states)
     inner = layers.outer(layers.activation(layers.inner(_table(attended))))
     return layers.output_norm(_rows(inner, query_states) + attended)
@@ -81,31 +81,6 @@ def _table(states: torch.Tensor) -> torch.Tensor:
 def _rows(table: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     posts, positions = like.shape[:2]
     return table[: posts * positions].view(posts, positions, -1)
-
-
-def _attention(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    mask: torch.Tensor | None,
-    bias: torch.Tensor | None,
-    scaling: float,
-) -> torch.Tensor:
-    (posts, count, positions, _), width = query.shape, key.shape[2]
-    scores = query.new_full((posts * count, positions, -(-width // VECTOR) * VECTOR), -torch.inf)
-    known = scores[..., :width]
-    with torch.autocast("cpu", enabled=False):
-        queries, keys = query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2)
-        torch.baddbmm(query.new_zeros(1), queries, keys, beta=0, alpha=scaling, out=known)
-        by_post = known.unflatten(0, (posts, count))
-        if bias is not None:
-            by_post += bias
-        if mask is not None and mask.dtype == torch.bool:
-            by_post.masked_fill_(mask.logical_not(), -torch.inf)
-        elif mask is not None:
-            by_post += mask
-        weights = scores.softmax(-1)[..., :width]
-        return torch.bmm(weights, value.flatten(0, 1)).view(query.shape)
 
 
 @cache
