@@ -25,6 +25,7 @@ from tweet_sentiment.reports.tables import (
     part_tables,
     plain_rows,
     points,
+    run_of,
     side_by_side,
 )
 from tweet_sentiment.scoring.comparison import p_words
@@ -76,13 +77,17 @@ SCORES += ["trainable_parameters", "seconds"]
 def copy_tables(data: Path, run: str, to: Path) -> list[str]:
     """Copy the tables of a run, and what it measured of each technique; return the names of the copies.
 
-    Rows of the comparison that this run does not have stay: they were measured by an earlier revision.
+    So is what other runs measured of the techniques that its comparison names "<technique> (<other run>)". Rows of
+    the comparison that this run does not have stay: they were measured by an earlier revision.
     """
     earlier, copied = _csv(to / "comparison.csv"), []
+    compared = set(_csv(data / "08_reporting" / run / "comparison.csv").get("technique", []))
     for source, copy in COPIES.items():
         for known in _found(data, source):
-            if known["run"] == run:
-                copied.append(copy.format(**known))
+            name = f"{known.get('technique')} ({known['run']})"
+            if known["run"] == run or name in compared:
+                shown = known if known["run"] == run else known | {"technique": name}
+                copied.append(copy.format(**shown))
                 _copy(data / source.format(**known), to / copied[-1])
     if len(earlier) and "comparison.csv" in copied:
         now = _csv(to / "comparison.csv")
@@ -95,7 +100,9 @@ def restore_tables(results: Path, run: str, data: Path) -> None:
     """Put what ``copy_tables`` copied back where nothing is, and give each protocol its rows of the comparison."""
     for source, copy in COPIES.items():
         for known in _found(results, copy):
-            path = data / source.format(run=run, **known)
+            technique = known.get("technique", "")
+            of_run = {"run": run_of(technique) or run, "technique": technique.partition(" (")[0]}
+            path = data / source.format(**known | of_run)
             if not path.exists():
                 _copy(results / copy.format(**known), path)
     comparison = _csv(results / "comparison.csv")

@@ -70,8 +70,8 @@ def test_the_papers_ids_are_trusted(real_posts):
     assert without_untrusted(list(real_posts.values()))[1] is None
 
 
-def csv(ids, labels):
-    lines = zip(ids, labels, texts(len(ids)), strict=True)
+def csv(ids, labels, of=None):
+    lines = zip(ids, labels, of or texts(len(ids)), strict=True)
     return Source.of("mine.csv", "".join(f"{one},shop,{label},{text}\n" for one, label, text in lines).encode())
 
 
@@ -80,8 +80,8 @@ def test_what_is_not_trusted_is_said_and_nothing_uses_it(parameters, caplog):
     mine, study = parameters.model_copy(update={"data": data}), parameters.study
     given = csv(rounded_ids(90), ["Negative", "Neutral", "Positive"] * 30)
     training, validation, account = read_posts(given, given, data, study)
-    assert account["training"]["ids"].startswith("not trusted: 90 of 90 are rounded")
-    assert "The ids (data.columns.id) are not trusted: 90 of 90 are rounded" in caplog.text
+    assert account["training"]["ids"].startswith("not used: 90 of 90 are rounded")
+    assert "The ids (data.columns.id) are not used: 90 of 90 are rounded" in caplog.text
     assert not has_ids(training, data)
     assert with_known_ids(training, data).columns.id is None
     training, validation, _ = filter_posts(training, validation, data, study)
@@ -101,7 +101,8 @@ def test_what_is_not_trusted_is_said_and_nothing_uses_it(parameters, caplog):
 
 def test_ids_that_are_trusted_stay_and_a_file_without_them_says_so(parameters):
     data = parameters.data.model_copy(update={"validation_file": None})
-    given = csv(range(100, 130), ["Negative", "Neutral", "Positive"] * 10)
+    wordings = [*texts(29), f"{texts(1)[0]}!"]
+    given = csv([*range(100, 129), 100], ["Negative", "Neutral", "Positive"] * 10, wordings)
     training, _, account = read_posts(given, given, data, parameters.study)
     assert account["training"]["ids"] == "trusted"
     assert (has_ids(training, data), with_known_ids(training, data)) == (True, data)
@@ -111,15 +112,19 @@ def test_ids_that_are_trusted_stay_and_a_file_without_them_says_so(parameters):
     assert (account["training"]["ids"], has_ids(training, data)) == ("none", False)
 
 
-def test_without_ids_test_posts_with_like_texts_are_drawn_together(parameters):
-    data = parameters.data.model_copy(update={"columns": parameters.data.columns.model_copy(update={"id": None})})
+@pytest.mark.parametrize("column", [None, 0])
+def test_without_ids_or_with_row_numbers_test_posts_with_like_texts_are_drawn_together(parameters, column, caplog):
+    data = parameters.data.model_copy(update={"columns": parameters.data.columns.model_copy(update={"id": column})})
     labels = ["Negative", "Neutral", "Positive"] * 10
     posts = "{},shop,{},{}\n".format
     many = Source.of("mine.csv", "".join(map(posts, range(30), labels, texts(30))).encode())
     like = texts(60)[30:36]
     like = [*like, like[0], f"{like[1]}!!", like[2].upper(), "ok", "OK", "no"]
-    few = Source.of("test.csv", "".join(map(posts, range(12), labels, like)).encode())
-    training, test, _ = read_posts(many, few, data, parameters.study)
+    few = Source.of("test.csv", "".join(map(posts, range(30, 42), labels, like)).encode())
+    with caplog.at_level("INFO"):
+        training, test, account = read_posts(many, few, data, parameters.study)
+    assert account["training"]["ids"] == ("none" if column is None else "not used: no two posts share one")
+    assert ("No two posts share an id" in caplog.text) == (column is not None)
     training, test, _ = filter_posts(training, test, data, parameters.study)
     _, out, _ = split_posts(training, test, pd.DataFrame(), data, parameters.dev_split, parameters.study)
     shared = out.groupby("id")["row"].apply(sorted).tolist()

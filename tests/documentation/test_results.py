@@ -86,6 +86,23 @@ def test_what_was_measured_comes_back_where_a_run_leaves_it_and_rows_that_were_n
     assert list(Csv(filepath=str(mine / "grouped/results.csv")).load()["accuracy"]) == [0.7], "what is there stays"
 
 
+def test_what_another_run_measured_of_a_compared_technique_goes_along_and_comes_back_to_that_run(tmp_path):
+    data, results, elsewhere = tmp_path / "data", tmp_path / "results", tmp_path / "elsewhere"
+    theirs = [row("lora (mpnet)", "leak_free", 0.8) | {"encoder": "m", "measured": True}]
+    saved(data / "08_reporting/mine", "comparison.csv", [*ROWS, *theirs])
+    for run, technique in (("mine", "lora"), ("mpnet", "lora"), ("mpnet", "baseline"), ("third", "lora")):
+        path = data / f"08_reporting/{run}/leak_free/{technique}/metrics.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(run, encoding="utf-8")
+    copied = copy_tables(data, "mine", results)
+    names = ["measured/leak_free/lora (mpnet)/metrics.json", "measured/leak_free/lora/metrics.json"]
+    assert copied == ["comparison.csv", *names]
+    restore_tables(results, "mine", elsewhere)
+    for run in ("mine", "mpnet"):
+        assert (elsewhere / f"08_reporting/{run}/leak_free/lora/metrics.json").read_text(encoding="utf-8") == run
+    assert not (elsewhere / "08_reporting/third").exists()
+
+
 RESULTS = PROJECT / "docs/results"
 IN_README = {  # its rows by technique
     "baseline": "baseline, untrained",

@@ -25,12 +25,12 @@ def said(rows, files, **more):
 
 
 def test_the_report_says_command_seed_versions_and_hashes_and_which_ids_are_not_trusted():
-    file = {"file": "mine.csv", "rows": 10, "sha256": "c0ffee", "ids": "not trusted: 9 of 9 are rounded"}
+    file = {"file": "mine.csv", "rows": 10, "sha256": "c0ffee", "ids": "not used: 9 of 9 are rounded"}
     counts = {"texts": "raw", "training_posts": 9, "dev_posts": 1, "test_posts": 8, "files": {"training": file}}
     files = {"leak_free/row_counts.json": counts, "leak_free/x/metrics.json": METRICS}
     text = said(LEAKING, files, run="kaggle")
     command = "kedro run --env=kaggle --pipelines=classical --params=protocol=leak_free"
-    ids = "its ids are not trusted: 9 of 9 are rounded"
+    ids = "its ids are not used: 9 of 9 are rounded"
     for told in (
         "seed 7",
         "torch",

@@ -30,6 +30,7 @@ _LINK = re.compile(r"(?:https?://|www\.|pic\.twitter\.com)\S*")
 _NO_LETTER = re.compile(r"[\W\d_]+")
 _UNRELATED = 0.95  # of pairs of posts of different ids are less alike than wordings of one post are
 _SAMPLED = 2000  # of different ids that are looked at
+ALL_DIFFER = "no two posts share one"
 _EXPONENT = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}")  # as a spreadsheet shows a long number: 1.23457E+17
 _ZEROS = re.compile(r"\d{5,}000|\d{15}0+")  # as it saves one, of which it knows 15 digits
 _SHOWN = 60  # characters of an example
@@ -270,9 +271,11 @@ def without_untrusted(tables: list[pd.DataFrame]) -> tuple[list[pd.DataFrame], s
     """Return the tables, and why their ids are not trusted (None: they are); untrusted ids become row numbers.
 
     The tables have columns ``row``, ``id`` and ``post`` (raw text). An id must identify a post and its wordings. Ids
-    are not trusted if a spreadsheet has rounded them, or if most ids with several texts join unlike ones.
+    are not trusted if a spreadsheet has rounded them, or if most ids with several texts join unlike ones. Ids that all
+    differ (``ALL_DIFFER``) are no fault, but say of no two posts that they are wordings of one.
     """
-    reason = distrust(pd.concat([table[["id", "post"]] for table in tables], ignore_index=True))
+    posts = pd.concat([table[["id", "post"]] for table in tables], ignore_index=True)
+    reason = distrust(posts) or (ALL_DIFFER if posts["id"].is_unique else None)
     if reason is None:
         return tables, None
     return [table.assign(id="row-" + table["row"].astype("str")) for table in tables], reason

@@ -130,7 +130,7 @@ def _data(inputs: ReportInputs) -> list[Table]:
 
 def _ids(file: dict[str, Any]) -> str:
     ids = str(file.get("ids", "–")) + (f", grouped by {file['group']}" if file.get("group") is not None else "")
-    return f"its ids are {ids}" if ids.startswith("not trusted") else ids
+    return f"its ids are {ids}" if ids.startswith("not used") else ids
 
 
 def _versions(inputs: ReportInputs) -> Table:

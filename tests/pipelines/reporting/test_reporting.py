@@ -299,5 +299,5 @@ def test_the_card_of_data_of_one_s_own_says_nothing_of_the_paper_s():
     assert "bootstrap over groups of like texts" in card
     assert "No training post shares a text or a near-duplicate text with a test post." in card
     assert "its licence is not known here" in card
-    untrusted = manifests(data={"training": own | {"ids": "not trusted: 9 of 9 are rounded"}})
-    assert "- its ids are not trusted: 9 of 9 are rounded" in promoted(models=untrusted).card
+    untrusted = manifests(data={"training": own | {"ids": "not used: 9 of 9 are rounded"}})
+    assert "- its ids are not used: 9 of 9 are rounded" in promoted(models=untrusted).card

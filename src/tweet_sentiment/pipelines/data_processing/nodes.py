@@ -21,7 +21,7 @@ def read_posts(
 
     Ids that cannot be trusted are reported, and not used from here on.
     """
-    from tweet_sentiment.data.leakage import without_untrusted
+    from tweet_sentiment.data.leakage import ALL_DIFFER, without_untrusted
 
     files = {"training": training_file}
     if data.validation_file is not None:
@@ -33,10 +33,12 @@ def read_posts(
         tables, reason = without_untrusted(list(read.values()))
         read = dict(zip(read, tables, strict=True))
         for part in account:
-            account[part]["ids"] = "trusted" if reason is None else f"not trusted: {reason}"
-        if reason is not None:
+            account[part]["ids"] = "trusted" if reason is None else f"not used: {reason}"
+        if reason == ALL_DIFFER:
+            logger.info("No two posts share an id (data.columns.id), so posts are grouped by their texts.")
+        elif reason is not None:
             logger.warning(
-                "The ids (data.columns.id) are not trusted: %s. Posts are grouped by their texts instead. If the "
+                "The ids (data.columns.id) are not used: %s. Posts are grouped by their texts instead. If the "
                 "column names users, threads or the like, give it as data.columns.group; if it has no ids, set "
                 "data.columns.id to null; if a spreadsheet rounded them, use the original file.",
                 reason,
