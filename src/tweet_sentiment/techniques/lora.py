@@ -51,6 +51,7 @@ def add_adapter(classifier: Any, lora: Parameters, seed: int) -> Any:
     """Freeze the encoder and put LoRA or IA3 on its linear layers; at the start the logits are the classifier's."""
     import torch
     from peft import IA3Config, LoraConfig, TaskType, get_peft_model
+    from peft.tuners.tuners_utils import BaseTunerLayer
 
     from tweet_sentiment.modeling.encoders import ia3_layers, linear_layers, parts_of
 
@@ -75,6 +76,9 @@ def add_adapter(classifier: Any, lora: Parameters, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = get_peft_model(classifier, config)
+    layers: list[Any] = [one for one in model.modules() if isinstance(one, BaseTunerLayer)]
+    for layer in layers:
+        layer.cast_input_dtype_enabled = False  # to the adapter's fp32: autocast would cast the inputs back
     model.peft_config["default"].base_model_name_or_path = ""  # a name would be looked up on the hub
     return model
 

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
@@ -115,6 +116,24 @@ def test_training_draws_every_dropout_of_the_blocks_and_prediction_none(classifi
             assert torch.allclose(classifier(**batch).logits, still, atol=1e-5)
             classifier.train()
             one.p = 0.0
+
+
+def test_dropout_outside_of_the_blocks_is_drawn_in_training_alone_as_in_an_adapter(classifier):
+    adapter = LoraConfig(target_modules="all-linear", lora_dropout=0.5, init_lora_weights=False)
+    model, batch = get_peft_model(classifier, adapter), batch_of(12, 7, 3)
+    of_adapter = [one for name, one in model.named_modules() if isinstance(one, torch.nn.Dropout) and "lora" in name]
+    for one in set(dropouts(model)) - set(of_adapter):
+        one.p = 0.0
+    assert len(of_adapter) >= 2 * 6
+    with torch.no_grad():
+        still = model.eval()(**batch).logits
+        with forward(model):
+            assert torch.allclose(model(**batch).logits, still, atol=1e-5)
+            torch.manual_seed(1)
+            drawn = [model.train()(**batch).logits for _ in range(2)]
+            assert not any(torch.allclose(one, other) for one, other in ((drawn[0], still), tuple(drawn)))
+            torch.manual_seed(1)
+            assert torch.equal(model(**batch).logits, drawn[0])
 
 
 @pytest.mark.parametrize("widths", [(3,), (8, 8), (31, 9), (32, 32), (33, 3, 20), (64,) * 5, (65, 64, 3), (128, 5)])

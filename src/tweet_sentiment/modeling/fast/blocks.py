@@ -85,10 +85,13 @@ def forward(model: nn.Module) -> Iterator[None]:
         block.forward = partial(block_forward, block, layers, position if block is blocks[-1][0] else None)
     for layer in linear:
         layer.forward = partial(linear_in_fp32, layer)
+    dropouts: list[Any] = [one for one in model.modules() if type(one) is nn.Dropout]
+    for layer in dropouts:
+        layer.forward = partial(_forward_of_dropout, layer)
     try:
         yield
     finally:
-        for module in (*(block for block, _ in blocks), *linear):
+        for module in (*(block for block, _ in blocks), *linear, *dropouts):
             del module.forward
 
 
@@ -171,6 +174,10 @@ def _with_mask(scores: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     if mask.dtype != torch.bool:
         return scores + mask.to(scores.dtype)
     return scores.masked_fill(mask.logical_not(), torch.finfo(scores.dtype).min)
+
+
+def _forward_of_dropout(layer: nn.Dropout, values: torch.Tensor) -> torch.Tensor:
+    return _dropout(values, _probability(layer))
 
 
 def _dropout(values: torch.Tensor, probability: float) -> torch.Tensor:
