@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 from tests.conftest import PROJECT, raw_parameters, validate_parameters
 from tests.trainings import LABELS, copy_of, cross_entropies, few, moved, same_bits, setup_of, small
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.manifests import MANIFEST
-from tweet_sentiment.modeling.checkpoints import checkpoints_folder, newest_valid, seal
+from tweet_sentiment.modeling.checkpoints import ORDER, checkpoints_folder, newest_valid, seal
 from tweet_sentiment.modeling.encoders import load_classifier
 from tweet_sentiment.modeling.freezing import unfreeze
 from tweet_sentiment.modeling.prediction import pad
@@ -130,6 +131,26 @@ def test_checkpoints_stay_after_ctrl_c_and_not_when_the_training_is_over_or_ende
     else:
         fit(encoder, tokens, tmp_path, num_train_epochs=2)
     assert [path.name for path in tmp_path.glob("checkpoints-*/*")] == kept
+
+
+def test_a_resumed_training_knows_the_seconds_of_training_until_its_checkpoint(encoder, tokens, tmp_path):
+    def spent():
+        newest = max(tmp_path.glob("checkpoints-*/checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+        return load_file(newest / ORDER)["seconds"].item()
+
+    until = []
+    for last in (2, 3):
+
+        def stop(epoch, metrics, last=last):
+            if epoch == last:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            fit(encoder, tokens, tmp_path, on_epoch=stop)
+        until.append(spent())
+    assert 0 < until[0] < until[1]
+    assert fit(encoder, tokens, tmp_path)[1].seconds_before == pytest.approx(until[1])
+    assert fit(encoder, tokens, tmp_path)[1].seconds_before == 0
 
 
 def test_no_more_checkpoints_than_the_limit_are_kept(encoder, tokens, tmp_path):

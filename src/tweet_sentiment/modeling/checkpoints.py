@@ -97,7 +97,8 @@ class SaveWithinEpochs(TrainerCallback):
     """Saves a checkpoint at the first log that comes so many minutes after the last checkpoint.
 
     The Trainer resumes within an epoch, but would draw the order of its posts anew. So each checkpoint keeps the state
-    of the generator that drew it, or that will draw the next one.
+    of the generator that drew it, or that will draw the next one; and the seconds of training until then, which a
+    resumed training has as ``state.seconds_before``.
     """
 
     def __init__(self, minutes: float) -> None:
@@ -105,13 +106,14 @@ class SaveWithinEpochs(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         kept = _checkpoint(args, state) / ORDER
-        self._resumed = load_file(kept) if state.global_step and kept.is_file() else None
-        self._saved = monotonic()
+        self._resumed = load_file(kept) if state.global_step and kept.is_file() else {}
+        state.seconds_before = float(self._resumed.get("seconds", 0.0))
+        self._begun = self._saved = monotonic()
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self._resumed:
             torch.set_rng_state(self._resumed["generator"])
-            self._resumed = None
+            self._resumed = {}
         self._order = torch.get_rng_state()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -125,7 +127,8 @@ class SaveWithinEpochs(TrainerCallback):
         self._saved = monotonic()
         if args.should_save:
             order = torch.get_rng_state() if _between_epochs(state) else self._order
-            save_file({"generator": order}, _checkpoint(args, state) / ORDER)
+            seconds = torch.tensor(state.seconds_before + self._saved - self._begun)
+            save_file({"generator": order, "seconds": seconds}, _checkpoint(args, state) / ORDER)
 
 
 def _checkpoint(args: Any, state: Any) -> Path:

@@ -237,7 +237,7 @@ def fit_encoder(
         "dtype": setup.device.precision,
         "steps": outcome.steps,
         "epoch": outcome.epoch,
-        "seconds": perf_counter() - start,
+        "seconds": outcome.seconds_before + perf_counter() - start,
         "evaluated": outcome.evaluated,
     }
     if parameters.load_best_model_at_end:

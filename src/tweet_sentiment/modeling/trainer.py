@@ -72,12 +72,14 @@ class Outcome:
     """Curves (step, epoch, loss, learning_rate, eval_loss and the scores, NaN where not logged), and steps taken.
 
     ``epoch`` is the epoch whose weights the model has, ``evaluated`` its scores on the evaluation rows.
+    ``seconds_before`` are those of the training until the checkpoint from which it was resumed.
     """
 
     curves: pd.DataFrame
     epoch: float
     steps: int
     evaluated: dict[str, float]
+    seconds_before: float
 
 
 def train(
@@ -152,7 +154,8 @@ def train(
     epoch = round(step / steps * hyperparameters.num_train_epochs, 6)
     evaluated = curves.dropna(subset=["accuracy"])
     scores = evaluated.iloc[(evaluated["epoch"] - epoch).abs().argmin()][list(SCORES)].to_dict()
-    return Outcome(curves, epoch, state.global_step, {str(name): float(value) for name, value in scores.items()})
+    numbers = {str(name): float(value) for name, value in scores.items()}
+    return Outcome(curves, epoch, state.global_step, numbers, getattr(state, "seconds_before", 0.0))
 
 
 def _train(
