@@ -85,10 +85,13 @@ def test_prompt_tuning_on_it_answers_plain_sentences_and_negations(tmp_path, enc
     project = copy_project(tmp_path / "sample", encoder)
     chosen = "This tweet expresses a sentiment that is:"  # of the three on the dev split; the others take as long
     done = kedro_here(
-        project, "run", "--pipelines=prompt_tuning", f"--params=device=cpu,prompt_tuning.hard_prompts=['{chosen}']"
+        project,
+        "run",
+        "--pipelines=prompt_tuning",
+        f"--params=device=cpu,precision=fp32,prompt_tuning.hard_prompts=['{chosen}']",  # alike on every processor
     )
     assert done.returncode == 0, done.stderr
     predictor = Predictor.load(project / "data/06_models/sample/leak_free/prompt_tuning")
     answers = {label: predictor(texts) for label, texts in PLAIN.items()}
     wrong = [text for label, given in answers.items() for text in given["text"][given["label"] != label]]
-    assert len(wrong) <= 4, wrong  # over seeds 0 to 1 in fp32, 1 to 3 in bf16
+    assert len(wrong) <= 2, wrong

@@ -8,6 +8,7 @@ five times as slow, so each row has the next whole number of them.
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from tweet_sentiment.modeling.devices import draw_kept
 
@@ -85,7 +86,11 @@ def _product(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor, scaling
 
 def dropout(values: torch.Tensor, probability: float) -> torch.Tensor:
     """Zero values with this probability and scale the others, as ``torch.nn.functional.dropout`` in training."""
-    return values * _factors(values.shape, probability, values.dtype) if probability else values
+    if not probability:
+        return values
+    if values.device.type != "cpu":
+        return functional.dropout(values, probability)
+    return values * _factors(values.shape, probability, values.dtype)
 
 
 def _factors(shape: torch.Size, probability: float, dtype: torch.dtype) -> torch.Tensor:

@@ -135,10 +135,10 @@ def _any_block(
     bias: torch.Tensor | None,
 ) -> torch.Tensor:
     of_weights, of_attention, of_output = (_probability(one) for one in layers.dropouts)
-    attended = _dropout(_attention(layers, query_states, hidden_states, mask, bias, of_weights), of_attention)
+    attended = dropout(_attention(layers, query_states, hidden_states, mask, bias, of_weights), of_attention)
     attended = layers.attention_norm(attended + query_states)
     inner = layers.outer(layers.activation(layers.inner(attended)))
-    return layers.output_norm(_dropout(inner, of_output) + attended)
+    return layers.output_norm(dropout(inner, of_output) + attended)
 
 
 def _probability(layer: nn.Dropout | None) -> float:
@@ -177,9 +177,4 @@ def _with_mask(scores: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
 
 
 def _forward_of_dropout(layer: nn.Dropout, values: torch.Tensor) -> torch.Tensor:
-    return _dropout(values, _probability(layer))
-
-
-def _dropout(values: torch.Tensor, probability: float) -> torch.Tensor:
-    on_cpu = values.device.type == "cpu"
-    return dropout(values, probability) if on_cpu else functional.dropout(values, probability)
+    return dropout(values, _probability(layer))
