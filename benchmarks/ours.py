@@ -12,16 +12,18 @@ from benchmarks.posts import load_parameters, load_posts
 from benchmarks.task import StepClock, Task
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.encoders import encoder_of, load_classifier, load_tokenizer
-from tweet_sentiment.modeling.fitting import Examples, Setup
+from tweet_sentiment.modeling.fitting import Examples, Setup, StoredFit, fit_series, fits_at_once
 from tweet_sentiment.modeling.freezing import unfreeze
 from tweet_sentiment.modeling.prediction import encode as encode_posts
 from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.modeling.trainer import ignore, train
 from tweet_sentiment.parameters import Hyperparameters
 from tweet_sentiment.techniques import FEATURES, layer_unfreezing
+from tweet_sentiment.techniques.prompt_tuning import fit as fit_prompt
 
 ALL_LAYERS = ["encoder", "head"]
 COUNTS: dict[str, Any] = {"texts": "", "files": {}, "training_posts": 0}  # of the rows: nothing here depends on them
+PROMPT_EPOCHS = 2
 GENTLE = {"learning_rate": 5e-5}  # what all layers bear; the speed is the same
 
 
@@ -120,6 +122,25 @@ def prompt_tuning(task: Task) -> dict[str, Any]:
     ready = Ready.of(task, settings.hard_prompts[-1])
     model = add_soft_prompt(ready.classifier, ready.tokenizer, settings, ready.parameters.seed)
     return _train(ready, model, settings.hyperparameters, virtual_tokens=settings.num_virtual_tokens)
+
+
+def prompts(task: Task) -> dict[str, Any]:
+    """Time the pipeline's way with all hard prompts, from posts to stored models, the start of processes included."""
+    ready, epochs = Ready.of(task), {"num_train_epochs": PROMPT_EPOCHS}
+    settings = ready.parameters.prompt_tuning
+    settings = settings.model_copy(update={"hyperparameters": settings.hyperparameters.model_copy(update=epochs)})
+    examples = Examples(*load_posts(Path(task.folder), task.rows))
+    start = perf_counter()
+    with TemporaryDirectory() as folder:
+        setup = replace(ready.setup, working_folder=Path(folder))
+        fits = {
+            prompt: StoredFit("prompt_tuning", fit_prompt, examples, settings.one_prompt(prompt), setup)
+            for prompt in settings.hard_prompts
+        }
+        at_once = fits_at_once(list(fits.values()))
+        fit_series(fits)
+    rows = len(examples.training) * PROMPT_EPOCHS * len(fits)
+    return _rate(rows, perf_counter() - start, ready.device) | {"epochs": PROMPT_EPOCHS * len(fits), "at_once": at_once}
 
 
 def full_fine_tuning(task: Task) -> dict[str, Any]:

@@ -22,6 +22,7 @@ SIDES = {
     "head": ["ours", "script"],
     "search": ["ours"],
     "prompt_tuning": ["ours", "script"],
+    "prompts": ["ours"],
     "full_fine_tuning": ["ours", "script"],
 }
 GROWTH = (8, 4, 2)  # one part in so many of the posts; all of them: as measured

@@ -9,6 +9,7 @@ NAMES = {
     "head": "training a head for 8 epochs, encoding included",
     "search": "search, encoding included",
     "prompt_tuning": "prompt tuning, rows/s through the encoder",
+    "prompts": "prompt tuning of all hard prompts, side by side",
     "full_fine_tuning": "full fine-tuning, rows/s through the encoder",
     "memory": "peak memory of any of these (script's over ours)",
 }

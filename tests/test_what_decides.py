@@ -27,7 +27,7 @@ SHARED = ("study", "model", "training", "compute")
 POSTS = {"training_posts": examples().training, "test_posts": examples().evaluation}
 TOKENS = {"training_tokens": POSTS["training_posts"], "test_tokens": POSTS["test_posts"]}
 FEATURES = TOKENS | dict.fromkeys(("training_features", "test_features"))
-SAVING = {"training.save_total_limit", "training.save_minutes"}
+SAVING = {"training.save_total_limit", "training.save_minutes", "training.at_once"}
 NOT_DECISIVE = set(SAVING)
 NOT_DECISIVE |= {f"{name}.repeat_seeds" for name in TECHNIQUES}
 NOT_DECISIVE |= {f"prompt_tuning.{name}" for name in ("heads_to_compare", "use_search_result")}
@@ -139,7 +139,7 @@ def test_the_checkpoints_of_an_adaptation(decisive):
 
 def test_a_fit_of_an_experiment(decisive):
     def stored(sections, folder):
-        fitting.fit_once("lora", None, None, sections.lora, setup_of(sections, folder))
+        fitting.StoredFit("lora", None, None, sections.lora, setup_of(sections, folder)).result()
 
     assert decisive(stored, "lora")[1] == {*SAVING, "lora.repeat_seeds"}
 

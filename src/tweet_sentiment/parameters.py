@@ -326,6 +326,10 @@ class TrainingParameters(Strict):
     A training through the encoder saves a checkpoint after each epoch, and at the first log at least ``save_minutes``
     after the last checkpoint; it keeps ``save_total_limit`` of them: the best so far, and the newest.
 
+    ``at_once`` trainings of a series (hard prompts, seeds, variants of an experiment) run side by side, each with its
+    share of the threads; ``auto``: as many as use a CPU well, and one on a GPU. The seconds of a training are then its
+    share of the time.
+
     ``processes`` on each of ``nodes`` machines train through the encoder together, each on a share of every batch: the
     batch size does not change. All other trainings (heads on features, classical baselines, domain adaptation) use one
     process. For several machines, start the same command on each, with separate outputs; the machines meet at
@@ -340,11 +344,12 @@ class TrainingParameters(Strict):
     save_minutes: Annotated[float, Field(ge=0)]
     metric_for_best_model: Literal["accuracy", "f1", "macro_f1", "precision", "recall", "eval_loss"]
     class_weights: Annotated[Literal["balanced"] | dict[Label, Annotated[float, Field(gt=0)]] | None, WithoutNulls]
+    at_once: PositiveInt | Literal["auto"]
     processes: PositiveInt
     nodes: PositiveInt
     rendezvous: Annotated[str, _form(r"^[^\s/]+:\d+$", "host:port")] | None
 
-    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"save_total_limit", "save_minutes", "rendezvous"})
+    NOT_DECISIVE: ClassVar[frozenset[str]] = frozenset({"save_total_limit", "save_minutes", "at_once", "rendezvous"})
 
     @model_validator(mode="after")
     def _meet_somewhere(self) -> Self:

@@ -62,7 +62,7 @@ def test_the_script_trains_the_head_alone_and_runs_the_encoder_with_dropout(scri
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["encode", "head", "search", "prompt_tuning", "full_fine_tuning"])
+@pytest.mark.parametrize("what", ["encode", "head", "search", "prompt_tuning", "prompts", "full_fine_tuning"])
 def test_our_side_gives_a_rate_over_all_posts(task, what):
     found = child.run(replace(task, what=what))
     epochs = found.get("epochs", 1)

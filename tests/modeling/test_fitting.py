@@ -12,8 +12,8 @@ from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.encoders import load_encoder, load_tokenizer
 from tweet_sentiment.modeling.fitting import (
     SEED_COLUMNS,
+    StoredFit,
     class_weights,
-    fit_once,
     from_inputs,
     new_classifier,
     refuse_adapted_to_other_posts,
@@ -96,8 +96,8 @@ def test_a_head_that_was_trained_on_the_dev_split_is_scored_on_it_by_another_tha
 
 def test_a_fit_that_was_finished_is_taken_and_not_made_again(head):
     fit_head, given, section, setup = head
-    first = fit_once("layer_unfreezing", fit_head, given, section, setup, keep_model=True)
-    again = fit_once("layer_unfreezing", None, given, section, setup)
+    first = StoredFit("layer_unfreezing", fit_head, given, section, setup, keep_model=True).result()
+    again = StoredFit("layer_unfreezing", None, given, section, setup).result()
     assert again.figures == first.figures
     pd.testing.assert_frame_equal(again.curves, first.curves)
     pd.testing.assert_frame_equal(again.predictions, first.predictions)
@@ -108,19 +108,19 @@ def test_a_fit_that_was_finished_is_taken_and_not_made_again(head):
 @pytest.mark.parametrize("content", [b'{"dev": {"accuracy": 1.0}}', b""])
 def test_a_finished_fit_that_was_edited_or_damaged_is_made_again(head, content):
     fit_head, given, section, setup = head
-    first = fit_once("layer_unfreezing", fit_head, given, section, setup)
+    first = StoredFit("layer_unfreezing", fit_head, given, section, setup).result()
     (first.model.parent / "figures.json").write_bytes(content)
-    again = fit_once("layer_unfreezing", fit_head, given, section, setup)
+    again = StoredFit("layer_unfreezing", fit_head, given, section, setup).result()
     assert again.figures | {"seconds": 0} == first.figures | {"seconds": 0}
     pd.testing.assert_frame_equal(again.predictions, first.predictions)
 
 
 def test_each_further_seed_is_a_row_that_is_the_same_again_and_the_run_s_own_is_none(head):
-    one, again = (repeat_with_seeds(*head, [42, 5, 6]) for _ in range(2))
+    one, again = (repeat_with_seeds("layer_unfreezing", *head, [42, 5, 6]) for _ in range(2))
     assert list(one["seed"]) == [5, 6]
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), again.drop(columns="seconds"))
     assert not np.isclose(one["eval_loss"][0], one["eval_loss"][1])
-    alone = repeat_with_seeds(*head, [42])
+    alone = repeat_with_seeds("layer_unfreezing", *head, [42])
     assert alone.empty
     assert list(alone.columns) == SEED_COLUMNS
 
@@ -203,4 +203,6 @@ def test_an_encoder_that_may_have_read_the_held_out_posts_is_refused(
 def test_a_further_seed_holds_out_the_same_posts(adapted, sections, tmp_path):
     given, lora = examples(), few(sections.lora, num_train_epochs=1, repeat_seeds=True, checkpoint=adapted)
     setup = setup_of(sections, tmp_path, **FILES)
-    assert list(repeat_with_seeds(TECHNIQUES["lora"].fit, given, lora, setup, [sections.seed, 5])["seed"]) == [5]
+    assert list(repeat_with_seeds("lora", TECHNIQUES["lora"].fit, given, lora, setup, [sections.seed, 5])["seed"]) == [
+        5
+    ]

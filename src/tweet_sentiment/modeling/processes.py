@@ -1,4 +1,4 @@
-"""A training in several processes, on one machine or more, by torch's elastic launch (``torchrun`` is that too)."""
+"""A training in several processes, by torch's elastic launch (``torchrun`` is that too); and trainings side by side."""
 
 import logging
 import os
@@ -6,11 +6,13 @@ import pickle
 import signal
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr
 from functools import partial
 from logging.handlers import QueueHandler
 from multiprocessing import get_context, set_forkserver_preload
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
@@ -39,10 +41,15 @@ if TYPE_CHECKING:
     from tweet_sentiment.modeling.fitting import Setup
 
 START = "forkserver"  # imports what the processes need once; a fork of this process itself would inherit its threads
+PRELOAD = ["tweet_sentiment.modeling.fitting"]
 SECONDS = 0.1  # between two looks at what the processes tell
 GONE = (
     "A process of the training is gone, and with it all others; it may have needed more memory than there is.\n"
     "  The same command resumes from the last checkpoint."
+)
+ONE_GONE = (
+    "%s: the process of this training is gone; it may have needed more memory than there is.\n"
+    "  The same command resumes from the last checkpoints, one training at a time with --params=training.at_once=1."
 )
 
 
@@ -90,7 +97,7 @@ def launch(work: Callable[[OnEpoch], Any], training: TrainingParameters, name: s
         StudyError: a process was killed, or the other machines did not come.
         BaseException: what was raised first in a process of this machine, or by ``on_epoch``.
     """
-    set_forkserver_preload(["tweet_sentiment.modeling.fitting"])
+    set_forkserver_preload(PRELOAD)
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # there; here torch has read it: DDP warns of what is right
     pipes = [get_context(START).Pipe() for _ in range(training.processes)]
     config = LaunchConfig(
@@ -148,23 +155,87 @@ def _listen(pipes: list[Connection], on_epoch: OnEpoch, raised: list[tuple[float
                     pipe.send(reason)
 
 
-def _work(work: bytes, threads: int, pipes: list[Connection]) -> Any:
+def side_by_side(works: Mapping[str, Callable[[], object]], at_once: int) -> None:
+    """Call each of ``works`` in a process of its own, ``at_once`` at a time, each with its share of the threads.
+
+    They are pickled; what they return is dropped. What they log is logged here after their name. All end when one
+    fails, and at Ctrl-C.
+
+    Raises:
+        StudyError: a process was killed.
+        BaseException: what was raised first in one of them.
+    """
+    set_forkserver_preload(PRELOAD)
+    context: Any = get_context(START)  # typed as without Process
+    threads = max(1, torch.get_num_threads() // at_once)
+    waiting, running = list(works), dict[Any, tuple[str, BaseProcess]]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                ours, theirs = context.Pipe()
+                name = waiting.pop(0)
+                process = context.Process(target=_alone, args=(pickle.dumps(works[name]), threads, theirs))
+                process.start()
+                theirs.close()
+                running[ours] = name, process
+            pipe: Any
+            for pipe in wait(list(running)):
+                name, process = running[pipe]
+                try:
+                    _hear(name, pipe.recv())
+                except EOFError:
+                    del running[pipe]
+                    process.join()
+                    if process.exitcode:
+                        raise StudyError(ONE_GONE % name) from None
+    finally:
+        for _, process in running.values():
+            process.kill()
+            process.join()
+
+
+def _hear(name: str, told: logging.LogRecord | BaseException) -> None:
+    if isinstance(told, BaseException):
+        raise told
+    told.msg = f"{name}: {told.msg}"
+    logging.getLogger(told.name).handle(told)
+
+
+def _alone(work: bytes, threads: int, pipe: Connection) -> None:
+    _begin(threads)
+    _log_to(pipe)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):  # progress in lines, no bar
+        try:
+            pickle.loads(work)()
+        except BaseException as error:
+            pipe.send(_told(error))
+
+
+def _begin(threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends it at once and says nothing
     end_with_parent()
-    local_rank = int(os.environ["LOCAL_RANK"])
-    pipe = pipes[local_rank]
     os.environ["OMP_NUM_THREADS"] = str(threads)  # or accelerate takes as many as there are cores
     torch.set_num_threads(threads)
     warnings.simplefilter("ignore")
+
+
+def _told(error: BaseException) -> BaseException:
+    if not isinstance(error, StudyError):
+        error.add_note(traceback.format_exc())
+    return error
+
+
+def _work(work: bytes, threads: int, pipes: list[Connection]) -> Any:
+    _begin(threads)
+    local_rank = int(os.environ["LOCAL_RANK"])
+    pipe = pipes[local_rank]
     _log_to(pipe if local_rank == 0 else None)
     try:
         result = pickle.loads(work)(partial(_ask, pipe if local_rank == 0 else None))
     except BaseException as error:
         if isinstance(error, dist.DistError) or "Connection " in str(error):
             error = StudyError(GONE)
-        elif not isinstance(error, StudyError):
-            error.add_note(traceback.format_exc())
-        pipe.send((monotonic(), error))
+        pipe.send((monotonic(), _told(error)))
         raise SystemExit(1) from None
     dist.destroy_process_group()
     return result if local_rank == 0 else None

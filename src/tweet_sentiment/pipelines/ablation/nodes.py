@@ -5,6 +5,7 @@ An interrupted experiment takes its finished fits from its working folder.
 
 import csv
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,14 +54,14 @@ class Experiment:
         self.predictions: dict[Any, pd.DataFrame] = {}
         self.figures: dict[Any, dict[str, Any]] = {}
 
-    def fit(self, name: Any, technique: str, parameters: Any, fit: Any = None) -> None:
-        """Fit the variant ``name`` by the technique's function or another, or take an earlier fit."""
-        from tweet_sentiment.modeling.fitting import fit_once
+    def fit(self, technique: str, variants: Mapping[Any, Any], fit: Any = None) -> None:
+        """Fit variants, parameters by name, by the technique's function or another, or take earlier fits."""
+        from tweet_sentiment.modeling.fitting import StoredFit, fit_series
 
-        logger.info("%s, %s", technique, name)
         by: Any = fit or TECHNIQUES[technique].fit
-        finished = fit_once(technique, by, self.examples, parameters, self.setup)
-        self.predictions[name], self.figures[name] = finished.predictions, finished.figures
+        fits = {name: StoredFit(technique, by, self.examples, one, self.setup) for name, one in variants.items()}
+        for name, finished in fit_series(fits).items():
+            self.predictions[name], self.figures[name] = finished.predictions, finished.figures
 
     def row(self, column: str, name: Any) -> dict[str, Any]:
         """Return accuracy on the test posts with its interval, on the dev split, and the figures of the fit."""
@@ -100,12 +101,11 @@ def sweep_blocks(
     from tweet_sentiment.modeling.fitting import from_inputs
 
     setup, examples, _ = from_inputs(given, FEATURES)
-    experiment, rows = Experiment(setup, examples, uncertainty), []
+    experiment = Experiment(setup, examples, uncertainty)
     changes = {name: one for name, one in unfreezing_sweep if name != "top_blocks"} | {"hold_out_dev_split": True}
-    for blocks in unfreezing_sweep.top_blocks:
-        experiment.fit(blocks, "layer_unfreezing", layer_unfreezing.under(**changes, top_blocks=blocks))
-        rows.append(experiment.row("top_blocks", blocks))
-    return pd.DataFrame(rows)
+    variants = {k: layer_unfreezing.under(**changes, top_blocks=k) for k in unfreezing_sweep.top_blocks}
+    experiment.fit("layer_unfreezing", variants)
+    return pd.DataFrame([experiment.row("top_blocks", k) for k in variants])
 
 
 def sweep_heads(
@@ -118,12 +118,11 @@ def sweep_heads(
     from tweet_sentiment.modeling.fitting import from_inputs
 
     setup, examples, _ = from_inputs(given, POSTS)
-    experiment, rows = Experiment(setup.within("heads"), examples, uncertainty), []
-    for head in prompt_tuning.heads_to_compare:
-        name, one = " and ".join(head) or NO_HEAD, prompt_tuning.under(trainable_head=head)
-        experiment.fit(name, "prompt_tuning", one.one_prompt(prompt_tuning.hard_prompts[-1]))
-        rows.append(experiment.row("trainable_head", name))
-    return pd.DataFrame(rows)
+    experiment, one = Experiment(setup.within("heads"), examples, uncertainty), prompt_tuning
+    one = one.one_prompt(one.hard_prompts[-1])
+    variants = {" and ".join(head) or NO_HEAD: one.under(trainable_head=head) for head in one.heads_to_compare}
+    experiment.fit("prompt_tuning", variants)
+    return pd.DataFrame([experiment.row("trainable_head", name) for name in variants])
 
 
 def compare_trainings(
@@ -164,8 +163,7 @@ def compare_trainings(
             "  Add one that does not, such as plain: {}, or name the column in data.columns."
         )
     experiment, first = Experiment(setup, by_tweet(examples, setup.study.seed), uncertainty), next(iter(varied))
-    for name, one in varied.items():
-        experiment.fit(name, technique, one)
+    experiment.fit(technique, varied)
     rows = [
         {"variant": name, "technique": technique} | experiment.row("variant", name) | experiment.difference(name, first)
         for name in varied
@@ -199,12 +197,11 @@ def measure_sizes(
         )
     of_all = {"protocol": study.protocol, "seed": study.seed, "selected": False}
     for technique in learning_curve.techniques:
-        predictions = {}
+        experiment.fit(technique, {size: at_size(techniques[technique], size, every) for size in sizes})
+        predictions = dict(experiment.predictions)
         for size in sizes:
-            experiment.fit((technique, size), technique, at_size(techniques[technique], size, every))
-            predictions[size] = experiment.predictions[technique, size]
             scores = scores_of(predictions[size], study, uncertainty)
-            told = {name: experiment.figures[technique, size].get(name) for name in OF_SIZES}
+            told = {name: experiment.figures[size].get(name) for name in OF_SIZES}
             told |= {"technique": technique, "n_validation": len(predictions[size]), "measured": True}
             rows.append({**of_all, **told, **scores, **ends_of(scores["intervals"])})
         law, (low, high) = extrapolate(predictions, every, **experiment.resampling)
@@ -266,7 +263,7 @@ def compare_variants(
         name = way["variant"]
         experiment.examples = replace(examples, training=cleaned(posts, way), evaluation=cleaned(test, way))
         experiment.setup = setup.within(name)
-        experiment.fit(name, "layer_unfreezing", head, fit_cleaned)
+        experiment.fit("layer_unfreezing", {name: head}, fit_cleaned)
         row, scores = experiment.row("variant", name), score_table(experiment.predictions[name], setup.labels)
         told = {one: experiment.figures[name][one] for one in ("empty_after_cleaning", "mean_word_pieces")}
         told |= {one: row[one] for one in ("accuracy", "low", "high")}

@@ -43,7 +43,7 @@ def train(
     Returns the best model, the curves of all prompts, one row a prompt with its figures, and the best one's record. A
     prompt that an interrupted run had finished is taken from the working folder.
     """
-    from tweet_sentiment.modeling.fitting import fit_once, from_inputs
+    from tweet_sentiment.modeling.fitting import StoredFit, fit_series, from_inputs
     from tweet_sentiment.modeling.model_folder import load_model
 
     setup, examples, _ = from_inputs(given, POSTS)
@@ -54,11 +54,12 @@ def train(
         chosen,
         len(examples.with_dev_split().limited(prompt_tuning.row_limit).training),
     )
-    prompts, rows = [], []
+    fits = {}
     for hard_prompt in prompt_tuning.hard_prompts:
         one = prompt_tuning.one_prompt(hard_prompt).model_copy(update={"hyperparameters": chosen})
-        prompts.append(fit_once("prompt_tuning", technique.fit, examples, one, setup, keep_model=True))
-        rows.append(_row(prompts[-1].figures, prompts[-1].predictions, study.labels))
+        fits[f"'{hard_prompt}'"] = StoredFit("prompt_tuning", technique.fit, examples, one, setup, keep_model=True)
+    prompts = list(fit_series(fits).values())
+    rows = [_row(one.figures, one.predictions, study.labels) for one in prompts]
     goodness = [training.goodness(row, "chosen_by_") for row in rows]
     best = prompts[goodness.index(max(goodness))]
     figures = best.figures | {
@@ -101,4 +102,4 @@ def repeat_with_seeds(
         update={"hyperparameters": Hyperparameters(**hyperparameters["hyperparameters"])}
     )
     repeated = seeds if prompt_tuning.repeat_seeds else []
-    return fitting.repeat_with_seeds(technique.fit, examples, one, setup, repeated)
+    return fitting.repeat_with_seeds("prompt_tuning", technique.fit, examples, one, setup, repeated)

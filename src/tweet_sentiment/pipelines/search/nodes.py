@@ -107,10 +107,10 @@ def repeat_with_seeds(
     """Train with the best hyperparameters again, once for each other seed; return one row of scores per seed."""
     from tweet_sentiment.modeling import fitting
 
-    technique = TECHNIQUES[_technique(search)]
-    setup, examples, sections = fitting.from_inputs(given, technique.reads)
-    fit: Any = technique.fit
-    return fitting.repeat_with_seeds(fit, examples, _with_best(sections[technique.name], best), setup, seeds)
+    technique = _technique(search)
+    setup, examples, sections = fitting.from_inputs(given, TECHNIQUES[technique].reads)
+    fit: Any = TECHNIQUES[technique].fit
+    return fitting.repeat_with_seeds(technique, fit, examples, _with_best(sections[technique], best), setup, seeds)
 
 
 def _with_best(parameters: Any, best: dict[str, Any]) -> Any:

@@ -50,4 +50,4 @@ def repeat_with_seeds(technique: str, parameters: Any, seeds: list[int], **given
     setup, examples, more = fitting.from_inputs(given, TECHNIQUES[technique].reads)
     fit: Any = TECHNIQUES[technique].fit
     repeated = seeds if getattr(parameters, "repeat_seeds", True) else []
-    return fitting.repeat_with_seeds(partial(fit, **more), examples, parameters, setup, repeated)
+    return fitting.repeat_with_seeds(technique, partial(fit, **more), examples, parameters, setup, repeated)
