@@ -47,6 +47,10 @@ def test_an_address_has_a_copy_which_is_shown_as_the_address(protocol, parts):
         assert shown(path) == str(path)
 
 
+def test_a_tilde_is_the_home_folder():
+    assert copy_of("~/posts.csv") == Path.home() / "posts.csv"
+
+
 @pytest.mark.parametrize("address", ["zip::s3://b/x", "s3:/b/x", "s3://"])
 def test_an_address_of_another_form_is_refused(address):
     with pytest.raises(StudyError, match="files are read and written at addresses such as"):

@@ -69,6 +69,21 @@ def test_kedro_run_among_several_processes_is_one_message_and_nothing_is_made(pr
     assert sorted(project.rglob("*")) == before
 
 
+def test_a_version_of_what_has_no_versions_is_refused(project):
+    version = "--load-versions=split_training_posts:2026-01-01T00.00.00.000Z"
+    refused = message(kedro_here(project, "run", "--env=test", "--pipelines=data_processing", version))
+    assert "--load-versions: the catalog keeps no versions of split_training_posts." in refused
+
+
+def test_a_file_in_the_home_folder_may_be_named_by_a_tilde(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copy(project / "data/01_raw/sample_training.csv", tmp_path / "posts.csv")
+    file = "data.training_file=~/posts.csv,data.header=false,data.columns.post=3,data.columns.label=2"
+    done = kedro_here(project, "run", "--pipelines=data_processing", f"--params={file}", "--to-nodes=read_posts")
+    assert done.returncode == 0, done.stderr
+    assert list((project / "data").glob("0*/posts/**/*.parquet"))
+
+
 @pytest.mark.slow
 def test_a_file_of_the_same_name_elsewhere_does_not_write_over_the_results_of_the_first(tmp_path, encoder):
     project = copy_project(tmp_path / "project", encoder)

@@ -77,13 +77,13 @@ def put(address: str, file: BinaryIO) -> None:
 
 
 def copy_of(place: str | Path) -> Path:
-    """Return the path of this machine's copy of an address, which need not exist; a path is returned unchanged.
+    """Return the path of this machine's copy of an address, which need not exist; of a path only a ~ is replaced.
 
     Raises:
         StudyError: it is an address of another form than ``protocol://place``.
     """
     if not is_address(place):
-        return Path(place)
+        return Path(place).expanduser()
     protocol, _, rest = str(place).rstrip("/").partition("://")
     if not rest or "::" in protocol:
         raise StudyError(f"{place}: files are read and written at addresses such as s3://bucket/folder.")

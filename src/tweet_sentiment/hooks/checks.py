@@ -39,8 +39,11 @@ class CheckMachine:
     """Refuses several processes and a missing device, encoder or database."""
 
     @hook_impl
-    def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
+    def after_catalog_created(
+        self, catalog: Any, conf_catalog: dict[str, Any], load_versions: dict[str, str] | None
+    ) -> None:
         refuse_misspelt(conf_catalog)
+        refuse_unversioned(catalog, load_versions or {})
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
@@ -163,6 +166,20 @@ def refuse_misspelt(catalog: Mapping[str, Any]) -> None:
             raise StudyError(
                 f"{name} in the catalog is in no pipeline; did you mean {near[0]}?\n"
                 "  Use that name, or one that is less similar."
+            )
+
+
+def refuse_unversioned(catalog: Any, load_versions: Mapping[str, str]) -> None:
+    """Refuse ``--load-versions`` of a dataset that has no versions; Kedro would load it as it is.
+
+    Raises:
+        StudyError: there is one.
+    """
+    for name in load_versions:
+        if getattr(catalog.get(name), "_version", None) is None:
+            raise StudyError(
+                f"--load-versions: the catalog keeps no versions of {name}.\n"
+                "  Add versioned: true to its entry; each run then keeps a version, and the newest is loaded."
             )
 
 
