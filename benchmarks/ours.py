@@ -12,7 +12,7 @@ from benchmarks.posts import load_parameters, load_posts
 from benchmarks.task import StepClock, Task
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.encoders import encoder_of, load_classifier, load_tokenizer
-from tweet_sentiment.modeling.fitting import Examples, Setup, StoredFit, fit_series, fits_at_once
+from tweet_sentiment.modeling.fitting import Examples, Setup, StoredFit, fit_series
 from tweet_sentiment.modeling.freezing import unfreeze
 from tweet_sentiment.modeling.prediction import encode as encode_posts
 from tweet_sentiment.modeling.tokenization import tokenize
@@ -132,15 +132,16 @@ def prompts(task: Task) -> dict[str, Any]:
     examples = Examples(*load_posts(Path(task.folder), task.rows))
     start = perf_counter()
     with TemporaryDirectory() as folder:
-        setup = replace(ready.setup, working_folder=Path(folder))
+        at_once = "auto" if ready.device.kind == "cpu" else len(settings.hard_prompts)
+        training = ready.setup.training.model_copy(update={"at_once": at_once})
+        setup = replace(ready.setup, training=training, working_folder=Path(folder))
         fits = {
             prompt: StoredFit("prompt_tuning", fit_prompt, examples, settings.one_prompt(prompt), setup)
             for prompt in settings.hard_prompts
         }
-        at_once = fits_at_once(list(fits.values()))
         fit_series(fits)
     rows = len(examples.training) * PROMPT_EPOCHS * len(fits)
-    return _rate(rows, perf_counter() - start, ready.device) | {"epochs": PROMPT_EPOCHS * len(fits), "at_once": at_once}
+    return _rate(rows, perf_counter() - start, ready.device) | {"epochs": PROMPT_EPOCHS * len(fits)}
 
 
 def full_fine_tuning(task: Task) -> dict[str, Any]:
