@@ -12,9 +12,10 @@ from benchmarks.posts import load_parameters, load_posts
 from benchmarks.task import StepClock, Task
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.encoders import encoder_of, load_classifier, load_tokenizer
-from tweet_sentiment.modeling.fitting import Examples, Setup, StoredFit, fit_series
+from tweet_sentiment.modeling.fitting import Examples, Setup
 from tweet_sentiment.modeling.freezing import unfreeze
 from tweet_sentiment.modeling.prediction import encode as encode_posts
+from tweet_sentiment.modeling.series import StoredFit, fit_series
 from tweet_sentiment.modeling.tokenization import tokenize
 from tweet_sentiment.modeling.trainer import ignore, train
 from tweet_sentiment.parameters import Hyperparameters

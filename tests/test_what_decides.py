@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from tests.conftest import raw_parameters, validate_parameters
 from tests.trainings import examples, fit, node_inputs, setup_of, small
 from tweet_sentiment.incremental.identity import parameters_of
-from tweet_sentiment.modeling import checkpoints, fitting, trainer
+from tweet_sentiment.modeling import checkpoints, fitting, series, trainer
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.pipeline_registry import register_pipelines
 from tweet_sentiment.pipelines.domain_adaptation.nodes import adapt
@@ -89,7 +89,7 @@ def decisive(encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(fitting, "device_of", lambda *_: Device("cpu", "fp32"))
     for module in (trainer, checkpoints):
         monkeypatch.setattr(module, "checkpoints_folder", store)
-    monkeypatch.setattr(fitting, "fingerprint", store)
+    monkeypatch.setattr(series, "fingerprint", store)
     for module, find in ((study, "run_study"), (workers, "share_study")):
         monkeypatch.setattr(module, find, lambda search: store(search.name))
 
@@ -139,7 +139,7 @@ def test_the_checkpoints_of_an_adaptation(decisive):
 
 def test_a_fit_of_an_experiment(decisive):
     def stored(sections, folder):
-        fitting.StoredFit("lora", None, None, sections.lora, setup_of(sections, folder)).result()
+        series.StoredFit("lora", None, None, sections.lora, setup_of(sections, folder)).result()
 
     assert decisive(stored, "lora")[1] == {*SAVING, "lora.repeat_seeds"}
 

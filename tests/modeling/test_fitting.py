@@ -11,15 +11,13 @@ from tests.trainings import LABELS, ROW_COUNTS, encoded, examples, few, fit, nod
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.encoders import load_encoder, load_tokenizer
 from tweet_sentiment.modeling.fitting import (
-    SEED_COLUMNS,
-    StoredFit,
     class_weights,
     from_inputs,
     new_classifier,
     refuse_adapted_to_other_posts,
-    repeat_with_seeds,
 )
 from tweet_sentiment.modeling.model_folder import TrainedModel
+from tweet_sentiment.modeling.series import SEED_COLUMNS, StoredFit, repeat_with_seeds
 from tweet_sentiment.modeling.trainer import training_loss
 from tweet_sentiment.pipelines.domain_adaptation.nodes import adapt
 from tweet_sentiment.pipelines.technique import nodes

@@ -15,7 +15,8 @@ from transformers import TrainerCallback
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.modeling.devices import Device
-from tweet_sentiment.modeling.fitting import Examples, StoredFit, fit_series, fits_at_once, repeat_with_seeds
+from tweet_sentiment.modeling.fitting import Examples
+from tweet_sentiment.modeling.series import StoredFit, fit_series, fits_at_once, repeat_with_seeds
 from tweet_sentiment.techniques import full_fine_tuning, lora
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -27,14 +28,13 @@ def sections_of(encoder, at_once):
     return small(plain, encoder, lora=few(plain.lora, num_train_epochs=1, r=2), training=training)
 
 
-def series(encoder, folder, at_once, fits):
+def ranked(encoder, folder, at_once, fits):
     """Return fits by name, each of LoRA with another rank."""
     sections = sections_of(encoder, at_once)
     setup = setup_of(sections, folder)
-    ranked = enumerate(fits.items(), 2)
     return {
         name: StoredFit("lora", fit, examples(), sections.lora.model_copy(update={"r": r}), setup, keep_model=True)
-        for r, (name, fit) in ranked
+        for r, (name, fit) in enumerate(fits.items(), 2)
     }
 
 
@@ -45,10 +45,10 @@ def weights_of(results):
 @pytest.mark.slow
 def test_side_by_side_is_bit_for_bit_one_after_the_other_and_each_says_who_it_is(encoder, tmp_path, caplog):
     fits = dict.fromkeys(("one", "two", "three"), lora.fit)
-    expected = fit_series(series(encoder, tmp_path / "after", 1, fits))
+    expected = fit_series(ranked(encoder, tmp_path / "after", 1, fits))
     caplog.clear()
     caplog.set_level("INFO", "tweet_sentiment")
-    found = fit_series(series(encoder, tmp_path / "beside", 2, fits))
+    found = fit_series(ranked(encoder, tmp_path / "beside", 2, fits))
     assert list(found) == list(expected) == list(fits)
     assert weights_of(found) == weights_of(expected)
     assert len(set(weights_of(found).values())) == 3
@@ -82,7 +82,7 @@ def die(*_):
 def test_what_one_raises_or_its_death_ends_the_series_which_then_makes_only_what_is_missing(
     encoder, tmp_path, caplog, fit, said
 ):
-    asked = series(encoder, tmp_path, 2, {"good": lora.fit, "bad": fit})
+    asked = ranked(encoder, tmp_path, 2, {"good": lora.fit, "bad": fit})
     fit_series({"good": asked["good"]})
     before = asked["good"].folder.stat().st_ino
     left = tmp_path / "unfinished-by-other-parameters"
@@ -112,7 +112,7 @@ def killed(*given, **more):
 @pytest.mark.slow
 def test_killed_trainings_go_on_from_their_own_checkpoints(encoder, tmp_path, caplog):
     def asked(folder, fit):
-        fits = series(encoder, tmp_path / folder, 2, {"one": fit, "two": fit})
+        fits = ranked(encoder, tmp_path / folder, 2, {"one": fit, "two": fit})
         return {name: replace(one, parameters=few(one.parameters, num_train_epochs=2)) for name, one in fits.items()}
 
     expected = fit_series(asked("whole", lora.fit))
@@ -127,7 +127,7 @@ def test_killed_trainings_go_on_from_their_own_checkpoints(encoder, tmp_path, ca
 
 
 def test_two_of_the_same_parameters_are_fitted_once(encoder, tmp_path, caplog):
-    one = series(encoder, tmp_path, 2, {"one": lora.fit})["one"]
+    one = ranked(encoder, tmp_path, 2, {"one": lora.fit})["one"]
     found = fit_series({"one": one, "same": one})
     assert found["one"].model == found["same"].model
     assert len(list(tmp_path.iterdir())) == 1

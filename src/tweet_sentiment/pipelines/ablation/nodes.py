@@ -56,7 +56,7 @@ class Experiment:
 
     def fit(self, technique: str, variants: Mapping[Any, Any], fit: Any = None) -> None:
         """Fit variants, parameters by name, by the technique's function or another, or take earlier fits."""
-        from tweet_sentiment.modeling.fitting import StoredFit, fit_series
+        from tweet_sentiment.modeling.series import StoredFit, fit_series
 
         by: Any = fit or TECHNIQUES[technique].fit
         fits = {name: StoredFit(technique, by, self.examples, one, self.setup) for name, one in variants.items()}

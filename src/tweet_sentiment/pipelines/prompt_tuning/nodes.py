@@ -43,8 +43,9 @@ def train(
     Returns the best model, the curves of all prompts, one row a prompt with its figures, and the best one's record. A
     prompt that an interrupted run had finished is taken from the working folder.
     """
-    from tweet_sentiment.modeling.fitting import StoredFit, fit_series, from_inputs
+    from tweet_sentiment.modeling.fitting import from_inputs
     from tweet_sentiment.modeling.model_folder import load_model
+    from tweet_sentiment.modeling.series import StoredFit, fit_series
 
     setup, examples, _ = from_inputs(given, POSTS)
     study, training, chosen = setup.study, setup.training, Hyperparameters(**hyperparameters["hyperparameters"])
@@ -95,11 +96,12 @@ def repeat_with_seeds(
     **given: Any,
 ) -> pd.DataFrame:
     """With ``prompt_tuning.repeat_seeds``, train the chosen prompt with each further seed; one row per seed."""
-    from tweet_sentiment.modeling import fitting
+    from tweet_sentiment.modeling import series
+    from tweet_sentiment.modeling.fitting import from_inputs
 
-    setup, examples, _ = fitting.from_inputs(given, POSTS)
+    setup, examples, _ = from_inputs(given, POSTS)
     one = prompt_tuning.one_prompt(chosen["hard_prompt"]).model_copy(
         update={"hyperparameters": Hyperparameters(**hyperparameters["hyperparameters"])}
     )
     repeated = seeds if prompt_tuning.repeat_seeds else []
-    return fitting.repeat_with_seeds("prompt_tuning", technique.fit, examples, one, setup, repeated)
+    return series.repeat_with_seeds("prompt_tuning", technique.fit, examples, one, setup, repeated)

@@ -105,12 +105,13 @@ def repeat_with_seeds(
     **given: Any,
 ) -> pd.DataFrame:
     """Train with the best hyperparameters again, once for each other seed; return one row of scores per seed."""
-    from tweet_sentiment.modeling import fitting
+    from tweet_sentiment.modeling import series
+    from tweet_sentiment.modeling.fitting import from_inputs
 
     technique = _technique(search)
-    setup, examples, sections = fitting.from_inputs(given, TECHNIQUES[technique].reads)
+    setup, examples, sections = from_inputs(given, TECHNIQUES[technique].reads)
     fit: Any = TECHNIQUES[technique].fit
-    return fitting.repeat_with_seeds(technique, fit, examples, _with_best(sections[technique], best), setup, seeds)
+    return series.repeat_with_seeds(technique, fit, examples, _with_best(sections[technique], best), setup, seeds)
 
 
 def _with_best(parameters: Any, best: dict[str, Any]) -> Any:

@@ -45,9 +45,10 @@ def repeat_with_seeds(technique: str, parameters: Any, seeds: list[int], **given
     """If ``repeat_seeds`` is true, train again, once for each other seed; return one row of scores per seed."""
     from functools import partial
 
-    from tweet_sentiment.modeling import fitting
+    from tweet_sentiment.modeling import series
+    from tweet_sentiment.modeling.fitting import from_inputs
 
-    setup, examples, more = fitting.from_inputs(given, TECHNIQUES[technique].reads)
+    setup, examples, more = from_inputs(given, TECHNIQUES[technique].reads)
     fit: Any = TECHNIQUES[technique].fit
     repeated = seeds if getattr(parameters, "repeat_seeds", True) else []
-    return fitting.repeat_with_seeds(technique, partial(fit, **more), examples, parameters, setup, repeated)
+    return series.repeat_with_seeds(technique, partial(fit, **more), examples, parameters, setup, repeated)
