@@ -1,5 +1,6 @@
 """The best model of a run: a copy of a technique's folder with a model card; the previous one can be restored."""
 
+import logging
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,14 +21,20 @@ from tweet_sentiment.manifests import (
 )
 from tweet_sentiment.storage import exchange, restore
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Promotion:
-    """The technique with the best model, the reason (for its manifest), and its card; or why there is none."""
+    """The technique with the best model, the reason (for its manifest), and its card; or why there is none.
+
+    ``figure`` is what decided, in words.
+    """
 
     technique: str | None
     why: dict[str, Any] = field(default_factory=dict)
     card: str = ""
+    figure: str = ""
 
 
 def previous_of(best: Path) -> Path:
@@ -61,6 +68,7 @@ def promote(promotion: Promotion, models: Path, best: Path) -> None:
         checked_manifest(new)
         if not _is(new, manifest):
             raise StudyError(f"{source} was changed while it was copied; promote it again.")
+    logger.info("Promoted: %s%s.", promotion.technique, promotion.figure)
 
 
 def _is(best: Path, manifest: dict[str, Any]) -> bool:

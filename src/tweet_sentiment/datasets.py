@@ -240,10 +240,11 @@ class RunFiles(Partitions):
 
     def holds(self, path: Path) -> bool:
         file = path if path.suffix else path / MANIFEST
-        hidden = any(part.startswith(".") for part in file.parts[-3:])
+        hidden = {part for part in file.parts[-3:] if part.startswith(".")}
         left_out = self._excluded and file.match(str(Path(self._path) / self._excluded))
-        return not (hidden or left_out) and any(
-            file.match(str(Path(self._path) / pattern)) for pattern in self._patterns
+        return not left_out and any(
+            hidden <= {*pattern.split("/")} and file.match(str(Path(self._path) / pattern))
+            for pattern in self._patterns
         )
 
 

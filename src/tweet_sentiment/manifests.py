@@ -99,7 +99,8 @@ def members_of(folder: Path, manifest: dict[str, Any]) -> dict[str, Path]:
             what = "has changed since the ensemble was made of it" if path.is_file() else "is missing"
             raise StudyError(
                 f"{folder}: its member {name}, {found[name]}, {what}.\n"
-                "  Run the ensemble again (kedro run --pipelines=ensemble), or restore the member."
+                f"  Run the ensemble again (kedro run --pipelines=ensemble --params=ensemble.members="
+                f"[{','.join(manifest[MEMBERS])}]), or restore the member."
             )
     return found
 

@@ -24,6 +24,7 @@ PACKAGES = (
     *("joblib", "statsmodels", "scipy", "pandas", "pyarrow", "numpy", "nltk", "rapidfuzz", "jinja2", "plotly"),
     *("kedro", "kedro-datasets"),
 )
+RECORDS = ".fingerprints"  # the folder of the records of what outputs were made from, beside them
 OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 _NUMBER = re.compile(r"(?:os error|errno) (\d+)", re.IGNORECASE)  # in messages of Rust and Arrow
 _TOLD_BY = {  # SQLite, torch and NumPy

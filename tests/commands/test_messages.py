@@ -67,3 +67,11 @@ def test_a_list_of_parameters_that_is_no_yaml_is_a_mistake_of_usage():
     done = CliRunner().invoke(run, ["--params=prompt_tuning.hard_prompts=[It is:]"])
     assert done.exit_code == 2
     assert "Put quotes around texts in lists" in done.output
+
+
+@pytest.mark.parametrize("content", ["run: few", "- lora", "lora", "run: [", ""])
+def test_a_file_of_options_of_another_form_is_a_mistake_of_usage(tmp_path, content):
+    (tmp_path / "options.yml").write_text(content)
+    done = CliRunner().invoke(run, [f"--config={tmp_path / 'options.yml'}", "--pipelines=nowhere"])
+    assert done.exit_code == 2, done.output
+    assert "does not hold options of kedro run, such as" in done.output

@@ -94,3 +94,24 @@ def test_trials_and_prompts_of_other_code_are_not_taken_for_ours(study):
     said = " ".join((done.stdout + done.stderr).split())
     assert said.count("unfinished work starts again.") == len(NODES)
     assert REUSED not in said
+
+
+@pytest.mark.slow
+def test_an_ensemble_of_members_that_were_trained_again_is_named_until_it_is_made_again(study, caplog):
+    members = {"ensemble": {"members": ["logistic_regression", "linear_svc"]}}
+    stale = "ensemble.average used an earlier linear_svc.metrics, logistic_regression.metrics: run it again."
+
+    other_best = {"promotion": {"technique": "linear_svc"}}
+
+    def said(parameters, *names):
+        caplog.clear()
+        run(study, parameters, pipeline_names=[*names])
+        return caplog.text
+
+    said(members, "ensemble")
+    assert "used an earlier" not in said(None, "reporting")
+    assert "used an earlier" not in said({"classical": {"C": 0.01}}, "classical")
+    assert said(other_best, "reporting").count(stale) == 1
+    assert "the one that linear_svc" not in said({"classical": {"C": 1.0}} | other_best, "classical", "reporting")
+    said(members, "ensemble")
+    assert "used an earlier" not in said(None, "reporting")

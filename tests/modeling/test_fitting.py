@@ -175,8 +175,8 @@ def test_a_technique_starts_from_the_checkpoint_of_its_own(adapted, encoder, sec
     [
         ({"protocol": "grouped"}, "another protocol,"),
         ({"seed": 7}, "another seed,"),
-        ({"files": {"training": "b"}}, "another data,"),
-        ({"protocol": "grouped", "seed": 7}, "another protocol and seed"),
+        ({"files": {"training": "b"}}, "other files,"),
+        ({"protocol": "grouped", "seed": 7}, "another protocol and another seed"),
     ],
 )
 def test_an_encoder_that_may_have_read_the_held_out_posts_is_refused(

@@ -74,7 +74,7 @@ def test_it_explains_and_is_served(made):
 
 
 def test_there_is_nothing_to_export_and_the_message_says_what_is(made):
-    with pytest.raises(StudyError, match="export the folder of an encoder"):
+    with pytest.raises(StudyError, match=r"is an ensemble of .*: only single models can be exported"):
         export(made / "ensemble", None, None, None, "text", None)
 
 

@@ -4,13 +4,17 @@ import shlex
 import shutil
 from pathlib import Path
 
+import click
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.conftest import PROJECT
 from tests.incremental.sessions import run
 from tests.reports.made import LEAKING, inputs, row
 
+from tweet_sentiment.commands.run import split_params
 from tweet_sentiment.datasets import Csv
 from tweet_sentiment.reports.inputs import Report
 from tweet_sentiment.reports.report import as_markdown
@@ -101,6 +105,84 @@ def test_a_technique_that_was_trained_with_other_parameters_has_a_command_that_s
         "kedro run --env=kaggle --pipelines=ensemble --params=protocol=leak_free",
         "kedro run --env=kaggle --pipelines=reporting",
     ]
+
+
+def manifest(searched=None, **parameters):
+    return {"parameters": parameters, "searched": searched}
+
+
+CONF = {
+    "training": {"class_weights": None, "at_once": "auto", "save_minutes": 10},
+    "ensemble": {"members": ["lora", "linear_svc"]},
+    "distillation": {"teachers": ["lora"]},
+    "layer_unfreezing": {"hyperparameters": {"num_train_epochs": 3}},
+    "hyperparameter_search": {"n_trials": 40},
+    "learning_curve": {"sizes": [100, 200, 300]},
+    "training_ablation": {"variants": {"plain": {}, "mean": {"pooling": "mean"}}},
+    "promotion": {"metric": "accuracy", "technique": None},
+    "uncertainty": {"level": 0.95},
+    "reporting": {"other_runs": [], "paper_accuracy": {}},
+}
+
+
+def test_lists_maps_and_the_parameters_of_experiments_and_of_the_report_are_named_too():
+    weights = {"bad": 1.0, "not good": 9.0}
+    variants = {"plain": {}, "hot": {"hyperparameters": {"learning_rate": 1.0}}}
+    files = {
+        "leak_free/lora/manifest.json": manifest(training={"class_weights": weights, "at_once": 1, "save_minutes": 1}),
+        "leak_free/ensemble/manifest.json": manifest(ensemble={"members": ["distillation", "lora"]}),
+        "leak_free/distillation/manifest.json": manifest(distillation={"teachers": ["lora", "full_fine_tuning"]}),
+        "leak_free/hyperparameter_search/manifest.json": manifest(
+            "layer_unfreezing",
+            hyperparameter_search={"n_trials": 5},
+            layer_unfreezing={"hyperparameters": {"num_train_epochs": 9}},
+        ),
+        "leak_free/learning_curve/sizes.csv": None,
+        "leak_free/learning_curve/.fingerprints/learning_curve.table_of_sizes.json": manifest(
+            learning_curve={"sizes": [5, 10, 15]}
+        ),
+        "leak_free/training_ablation/trainings.csv": None,
+        "leak_free/training_ablation/.fingerprints/training_ablation.table_of_trainings.json": manifest(
+            training_ablation={"variants": variants}
+        ),
+    }
+    rows = [row(name, "leak_free", 0.6) for name in ("lora", "ensemble", "distillation", "hyperparameter_search")]
+    rules = {"promotion": {"metric": "macro_f1", "technique": None}, "uncertainty": {"level": 0.9}}
+    start = "kedro run --env=kaggle --pipelines="
+    assert commands(inputs(rows, files, run="kaggle", configured=CONF, rules=rules)) == [
+        start + "lora --params='uncertainty.level=0.9,protocol=leak_free,"
+        'training.class_weights={bad: 1.0, "not good": 9.0}\'',
+        start + "hyperparameter_search --params=uncertainty.level=0.9,protocol=leak_free,"
+        "hyperparameter_search.n_trials=5",
+        start + "learning_curve --params='uncertainty.level=0.9,protocol=leak_free,learning_curve.sizes=[5,10,15]'",
+        start + "training_ablation --params='uncertainty.level=0.9,protocol=leak_free,"
+        "training_ablation.variants.plain={},training_ablation.variants.hot.hyperparameters={learning_rate: 1.0}'",
+        start + "distillation --params='uncertainty.level=0.9,protocol=leak_free,"
+        "distillation.teachers=[lora,full_fine_tuning]'",
+        start + "ensemble --params='uncertainty.level=0.9,protocol=leak_free,ensemble.members=[distillation,lora]'",
+        start + "reporting --params=uncertainty.level=0.9,promotion.metric=macro_f1",
+    ]
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C"], exclude_characters="[]{}\u2028\u2029\x85"))
+
+
+@given(
+    st.lists(WORDS, min_size=1),
+    WORDS.filter(str.strip),
+    st.floats(1e-8, 1.0),
+    st.dictionaries(WORDS.filter(str.strip), st.floats(1e-3, 10.0), min_size=1),
+)
+def test_kedro_run_reads_the_values_that_a_command_names(prompts, text, rate, weights):
+    prompted = {"hard_prompts": prompts, "prompt_tuning_init_text": text, "hyperparameters": {"learning_rate": rate}}
+    changed = {"prompt_tuning": prompted, "training": {"class_weights": weights}}
+    now = {"hard_prompts": None, "prompt_tuning_init_text": None, "hyperparameters": {"learning_rate": 5.0}}
+    configured = {"prompt_tuning": now, "training": {"class_weights": None}}
+    files = {"leak_free/prompt_tuning/manifest.json": {"parameters": changed}}
+    command, _ = commands(inputs([row("prompt_tuning", "leak_free", 0.6)], files, run="kaggle", configured=configured))
+    (params,) = [word.removeprefix("--params=") for word in shlex.split(command) if word.startswith("--params=")]
+    read = split_params(click.Context(click.Command("run")), None, params)
+    assert read == changed | {"protocol": "leak_free"}
 
 
 def test_the_pipelines_of_the_commands_are_those_of_the_project():

@@ -41,10 +41,24 @@ def split_params(context: click.Context, option: click.Parameter, value: str) ->
         )
 
 
+def read_config(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """Read the options of ``--config``, as Kedro does; a file of another form is one message."""
+    try:
+        return KEDRO_CONFIG.callback(context, option, value)  # type: ignore[misc]
+    except (AttributeError, KeyError, TypeError, ValueError, YAMLError):
+        context.fail(
+            f"--config: {value} does not hold options of kedro run, such as\n\n  run:\n    pipelines: lora\n"
+            "    params: {lora: {r: 8}}\n\nParameters alone belong into conf/local/parameters.yml."
+        )
+
+
 KEDRO_PARAMS = next(option for option in kedro_run.params if option.name == "params")
 PARAMS = copy(KEDRO_PARAMS)
 PARAMS.callback = split_params
-OPTIONS = [PARAMS if option is KEDRO_PARAMS else option for option in kedro_run.params]
+KEDRO_CONFIG = next(option for option in kedro_run.params if option.name == "config")
+CONFIG = copy(KEDRO_CONFIG)
+CONFIG.callback = read_config
+OPTIONS = [{KEDRO_PARAMS: PARAMS, KEDRO_CONFIG: CONFIG}.get(option, option) for option in kedro_run.params]
 
 
 STOPPED = "Stopped. The same command resumes from the last checkpoint."

@@ -11,9 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tweet_sentiment.addresses import fetch, written
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.incremental.code import code_of
-from tweet_sentiment.storage import as_json, file_hash, fingerprint, library_versions
+from tweet_sentiment.storage import RECORDS, as_json, file_hash, fingerprint, library_versions
 
-RECORDS = ".fingerprints"  # the folder of the records, beside the outputs
 MISSING = "missing"
 COMPOSITES = ("params:study", "params:compute")  # whose fields stand at the top level of conf
 WORKING_FOLDER = "params:working_folder"  # a place, which decides nothing

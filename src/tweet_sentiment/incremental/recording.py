@@ -88,13 +88,14 @@ class RecordFingerprints:
 
 
 def _warn_of_what_is_stored(pipeline: Any, catalog: Any, given: dict[str, Any]) -> None:
-    """Warn about given parameters that differ from those with which an existing input was made."""
+    """Warn about an existing input that was made with other parameters than are given, or of other trainings."""
     from tweet_sentiment.parameters import Compute
 
     given = {name: value for name, value in given.items() if name not in Compute.model_fields}
     sections = {name: as_json(value) for name, value in catalog.load("parameters").items()} if given else {}
-    seen, todo = set[str](), sorted(name for name in pipeline.inputs() if not name.startswith("params"))
-    while given and todo:
+    seen, stale = {*pipeline.all_outputs()}, set[str]()  # the outputs are made again
+    todo = sorted(name for name in pipeline.inputs() if not name.startswith("params"))
+    while todo:
         seen.add(name := todo.pop())
         path = path_of(catalog.get(name))
         record = None if path is None else Record.read(Record.path(path, name))
@@ -109,6 +110,22 @@ def _warn_of_what_is_stored(pipeline: Any, catalog: Any, given: dict[str, Any]) 
                 name,
                 record.node,
             )
+        replaced = sorted(other for other in _trainings(name, record) if _is_replaced(catalog, other, record))
+        if replaced and record.node not in stale:
+            stale.add(record.node)
+            logger.warning("%s used an earlier %s: run it again.", record.node, ", ".join(replaced))
+
+
+def _trainings(name: str, record: Record) -> list[str]:
+    """Return the inputs that say how a technique was trained or what it scored, of those that the record names."""
+    lists = [one for section in record.parameters.values() if isinstance(section, dict) for one in section.values()]
+    named = {name.partition(".")[0], *(str(one) for items in lists if isinstance(items, list) for one in items)}
+    kinds = (".training", ".metrics")
+    return [one for one in record.inputs if one.endswith(kinds) and one.partition(".")[0] in named]
+
+
+def _is_replaced(catalog: Any, name: str, record: Record) -> bool:
+    return dataset_hash(catalog.get(name)) not in (None, record.inputs[name])
 
 
 def _is_given(key: str, given: Any) -> bool:

@@ -250,9 +250,10 @@ def refuse_adapted_to_other_posts(checkpoint: str, row_counts: dict[str, Any]) -
     if found.get("technique") != "domain_adaptation":
         return
     now = {"protocol": row_counts["protocol"], "seed": row_counts["seed"], "data": row_counts["files"]}
-    if other := [name for name, value in now.items() if found[name] != value]:
+    words = {"protocol": "another protocol", "seed": "another seed", "data": "other files"}
+    if other := [words[name] for name, value in now.items() if found[name] != value]:
         raise StudyError(
-            f"{checkpoint}: this encoder was adapted under another {' and '.join(other)}, so it may have read the "
+            f"{checkpoint}: this encoder was adapted with {' and '.join(other)}, so it may have read the "
             f"posts that are held out now.\n  Adapt one for this run:  kedro run --pipelines=domain_adaptation"
         )
 

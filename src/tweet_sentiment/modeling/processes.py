@@ -6,13 +6,14 @@ import pickle
 import signal
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stderr
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
 from functools import partial
 from logging.handlers import QueueHandler
 from multiprocessing import get_context, set_forkserver_preload
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
@@ -166,6 +167,8 @@ def side_by_side(works: Mapping[str, Callable[[], object]], at_once: int) -> Non
         BaseException: what was raised first in one of them.
     """
     set_forkserver_preload(PRELOAD)
+    with _quiet_tracker():
+        ensure_running()
     context: Any = get_context(START)  # typed as without Process
     threads = max(1, torch.get_num_threads() // at_once)
     waiting, running = list(works), dict[Any, tuple[str, BaseProcess]]()
@@ -194,8 +197,23 @@ def side_by_side(works: Mapping[str, Callable[[], object]], at_once: int) -> Non
             process.join()
 
 
+@contextmanager
+def _quiet_tracker() -> Iterator[None]:
+    """Let the tracker of semaphores say nothing of those that ended processes have left; it removes them."""
+    name = "PYTHONWARNINGS"
+    before = os.environ.get(name)
+    os.environ[name] = ",".join(filter(None, (before, "ignore:resource_tracker")))
+    try:
+        yield
+    finally:
+        os.environ.pop(name) if before is None else os.environ.update({name: before})
+
+
 def _hear(name: str, told: logging.LogRecord | BaseException) -> None:
+    if isinstance(told, StudyError):
+        raise StudyError(f"{name}: {told}")
     if isinstance(told, BaseException):
+        told.add_note(f"This was in the training {name}.")
         raise told
     told.msg = f"{name}: {told.msg}"
     logging.getLogger(told.name).handle(told)

@@ -108,6 +108,7 @@ def advice(rows: pd.DataFrame, chosen: dict[Any, Any]) -> str | None:
             share, macro_f1 = majority[0]["accuracy"], majority[0]["macro_f1"]
             labels = 2 * share / ((1 + share) * macro_f1)  # of one answer for all, F1 is 0 for every other label
             known = {"posts": posts, "always": always, "technique": chosen["technique"], "best": best}
+            known |= {"named": chosen.get("selected_by") == NAMED}
             return paragraphs("advice", **known, unequal=share * labels > UNEQUAL)[0]
     return None
 

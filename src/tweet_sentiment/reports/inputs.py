@@ -100,7 +100,7 @@ class ReportInputs:
     """All inputs of the report.
 
     ``configured``: the parameters of ``conf``. ``named``: the parameters that name the data, for a run without an
-    environment.
+    environment. ``rules``: the sections that the report itself depends on, by name.
     """
 
     run: str
@@ -111,6 +111,7 @@ class ReportInputs:
     files: RunFiles = field(default_factory=dict)
     configured: dict[str, Any] = field(default_factory=dict)
     named: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def of(self, file: str) -> dict[str, Any]:
         """Load the files of this name, of protocols of the comparison, by "<protocol>" or "<protocol>/<technique>"."""

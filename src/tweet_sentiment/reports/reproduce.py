@@ -1,12 +1,17 @@
 """How to make the report again: commands, seed, versions, and the hashes of the files."""
 
+import json
+import re
+from collections.abc import Iterable, Iterator
 from shlex import quote
 from typing import Any
 
 import pandas as pd
 
+from tweet_sentiment.parameters import TrainingParameters
 from tweet_sentiment.reports.inputs import ReportInputs, Section
 from tweet_sentiment.reports.tables import Table, paragraphs, run_of
+from tweet_sentiment.storage import RECORDS as FOLDER
 from tweet_sentiment.techniques import LAST, STUDIED, TECHNIQUES
 
 ENVIRONMENTS = ("kaggle", "paper", "test")  # folders in conf that are named like the run that they make
@@ -26,10 +31,17 @@ BESIDE = {  # pipelines that make no technique, by a file that they leave
     "unfreezing_sweep": "unfreezing_sweep/blocks.csv",
     "prompt_head_sweep": "prompt_tuning/heads.csv",
 }
+RECORDS = {  # of the parameters with which these files were made
+    name: f"{folder}/{FOLDER}/{folder}.table_of_{file.removesuffix('.csv')}.json"
+    for name, (folder, file) in ((name, file.split("/")) for name, file in BESIDE.items())
+}
 PARTS = ("training", "dev", "test")
 _DIGITS = 16  # of a sha256
-NAMED = ("run", "protocol")  # each command says them anyway
+NAMED = {"run", "protocol", "reporting.other_runs"}  # the commands say them anyway
+NOT_DECISIVE = {f"training.{key}" for key in TrainingParameters.NOT_DECISIVE}
 OF_ANY_FILE = ("data.cleaning", "data.row_limit", "data.validation_share")  # not found out of the file itself
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # a text that needs no quotes in a list
+YAML_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
 
 def reproduction(inputs: ReportInputs) -> Section:
@@ -49,6 +61,7 @@ def commands(inputs: ReportInputs) -> list[str]:
     of_project = run == "sample" or run in ENVIRONMENTS
     start = f"kedro run --env={run}" if run in ENVIRONMENTS else "kedro run"
     named = [] if of_project else [f"run={run}", *(f"{key}={value}" for key, value in inputs.named.items())]
+    named += _as_given(_changes({"uncertainty": inputs.rules.get("uncertainty", {})}, inputs.configured))
     said = []
     for protocol in dict.fromkeys(inputs.comparison["protocol"]):
         by_parameters: dict[tuple[str, ...], list[str]] = {}
@@ -57,43 +70,108 @@ def commands(inputs: ReportInputs) -> list[str]:
             by_parameters.setdefault(given, []).append(pipeline)
         ordered = sorted(by_parameters.items(), key=lambda item: (bool(item[0]), set(item[1]) <= set(LAST)))
         options = [(one, given) for given, pipelines in ordered for one in _together(pipelines)]
-        options.sort(key=lambda option: option[0].removeprefix(" --pipelines=") in LAST)
+        options.sort(key=lambda option: ("", *LAST).index(name) if (name := option[0][13:]) in LAST else 0)
         for chosen, given in options:
             own = {one.partition("=")[0] for one in given}  # another run's name, for one
             others = [one for one in named if one.partition("=")[0] not in own]
             said.append(f"{start}{chosen} --params={quote(','.join([*others, f'protocol={protocol}', *given]))}")
     runs = sorted(set(map(run_of, inputs.comparison["technique"])) - {""})
     named += [f"reporting.other_runs=[{','.join(runs)}]"] * bool(runs)
+    rules = {name: one for name, one in inputs.rules.items() if name != "uncertainty"}
+    named += _as_given((key, value) for key, value in _changes(rules, inputs.configured) if key not in NAMED)
     return [*said, f"{start} --pipelines=reporting" + (f" --params={quote(','.join(named))}" if named else "")]
 
 
-def _given(inputs: ReportInputs, protocol: str, techniques: list[str]) -> tuple[str, ...]:
-    """Return the parameters of the models that differ from ``conf``, as key=value.
+def _given(inputs: ReportInputs, protocol: str, names: list[str]) -> tuple[str, ...]:
+    """Return the parameters of these techniques and experiments that differ from ``conf``, as key=value.
 
-    Lists and values with a comma are left out, and so are parameters that are detected in the user's file.
+    Parameters that are detected in the user's file are left out, and hyperparameters that a search has found.
     """
-    configured = _flat(inputs.configured)
-    file = configured.get("data.training_file")
+    file = inputs.configured.get("data", {}).get("training_file")
     another_file = inputs.named.get("data.training_file", file) != file
     given: dict[str, Any] = {}
-    for technique in techniques:
-        trained = _flat(inputs.of("manifest.json").get(f"{protocol}/{technique}", {}).get("parameters", {}))
-        given |= {key: value for key, value in trained.items() if configured.get(key, value) != value}
+    for name in names:
+        record = f"{protocol}/{RECORDS[name]}" if name in RECORDS else ""
+        source = inputs.files[record]() if record in inputs.files else {}
+        manifest = source or inputs.of("manifest.json").get(f"{protocol}/{name}", {})
+        found = f"{manifest.get('searched')}.hyperparameters."
+        changed = _changes(manifest.get("parameters", {}), inputs.configured)
+        given |= {key: value for key, value in changed if not key.startswith(found)}
+    detected = another_file or inputs.configured.get("labels") == "auto"
     return tuple(
-        f"{key}={'null' if value is None else str(value).lower() if isinstance(value, bool) else value}"
-        for key, value in given.items()
-        if key not in {*NAMED, *inputs.named}
-        and not (isinstance(value, list) or "," in str(value))
-        and not (another_file and key.startswith("data.") and key not in OF_ANY_FILE)
+        _as_given(
+            (key, value)
+            for key, value in given.items()
+            if key not in {*NAMED, *NOT_DECISIVE, *inputs.named}
+            and not (detected and key == "labels")
+            and not (another_file and key.startswith("data.") and key not in OF_ANY_FILE)
+        )
     )
 
 
-def _flat(tree: Any, path: str = "") -> dict[str, Any]:
-    if not isinstance(tree, dict):
-        return {path: tree}
-    return {
-        key: leaf for name, below in tree.items() for key, leaf in _flat(below, f"{path}.{name}".strip(".")).items()
-    }
+def _changes(
+    values: dict[str, Any], configured: dict[str, Any], model: Any = None, before: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Yield what differs from ``conf``, by key; a map whose names the user chooses with all of its names.
+
+    A key that ``conf`` does not have is of another version, and left out.
+    """
+    from tweet_sentiment.schema import Conf, kinds_of
+
+    model = Conf if model is None else model
+    for name, value in values.items():
+        if name not in configured or value == (now := configured[name]):
+            continue
+        field = getattr(model, "model_fields", {}).get(name)
+        kinds = list(kinds_of(field.annotation)) if field else []
+        if isinstance(value, dict) and isinstance(now, dict) and dict not in kinds:
+            models = [kind for kind in kinds if kind is not dict]
+            yield from _changes(value, now, models[0] if len(models) == 1 else object, f"{before}{name}.")
+        else:
+            yield from _leaves(f"{before}{name}", value)
+
+
+def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a map of maps by its keys: ``--params`` takes no braces within braces."""
+    if isinstance(value, dict) and any(isinstance(one, dict) and one for one in value.values()):
+        for name, one in value.items():
+            yield from _leaves(f"{key}.{name}", one)
+    else:
+        yield key, value
+
+
+def _as_given(changes: Iterable[tuple[str, Any]]) -> list[str]:
+    """Write parameters as ``--params`` takes them: within braces if a text would be read as something else."""
+    said = []
+    for key, value in changes:
+        section, _, name = key.rpartition(".")
+        if section and isinstance(value, str) and not _is_plain(value):
+            said.append(f"{section}={_yaml({name: value})}")
+        else:
+            said.append(f"{key}={value if isinstance(value, str) else _yaml(value)}")
+    return said
+
+
+def _is_plain(text: str) -> bool:
+    from omegaconf import OmegaConf
+    from yaml import YAMLError
+
+    if re.search(r"[,\[\]{}]", text) or text != text.strip():
+        return False
+    try:
+        return bool(OmegaConf.from_dotlist([f"text={text}"]).text == text)
+    except YAMLError:
+        return False
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_yaml, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_yaml(name)}: {_yaml(one)}' for name, one in value.items())}}}"
+    if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in YAML_WORDS:
+        return value
+    return str(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
 
 
 def _pipelines(inputs: ReportInputs, protocol: str) -> dict[tuple[str, str], list[str]]:
@@ -101,7 +179,7 @@ def _pipelines(inputs: ReportInputs, protocol: str) -> dict[tuple[str, str], lis
     ran: dict[tuple[str, str], list[str]] = {}
     for name in inputs.comparison["technique"][inputs.comparison["protocol"] == protocol]:
         ran.setdefault((pipeline_of(name), run_of(name)), []).append(name)
-    return ran | {(name, ""): [] for name, file in BESIDE.items() if f"{protocol}/{file}" in inputs.files}
+    return ran | {(name, ""): [name] for name, file in BESIDE.items() if f"{protocol}/{file}" in inputs.files}
 
 
 def _together(pipelines: list[str]) -> list[str]:

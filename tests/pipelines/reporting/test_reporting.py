@@ -86,6 +86,8 @@ def test_another_run_is_compared_and_never_chosen_and_one_without_results_is_nam
     ]
     with pytest.raises(StudyError, match=r"names third, where no technique .* leak_free"):
         collected(beside("mpnet", "third"), left, lora=metrics(0.7))
+    with pytest.raises(StudyError, match=r"names r, which is this run; leave it out"):
+        collected(beside("r"), left, lora=metrics(0.7))
 
 
 @pytest.mark.parametrize("old", [True, False])

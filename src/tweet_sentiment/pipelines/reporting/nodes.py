@@ -42,6 +42,8 @@ def collect_results(
     seeds = {f"{name}_seeds": one for name, one in _of_techniques(earlier_results, "seeds.csv", study).items()} | found
     metrics = {name: known[name] for name in TECHNIQUES if known.get(name)}
     others = {name: one for name, one in known.items() if run_of(name)}
+    if run in reporting.other_runs:
+        raise StudyError(f"reporting.other_runs names {run}, which is this run; leave it out.")
     if absent := set(reporting.other_runs) - set(map(run_of, others)):
         raise StudyError(
             f"reporting.other_runs names {', '.join(sorted(absent))}, where no technique has been run under protocol "
@@ -188,6 +190,8 @@ def write_report(
     run: str,
     data: conf.DataParameters,
     uncertainty: conf.UncertaintyParameters,
+    reporting: conf.ReportingParameters,
+    promotion: conf.PromotionParameters,
 ) -> tuple[str, str]:
     """Write the whole study on one page: as HTML that needs no network, and as Markdown without the figures.
 
@@ -199,7 +203,18 @@ def write_report(
     files_of_data = {"training_file": data.training_file, "validation_file": data.validation_file}
     columns = {f"columns.{key}": column for key, column in data.columns.model_dump().items()}
     named = {f"data.{key}": str(value) for key, value in (files_of_data | columns).items() if value is not None}
-    inputs = ReportInputs(run, _measured(comparison), frontier, claims, uncertainty.level, files, configured, named)
+    rules = {"uncertainty": uncertainty, "reporting": reporting, "promotion": promotion}
+    inputs = ReportInputs(
+        run,
+        _measured(comparison),
+        frontier,
+        claims,
+        uncertainty.level,
+        files,
+        configured,
+        named,
+        {name: section.model_dump(mode="json") for name, section in rules.items()},
+    )
     made = report(inputs)
     return as_html(made), as_markdown(made)
 
@@ -244,8 +259,7 @@ def promote(
     }
     per_class = files[f"{folder}/metrics.json"]()["per_class"]
     card = model_card(files[f"{folder}/manifest.json"](), row, per_class, results, why, audit)
-    figure = f"as {NAMED} says" if named else f"{by} {why['candidates'][technique]:.4f} on the dev split"
-    logger.info("Promoted: %s (%s).", technique, figure)
     if why["advice"]:
         logger.warning(why["advice"])
-    return Promotion(technique, why, card)
+    figure = f"as {NAMED} says" if named else f"{by} {why['candidates'][technique]:.4f} on the dev split"
+    return Promotion(technique, why, card, f" ({figure})")

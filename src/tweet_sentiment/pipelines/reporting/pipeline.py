@@ -14,6 +14,7 @@ RUN, STUDY, DATA, UNCERTAINTY, REPORTING, PROMOTION = (
 )
 TESTED = ["comparison", "differences", "earlier_results", STUDY, UNCERTAINTY]
 REPORTED = ["comparison", "frontier", "claims", "run_files", "params:configured", RUN, DATA, UNCERTAINTY]
+REPORTED += [REPORTING, PROMOTION]
 
 
 def create_pipeline(techniques: Collection[str]) -> Pipeline:

@@ -20,7 +20,7 @@ from tweet_sentiment.data.lines import Source, as_option
 from tweet_sentiment.data.records import CsvForm
 from tweet_sentiment.data.tables import open_table
 from tweet_sentiment.errors import StudyError
-from tweet_sentiment.manifests import ENCODER, format_of, read_manifest, write_manifest
+from tweet_sentiment.manifests import ENCODER, ENSEMBLE, MEMBERS, format_of, read_manifest, write_manifest
 from tweet_sentiment.modeling.batching import in_batches, padding_of
 from tweet_sentiment.modeling.devices import Device
 from tweet_sentiment.modeling.model_folder import TrainedModel, load_model
@@ -62,6 +62,11 @@ def export(
     manifest = read_manifest(model)
     if is_onnx(manifest):
         raise StudyError(f"{model} is an ONNX model already; give the folder of the trained one.")
+    if format_of(manifest, model) == ENSEMBLE:
+        raise StudyError(
+            f"{model} is an ensemble of {', '.join(manifest[MEMBERS])}: only single models can be exported. Export the "
+            "folder of a member that has an encoder (--model FOLDER)."
+        )
     if format_of(manifest, model) != ENCODER:
         raise StudyError(
             f"{model} has no encoder, so there is nothing to export. Use it unchanged "
