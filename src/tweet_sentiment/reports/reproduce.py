@@ -70,7 +70,8 @@ def commands(inputs: ReportInputs) -> list[str]:
             by_parameters.setdefault(given, []).append(pipeline)
         ordered = sorted(by_parameters.items(), key=lambda item: (bool(item[0]), set(item[1]) <= set(LAST)))
         options = [(one, given) for given, pipelines in ordered for one in _together(pipelines)]
-        options.sort(key=lambda option: ("", *LAST).index(name) if (name := option[0][13:]) in LAST else 0)
+        order = {f" --pipelines={name}": place for place, name in enumerate(LAST, 1)}  # of two, one may use the other
+        options.sort(key=lambda option: order.get(option[0], 0))
         for chosen, given in options:
             own = {one.partition("=")[0] for one in given}  # another run's name, for one
             others = [one for one in named if one.partition("=")[0] not in own]
