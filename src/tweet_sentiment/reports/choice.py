@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 MAJORITY = "majority_class"
 CLASSICAL = [name for name, one in TECHNIQUES.items() if one.classical]  # in fp64 wherever they run
+TAUGHT = [name for name, one in TECHNIQUES.items() if "soft_labels" in one.extra]
 LOWER_IS_BETTER = ("eval_loss",)
 NAMED = "promotion.technique"  # in selected_by, if no figure was used
 NAMES: dict[Any, str] = {"accuracy": "accuracy", "macro_f1": "macro F1", "eval_loss": "loss"}
@@ -119,11 +120,13 @@ def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame, level: f
 
     ``difference``, its interval and ``p_adjusted`` compare a row with the selected row. ``stands`` is ``CHOSEN`` for
     the selected row, and one of ``STANDINGS`` for the others: the verdict of ``scoring.comparison.against``.
-    ``on_frontier`` names the costs for which no other technique is as accurate for less. ``differences`` is the result
+    Distillation has no ``seconds``: those of its teachers are not known. ``on_frontier`` names the costs for which no other technique is as accurate for less. ``differences`` is the result
     of ``scoring.comparison.compare_pairs``.
     """
     rows = comparison[(comparison["protocol"] == PROTOCOL) & comparison["measured"].eq(True)]
     rows = rows.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
+    taught = rows["technique"].map(lambda name: name.partition(" (")[0] in TAUGHT)
+    rows["seconds"] = rows["seconds"].mask(taught)  # its teachers' trainings are not in them
     chosen = next(iter(rows.loc[rows["selected"].eq(True), "technique"]), "")
     names = {"low": "difference_low", "high": "difference_high", "p_adjusted": "p_adjusted", "verdict": "stands"}
     tested = against(chosen, differences, level)[["difference", *names]].rename(columns=names)
