@@ -115,6 +115,7 @@ IN_README = {  # its rows by technique
     "full_fine_tuning": "full fine-tuning, one epoch",
     "ensemble": "ensemble of the last three",
     "full_fine_tuning (mpnet)": "full fine-tuning of a larger encoder, one epoch",
+    "lora (mpnet)": "LoRA of the larger encoder, one epoch",
 }
 
 

@@ -120,8 +120,8 @@ def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame, level: f
 
     ``difference``, its interval and ``p_adjusted`` compare a row with the selected row. ``stands`` is ``CHOSEN`` for
     the selected row, and one of ``STANDINGS`` for the others: the verdict of ``scoring.comparison.against``.
-    Distillation has no ``seconds``: those of its teachers are not known. ``on_frontier`` names the costs for which no other technique is as accurate for less. ``differences`` is the result
-    of ``scoring.comparison.compare_pairs``.
+    Distillation has no ``seconds``: those of its teachers are not known. ``on_frontier`` names the costs for which no
+    other technique is as accurate for less. ``differences`` is the result of ``scoring.comparison.compare_pairs``.
     """
     rows = comparison[(comparison["protocol"] == PROTOCOL) & comparison["measured"].eq(True)]
     rows = rows.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
