@@ -75,7 +75,7 @@ def die(*_):
 @pytest.mark.parametrize(
     ("fit", "said"),
     [
-        (refuse, r"^one has had enough$"),
+        (refuse, r"^lora, bad: one has had enough$"),
         (die, r"^lora, bad: the process of this training is gone; .*\n.*--params=training\.at_once=1\.$"),
     ],
 )
