@@ -12,7 +12,8 @@ from tests.conftest import PROJECT, validate_parameters
 from tweet_sentiment.commands.options import run_of
 from tweet_sentiment.commands.run import split_params
 from tweet_sentiment.configuration import ConfigLoader, run_of_file
-from tweet_sentiment.schema import Conf, kinds_of
+from tweet_sentiment.parameters import kinds_of
+from tweet_sentiment.schema import Conf
 from tweet_sentiment.settings import CONFIG_LOADER_ARGS
 
 HYPERBAND = {"min_resource": 1, "reduction_factor": 3}

@@ -81,7 +81,7 @@ def merge(values: dict[str, Any], later: dict[str, Any], model: type[BaseModel] 
     sets a name to null only removes that name. A map with the keys of another model (a pruner) replaces the earlier
     one.
     """
-    from tweet_sentiment.schema import kinds_of
+    from tweet_sentiment.parameters import kinds_of
 
     merged = {**values, **later}
     for name in values.keys() & later.keys():

@@ -6,9 +6,9 @@ A technique's parameters are in its file; ``schema`` brings all of them together
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 from urllib.parse import unquote
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -78,6 +78,18 @@ Encoding = Annotated[str, Field(min_length=1)]
 
 NOT_SHOWN = "not_shown"  # the type of an error whose message must not show the value, which may hold a password
 MAX_POSITIONS = 512  # that virtual tokens and word pieces share; an encoder with fewer says so when it is loaded
+
+
+def kinds_of(annotation: Any) -> Iterator[Any]:
+    """Yield the kinds of map that an annotation allows: models, and ``dict`` for one with free names."""
+    origin = get_origin(annotation) or annotation
+    if origin is dict or (isinstance(origin, type) and issubclass(origin, BaseModel)):
+        yield origin
+    elif origin is Annotated:
+        yield from kinds_of(get_args(annotation)[0])
+    elif origin is not list:
+        for one in get_args(annotation):
+            yield from kinds_of(one)
 
 
 class Strict(BaseModel):

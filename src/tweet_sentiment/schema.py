@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel, ValidationError, create_model
 
@@ -34,18 +34,6 @@ MODELS: dict[str, Any] = {
     "tracking": conf.TrackingParameters,
 }
 Conf: Any = create_model("Conf", __base__=conf.Strict, **{name: (kind, ...) for name, kind in MODELS.items()})  # type: ignore[call-overload]
-
-
-def kinds_of(annotation: Any) -> Iterator[Any]:
-    """Yield the kinds of map that an annotation allows: models, and ``dict`` for one with free names."""
-    origin = get_origin(annotation) or annotation
-    if origin is dict or (isinstance(origin, type) and issubclass(origin, BaseModel)):
-        yield origin
-    elif origin is Annotated:
-        yield from kinds_of(get_args(annotation)[0])
-    elif origin is not list:
-        for one in get_args(annotation):
-            yield from kinds_of(one)
 
 
 def validate(raw: Mapping[str, Any]) -> Sections:
@@ -167,7 +155,7 @@ def _did_you_mean(key: str) -> str:
 def _keys(model: Any, before: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield f"{before}{name}"
-        for kind in kinds_of(field.annotation):
+        for kind in conf.kinds_of(field.annotation):
             if kind is not dict:
                 yield from _keys(kind, f"{before}{name}.")
 

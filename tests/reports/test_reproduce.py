@@ -19,6 +19,7 @@ from tweet_sentiment.datasets import Csv
 from tweet_sentiment.reports.inputs import Report
 from tweet_sentiment.reports.report import as_markdown
 from tweet_sentiment.reports.reproduce import BESIDE, ENVIRONMENTS, WHOLE, commands, pipeline_of, reproduction
+from tweet_sentiment.schema import Conf
 from tweet_sentiment.techniques import LAST, STUDIED, TECHNIQUES
 
 METRICS = {"encoder": "e", "device": "cpu", "dtype": "fp32", "seed": 7, "versions": {"torch": "2.13.0"}}
@@ -149,7 +150,7 @@ def test_lists_maps_and_the_parameters_of_experiments_and_of_the_report_are_name
     rows = [row(name, "leak_free", 0.6) for name in ("lora", "ensemble", "distillation", "hyperparameter_search")]
     rules = {"promotion": {"metric": "macro_f1", "technique": None}, "uncertainty": {"level": 0.9}}
     start = "kedro run --env=kaggle --pipelines="
-    assert commands(inputs(rows, files, run="kaggle", configured=CONF, rules=rules)) == [
+    assert commands(inputs(rows, files, run="kaggle", configured=CONF, rules=rules, model=Conf)) == [
         start + "lora --params='uncertainty.level=0.9,protocol=leak_free,"
         'training.class_weights={bad: 1.0, "not good": 9.0}\'',
         start + "hyperparameter_search --params=uncertainty.level=0.9,protocol=leak_free,"
@@ -179,7 +180,9 @@ def test_kedro_run_reads_the_values_that_a_command_names(prompts, text, rate, we
     now = {"hard_prompts": None, "prompt_tuning_init_text": None, "hyperparameters": {"learning_rate": 5.0}}
     configured = {"prompt_tuning": now, "training": {"class_weights": None}}
     files = {"leak_free/prompt_tuning/manifest.json": {"parameters": changed}}
-    command, _ = commands(inputs([row("prompt_tuning", "leak_free", 0.6)], files, run="kaggle", configured=configured))
+    command, _ = commands(
+        inputs([row("prompt_tuning", "leak_free", 0.6)], files, run="kaggle", configured=configured, model=Conf)
+    )
     (params,) = [word.removeprefix("--params=") for word in shlex.split(command) if word.startswith("--params=")]
     read = split_params(click.Context(click.Command("run")), None, params)
     assert read == changed | {"protocol": "leak_free"}

@@ -100,7 +100,8 @@ class ReportInputs:
     """All inputs of the report.
 
     ``configured``: the parameters of ``conf``. ``named``: the parameters that name the data, for a run without an
-    environment. ``rules``: the sections that the report itself depends on, by name.
+    environment. ``rules``: the sections that the report itself depends on, by name. ``model``: the model
+    of all sections.
     """
 
     run: str
@@ -112,6 +113,7 @@ class ReportInputs:
     configured: dict[str, Any] = field(default_factory=dict)
     named: dict[str, str] = field(default_factory=dict)
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    model: Any = None
 
     def of(self, file: str) -> dict[str, Any]:
         """Load the files of this name, of protocols of the comparison, by "<protocol>" or "<protocol>/<technique>"."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from tweet_sentiment.parameters import TrainingParameters
+from tweet_sentiment.parameters import TrainingParameters, kinds_of
 from tweet_sentiment.reports.inputs import ReportInputs, Section
 from tweet_sentiment.reports.tables import Table, paragraphs, run_of
 from tweet_sentiment.storage import RECORDS as FOLDER
@@ -61,7 +61,7 @@ def commands(inputs: ReportInputs) -> list[str]:
     of_project = run == "sample" or run in ENVIRONMENTS
     start = f"kedro run --env={run}" if run in ENVIRONMENTS else "kedro run"
     named = [] if of_project else [f"run={run}", *(f"{key}={value}" for key, value in inputs.named.items())]
-    named += _as_given(_changes({"uncertainty": inputs.rules.get("uncertainty", {})}, inputs.configured))
+    named += _as_given(_changes({"uncertainty": inputs.rules.get("uncertainty", {})}, inputs.configured, inputs.model))
     said = []
     for protocol in dict.fromkeys(inputs.comparison["protocol"]):
         by_parameters: dict[tuple[str, ...], list[str]] = {}
@@ -79,7 +79,9 @@ def commands(inputs: ReportInputs) -> list[str]:
     runs = sorted(set(map(run_of, inputs.comparison["technique"])) - {""})
     named += [f"reporting.other_runs=[{','.join(runs)}]"] * bool(runs)
     rules = {name: one for name, one in inputs.rules.items() if name != "uncertainty"}
-    named += _as_given((key, value) for key, value in _changes(rules, inputs.configured) if key not in NAMED)
+    named += _as_given(
+        (key, value) for key, value in _changes(rules, inputs.configured, inputs.model) if key not in NAMED
+    )
     return [*said, f"{start} --pipelines=reporting" + (f" --params={quote(','.join(named))}" if named else "")]
 
 
@@ -96,7 +98,7 @@ def _given(inputs: ReportInputs, protocol: str, names: list[str]) -> tuple[str, 
         source = inputs.files[record]() if record in inputs.files else {}
         manifest = source or inputs.of("manifest.json").get(f"{protocol}/{name}", {})
         found = f"{manifest.get('searched')}.hyperparameters."
-        changed = _changes(manifest.get("parameters", {}), inputs.configured)
+        changed = _changes(manifest.get("parameters", {}), inputs.configured, inputs.model)
         given |= {key: value for key, value in changed if not key.startswith(found)}
     detected = another_file or inputs.configured.get("labels") == "auto"
     return tuple(
@@ -111,15 +113,12 @@ def _given(inputs: ReportInputs, protocol: str, names: list[str]) -> tuple[str, 
 
 
 def _changes(
-    values: dict[str, Any], configured: dict[str, Any], model: Any = None, before: str = ""
+    values: dict[str, Any], configured: dict[str, Any], model: Any, before: str = ""
 ) -> Iterator[tuple[str, Any]]:
     """Yield what differs from ``conf``, by key; a map whose names the user chooses with all of its names.
 
-    A key that ``conf`` does not have is of another version, and left out.
+    A key that ``conf`` does not have is of another version, and left out. ``model`` is the model of ``conf``.
     """
-    from tweet_sentiment.schema import Conf, kinds_of
-
-    model = Conf if model is None else model
     for name, value in values.items():
         if name not in configured or value == (now := configured[name]):
             continue

@@ -199,6 +199,7 @@ def write_report(
     """
     from tweet_sentiment.reports.inputs import ReportInputs
     from tweet_sentiment.reports.report import as_html, as_markdown, report
+    from tweet_sentiment.schema import Conf
 
     files_of_data = {"training_file": data.training_file, "validation_file": data.validation_file}
     columns = {f"columns.{key}": column for key, column in data.columns.model_dump().items()}
@@ -214,6 +215,7 @@ def write_report(
         configured,
         named,
         {name: section.model_dump(mode="json") for name, section in rules.items()},
+        Conf,
     )
     made = report(inputs)
     return as_html(made), as_markdown(made)
