@@ -22,6 +22,7 @@ from tweet_sentiment.reports.tables import (
     MAIN_PROTOCOLS,
     folds,
     markdown,
+    name_of,
     part_tables,
     plain_rows,
     points,
@@ -101,7 +102,7 @@ def restore_tables(results: Path, run: str, data: Path) -> None:
     for source, copy in COPIES.items():
         for known in _found(results, copy):
             technique = known.get("technique", "")
-            of_run = {"run": run_of(technique) or run, "technique": technique.partition(" (")[0]}
+            of_run = {"run": run_of(technique) or run, "technique": name_of(technique)}
             path = data / source.format(**known | of_run)
             if not path.exists():
                 _copy(results / copy.format(**known), path)

@@ -156,7 +156,7 @@ def _listen(pipes: list[Connection], on_epoch: OnEpoch, raised: list[tuple[float
                     pipe.send(reason)
 
 
-def side_by_side(works: Mapping[str, Callable[[], object]], at_once: int) -> None:
+def in_processes(works: Mapping[str, Callable[[], object]], at_once: int) -> None:
     """Call each of ``works`` in a process of its own, ``at_once`` at a time, each with its share of the threads.
 
     They are pickled; what they return is dropped. What they log is logged here after their name. All end when one

@@ -114,11 +114,11 @@ def fit_series(fits: Mapping[Name, StoredFit]) -> dict[Name, Finished]:
         for other in set(folder.glob(f"{UNFINISHED}-*")) - {one.unfinished for one in todo.values()}:
             shutil.rmtree(other)
     if (at_once := fits_at_once(list(todo.values()))) > 1:
-        from tweet_sentiment.modeling.processes import side_by_side
+        from tweet_sentiment.modeling.processes import in_processes
 
         logger.info("%d trainings, %d side by side", len(todo), at_once)
         works = {f"{one.technique}, {name}": replace(one, beside=at_once).result for name, one in todo.items()}
-        side_by_side(works, at_once)
+        in_processes(works, at_once)
         todo = {}
     results = {}
     for name, one in fits.items():

@@ -11,7 +11,18 @@ import pandas as pd
 
 from tweet_sentiment.errors import StudyError
 from tweet_sentiment.parameters import PromotionParameters, Study
-from tweet_sentiment.reports.tables import COSTS, FEWER, HONEST, Rows, amount, paragraphs, points, run_of, with_interval
+from tweet_sentiment.reports.tables import (
+    COSTS,
+    FEWER,
+    HONEST,
+    Rows,
+    amount,
+    name_of,
+    paragraphs,
+    points,
+    run_of,
+    with_interval,
+)
 from tweet_sentiment.scoring.comparison import BETTER, NOT_SHOWN, WORSE, against
 from tweet_sentiment.techniques import TECHNIQUES, YARDSTICKS
 
@@ -125,7 +136,7 @@ def frontier_table(comparison: pd.DataFrame, differences: pd.DataFrame, level: f
     """
     rows = comparison[(comparison["protocol"] == PROTOCOL) & comparison["measured"].eq(True)]
     rows = rows.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
-    taught = rows["technique"].map(lambda name: name.partition(" (")[0] in TAUGHT)
+    taught = rows["technique"].map(name_of).isin(TAUGHT)
     rows["seconds"] = rows["seconds"].mask(taught)  # its teachers' trainings are not in them
     chosen = next(iter(rows.loc[rows["selected"].eq(True), "technique"]), "")
     names = {"low": "difference_low", "high": "difference_high", "p_adjusted": "p_adjusted", "verdict": "stands"}

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tweet_sentiment.parameters import TrainingParameters, kinds_of
 from tweet_sentiment.reports.inputs import ReportInputs, Section
-from tweet_sentiment.reports.tables import Table, paragraphs, run_of
+from tweet_sentiment.reports.tables import Table, name_of, paragraphs, run_of
 from tweet_sentiment.storage import RECORDS as FOLDER
 from tweet_sentiment.techniques import LAST, STUDIED, TECHNIQUES
 
@@ -19,7 +19,7 @@ ENVIRONMENTS = ("kaggle", "paper", "test")  # folders in conf that are named lik
 
 def pipeline_of(technique: str) -> str:
     """Return the pipeline that runs a technique, of this run or of another."""
-    name = technique.removesuffix(f" ({run_of(technique)})")
+    name = name_of(technique)
     return TECHNIQUES[name].key if name in TECHNIQUES else name
 
 

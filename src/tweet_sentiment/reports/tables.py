@@ -58,6 +58,11 @@ def run_of(technique: str) -> str:
     return technique.partition(" (")[2].removesuffix(")")
 
 
+def name_of(technique: str) -> str:
+    """Return the technique of a row without its run, "lora" of "lora (mpnet)"."""
+    return technique.partition(" (")[0]
+
+
 def compared(comparison: pd.DataFrame, names: Sequence[str] = SHOWN) -> tuple[list[str], Rows]:
     """Return the columns ``names`` that are not empty, and their rows as text.
 
